@@ -1,0 +1,77 @@
+"""Who may start now: pools with room, free lanes, idle workers for what runs at most once (S5.5, S6.1, S6.6).
+
+Planning says what should run; this says what can. It takes room as it admits, so one pass never admits too much.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Mapping
+
+import attrs
+
+from trioarm.core.run import RunRecord
+from trioarm.core.schedule import Delivery
+from trioarm.core.states import State
+
+
+@attrs.define(slots=True, eq=False)
+class Room:
+    """What one pool can still take.
+
+    Args:
+        free: runs it may claim.
+        idle: workers with nothing to do; the only ones an at-most-once run is claimed for (S2.2).
+    """
+
+    free: int
+    idle: int
+
+
+class Admission:
+    """One pass of admitting runs to the pools of one node.
+
+    Args:
+        rooms: by handler; handlers of one pool share one room. A handler that is not there is not registered here.
+        busy_lanes: lanes that a run holds already.
+    """
+
+    __slots__ = ("_busy_lanes", "_rooms", "_taken_lanes")
+
+    def __init__(self, rooms: Mapping[str, Room], busy_lanes: Container[str]) -> None:
+        self._rooms = rooms
+        self._busy_lanes = busy_lanes
+        self._taken_lanes: set[str] = set()
+
+    def admit(self, run: RunRecord) -> bool:
+        """Take room for a pending run and return True, or return False when it cannot start now."""
+        schedule = run.schedule.schedule
+        room = self._rooms.get(schedule.handler)
+        if room is None or room.free <= 0:
+            return False
+        if schedule.delivery is Delivery.AT_MOST_ONCE and room.idle <= 0:
+            return False
+        lane = run.lane
+        if lane is not None:
+            if lane in self._taken_lanes or (lane in self._busy_lanes and not run.holds_lane):
+                return False
+            self._taken_lanes.add(lane)
+        room.free -= 1
+        room.idle -= 1
+        return True
+
+
+def start_at_once(decided: Iterable[RunRecord], admission: Admission, node: str) -> list[RunRecord]:
+    """Turn newly decided runs that can start now into claimed ones, before they are first written (S6.2).
+
+    Returns:
+        those that were; the node may start them once the change is kept.
+    """
+    started = []
+    for run in decided:
+        if run.state is State.PENDING and run.due_at <= run.decided_at and admission.admit(run):
+            run.state = State.CLAIMED
+            run.waiting_for = None
+            run.attempt = run.token = 1
+            run.node = node
+            started.append(run)
+    return started

@@ -1,0 +1,197 @@
+"""What a decision asks a repository to keep: values that say what to change and what must still be true for it.
+
+A `Change` is one atomic unit: all of it is kept, or none. Records inside name what was read; an adapter compares the
+expected cursor, revision, token or version with what it holds now, and refuses when somebody else was faster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import TypeAlias
+
+import attrs
+
+from trioarm.core.jsonable import Json
+from trioarm.core.run import RunRecord
+from trioarm.core.schedule import Pause, Schedule, ScheduleRecord, ScheduleState
+from trioarm.core.states import Reason, Step, WaitingFor
+
+
+class Verdict(StrEnum):
+    """What became of a change (S7.4). After `unknown` the caller reads again: it may or may not have been kept."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+@attrs.define(slots=True, eq=False)
+class CursorMove:
+    """Occurrences up to `cursor_at` are decided. Refused unless cursor and revision are as they were read.
+
+    Args:
+        record: the schedule as read.
+        expected_cursor_at: its cursor as read.
+        expected_revision: its revision as read.
+        cursor_at: the new cursor, never earlier.
+        next_due_at: the first occurrence after it, or None.
+        runs: how many occurrences were decided to run, this pass included.
+        state: active, or finished when nothing is to come.
+        anchor_at: the new anchor of a fixed delay; None keeps the old one.
+    """
+
+    record: ScheduleRecord
+    expected_cursor_at: int
+    expected_revision: int
+    cursor_at: int
+    next_due_at: int | None
+    runs: int
+    state: ScheduleState
+    anchor_at: int | None = None
+
+
+@attrs.define(slots=True, eq=False)
+class Claim:
+    """A pending run is taken for one node: token and attempt grow by one. Refused unless it is pending with that token
+    and its lane is free or its own."""
+
+    run: RunRecord
+    token: int
+    node: str
+    at: int
+
+
+@attrs.define(slots=True, eq=False)
+class Started:
+    """A claimed run's handler has been called. Refused unless the token is still valid."""
+
+    run: RunRecord
+    token: int
+    at: int
+
+
+@attrs.define(slots=True, eq=False)
+class Finished:
+    """A run takes its last step: held runs under their token, pending ones before their next claim."""
+
+    run: RunRecord
+    token: int
+    step: Step
+    at: int
+    reason: Reason | None = None
+    error: str | None = None
+    result: Json = None
+    started_at: int | None = None
+
+
+@attrs.define(slots=True, eq=False)
+class Requeued:
+    """A held run waits again: a retry or snooze is a durable due entry, not a sleep (S6.4).
+
+    Args:
+        attempt: the attempts that count from now on; giving back or snoozing consumes none.
+        due_at: when it may start again.
+    """
+
+    run: RunRecord
+    token: int
+    step: Step
+    at: int
+    attempt: int
+    due_at: int
+    waiting_for: WaitingFor
+    reason: Reason | None = None
+    error: str | None = None
+    started_at: int | None = None
+    give_up_at: int | None = None
+
+
+@attrs.define(slots=True, eq=False)
+class CancelAsked:
+    """The node that holds the run is asked to stop it. Refused unless it is held under that token."""
+
+    run: RunRecord
+    token: int
+    reason: Reason
+    at: int
+
+
+RunStep: TypeAlias = Claim | Started | Finished | Requeued | CancelAsked
+
+
+@attrs.define(slots=True, eq=False)
+class PutSchedule:
+    """A new schedule, or a new revision of one (S5.6). Refused unless the revision is as expected.
+
+    Args:
+        schedule: the definition.
+        expected_revision: 0 for a schedule that must not exist yet.
+        cursor_at: for a new schedule, where its evaluated range begins; ignored for an update.
+        next_due_at: the first occurrence after the cursor, or None.
+        state: active, paused or finished.
+        pause: who paused it by command, or None.
+        anchor_at: the anchor of a fixed delay.
+    """
+
+    schedule: Schedule
+    expected_revision: int
+    cursor_at: int
+    next_due_at: int | None
+    state: ScheduleState
+    pause: Pause | None
+    anchor_at: int
+
+
+@attrs.define(slots=True, eq=False)
+class RemoveSchedule:
+    """A schedule goes; its key is never used again and its history stays. Refused unless the revision is as expected."""
+
+    record: ScheduleRecord
+    expected_revision: int
+
+
+@attrs.define(slots=True, eq=False)
+class PutDocument:
+    """A document is written, or removed by a body of None. Refused unless the version is as expected.
+
+    Args:
+        namespace: whose it is, such as `panel`.
+        key: its name there.
+        expected_version: 0 for a document that must not exist yet.
+        body: plain JSON.
+    """
+
+    namespace: str
+    key: str
+    expected_version: int
+    body: dict[str, Json] | None
+
+
+@attrs.define(slots=True, eq=False)
+class AppendJournal:
+    """An entry is appended to a journal; numbers are gapless per namespace.
+
+    Args:
+        namespace: which journal.
+        body: plain JSON.
+        at: when it happened.
+        expected_seq: the number it must get, for chained entries; None for the next one.
+    """
+
+    namespace: str
+    body: dict[str, Json]
+    at: int
+    expected_seq: int | None = None
+
+
+@attrs.define(slots=True, eq=False)
+class Change:
+    """One atomic unit of what is to be kept."""
+
+    decided: Sequence[RunRecord] = ()
+    moved: Sequence[CursorMove] = ()
+    steps: Sequence[RunStep] = ()
+    schedules: Sequence[PutSchedule | RemoveSchedule] = ()
+    documents: Sequence[PutDocument] = ()
+    journal: Sequence[AppendJournal] = ()

@@ -1,0 +1,100 @@
+"""How an attempt ended, and the three instructions a handler may raise instead of returning (S6.3, S6.4)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TypeAlias
+
+import attrs
+
+from trioarm.core.instants import instant
+from trioarm.core.jsonable import Json
+from trioarm.core.states import Reason
+
+
+class Retry(Exception):
+    """Raised by a handler: this attempt failed, try again. Consumes an attempt.
+
+    Args:
+        after_s: seconds until the next attempt; None for the schedule's own backoff.
+    """
+
+    def __init__(self, message: str = "", *, after_s: float | None = None) -> None:
+        super().__init__(message)
+        if after_s is not None and not 0 <= after_s <= 366 * 86400:
+            raise ValueError(f"after_s is {after_s!r}: it must lie between 0 and a year")
+        self.after_s = after_s
+
+
+class Discard(Exception):
+    """Raised by a handler: this failed and trying again is useless. The message says why."""
+
+
+class Snooze(Exception):
+    """Raised by a handler: not yet. Consumes no attempt; at most 1 000 per run.
+
+    Args:
+        until: an aware datetime, or microseconds since 1970 UTC.
+    """
+
+    def __init__(self, until: datetime | int, message: str = "") -> None:
+        super().__init__(message)
+        self.until_at = instant(until)
+
+
+@attrs.define(slots=True)
+class Ok:
+    """The handler returned.
+
+    Args:
+        result: what it returned.
+        dropped: why the result could not be kept; None when it could.
+    """
+
+    result: Json = None
+    dropped: str | None = None
+
+
+@attrs.define(slots=True)
+class Failed:
+    """The handler raised.
+
+    Args:
+        error: one line.
+        after_s: the delay the handler asked for; None for the policy's.
+        final: whether the handler said that trying again is useless.
+    """
+
+    error: str
+    after_s: float | None = None
+    final: bool = False
+
+
+@attrs.define(slots=True)
+class TimedOut:
+    """The attempt took too long.
+
+    Args:
+        error: one line.
+        stuck: whether the handler ignored its cancellation; then it is not called again for this run.
+    """
+
+    error: str
+    stuck: bool = False
+
+
+@attrs.define(slots=True)
+class Stopped:
+    """The attempt was cancelled from outside, for a reason that is data."""
+
+    reason: Reason
+
+
+@attrs.define(slots=True)
+class Snoozed:
+    """The handler asked to be called later."""
+
+    until_at: int
+
+
+Outcome: TypeAlias = Ok | Failed | TimedOut | Stopped | Snoozed

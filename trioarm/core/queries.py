@@ -1,0 +1,150 @@
+"""Questions to a repository and the shape of its answers: filters, sorting, keyset pages, statistics (S9.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Final, Generic, TypeVar
+
+import attrs
+
+from trioarm.core.jsonable import Json
+from trioarm.core.schedule import ScheduleState
+from trioarm.core.states import State
+
+PAGE_MAX: Final = 1_000  # rows handed out at once, so that no question makes a node hold its whole history
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+def _page_limit(owner: object, attribute: attrs.Attribute[int], value: int) -> None:
+    if not 1 <= value <= PAGE_MAX:
+        raise ValueError(f"limit is {value!r}: it must lie between 1 and {PAGE_MAX}")
+
+
+class ScheduleOrder(StrEnum):
+    """By what schedules are sorted; those with nothing to come are last by `next_due_at`. Ties are broken by name."""
+
+    NAME = "name"
+    NEXT_DUE_AT = "next_due_at"
+
+
+class RunOrder(StrEnum):
+    """By what runs are sorted. Ties are broken by the order of decision."""
+
+    DECIDED = "decided"
+    DUE_AT = "due_at"
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class ScheduleQuery:
+    """Which schedules; a field that is None does not narrow.
+
+    Args:
+        prefix: the beginning of the name.
+        due_from: next occurrence at or after this instant.
+        due_until: next occurrence before this instant.
+        after: the `next` of the page before.
+    """
+
+    prefix: str | None = None
+    owner: str | None = None
+    states: frozenset[ScheduleState] | None = None
+    handler: str | None = None
+    tag: str | None = None
+    lane: str | None = None
+    due_from: int | None = None
+    due_until: int | None = None
+    order: ScheduleOrder = ScheduleOrder.NAME
+    descending: bool = False
+    after: str | None = None
+    limit: int = attrs.field(default=100, validator=_page_limit)
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class RunQuery:
+    """Which runs; a field that is None does not narrow.
+
+    Args:
+        schedule: exact name.
+        due_from: due at or after this instant.
+        due_until: due before this instant.
+        node: held now or at last by this node.
+        after: the `next` of the page before.
+    """
+
+    schedule: str | None = None
+    owner: str | None = None
+    states: frozenset[State] | None = None
+    handler: str | None = None
+    tag: str | None = None
+    lane: str | None = None
+    node: str | None = None
+    due_from: int | None = None
+    due_until: int | None = None
+    order: RunOrder = RunOrder.DECIDED
+    descending: bool = False
+    after: str | None = None
+    limit: int = attrs.field(default=100, validator=_page_limit)
+
+
+@attrs.frozen(slots=True)
+class Page(Generic[T_co]):
+    """Rows in order, and where the next page begins; None at the end."""
+
+    rows: Sequence[T_co]
+    next: str | None
+
+
+@attrs.frozen(slots=True)
+class Document:
+    """A kept document; version 1 at first."""
+
+    namespace: str
+    key: str
+    version: int
+    body: Mapping[str, Json]
+
+
+@attrs.frozen(slots=True)
+class JournalEntry:
+    """A kept entry of a journal; `seq` begins at 1 and has no gaps."""
+
+    namespace: str
+    seq: int
+    at: int
+    body: Mapping[str, Json]
+
+
+@attrs.frozen(slots=True)
+class Statistics:
+    """Counts over all that is kept.
+
+    Args:
+        schedules: per state.
+        runs: rows per state.
+        occurrences: occurrences per state; a range row counts all it stands for.
+        oldest_pending_at: `due_at` of the run that waits longest; None when none waits.
+    """
+
+    schedules: Mapping[ScheduleState, int]
+    runs: Mapping[State, int]
+    occurrences: Mapping[State, int]
+    oldest_pending_at: int | None
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Retention:
+    """What may be forgotten (S9.1).
+
+    Args:
+        runs_before: final runs that finished before this instant.
+        runs_max: final runs beyond this many per schedule, the oldest first.
+        schedules_before: finished schedules whose last occurrence was decided before this instant.
+        limit: rows removed in one call.
+    """
+
+    runs_before: int
+    runs_max: int
+    schedules_before: int
+    limit: int = 1_000

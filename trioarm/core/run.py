@@ -1,0 +1,172 @@
+"""A run: the work, or the refusal to work, for one occurrence; the record a repository keeps and the value people see.
+
+A decision and its run are one row: what was skipped, missed or superseded is a run that never ran, with a reason (S2.1).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import attrs
+
+from trioarm.core.instants import render_instant
+from trioarm.core.jsonable import Json
+from trioarm.core.schedule import ScheduleRecord
+from trioarm.core.states import ACTIVE, Reason, State, WaitingFor
+
+
+class Origin(StrEnum):
+    """What made the run: its trigger, or a person."""
+
+    SCHEDULE = "schedule"
+    MANUAL = "manual"
+    BACKFILL = "backfill"
+    RETRY = "retry"
+
+
+@attrs.define(slots=True, eq=False)
+class RunRecord:
+    """What a repository keeps of a run. Only repositories change it, and only in a commit.
+
+    The identity of its occurrence is (schedule key, epoch, nominal instant, origin), unique in a repository (S2.4).
+
+    Args:
+        schedule: the record of its schedule.
+        nominal_at: the occurrence.
+        due_at: when it may start: the occurrence, a retry, or for a held run when its claim was made.
+        decided_at: when it was decided.
+        lane: the lane of its schedule when it was decided; it keeps to that one.
+        origin: what made it.
+        state: where it is.
+        reason: why, where the state does not say it.
+        run_id: assigned by the repository in order of decision; 0 before.
+        epoch: the clock epoch its occurrence belongs to (S3.3).
+        last_at: of a range of occurrences that did not run, the last one; None for a single one.
+        count: how many occurrences the row stands for.
+        waiting_for: what a pending run waits for.
+        give_up_at: when a run still pending is decided missed; None when it may wait for ever.
+        attempt: attempts begun, the current one included.
+        token: fencing number, grows with each claim (S2.3).
+        node: who holds or last held it.
+        args: overrides the schedule's arguments; None for those.
+        started_at: when the latest attempt began.
+        finished_at: when it became final.
+        cancel: why a held run was asked to stop; None when it was not.
+        error: what the last attempt said when it failed, one line.
+        result: what the handler returned.
+        retry_of: the run it repeats.
+    """
+
+    schedule: ScheduleRecord
+    nominal_at: int
+    due_at: int
+    decided_at: int
+    lane: str | None = None
+    origin: Origin = Origin.SCHEDULE
+    state: State = State.PENDING
+    reason: Reason | None = None
+    run_id: int = 0
+    epoch: int = 0
+    last_at: int | None = None
+    count: int = 1
+    waiting_for: WaitingFor | None = WaitingFor.DUE
+    give_up_at: int | None = None
+    attempt: int = 0
+    token: int = 0
+    node: str | None = None
+    args: dict[str, Json] | None = None
+    started_at: int | None = None
+    finished_at: int | None = None
+    cancel: Reason | None = None
+    error: str | None = None
+    result: Json = None
+    retry_of: int | None = None
+
+    @property
+    def identity(self) -> tuple[int, int, int, Origin]:
+        """What makes the occurrence unique (S2.4)."""
+        return (self.schedule.key, self.epoch, self.nominal_at, self.origin)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether it still has steps to go."""
+        return self.state in ACTIVE
+
+    @property
+    def holds_lane(self) -> bool:
+        """Whether it keeps its lane: from its first claim to its final state, retries included (S5.5)."""
+        return (
+            self.state is State.CLAIMED
+            or self.state is State.RUNNING
+            or (self.state is State.PENDING and self.attempt > 0)
+        )
+
+
+def render_run_id(name: str, nominal_at: int, origin: Origin, epoch: int = 0) -> str:
+    """Return the readable id of a run, such as `arm-night@2026-11-23T22:00:00Z` (S2.4)."""
+    text = f"{name}@{render_instant(nominal_at)}"
+    if origin is not Origin.SCHEDULE:
+        text += f"+{origin}"
+    return f"{text}~{epoch}" if epoch else text
+
+
+@attrs.frozen(slots=True)
+class Run:
+    """A run as people and programs see it: a copy that no longer changes. Instants are microseconds since 1970 UTC.
+
+    Args:
+        id: readable identity.
+        key: the repository's number for it; grows in order of decision.
+        schedule: name of its schedule.
+        late_s: how long after `due_at` the latest attempt began, in seconds; None before the first.
+        occurrences: how many occurrences the row stands for; more than one only for ranges that did not run.
+        last_at: the last occurrence of such a range.
+    """
+
+    id: str
+    key: int
+    schedule: str
+    nominal_at: int
+    due_at: int
+    state: State
+    reason: Reason | None
+    attempt: int
+    origin: Origin
+    handler: str
+    started_at: int | None
+    finished_at: int | None
+    late_s: float | None
+    waiting_for: WaitingFor | None
+    error: str | None
+    result: Json
+    occurrences: int
+    last_at: int | None
+    token: int
+    node: str | None
+
+    @classmethod
+    def of(cls, record: RunRecord) -> Run:
+        """Copy what a repository keeps into a value that may leave it."""
+        schedule = record.schedule.schedule
+        return cls(
+            id=render_run_id(schedule.name, record.nominal_at, record.origin, record.epoch),
+            key=record.run_id,
+            schedule=schedule.name,
+            nominal_at=record.nominal_at,
+            due_at=record.due_at,
+            state=record.state,
+            reason=record.reason,
+            attempt=record.attempt,
+            origin=record.origin,
+            handler=schedule.handler,
+            started_at=record.started_at,
+            finished_at=record.finished_at,
+            late_s=None if record.started_at is None else (record.started_at - record.due_at) / 1e6,
+            waiting_for=record.waiting_for if record.state is State.PENDING else None,
+            error=record.error,
+            result=record.result,
+            occurrences=record.count,
+            last_at=record.last_at,
+            token=record.token,
+            node=record.node,
+        )

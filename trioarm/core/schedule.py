@@ -1,0 +1,279 @@
+"""A schedule: the named pairing of a trigger, a handler with arguments, and policies; and the record a repository keeps of it.
+
+A `Schedule` that exists is valid. It says nothing of the past: cursor, revision and pauses are in its `ScheduleRecord`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+from typing import Final, TypeVar
+
+import attrs
+
+from trioarm.core.errors import InvalidSchedule
+from trioarm.core.instants import instant
+from trioarm.core.jsonable import Json, as_json
+from trioarm.core.triggers import Trigger
+
+NAME: Final = re.compile(r"[a-z0-9][a-z0-9._/-]{0,62}")
+DURATION_S_MAX: Final = 366 * 86400.0  # a policy longer than a year is a mistake in units
+TAGS_MAX: Final = 32
+HANDLER_LENGTH_MAX: Final = 255  # `module:qualname` of real programs stays far below
+
+NO_ARGS: Final[dict[str, Json]] = {}
+
+
+class Misfire(StrEnum):
+    """What happens to occurrences noticed later than `tolerance_s` (S5.2)."""
+
+    LATEST = "latest"
+    EACH = "each"
+    SKIP = "skip"
+
+
+class Overlap(StrEnum):
+    """What happens to an occurrence due while an earlier run of its schedule is unfinished (S5.4)."""
+
+    SKIP = "skip"
+    ALLOW = "allow"
+
+
+class Delivery(StrEnum):
+    """How often the handler of one run may be started (S2.2)."""
+
+    AT_LEAST_ONCE = "at_least_once"
+    AT_MOST_ONCE = "at_most_once"
+
+
+class ScheduleState(StrEnum):
+    """Where a schedule is: only an active one is in the due index."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    FINISHED = "finished"
+    QUARANTINED = "quarantined"
+
+
+def check_name(name: str, what: str) -> str:
+    """Return `name` when it is a valid name of a schedule, lane or partition (S2.4).
+
+    Raises:
+        InvalidSchedule: it is not; the message shows the rule.
+    """
+    if not isinstance(name, str) or NAME.fullmatch(name) is None:
+        raise InvalidSchedule(
+            f"{what} {name!r}: a name starts with a small letter or digit and goes on with up to 62 more of a-z 0-9 . _ / -"
+        )
+    return name
+
+
+def _between(name: str, value: float | None, least: float, most: float) -> None:
+    if value is not None and not least <= value <= most:  # NaN fails both comparisons
+        raise InvalidSchedule(f"{name} is {value!r}: it must lie between {least:g} and {most:g}")
+
+
+@attrs.frozen(slots=True)
+class RetryPolicy:
+    """When a failed attempt is followed by another (S6.4).
+
+    Args:
+        max_retries: how many attempts may follow the first, 0 to 1000.
+        base_s: delay before the second attempt, in seconds.
+        max_s: the longest delay, in seconds; applied before jitter.
+        factor: by how much each delay exceeds the one before, 1 to 100.
+    """
+
+    max_retries: int = 3
+    base_s: float = 1.0
+    max_s: float = 30.0
+    factor: float = 2.0
+
+    def __attrs_post_init__(self) -> None:
+        _between("max_retries", self.max_retries, 0, 1000)
+        _between("retry base_s", self.base_s, 0, DURATION_S_MAX)
+        _between("retry max_s", self.max_s, 0, DURATION_S_MAX)
+        _between("retry factor", self.factor, 1, 100)
+
+
+def _optional_instant(value: datetime | int | None) -> int | None:
+    return None if value is None else instant(value)
+
+
+_E = TypeVar("_E", bound=StrEnum)
+
+
+def _member(kind: type[_E], value: str) -> _E:
+    try:
+        return kind(value)
+    except ValueError as error:
+        raise InvalidSchedule(f"{kind.__name__.lower()} {value!r}: it is one of {', '.join(kind)}") from error
+
+
+def _misfire(value: str) -> Misfire:
+    return value if isinstance(value, Misfire) else _member(Misfire, value)
+
+
+def _overlap(value: str) -> Overlap:
+    return value if isinstance(value, Overlap) else _member(Overlap, value)
+
+
+def _delivery(value: str) -> Delivery:
+    return value if isinstance(value, Delivery) else _member(Delivery, value)
+
+
+def _args(value: dict[str, Json]) -> dict[str, Json]:
+    if value is NO_ARGS:
+        return value
+    try:
+        copy = as_json(value, what="args")
+    except ValueError as error:
+        raise InvalidSchedule(str(error)) from error
+    if not isinstance(copy, dict):
+        raise InvalidSchedule(f"args {value!r}: they must be a mapping of names to values")
+    return copy
+
+
+def _tags(value: Iterable[str]) -> tuple[str, ...]:
+    if value == ():
+        return ()
+    if isinstance(value, str):
+        raise InvalidSchedule(f"tags {value!r}: give a list of words, such as [{value!r}]")
+    tags = tuple(value)
+    if len(tags) > TAGS_MAX:
+        raise InvalidSchedule(f"{len(tags)} tags: at most {TAGS_MAX}")
+    for tag in tags:
+        check_name(tag, "tag")
+    return tags
+
+
+@attrs.frozen(slots=True)
+class Schedule:
+    """What should happen, when, and by which rules. Durations are seconds; None means "what the node is configured to".
+
+    Args:
+        name: unique in the repository.
+        trigger: the rule that yields its occurrences.
+        handler: the registered name of the handler.
+        args: handed to the handler; plain JSON.
+        tolerance_s: lateness still treated as on time.
+        misfire: what happens to occurrences noticed later than that.
+        misfire_window_s: how old an occurrence may be and still run late.
+        overlap: what happens while an earlier run is unfinished.
+        lane: runs of one lane never overlap, whatever their schedule.
+        supersede: in this lane only the newest of the occurrences due together counts (S5.5); needs a lane.
+        timeout_s: how long one attempt may take.
+        retry: when a failed attempt is followed by another.
+        delivery: how often the handler of one run may be started.
+        priority: 0 to 9, where 9 is most urgent (S4.4).
+        start_at: no occurrence before this instant.
+        end_at: no occurrence after this instant.
+        max_runs: finished after this many runs; what never ran does not count.
+        tags: words to filter by.
+        owner: who declared it, such as `file:scheduler.toml`.
+        enabled: false keeps it stored but paused.
+
+    Raises:
+        InvalidSchedule: a value is outside its bounds.
+        InvalidInstant: `start_at` or `end_at` is naive.
+    """
+
+    name: str
+    trigger: Trigger
+    handler: str = attrs.field(kw_only=True)
+    args: dict[str, Json] = attrs.field(kw_only=True, default=NO_ARGS, converter=_args)
+    tolerance_s: float | None = attrs.field(kw_only=True, default=None)
+    misfire: Misfire = attrs.field(kw_only=True, default=Misfire.LATEST, converter=_misfire)
+    misfire_window_s: float | None = attrs.field(kw_only=True, default=None)
+    overlap: Overlap = attrs.field(kw_only=True, default=Overlap.SKIP, converter=_overlap)
+    lane: str | None = attrs.field(kw_only=True, default=None)
+    supersede: bool = attrs.field(kw_only=True, default=False)
+    timeout_s: float | None = attrs.field(kw_only=True, default=None)
+    retry: RetryPolicy | None = attrs.field(kw_only=True, default=None)
+    delivery: Delivery = attrs.field(kw_only=True, default=Delivery.AT_LEAST_ONCE, converter=_delivery)
+    priority: int = attrs.field(kw_only=True, default=5)
+    start_at: int | None = attrs.field(kw_only=True, default=None, converter=_optional_instant)
+    end_at: int | None = attrs.field(kw_only=True, default=None, converter=_optional_instant)
+    max_runs: int | None = attrs.field(kw_only=True, default=None)
+    tags: tuple[str, ...] = attrs.field(kw_only=True, default=(), converter=_tags)
+    owner: str | None = attrs.field(kw_only=True, default=None)
+    enabled: bool = attrs.field(kw_only=True, default=True)
+
+    def __attrs_post_init__(self) -> None:
+        check_name(self.name, "schedule")
+        if not isinstance(self.handler, str) or not 0 < len(self.handler) <= HANDLER_LENGTH_MAX:
+            raise InvalidSchedule(f"{self.name}: handler {self.handler!r} is no name of a handler")
+        if not 0 <= self.priority <= 9:
+            raise InvalidSchedule(
+                f"{self.name}: priority is {self.priority!r}: it must lie between 0 and 9 (most urgent)"
+            )
+        if self.lane is not None:
+            check_name(self.lane, f"{self.name}: lane")
+        elif self.supersede:
+            raise InvalidSchedule(f"{self.name}: supersede needs a lane: say which runs replace each other")
+        if self.max_runs is not None and self.max_runs < 1:
+            raise InvalidSchedule(f"{self.name}: max_runs is {self.max_runs!r}: it must be at least 1")
+        if self.start_at is not None and self.end_at is not None and self.end_at < self.start_at:
+            raise InvalidSchedule(f"{self.name}: end lies before start")
+        _between(f"{self.name}: tolerance_s", self.tolerance_s, 0, 86400)
+        _between(f"{self.name}: misfire_window_s", self.misfire_window_s, 0, DURATION_S_MAX)
+        _between(f"{self.name}: timeout_s", self.timeout_s, 0.001, DURATION_S_MAX)
+
+    def next_after(self, instant: int, trigger: Trigger) -> int | None:
+        """Return the first occurrence after `instant` between start and end, or None.
+
+        Args:
+            instant: microseconds since 1970 UTC.
+            trigger: this schedule's trigger, anchored.
+        """
+        if self.start_at is not None and instant < self.start_at:
+            instant = self.start_at - 1
+        found = trigger.next_after(instant)
+        if found is not None and self.end_at is not None and found > self.end_at:
+            return None
+        return found
+
+
+@attrs.frozen(slots=True)
+class Pause:
+    """Who paused a schedule, why, and since when."""
+
+    author: str
+    note: str
+    since_at: int
+
+
+@attrs.define(slots=True, eq=False)
+class ScheduleRecord:
+    """What a repository keeps of a schedule. Only repositories change it, and only in a commit.
+
+    Args:
+        key: integer identity, never reused (S2.4).
+        schedule: the current definition.
+        revision: grows with every change of the definition or of the pause; 1 at first.
+        cursor_at: every occurrence up to this instant has been decided (S5.1).
+        next_due_at: the first occurrence after the cursor; None while nothing is to come or the schedule is not active.
+        anchor_at: when the last run ended, or the schedule was put; fixed delays count from it.
+        runs: how many occurrences were decided to run; what `max_runs` counts.
+        state: active, paused, finished or quarantined.
+        pause: who paused it by command; None when it is not paused, or paused by `enabled = false`.
+        removed: true once removed: history still points here.
+    """
+
+    key: int
+    schedule: Schedule
+    revision: int
+    cursor_at: int
+    next_due_at: int | None
+    anchor_at: int
+    runs: int = 0
+    state: ScheduleState = ScheduleState.ACTIVE
+    pause: Pause | None = None
+    removed: bool = False
+
+    @property
+    def trigger(self) -> Trigger:
+        """The schedule's trigger, anchored: what planning evaluates."""
+        return self.schedule.trigger.anchored(self.anchor_at)

@@ -1,0 +1,132 @@
+"""The ports of the engine: what a repository, a clock and a source of chance must do for it.
+
+Adapters implement them, fakes lie beside them, and one contract suite holds every repository to the same behaviour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Container, Sequence
+from typing import Protocol
+
+import attrs
+import trio
+
+from trioarm.core.changes import Change, Verdict
+from trioarm.core.planning import Group
+from trioarm.core.queries import Document, JournalEntry, Page, Retention, RunQuery, ScheduleQuery, Statistics
+from trioarm.core.run import Origin, RunRecord
+from trioarm.core.schedule import ScheduleRecord
+
+
+@attrs.define(slots=True, eq=False)
+class DueView:
+    """What time alone has made due: read once, decided purely, committed at once.
+
+    Args:
+        groups: to plan.
+        expired: pending runs whose time to give up has come.
+        busy_lanes: lanes that a run holds.
+    """
+
+    groups: list[Group]
+    expired: list[RunRecord]
+    busy_lanes: Container[str]
+
+
+class ScheduleRepository(Protocol):
+    """Keeps schedules, runs, documents and the journal. It keeps; the core decides.
+
+    Records it hands out are for reading only. Nothing it holds changes before a commit, and a commit keeps all of a
+    `Change` or none of it. All methods may be called from any task; none may be called after `close`.
+    """
+
+    url: str
+
+    async def open(self) -> None:
+        """Make the repository ready and fill its due index.
+
+        Raises:
+            RepositoryError: it cannot be opened; the message says what to do.
+        """
+
+    async def close(self) -> None:
+        """Release what it holds. Calling it again does nothing."""
+
+    @property
+    def next_due_at(self) -> int | None:
+        """The earliest instant at which time alone makes something due; None when nothing will."""
+
+    async def read_due(self, now: int, limit: int) -> DueView:
+        """Return up to `limit` due entries. Those that no commit settles are due again at the next call."""
+
+    async def read_ready(self, handlers: Collection[str], limit: int) -> list[RunRecord]:
+        """Return up to `limit` pending runs of these handlers that wait for nothing but a worker.
+
+        Most urgent first, then by `due_at`, then in order of decision.
+        """
+
+    async def commit(self, changes: Sequence[Change]) -> list[Verdict]:
+        """Keep each change that still fits, in order, and return what became of each.
+
+        Decided runs get their `run_id`. Raises nothing for what another was faster with: that is `refused`.
+        """
+
+    async def get_schedule(self, name: str) -> ScheduleRecord | None:
+        """Return the schedule of that name, or None; removed ones are not found."""
+
+    async def get_schedules(self, names: Sequence[str]) -> list[ScheduleRecord | None]:
+        """Return the schedules of these names, None for each that is not there."""
+
+    async def find_schedules(self, query: ScheduleQuery) -> Page[ScheduleRecord]:
+        """Return one page of schedules."""
+
+    async def get_run(self, run_id: int) -> RunRecord | None:
+        """Return the run with the repository's number `run_id`, or None."""
+
+    async def get_run_of(self, name: str, nominal_at: int, origin: Origin, epoch: int) -> RunRecord | None:
+        """Return the run of an occurrence, or None; of a removed schedule too, while its history is kept."""
+
+    async def unfinished_runs(
+        self, *, schedule: ScheduleRecord | None = None, node: str | None = None
+    ) -> list[RunRecord]:
+        """Return the runs with steps to go, of one schedule, or held by one node, in order of decision."""
+
+    async def find_runs(self, query: RunQuery) -> Page[RunRecord]:
+        """Return one page of runs."""
+
+    async def statistics(self) -> Statistics:
+        """Return counts over all that is kept."""
+
+    async def prune(self, retention: Retention) -> int:
+        """Forget up to `retention.limit` rows that may be forgotten and return how many were. Repeat until 0."""
+
+    async def get_document(self, namespace: str, key: str) -> Document | None:
+        """Return a document, or None."""
+
+    async def list_documents(self, namespace: str, *, after: str = "", limit: int = 100) -> list[Document]:
+        """Return up to `limit` documents of a namespace with keys greater than `after`, by key."""
+
+    async def read_journal(self, namespace: str, *, after: int = 0, limit: int = 100) -> list[JournalEntry]:
+        """Return up to `limit` entries with `seq` greater than `after`, by `seq`."""
+
+
+class Clock(Protocol):
+    """Wall time for what is due, and the nap that ends when it comes (S3.2)."""
+
+    def now(self) -> int:
+        """Return the wall clock in microseconds since 1970 UTC."""
+
+    def nap_until(self, due_at: int | None, *, at_least_s: float = 0.0) -> trio.CancelScope:
+        """Return a cancel scope that ends at `due_at`, and in any case after `check_interval`.
+
+        Args:
+            due_at: wall instant; None for as late as allowed.
+            at_least_s: the shortest nap, in seconds, for a caller that could not make progress.
+        """
+
+
+class Chance(Protocol):
+    """A source of random numbers; `random.Random` is one."""
+
+    def random(self) -> float:
+        """Return a number in [0, 1)."""

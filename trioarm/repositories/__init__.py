@@ -1,0 +1,1 @@
+"""Where schedules, runs, documents and journals are kept: adapters of `engine.ports.ScheduleRepository`."""

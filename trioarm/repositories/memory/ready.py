@@ -1,0 +1,89 @@
+"""Runs that wait for nothing but a worker, and runs that wait for their lane: the queues behind the due index.
+
+Entries are never searched for: one whose run has moved on is recognised by its token and passed over.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from heapq import heappop, heappush
+from operator import itemgetter
+from typing import Final
+
+import attrs
+
+from trioarm.core.run import RunRecord
+from trioarm.core.states import State, WaitingFor
+
+_Entry = tuple[tuple[int, int, int], int, RunRecord]  # (urgency, token, run)
+_ORDER: Final = itemgetter(0)
+_SLACK: Final = 1_024  # used-up entries kept at the front, so that taking from it is O(1) amortised
+
+
+def urgency(run: RunRecord) -> tuple[int, int, int]:
+    """Return the order in which runs start: most urgent, then longest due, then first decided."""
+    return (-run.schedule.schedule.priority, run.due_at, run.run_id)
+
+
+class ReadyQueue:
+    """Runs of one handler that could start now, in order of urgency."""
+
+    __slots__ = ("_entries", "_handler", "_head")
+
+    def __init__(self, handler: str) -> None:
+        self._handler = handler
+        self._entries: list[_Entry] = []
+        self._head = 0
+
+    def put(self, run: RunRecord) -> None:
+        """Add a run that may start; runs mostly come in order, so this is an append."""
+        insort(self._entries, (urgency(run), run.token, run), lo=self._head, key=_ORDER)
+
+    def peek(self, limit: int) -> list[tuple[tuple[int, int, int], RunRecord]]:
+        """Return up to `limit` runs that still wait here, with their urgency; they stay until they move on."""
+        found: list[tuple[tuple[int, int, int], RunRecord]] = []
+        entries = self._entries
+        for index in range(self._head, len(entries)):
+            order, token, run = entries[index]
+            if (
+                run.state is State.PENDING
+                and run.token == token
+                and run.waiting_for is WaitingFor.DUE
+                and run.schedule.schedule.handler == self._handler
+            ):
+                found.append((order, run))
+                if len(found) == limit:
+                    break
+            elif index == self._head:
+                self._head += 1
+        if self._head > _SLACK and self._head * 2 > len(entries):
+            del entries[: self._head]
+            self._head = 0
+        return found
+
+
+@attrs.define(slots=True, eq=False)
+class Lane:
+    """A serial queue: who holds it, who waits for it.
+
+    Args:
+        unfinished: its runs with steps to go, by number.
+        holder: the run that keeps everyone else out, from its first claim to its final state (S5.5).
+    """
+
+    unfinished: dict[int, RunRecord] = attrs.Factory(dict)
+    holder: RunRecord | None = None
+    _waiting: list[_Entry] = attrs.Factory(list)
+
+    def wait(self, run: RunRecord) -> None:
+        """Queue a run that could start but for the lane."""
+        run.waiting_for = WaitingFor.LANE
+        heappush(self._waiting, (urgency(run), run.token, run))
+
+    def first_waiter(self) -> RunRecord | None:
+        """Take the run whose turn it is, or None."""
+        while self._waiting:
+            _, token, run = heappop(self._waiting)
+            if run.state is State.PENDING and run.token == token and run.waiting_for is WaitingFor.LANE:
+                return run
+        return None

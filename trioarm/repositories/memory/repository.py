@@ -1,0 +1,472 @@
+"""`InMemoryScheduleRepository`: schedules and runs in dicts, what is due in one heap, what waits under its key.
+
+Every method runs to its end without a checkpoint, so each is atomic; `commit` checks a change whole before it touches
+anything.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from itertools import islice
+
+from trioarm.core.changes import (
+    AppendJournal,
+    CancelAsked,
+    Change,
+    Claim,
+    CursorMove,
+    Finished,
+    PutDocument,
+    PutSchedule,
+    RemoveSchedule,
+    Requeued,
+    RunStep,
+    Started,
+    Verdict,
+)
+from trioarm.core.due_index import DueIndex
+from trioarm.core.planning import Group
+from trioarm.core.queries import Document, JournalEntry, Page, Retention, RunQuery, ScheduleQuery, Statistics
+from trioarm.core.run import Origin, RunRecord
+from trioarm.core.schedule import ScheduleRecord, ScheduleState
+from trioarm.core.states import ACTIVE, TABLE, State, Step, WaitingFor, advance
+from trioarm.engine.ports import DueView
+from trioarm.repositories.memory.ready import Lane, ReadyQueue
+from trioarm.repositories.memory.search import page_of_runs, page_of_schedules
+
+
+class InMemoryScheduleRepository:
+    """Keeps everything in this process. Implements `trioarm.engine.ports.ScheduleRepository`.
+
+    In the due index a schedule has its key, a run the complement of its number: one entry each, for a run the instant it
+    may start or, while it waits for something else, the instant it gives up.
+    """
+
+    url = "memory://"
+
+    def __init__(self) -> None:
+        self._index = DueIndex()
+        self._schedules: dict[int, ScheduleRecord] = {}
+        self._names: dict[str, ScheduleRecord] = {}
+        self._superseding: dict[str, dict[int, ScheduleRecord]] = {}
+        self._runs: dict[int, RunRecord] = {}
+        self._occurrences: dict[tuple[int, int, int, Origin], RunRecord] = {}
+        self._unfinished: dict[int, dict[int, RunRecord]] = {}
+        self._lanes: dict[str, Lane] = {}
+        self._busy_lanes: set[str] = set()
+        self._ready: dict[str, ReadyQueue] = {}
+        self._documents: dict[tuple[str, str], Document] = {}
+        self._journals: dict[str, list[JournalEntry]] = {}
+        self._last_key = 0
+        self._last_run_id = 0
+
+    async def open(self) -> None:
+        """Do nothing: memory is always open."""
+
+    async def close(self) -> None:
+        """Do nothing: what it holds goes with it."""
+
+    # What is due, and what could start
+
+    @property
+    def next_due_at(self) -> int | None:
+        """The earliest instant at which time alone makes something due; None when nothing will."""
+        return self._index.next_due_at
+
+    async def read_due(self, now: int, limit: int) -> DueView:
+        """Return up to `limit` due entries; runs whose time has come only move to their queue."""
+        view = DueView([], [], self._busy_lanes)
+        lanes: set[str] = set()
+        for key in self._index.due(now, limit):
+            if key < 0:
+                self._run_is_due(self._runs[~key], now, view)
+                continue
+            record = self._schedules[key]
+            schedule = record.schedule
+            if not schedule.supersede:
+                view.groups.append(Group((record,), self._unfinished[key].values() if key in self._unfinished else ()))
+            elif schedule.lane is not None and schedule.lane not in lanes:
+                lanes.add(schedule.lane)
+                members = list(self._superseding[schedule.lane].values())
+                lane = self._lanes.get(schedule.lane)
+                view.groups.append(Group(members, list(lane.unfinished.values()) if lane else ()))
+        return view
+
+    def _run_is_due(self, run: RunRecord, now: int, view: DueView) -> None:
+        if run.give_up_at is not None and run.give_up_at <= now:
+            view.expired.append(run)
+        else:
+            self._shelve(run, now)
+
+    async def read_ready(self, handlers: Collection[str], limit: int) -> list[RunRecord]:
+        """Return up to `limit` pending runs of these handlers that wait for nothing but a worker."""
+        queues = [self._ready[handler] for handler in handlers if handler in self._ready]
+        found = [entry for queue in queues for entry in queue.peek(limit)]
+        if len(queues) > 1:
+            found.sort(key=lambda entry: entry[0])
+        return [run for _, run in found[:limit]]
+
+    # Committing
+
+    async def commit(self, changes: Sequence[Change]) -> list[Verdict]:
+        """Keep each change that still fits, in order, and return what became of each."""
+        verdicts = []
+        for change in changes:
+            if self._fits(change):
+                self._keep(change)
+                verdicts.append(Verdict.DONE)
+            else:
+                verdicts.append(Verdict.REFUSED)
+        return verdicts
+
+    def _fits(self, change: Change) -> bool:
+        for run in change.decided:
+            if run.identity in self._occurrences:
+                return False
+            if run.state is State.CLAIMED and run.lane in self._busy_lanes:
+                return False
+        for move in change.moved:
+            record = move.record
+            if (
+                record.cursor_at != move.expected_cursor_at
+                or record.revision != move.expected_revision
+                or record.removed
+            ):
+                return False
+        return (
+            all(map(self._step_fits, change.steps))
+            and all(map(self._schedule_fits, change.schedules))
+            and all(map(self._document_fits, change.documents))
+            and all(map(self._entry_fits, change.journal))
+        )
+
+    def _step_fits(self, step: RunStep) -> bool:
+        run = step.run
+        if run.token != step.token or run.run_id not in self._runs:
+            return False
+        match step:
+            case Claim():
+                free = run.lane is None or run.lane not in self._busy_lanes or run.holds_lane
+                return run.state is State.PENDING and free
+            case Started():
+                return run.state is State.CLAIMED
+            case CancelAsked():
+                return run.state is State.CLAIMED or run.state is State.RUNNING
+            case Finished() | Requeued():
+                return step.step in TABLE[run.state]
+
+    def _schedule_fits(self, step: PutSchedule | RemoveSchedule) -> bool:
+        name = step.schedule.name if isinstance(step, PutSchedule) else step.record.schedule.name
+        record = self._names.get(name)
+        return (0 if record is None else record.revision) == step.expected_revision
+
+    def _document_fits(self, step: PutDocument) -> bool:
+        document = self._documents.get((step.namespace, step.key))
+        return (0 if document is None else document.version) == step.expected_version
+
+    def _entry_fits(self, step: AppendJournal) -> bool:
+        return step.expected_seq is None or step.expected_seq == len(self._journals.get(step.namespace, ())) + 1
+
+    def _keep(self, change: Change) -> None:
+        for step in change.steps:
+            self._keep_step(step)
+        for move in change.moved:
+            self._keep_move(move)
+        for run in change.decided:
+            self._keep_decision(run)
+        for put in change.schedules:
+            if isinstance(put, PutSchedule):
+                self._keep_schedule(put)
+            else:
+                self._drop_schedule(put.record)
+        for document in change.documents:
+            self._keep_document(document)
+        for entry in change.journal:
+            journal = self._journals.setdefault(entry.namespace, [])
+            journal.append(JournalEntry(entry.namespace, len(journal) + 1, entry.at, entry.body))
+
+    def _keep_decision(self, run: RunRecord) -> None:
+        self._last_run_id += 1
+        run.run_id = self._last_run_id
+        self._runs[run.run_id] = run
+        self._occurrences[run.identity] = run
+        if run.state not in ACTIVE:
+            return
+        self._unfinished.setdefault(run.schedule.key, {})[run.run_id] = run
+        if run.lane is not None:
+            self._lanes.setdefault(run.lane, Lane()).unfinished[run.run_id] = run
+        if run.state is State.PENDING:
+            self._shelve(run, run.decided_at)
+        elif run.lane is not None:
+            self._hold(run, run.lane)
+
+    def _keep_move(self, move: CursorMove) -> None:
+        record = move.record
+        record.cursor_at = move.cursor_at
+        record.next_due_at = move.next_due_at
+        record.runs = move.runs
+        record.state = move.state
+        if move.anchor_at is not None:
+            record.anchor_at = move.anchor_at
+        self._index_schedule(record)
+
+    def _keep_step(self, step: RunStep) -> None:
+        run = step.run
+        match step:
+            case Finished():
+                self._finish(run, step)
+            case Claim():
+                run.state = advance(run.state, Step.CLAIM)
+                run.waiting_for = None
+                run.token += 1
+                run.attempt += 1
+                run.node = step.node
+                self._index.discard(~run.run_id)
+                if run.lane is not None:
+                    self._hold(run, run.lane)
+            case Started():
+                run.state = advance(run.state, Step.START)
+                run.started_at = step.at
+            case Requeued():
+                self._requeue(run, step)
+            case CancelAsked():
+                run.cancel = step.reason
+
+    def _finish(self, run: RunRecord, step: Finished) -> None:
+        if run.state is State.PENDING:
+            self._index.discard(~run.run_id)
+        run.state = advance(run.state, step.step)
+        run.reason = step.reason
+        run.error = step.error
+        run.result = step.result
+        run.finished_at = step.at
+        run.waiting_for = None
+        if step.started_at is not None:
+            run.started_at = step.started_at
+        mine = self._unfinished[run.schedule.key]
+        del mine[run.run_id]
+        if not mine:
+            del self._unfinished[run.schedule.key]
+        if run.lane is not None:
+            del self._lanes[run.lane].unfinished[run.run_id]
+            self._release(run, run.lane, step.at)
+
+    def _requeue(self, run: RunRecord, step: Requeued) -> None:
+        run.state = advance(run.state, step.step)
+        run.reason = step.reason
+        run.error = step.error
+        run.attempt = step.attempt
+        run.due_at = step.due_at
+        run.waiting_for = step.waiting_for
+        run.give_up_at = step.give_up_at
+        run.cancel = None
+        if step.started_at is not None:
+            run.started_at = step.started_at
+        if run.lane is not None and not run.holds_lane:
+            self._release(run, run.lane, step.at)
+        self._shelve(run, step.at)
+
+    # Where an unfinished run waits
+
+    def _shelve(self, run: RunRecord, now: int) -> None:
+        """Put a pending run where it belongs: the due index, its lane, or the queue of its handler."""
+        schedule = run.schedule.schedule
+        if run.due_at > now:
+            self._index.put(~run.run_id, run.due_at, -schedule.priority)
+            return
+        if run.give_up_at is None:
+            self._index.discard(~run.run_id)
+        else:
+            self._index.put(~run.run_id, run.give_up_at)
+        if run.lane is not None and run.lane in self._busy_lanes and not run.holds_lane:
+            self._lanes[run.lane].wait(run)
+            return
+        run.waiting_for = WaitingFor.DUE
+        queue = self._ready.get(schedule.handler)
+        if queue is None:
+            queue = self._ready[schedule.handler] = ReadyQueue(schedule.handler)
+        queue.put(run)
+
+    def _hold(self, run: RunRecord, lane: str) -> None:
+        self._lanes[lane].holder = run
+        self._busy_lanes.add(lane)
+
+    def _release(self, run: RunRecord, name: str, now: int) -> None:
+        lane = self._lanes[name]
+        if lane.holder is run:
+            lane.holder = None
+            self._busy_lanes.discard(name)
+        if lane.holder is None and (waiter := lane.first_waiter()) is not None:
+            self._shelve(waiter, now)
+        if not lane.unfinished:
+            del self._lanes[name]
+
+    # Schedules
+
+    async def get_schedule(self, name: str) -> ScheduleRecord | None:
+        """Return the schedule of that name, or None; removed ones are not found."""
+        return self._names.get(name)
+
+    async def get_schedules(self, names: Sequence[str]) -> list[ScheduleRecord | None]:
+        """Return the schedules of these names, None for each that is not there."""
+        return [self._names.get(name) for name in names]
+
+    async def find_schedules(self, query: ScheduleQuery) -> Page[ScheduleRecord]:
+        """Return one page of schedules."""
+        return page_of_schedules(self._names.values(), query)
+
+    def _keep_schedule(self, put: PutSchedule) -> None:
+        schedule = put.schedule
+        record = self._names.get(schedule.name)
+        if record is None:
+            self._last_key += 1
+            record = ScheduleRecord(
+                self._last_key,
+                schedule,
+                1,
+                put.cursor_at,
+                put.next_due_at,
+                put.anchor_at,
+                0,
+                put.state,
+                put.pause,
+            )
+            self._schedules[record.key] = self._names[schedule.name] = record
+        else:
+            self._leave_lane(record)
+            moved = record.schedule.handler != schedule.handler
+            record.schedule = schedule
+            record.revision += 1
+            record.next_due_at = put.next_due_at
+            record.state = put.state
+            record.pause = put.pause
+            record.anchor_at = put.anchor_at
+            if moved:
+                self._follow_handler(record)
+        if schedule.supersede and schedule.lane is not None:
+            self._superseding.setdefault(schedule.lane, {})[record.key] = record
+        self._index_schedule(record)
+
+    def _follow_handler(self, record: ScheduleRecord) -> None:
+        for run in self._unfinished.get(record.key, {}).values():
+            if run.state is State.PENDING and run.waiting_for is WaitingFor.DUE:
+                self._shelve(run, run.due_at)
+
+    def _drop_schedule(self, record: ScheduleRecord) -> None:
+        record.removed = True
+        self._leave_lane(record)
+        self._index.discard(record.key)
+        del self._names[record.schedule.name]
+        del self._schedules[record.key]
+
+    def _leave_lane(self, record: ScheduleRecord) -> None:
+        lane = record.schedule.lane
+        if record.schedule.supersede and lane is not None:
+            members = self._superseding[lane]
+            del members[record.key]
+            if not members:
+                del self._superseding[lane]
+
+    def _index_schedule(self, record: ScheduleRecord) -> None:
+        if record.next_due_at is None or record.state is not ScheduleState.ACTIVE:
+            self._index.discard(record.key)
+        else:
+            self._index.put(record.key, record.next_due_at, -record.schedule.priority)
+
+    # Runs
+
+    async def get_run(self, run_id: int) -> RunRecord | None:
+        """Return the run with that number, or None."""
+        return self._runs.get(run_id)
+
+    async def get_run_of(self, name: str, nominal_at: int, origin: Origin, epoch: int) -> RunRecord | None:
+        """Return the run of an occurrence, or None; those of removed schedules are searched one by one."""
+        record = self._names.get(name)
+        if record is not None:
+            run = self._occurrences.get((record.key, epoch, nominal_at, origin))
+            if run is not None:
+                return run
+        for run in self._runs.values():
+            if run.schedule.schedule.name == name and run.identity[1:] == (epoch, nominal_at, origin):
+                return run
+        return None
+
+    async def unfinished_runs(
+        self, *, schedule: ScheduleRecord | None = None, node: str | None = None
+    ) -> list[RunRecord]:
+        """Return the runs with steps to go, of one schedule, or held by one node, in order of decision."""
+        groups: Iterable[dict[int, RunRecord]]
+        groups = self._unfinished.values() if schedule is None else [self._unfinished.get(schedule.key, {})]
+        held = (State.CLAIMED, State.RUNNING)
+        runs = [
+            run
+            for group in groups
+            for run in group.values()
+            if node is None or (run.node == node and run.state in held)
+        ]
+        return sorted(runs, key=lambda run: run.run_id)
+
+    async def find_runs(self, query: RunQuery) -> Page[RunRecord]:
+        """Return one page of runs."""
+        return page_of_runs(self._runs.values(), query)
+
+    async def statistics(self) -> Statistics:
+        """Return counts over all that is kept."""
+        runs: Counter[State] = Counter()
+        occurrences: Counter[State] = Counter()
+        for run in self._runs.values():
+            runs[run.state] += 1
+            occurrences[run.state] += run.count
+        pending = [
+            run.due_at for group in self._unfinished.values() for run in group.values() if run.state is State.PENDING
+        ]
+        schedules = Counter(record.state for record in self._schedules.values())
+        return Statistics(schedules, runs, occurrences, min(pending, default=None))
+
+    async def prune(self, retention: Retention) -> int:
+        """Forget up to `retention.limit` rows that may be forgotten and return how many were."""
+        kept: Counter[int] = Counter()
+        old: list[RunRecord] = []
+        for run in reversed(self._runs.values()):
+            if run.finished_at is None:
+                continue
+            kept[run.schedule.key] += 1
+            if run.finished_at < retention.runs_before or kept[run.schedule.key] > retention.runs_max:
+                old.append(run)
+        for run in islice(reversed(old), retention.limit):
+            del self._runs[run.run_id]
+            del self._occurrences[run.identity]
+        over = [
+            record
+            for record in self._schedules.values()
+            if record.state is ScheduleState.FINISHED
+            and record.cursor_at < retention.schedules_before
+            and record.key not in self._unfinished
+        ]
+        room = max(0, retention.limit - len(old))
+        for record in over[:room]:
+            self._drop_schedule(record)
+        return min(len(old), retention.limit) + len(over[:room])
+
+    # Documents and journals
+
+    async def get_document(self, namespace: str, key: str) -> Document | None:
+        """Return a document, or None."""
+        return self._documents.get((namespace, key))
+
+    async def list_documents(self, namespace: str, *, after: str = "", limit: int = 100) -> list[Document]:
+        """Return up to `limit` documents of a namespace with keys greater than `after`, by key."""
+        keys = sorted(key for space, key in self._documents if space == namespace and key > after)
+        return [self._documents[namespace, key] for key in keys[:limit]]
+
+    async def read_journal(self, namespace: str, *, after: int = 0, limit: int = 100) -> list[JournalEntry]:
+        """Return up to `limit` entries with `seq` greater than `after`, by `seq`."""
+        return self._journals.get(namespace, [])[after : after + limit]
+
+    def _keep_document(self, put: PutDocument) -> None:
+        if put.body is None:
+            self._documents.pop((put.namespace, put.key), None)
+        else:
+            document = Document(put.namespace, put.key, put.expected_version + 1, put.body)
+            self._documents[put.namespace, put.key] = document

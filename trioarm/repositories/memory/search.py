@@ -1,0 +1,93 @@
+"""Filters, sorting and keyset pages over records in memory: what SQL does for the other repositories."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from heapq import nlargest, nsmallest
+from typing import TypeVar
+
+from trioarm.core.queries import Page, RunOrder, RunQuery, ScheduleOrder, ScheduleQuery
+from trioarm.core.run import RunRecord
+from trioarm.core.schedule import ScheduleRecord
+
+R = TypeVar("R")
+Key = tuple[int | str, int | str]
+
+_NEVER = 2**63 - 1  # sorts schedules with nothing to come behind all others, in both stores
+
+
+def page_of_schedules(records: Iterable[ScheduleRecord], query: ScheduleQuery) -> Page[ScheduleRecord]:
+    """Return the page of schedules a query asks for."""
+
+    def key(record: ScheduleRecord) -> Key:
+        name = record.schedule.name
+        if query.order is ScheduleOrder.NAME:
+            return (name, "")
+        return (_NEVER if record.next_due_at is None else record.next_due_at, name)
+
+    return _page(_schedules(records, query), key, query.descending, query.after, query.limit)
+
+
+def page_of_runs(records: Iterable[RunRecord], query: RunQuery) -> Page[RunRecord]:
+    """Return the page of runs a query asks for."""
+
+    def key(record: RunRecord) -> Key:
+        return (record.due_at if query.order is RunOrder.DUE_AT else 0, record.run_id)
+
+    return _page(_runs(records, query), key, query.descending, query.after, query.limit)
+
+
+def _schedules(records: Iterable[ScheduleRecord], query: ScheduleQuery) -> Iterator[ScheduleRecord]:
+    for record in records:
+        schedule = record.schedule
+        if (
+            (query.prefix is None or schedule.name.startswith(query.prefix))
+            and (query.owner is None or schedule.owner == query.owner)
+            and (query.states is None or record.state in query.states)
+            and (query.handler is None or schedule.handler == query.handler)
+            and (query.tag is None or query.tag in schedule.tags)
+            and (query.lane is None or schedule.lane == query.lane)
+            and _within(record.next_due_at, query.due_from, query.due_until)
+        ):
+            yield record
+
+
+def _runs(records: Iterable[RunRecord], query: RunQuery) -> Iterator[RunRecord]:
+    for record in records:
+        schedule = record.schedule.schedule
+        if (
+            (query.schedule is None or schedule.name == query.schedule)
+            and (query.owner is None or schedule.owner == query.owner)
+            and (query.states is None or record.state in query.states)
+            and (query.handler is None or schedule.handler == query.handler)
+            and (query.tag is None or query.tag in schedule.tags)
+            and (query.lane is None or record.lane == query.lane)
+            and (query.node is None or record.node == query.node)
+            and _within(record.due_at, query.due_from, query.due_until)
+        ):
+            yield record
+
+
+def _within(instant: int | None, start: int | None, until: int | None) -> bool:
+    if instant is None:
+        return start is None and until is None
+    return (start is None or instant >= start) and (until is None or instant < until)
+
+
+def _page(records: Iterator[R], key: Callable[[R], Key], descending: bool, after: str | None, limit: int) -> Page[R]:
+    if after is not None:
+        last = _read(after)
+        records = (record for record in records if (key(record) < last if descending else key(record) > last))
+    rows = nlargest(limit + 1, records, key=key) if descending else nsmallest(limit + 1, records, key=key)
+    if len(rows) <= limit:
+        return Page(rows, None)
+    return Page(rows[:limit], json.dumps(key(rows[limit - 1])))
+
+
+def _read(after: str) -> Key:
+    try:
+        first, second = json.loads(after)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"after {after!r}: give what `next` of the page before said") from error
+    return (first, second)
