@@ -1,0 +1,223 @@
+"""Timetables: which days and what times of day, on a calendar without zones (S4.1).
+
+A timetable yields naive local times by arithmetic on months and hours and never steps from day to day. What a
+local time means as an instant is `civil`'s business.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from datetime import date
+from itertools import accumulate
+
+import attrs
+
+from trioarm.core.instants import DAY, HOUR
+
+MONTHS_ALL = 0b1_1111_1111_1110  # bits 1 to 12
+MONTHDAYS_ALL = 0xFFFF_FFFE  # bits 1 to 31
+WEEKDAYS_ALL = 0b111_1111  # bits 0 (Sunday) to 6
+
+_EPOCH = date(1970, 1, 1).toordinal()
+_FIRST, _LAST = date.min.toordinal() - _EPOCH, date.max.toordinal() - _EPOCH
+_CYCLE_MONTHS = 400 * 12  # calendar and weekdays repeat after 400 years: what is not there never comes
+_SIX_WEEKS = sum(1 << 7 * week for week in range(6))
+_LENGTHS = (0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+
+
+@attrs.frozen(slots=True, cache_hash=True, weakref_slot=False)
+class Days:
+    """A set of days, each an int counted from 1970-01-01, of the years 1 to 9999.
+
+    Args:
+        months: bits 1 to 12.
+        monthdays: bits 1 to 31.
+        weekdays: bits 0 (Sunday) to 6.
+        either: whether day of month or day of week is enough, as in cron when both are restricted (S4.2).
+    """
+
+    months: int = MONTHS_ALL
+    monthdays: int = MONTHDAYS_ALL
+    weekdays: int = WEEKDAYS_ALL
+    either: bool = False
+    every: bool = attrs.field(init=False, eq=False, repr=False)
+
+    @every.default
+    def _is_every(self) -> bool:
+        whole = (self.monthdays == MONTHDAYS_ALL, self.weekdays == WEEKDAYS_ALL)
+        return self.months == MONTHS_ALL and (any(whole) if self.either else all(whole))
+
+    def has(self, day: int) -> bool:
+        """Return whether `day` is one of them."""
+        if not _FIRST <= day <= _LAST:
+            return False
+        if self.every:
+            return True
+        moment = date.fromordinal(day + _EPOCH)
+        return bool(self._in_month(moment.year, moment.month) >> moment.day & 1)
+
+    def next_after(self, day: int) -> int | None:
+        """Return the first day later than `day`."""
+        if day >= _LAST:
+            return None
+        start = max(day + 1, _FIRST)
+        if self.every:
+            return start
+        moment = date.fromordinal(start + _EPOCH)
+        year, month = moment.year, moment.month
+        found = self._in_month(year, month) >> moment.day << moment.day
+        for _ in range(_CYCLE_MONTHS):
+            if found:
+                return _day(year, month, (found & -found).bit_length() - 1)
+            year, month = (year, month + 1) if month < 12 else (year + 1, 1)
+            if year > 9999:
+                break
+            found = self._in_month(year, month)
+        return None
+
+    def previous_before(self, day: int) -> int | None:
+        """Return the last day earlier than `day`."""
+        if day <= _FIRST:
+            return None
+        start = min(day - 1, _LAST)
+        if self.every:
+            return start
+        moment = date.fromordinal(start + _EPOCH)
+        year, month = moment.year, moment.month
+        found = self._in_month(year, month) & (2 << moment.day) - 1
+        for _ in range(_CYCLE_MONTHS):
+            if found:
+                return _day(year, month, found.bit_length() - 1)
+            year, month = (year, month - 1) if month > 1 else (year - 1, 12)
+            if year < 1:
+                break
+            found = self._in_month(year, month)
+        return None
+
+    def count(self, first: int, end: int) -> int:
+        """Return how many of the days lie in `[first, end)`."""
+        first, end = max(first, _FIRST), min(end, _LAST + 1)
+        if first >= end:
+            return 0
+        if self.every:
+            return end - first
+        moment, last = date.fromordinal(first + _EPOCH), date.fromordinal(end - 1 + _EPOCH)
+        months = range(moment.year * 12 + moment.month - 1, last.year * 12 + last.month)
+        whole = sum(self._in_month(index // 12, index % 12 + 1).bit_count() for index in months)
+        before = self._in_month(moment.year, moment.month) & (1 << moment.day) - 1
+        beyond = self._in_month(last.year, last.month) >> last.day + 1
+        return whole - before.bit_count() - beyond.bit_count()
+
+    def _in_month(self, year: int, month: int) -> int:
+        """Return the matching days of one month, as bits 1 to 31."""
+        if not self.months >> month & 1:
+            return 0
+        leap_day = month == 2 and year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+        days = (2 << _LENGTHS[month] + leap_day) - 2
+        first = date(year, month, 1).toordinal() % 7  # ordinal 1 was a Monday, so Sunday is 0 as in cron
+        by_weekday = self.weekdays * _SIX_WEEKS >> first << 1
+        return days & (self.monthdays | by_weekday if self.either else self.monthdays & by_weekday)
+
+
+def _day(year: int, month: int, monthday: int) -> int:
+    return date(year, month, monthday).toordinal() - _EPOCH
+
+
+@attrs.frozen(slots=True, cache_hash=True, weakref_slot=False)
+class Times:
+    """A set of times of day, at least one.
+
+    Args:
+        hours: 24 rows, each the microseconds into that hour, rising. Equal rows may be one object.
+    """
+
+    hours: tuple[tuple[int, ...], ...]
+    first: int = attrs.field(init=False, eq=False, repr=False)
+    last: int = attrs.field(init=False, eq=False, repr=False)
+    _before: tuple[int, ...] = attrs.field(init=False, eq=False, repr=False)
+
+    @first.default
+    def _find_first(self) -> int:
+        return next(hour * HOUR + row[0] for hour, row in enumerate(self.hours) if row)
+
+    @last.default
+    def _find_last(self) -> int:
+        return max(hour * HOUR + row[-1] for hour, row in enumerate(self.hours) if row)
+
+    @_before.default
+    def _accumulate(self) -> tuple[int, ...]:
+        return tuple(accumulate(map(len, self.hours), initial=0))
+
+    @property
+    def per_day(self) -> int:
+        """How many there are."""
+        return self._before[24]
+
+    def next_after(self, time: int) -> int | None:
+        """Return the first time of day later than `time`."""
+        if time < self.first:
+            return self.first
+        if time >= self.last:
+            return None
+        hour, rest = divmod(time, HOUR)
+        row = self.hours[hour]
+        if row and rest < row[-1]:
+            return hour * HOUR + row[bisect_right(row, rest)]
+        return next(later * HOUR + self.hours[later][0] for later in range(hour + 1, 24) if self.hours[later])
+
+    def previous_before(self, time: int) -> int | None:
+        """Return the last time of day earlier than `time`."""
+        if time > self.last:
+            return self.last
+        if time <= self.first:
+            return None
+        hour, rest = divmod(time, HOUR)
+        row = self.hours[hour]
+        if row and rest > row[0]:
+            return hour * HOUR + row[bisect_left(row, rest) - 1]
+        return next(
+            earlier * HOUR + self.hours[earlier][-1] for earlier in range(hour - 1, -1, -1) if self.hours[earlier]
+        )
+
+    def up_to(self, time: int) -> int:
+        """Return how many of the times of day are not later than `time`."""
+        hour, rest = divmod(time, HOUR)
+        return self._before[hour] + bisect_right(self.hours[hour], rest)
+
+
+@attrs.frozen(slots=True, cache_hash=True, weakref_slot=False)
+class Timetable:
+    """Days and times of day: every time on every day."""
+
+    days: Days
+    times: Times
+
+    def next_local(self, local: int) -> int | None:
+        """Return the first local time later than `local`."""
+        day, time = divmod(local, DAY)
+        if self.days.has(day):
+            found = self.times.next_after(time)
+            if found is not None:
+                return day * DAY + found
+        later = self.days.next_after(day)
+        return None if later is None else later * DAY + self.times.first
+
+    def previous_local(self, local: int) -> int | None:
+        """Return the last local time earlier than `local`."""
+        day, time = divmod(local, DAY)
+        if self.days.has(day):
+            found = self.times.previous_before(time)
+            if found is not None:
+                return day * DAY + found
+        earlier = self.days.previous_before(day)
+        return None if earlier is None else earlier * DAY + self.times.last
+
+    def count_local(self, after: int, until: int) -> int:
+        """Return how many local times lie in `(after, until]`, where `after` is not later than `until`."""
+        first, end = after // DAY, until // DAY
+        days = self.days.count(first, end)
+        return days * self.times.per_day + self._of_day_up_to(until) - self._of_day_up_to(after)
+
+    def _of_day_up_to(self, local: int) -> int:
+        day, time = divmod(local, DAY)
+        return self.times.up_to(time) if self.days.has(day) else 0
