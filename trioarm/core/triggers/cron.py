@@ -42,7 +42,7 @@ ALIASES = {
 }
 
 _ITEM = re.compile(r"(?:(?P<all>\*)|(?P<first>[0-9a-z]+)(?:-(?P<last>[0-9a-z]+))?)(?:/(?P<step>[0-9]+))?")
-_LATER = re.compile(r"[?#]|[0-9]+[lw]|l(w|-[0-9]+)?|[a-z]{3}l")  # understood by other crons, not yet by this one
+_LATER = re.compile(r"\?|.*#.*|[0-9]+[lw]|l(w|-[0-9]+)?|[a-z]{3}l")  # other crons understand these
 
 
 _MONTHS_LONG = (
@@ -90,11 +90,11 @@ class Field:
         if found is None:
             raise ValueError(f"{item!r} is no value, range or step of {self._bounds()}")
         end = self.low + self.size - 1
-        if found["all"]:
-            first, last = self.low, end
+        first = self.low if found["all"] else self._value(found["first"])
+        if found["last"]:
+            last = self._value(found["last"])
         else:
-            first = self._value(found["first"])
-            last = self._value(found["last"]) if found["last"] else max(end, first) if found["step"] else first
+            last = max(end, first) if found["all"] or found["step"] else first
         step = int(found["step"] or 1)
         if not 1 <= step <= self.size:
             raise ValueError(f"step {step} of {item!r} is outside 1 to {self.size}")
@@ -107,7 +107,7 @@ class Field:
             return int(text)
         raise ValueError(f"{text!r} is not within {self._bounds()}")
 
-    def _example(self) -> str:
+    def _bounds(self) -> str:
         named = f" or {next(iter(self.names))} to {list(self.names)[self.size - 1]}" if self.names else ""
         return f"{self.low} to {self.top}{named}"
 
