@@ -1,0 +1,134 @@
+"""What arming speaks of: sites, partitions, targets, what panels report, and schedules that arm (A1)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+import attrs
+
+from trioarm.core.schedule import Schedule
+
+HANDLER: Final = "arm"  # the registered name of the handler that carries out every arming schedule
+
+
+class Target(StrEnum):
+    """What a partition can be told to become; Home Assistant's names (A1.4)."""
+
+    DISARMED = "disarmed"
+    ARMED_HOME = "armed_home"
+    ARMED_AWAY = "armed_away"
+    ARMED_NIGHT = "armed_night"
+    ARMED_VACATION = "armed_vacation"
+    ARMED_CUSTOM_BYPASS = "armed_custom_bypass"
+
+
+class Reported(StrEnum):
+    """What a panel can say of a partition: a target reached, or something on the way or in the way (A1.4)."""
+
+    DISARMED = "disarmed"
+    ARMED_HOME = "armed_home"
+    ARMED_AWAY = "armed_away"
+    ARMED_NIGHT = "armed_night"
+    ARMED_VACATION = "armed_vacation"
+    ARMED_CUSTOM_BYPASS = "armed_custom_bypass"
+    ARMING = "arming"
+    PENDING = "pending"
+    TRIGGERED = "triggered"
+    DISARMING = "disarming"
+    UNKNOWN = "unknown"
+    UNAVAILABLE = "unavailable"
+
+
+@attrs.frozen(slots=True)
+class Site:
+    """A place: where local time comes from.
+
+    Args:
+        name: as configured.
+        timezone: IANA name.
+    """
+
+    name: str
+    timezone: str
+
+
+@attrs.frozen(slots=True)
+class SecretRef:
+    """Where a code is to be found; never the code itself (A5.2). Exactly one is set.
+
+    Args:
+        env: name of an environment variable.
+        file: path of a file whose first line is the code.
+    """
+
+    env: str | None = None
+    file: str | None = None
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class VirtualPanel:
+    """Settings of the built-in panel.
+
+    Args:
+        exit_delay_s: how long it reports `arming` before it is armed.
+        entry_delay_s: how long it reports `pending` before it is triggered, once an armed zone opened.
+        open_zones: detection points that stand open from the start; arming is refused while one does.
+        code: what it wants to hear with each command; None for no code.
+    """
+
+    exit_delay_s: float = 30.0
+    entry_delay_s: float = 30.0
+    open_zones: tuple[str, ...] = ()
+    code: SecretRef | None = None
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Partition:
+    """The smallest thing armed on its own (A1.2).
+
+    Args:
+        name: as configured.
+        site: name of its site.
+        panel: settings of its driver.
+        address: which partition of the panel; for a panel that has only one, empty.
+        allow_disarm: whether schedules may disarm it (A2.4).
+        min_gap_s: least time between two commands, in seconds.
+        confirm_s: how long after the exit delay the panel may take to report the target, in seconds.
+    """
+
+    name: str
+    site: str
+    panel: VirtualPanel
+    address: str = ""
+    allow_disarm: bool = False
+    min_gap_s: float = 2.0
+    confirm_s: float = 30.0
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class ArmingSchedule:
+    """A schedule that arms or disarms: one engine schedule per partition comes of it (A1.5).
+
+    Args:
+        schedule: trigger and policies under the parent's name; its handler, args and lane are set per partition.
+        partitions: names, in order.
+        target: what they are to become.
+        warn_s: how long before closing people are warned, in seconds, longest first.
+    """
+
+    schedule: Schedule
+    partitions: tuple[str, ...]
+    target: Target
+    warn_s: tuple[float, ...] = ()
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Premises:
+    """All that is configured for arming: sites and partitions by name, and the schedules that arm them."""
+
+    sites: dict[str, Site] = attrs.Factory(dict)
+    partitions: dict[str, Partition] = attrs.Factory(dict)
+    schedules: tuple[ArmingSchedule, ...] = ()
+    late_disarm_s: float = 900.0
+    workers: int | None = None
