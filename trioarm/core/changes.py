@@ -15,7 +15,7 @@ import attrs
 from trioarm.core.jsonable import Json
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import Pause, Schedule, ScheduleRecord, ScheduleState
-from trioarm.core.states import Reason, Step, WaitingFor
+from trioarm.core.states import Reason, Step, WaitingFor, advance
 
 
 class Verdict(StrEnum):
@@ -118,6 +118,44 @@ class CancelAsked:
 
 
 RunStep: TypeAlias = Claim | Started | Finished | Requeued | CancelAsked
+
+
+def apply(step: RunStep) -> None:
+    """Carry a kept step out on the record it names: the only code that moves a run from state to state.
+
+    Repositories call it once the step is kept, so that after `done` the records of a change show what is kept.
+
+    Raises:
+        InvalidTransition: the run's state does not allow the step; the repository should have refused it.
+    """
+    run = step.run
+    match step:
+        case Finished():
+            run.state = advance(run.state, step.step)
+            run.reason, run.error, run.result = step.reason, step.error, step.result
+            run.finished_at = step.at
+            run.waiting_for = None
+            if step.started_at is not None:
+                run.started_at = step.started_at
+        case Claim():
+            run.state = advance(run.state, Step.CLAIM)
+            run.token += 1
+            run.attempt += 1
+            run.node = step.node
+            run.waiting_for = None
+        case Started():
+            run.state = advance(run.state, Step.START)
+            run.started_at = step.at
+        case Requeued():
+            run.state = advance(run.state, step.step)
+            run.reason, run.error = step.reason, step.error
+            run.attempt, run.due_at = step.attempt, step.due_at
+            run.waiting_for, run.give_up_at = step.waiting_for, step.give_up_at
+            run.cancel = None
+            if step.started_at is not None:
+                run.started_at = step.started_at
+        case CancelAsked():
+            run.cancel = step.reason
 
 
 @attrs.define(slots=True, eq=False)

@@ -68,7 +68,7 @@ class ScheduleRepository(Protocol):
     async def commit(self, changes: Sequence[Change]) -> list[Verdict]:
         """Keep each change that still fits, in order, and return what became of each.
 
-        Decided runs get their `run_id`. Raises nothing for what another was faster with: that is `refused`.
+        Decided runs get their `run_id`, and after `done` the records a change names show what is kept. Raises nothing for what another was faster with: that is `refused`.
         """
 
     async def get_schedule(self, name: str) -> ScheduleRecord | None:

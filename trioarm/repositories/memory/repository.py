@@ -24,13 +24,14 @@ from trioarm.core.changes import (
     RunStep,
     Started,
     Verdict,
+    apply,
 )
 from trioarm.core.due_index import DueIndex
 from trioarm.core.planning import Group
 from trioarm.core.queries import Document, JournalEntry, Page, Retention, RunQuery, ScheduleQuery, Statistics
 from trioarm.core.run import Origin, RunRecord
 from trioarm.core.schedule import ScheduleRecord, ScheduleState
-from trioarm.core.states import ACTIVE, TABLE, State, Step, WaitingFor, advance
+from trioarm.core.states import ACTIVE, TABLE, State, WaitingFor
 from trioarm.engine.ports import DueView
 from trioarm.repositories.memory.ready import Lane, ReadyQueue
 from trioarm.repositories.memory.search import page_of_runs, page_of_schedules
@@ -213,59 +214,31 @@ class InMemoryScheduleRepository:
 
     def _keep_step(self, step: RunStep) -> None:
         run = step.run
+        if isinstance(step, Finished) and run.state is State.PENDING:
+            self._index.discard(~run.run_id)
+        apply(step)
         match step:
             case Finished():
-                self._finish(run, step)
+                self._forget_unfinished(run, step.at)
             case Claim():
-                run.state = advance(run.state, Step.CLAIM)
-                run.waiting_for = None
-                run.token += 1
-                run.attempt += 1
-                run.node = step.node
                 self._index.discard(~run.run_id)
                 if run.lane is not None:
                     self._hold(run, run.lane)
-            case Started():
-                run.state = advance(run.state, Step.START)
-                run.started_at = step.at
             case Requeued():
-                self._requeue(run, step)
-            case CancelAsked():
-                run.cancel = step.reason
+                if run.lane is not None and not run.holds_lane:
+                    self._release(run, run.lane, step.at)
+                self._shelve(run, step.at)
+            case Started() | CancelAsked():
+                pass
 
-    def _finish(self, run: RunRecord, step: Finished) -> None:
-        if run.state is State.PENDING:
-            self._index.discard(~run.run_id)
-        run.state = advance(run.state, step.step)
-        run.reason = step.reason
-        run.error = step.error
-        run.result = step.result
-        run.finished_at = step.at
-        run.waiting_for = None
-        if step.started_at is not None:
-            run.started_at = step.started_at
+    def _forget_unfinished(self, run: RunRecord, now: int) -> None:
         mine = self._unfinished[run.schedule.key]
         del mine[run.run_id]
         if not mine:
             del self._unfinished[run.schedule.key]
         if run.lane is not None:
             del self._lanes[run.lane].unfinished[run.run_id]
-            self._release(run, run.lane, step.at)
-
-    def _requeue(self, run: RunRecord, step: Requeued) -> None:
-        run.state = advance(run.state, step.step)
-        run.reason = step.reason
-        run.error = step.error
-        run.attempt = step.attempt
-        run.due_at = step.due_at
-        run.waiting_for = step.waiting_for
-        run.give_up_at = step.give_up_at
-        run.cancel = None
-        if step.started_at is not None:
-            run.started_at = step.started_at
-        if run.lane is not None and not run.holds_lane:
-            self._release(run, run.lane, step.at)
-        self._shelve(run, step.at)
+            self._release(run, run.lane, now)
 
     # Where an unfinished run waits
 
