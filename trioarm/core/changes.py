@@ -165,7 +165,7 @@ class PutSchedule:
     Args:
         schedule: the definition.
         expected_revision: 0 for a schedule that must not exist yet.
-        cursor_at: for a new schedule, where its evaluated range begins; ignored for an update.
+        cursor_at: where its evaluated range begins; an update has decided everything up to here by the old definition.
         next_due_at: the first occurrence after the cursor, or None.
         state: active, paused or finished.
         pause: who paused it by command, or None.

@@ -44,14 +44,14 @@ def backoff_s(policy: RetryPolicy, attempt: int, chance: float, *, jitter: bool 
 
 
 def settle(
-    run: RunRecord, outcome: Outcome, *, started_at: int, at: int, rules: RetryRules, chance: float
+    run: RunRecord, outcome: Outcome, *, started_at: int | None, at: int, rules: RetryRules, chance: float
 ) -> Finished | Requeued:
     """Return the step a run takes after an attempt.
 
     Args:
         run: the run, as claimed.
         outcome: how the attempt ended.
-        started_at: when it began.
+        started_at: when it began; None when the handler was not called.
         at: when it ended.
         rules: the node's.
         chance: a random number in [0, 1).
@@ -80,7 +80,7 @@ def _retry(
     run: RunRecord,
     error: str,
     after_s: float | None,
-    started_at: int,
+    started_at: int | None,
     at: int,
     rules: RetryRules,
     chance: float,
@@ -96,15 +96,15 @@ def _retry(
     return step
 
 
-def _stopped(run: RunRecord, reason: Reason, started_at: int, at: int) -> Finished | Requeued:
+def _stopped(run: RunRecord, reason: Reason, started_at: int | None, at: int) -> Finished | Requeued:
     if reason is not Reason.SHUTDOWN:
         return Finished(run, run.token, Step.CANCEL, at, reason, None, None, started_at)
-    if run.schedule.schedule.delivery is Delivery.AT_MOST_ONCE:
+    if started_at is not None and run.schedule.schedule.delivery is Delivery.AT_MOST_ONCE:
         return Finished(run, run.token, Step.LOSE, at, reason, None, None, started_at)
     return _requeued(run, Step.GIVE_BACK, WaitingFor.DUE, run.attempt - 1, at, started_at, at)
 
 
 def _requeued(
-    run: RunRecord, step: Step, waiting_for: WaitingFor, attempt: int, due_at: int, started_at: int, at: int
+    run: RunRecord, step: Step, waiting_for: WaitingFor, attempt: int, due_at: int, started_at: int | None, at: int
 ) -> Requeued:
     return Requeued(run, run.token, step, at, attempt, due_at, waiting_for, None, None, started_at)

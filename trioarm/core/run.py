@@ -5,11 +5,12 @@ A decision and its run are one row: what was skipped, missed or superseded is a 
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 
 import attrs
 
-from trioarm.core.instants import render_instant
+from trioarm.core.instants import as_datetime, render_instant
 from trioarm.core.jsonable import Json
 from trioarm.core.schedule import ScheduleRecord
 from trioarm.core.states import ACTIVE, Reason, State, WaitingFor
@@ -110,9 +111,13 @@ def render_run_id(name: str, nominal_at: int, origin: Origin, epoch: int = 0) ->
     return f"{text}~{epoch}" if epoch else text
 
 
+def _when(value: int | None) -> datetime | None:
+    return None if value is None else as_datetime(value)
+
+
 @attrs.frozen(slots=True)
 class Run:
-    """A run as people and programs see it: a copy that no longer changes. Instants are microseconds since 1970 UTC.
+    """A run as people and programs see it: a copy that no longer changes. Instants are aware datetimes in UTC.
 
     Args:
         id: readable identity.
@@ -126,21 +131,21 @@ class Run:
     id: str
     key: int
     schedule: str
-    nominal_at: int
-    due_at: int
+    nominal_at: datetime
+    due_at: datetime
     state: State
     reason: Reason | None
     attempt: int
     origin: Origin
     handler: str
-    started_at: int | None
-    finished_at: int | None
+    started_at: datetime | None
+    finished_at: datetime | None
     late_s: float | None
     waiting_for: WaitingFor | None
     error: str | None
     result: Json
     occurrences: int
-    last_at: int | None
+    last_at: datetime | None
     token: int
     node: str | None
 
@@ -152,21 +157,21 @@ class Run:
             id=render_run_id(schedule.name, record.nominal_at, record.origin, record.epoch),
             key=record.run_id,
             schedule=schedule.name,
-            nominal_at=record.nominal_at,
-            due_at=record.due_at,
+            nominal_at=as_datetime(record.nominal_at),
+            due_at=as_datetime(record.due_at),
             state=record.state,
             reason=record.reason,
             attempt=record.attempt,
             origin=record.origin,
             handler=schedule.handler,
-            started_at=record.started_at,
-            finished_at=record.finished_at,
+            started_at=_when(record.started_at),
+            finished_at=_when(record.finished_at),
             late_s=None if record.started_at is None else (record.started_at - record.due_at) / 1e6,
             waiting_for=record.waiting_for if record.state is State.PENDING else None,
             error=record.error,
             result=record.result,
             occurrences=record.count,
-            last_at=record.last_at,
+            last_at=_when(record.last_at),
             token=record.token,
             node=record.node,
         )

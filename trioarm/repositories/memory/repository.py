@@ -311,6 +311,7 @@ class InMemoryScheduleRepository:
             moved = record.schedule.handler != schedule.handler
             record.schedule = schedule
             record.revision += 1
+            record.cursor_at = put.cursor_at
             record.next_due_at = put.next_due_at
             record.state = put.state
             record.pause = put.pause
