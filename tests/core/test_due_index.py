@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trioarm.core.due_index import DueIndex
+
+
+def test_an_empty_index_has_nothing_due() -> None:
+    """An index without entries names no instant and hands nothing out."""
+    index = DueIndex()
+    assert (len(index), index.next_due_at, index.due(2**62, 10)) == (0, None, [])
+
+
+def test_entries_come_by_instant_then_rank_then_key() -> None:
+    """The earliest entry comes first; among equal instants the lower rank, then the lower key."""
+    index = DueIndex()
+    for key, due_at, rank in ((1, 20, 0), (4, 10, 0), (3, 10, 0), (2, 10, -5)):
+        index.put(key, due_at, rank)
+    assert index.due(30, 10) == [2, 3, 4, 1]
+
+
+def test_only_what_is_due_is_handed_out() -> None:
+    """An entry is due at its instant and not before, and no more than asked for are handed out."""
+    index = DueIndex()
+    for key in range(5):
+        index.put(key, 10 + key)
+    assert index.due(9, 10) == []
+    assert index.due(12, 10) == [0, 1, 2]
+    assert index.due(12, 2) == [0, 1]
+
+
+def test_what_is_handed_out_comes_back_until_it_is_settled() -> None:
+    """A lent entry is due again at the next look, unless its key was put again or discarded."""
+    index = DueIndex()
+    for key in (1, 2, 3):
+        index.put(key, 10)
+    assert index.due(10, 10) == [1, 2, 3]
+    index.put(1, 50)
+    index.discard(2)
+    assert index.next_due_at == 10
+    assert index.due(10, 10) == [3]
+    assert index.due(10, 10) == [3]
+    assert len(index) == 2
+
+
+def test_a_key_has_one_entry() -> None:
+    """Putting a key again moves its entry, even to the instant it had."""
+    index = DueIndex()
+    index.put(1, 10)
+    index.put(1, 5)
+    index.put(1, 5)
+    assert index.due(10, 10) == [1]
+    index.put(1, 99)
+    assert (len(index), index.due(10, 10), index.next_due_at) == (1, [], 99)
+
+
+def test_discarding_an_unknown_key_does_nothing() -> None:
+    """A key without an entry may be discarded."""
+    index = DueIndex()
+    index.put(1, 10)
+    index.discard(2)
+    index.discard(1)
+    index.discard(1)
+    assert (len(index), index.heap_size, index.next_due_at) == (0, 0, None)
+
+
+def test_a_million_updates_of_few_keys_leave_a_small_heap() -> None:
+    """The heap never holds more than twice the live entries, however often they change."""
+    index, keys = DueIndex(), 8
+    largest = 0
+    for turn in range(1_000_000):
+        index.put(turn % keys, turn)
+        if turn % 7 == 0:
+            largest = max(largest, index.heap_size)
+    assert len(index) == keys
+    assert largest <= 2 * keys
+    assert index.next_due_at == 1_000_000 - keys
+
+
+def test_updates_of_lent_entries_leave_a_small_heap() -> None:
+    """Entries that are handed out count as held: a look and its updates do not outgrow the bound either."""
+    index, keys = DueIndex(), 64
+    for turn in range(2_000):
+        for key in index.due(turn, 16) or range(keys):
+            index.put(key, turn + 1 + key % 3)
+            assert index.heap_size <= 2 * len(index)
+
+
+_keys = st.integers(0, 5)
+_instants = st.integers(0, 20)
+_operations = st.lists(
+    st.one_of(
+        st.tuples(st.just("put"), _keys, _instants, st.integers(-9, 0)),
+        st.tuples(st.just("discard"), _keys, st.just(0), st.just(0)),
+        st.tuples(st.just("due"), _instants, st.integers(1, 7), st.just(0)),
+        st.tuples(st.just("next"), st.just(0), st.just(0), st.just(0)),
+    ),
+    max_size=60,
+)
+
+
+@given(_operations)
+@settings(max_examples=400, deadline=None, derandomize=True)
+def test_the_index_behaves_like_a_sorted_dictionary(operations: list[tuple[str, int, int, int]]) -> None:
+    """Whatever is put, discarded and looked at: the live entries are those a plain dictionary would hold, in order."""
+    index = DueIndex()
+    model: dict[int, tuple[int, int, int]] = {}
+    for what, first, second, third in operations:
+        match what:
+            case "put":
+                index.put(first, second, third)
+                model[first] = (second, third, first)
+            case "discard":
+                index.discard(first)
+                model.pop(first, None)
+            case "due":
+                due = sorted(entry for entry in model.values() if entry[0] <= first)
+                assert index.due(first, second) == [key for _, _, key in due[:second]]
+            case _:
+                assert index.next_due_at == min((entry[0] for entry in model.values()), default=None)
+        assert len(index) == len(model)
+        assert index.heap_size <= 2 * len(index)
