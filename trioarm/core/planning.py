@@ -29,14 +29,15 @@ class PlanRules:
         tolerance: lateness still treated as on time.
         misfire_window: how old an occurrence may be and still run late.
         queue_timeout: how long a due run may wait for a worker.
-        patient: handlers whose due runs wait for ever; they raise alerts instead.
+        impatient: handlers whose due runs are missed after `queue_timeout`. Runs of others wait: their handler is not
+            registered here (S2.6), or raises an alert instead.
         recover_from: occurrences before this instant are not caught up (S8.4); None to catch up.
     """
 
     tolerance: int = 5 * MINUTE
     misfire_window: int = HOUR
     queue_timeout: int = 10 * MINUTE
-    patient: frozenset[str] = frozenset()
+    impatient: frozenset[str] = frozenset()
     recover_from: int | None = None
 
 
@@ -81,11 +82,8 @@ def plan(group: Group, now: int, rules: PlanRules) -> Change:
 
 
 def expire(run: RunRecord, now: int, rules: PlanRules) -> Finished | None:
-    """Return the step of a run that has waited for a worker too long, or None when it may go on waiting.
-
-    A run whose handler is not registered anywhere goes on waiting too, as does one that has begun (S2.6).
-    """
-    if run.give_up_at is None or now < run.give_up_at or run.attempt > 0 or run.state is not State.PENDING:
+    """Return the step of a run that has waited for a worker too long, or None when it may go on waiting."""
+    if run.give_up_at is None or now < run.give_up_at or run.state is not State.PENDING:
         return None
     waited = (now - run.due_at) // 1_000_000
     error = f"no worker was free for {waited} s: raise executor.max_concurrent, or let it wait longer with executor.queue_timeout"
@@ -194,6 +192,12 @@ def _plan_superseding(group: Group, now: int, rules: PlanRules) -> Change:
     return Change(decided, moved, steps)
 
 
+def quarantine(record: ScheduleRecord) -> CursorMove:
+    """Return the move that takes a schedule nobody can plan out of the way: kept, visible, never due again (S2.6)."""
+    state = ScheduleState.QUARANTINED
+    return CursorMove(record, record.cursor_at, record.revision, record.cursor_at, None, record.runs, state)
+
+
 def give_way(run: RunRecord, now: int) -> RunStep | None:
     """Return the step by which an unfinished run makes room for a newer one of its superseding lane."""
     if run.state is not State.PENDING:
@@ -216,7 +220,7 @@ def _late(instant: int, rules: PlanRules) -> Reason:
 
 def _run(record: ScheduleRecord, nominal_at: int, now: int, rules: PlanRules) -> RunRecord:
     run = RunRecord(record, nominal_at, nominal_at, now, record.schedule.lane)
-    if record.schedule.handler not in rules.patient:
+    if record.schedule.handler in rules.impatient:
         run.give_up_at = now + rules.queue_timeout
     return run
 

@@ -1,0 +1,195 @@
+"""One call of a handler: its cancel scope, its deadline, and what became of it. The only place that catches whatever a
+handler raises (S6.3, S6.7)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from math import inf
+from typing import Final, TypeAlias
+
+import attrs
+import trio
+
+from trioarm.core.changes import AppendJournal, PutDocument
+from trioarm.core.instants import as_datetime
+from trioarm.core.jsonable import Json, as_json
+from trioarm.core.outcome import Discard, Failed, Ok, Outcome, Retry, Snooze, Snoozed, Stopped, TimedOut
+from trioarm.core.run import RunRecord, render_run_id
+from trioarm.core.states import Reason
+
+STUCK_GRACE_S: Final = 5.0  # what a cancelled handler may take to clean up before its worker is replaced
+ERROR_LENGTH_MAX: Final = 500  # characters of a handler's own words that are kept
+
+_log = logging.getLogger("trioarm.attempt")
+
+
+@attrs.define(slots=True, eq=False)
+class Attempt:
+    """An attempt while it lasts, and its result until it is recorded.
+
+    Args:
+        run: the run, claimed by this node.
+        token: the claim it is made under.
+        started_at: wall clock when the handler was called; None when it never was.
+        ended_at: wall clock when it ended.
+        scope: its one cancel scope.
+        reason: why it was cancelled from outside; None when it was not.
+        outcome: how it ended; None while it has not.
+        keep: documents and journal entries to commit together with the outcome.
+        stuck_at: trio's time from which a handler that has not ended counts as ignoring its cancellation.
+        abandoned: whether its outcome was recorded without waiting for such a handler.
+    """
+
+    run: RunRecord
+    token: int
+    scope: trio.CancelScope
+    started_at: int | None = None
+    ended_at: int = 0
+    reason: Reason | None = None
+    outcome: Outcome | None = None
+    keep: list[PutDocument | AppendJournal] | None = None
+    stuck_at: float = inf
+    abandoned: bool = False
+
+    def cancel(self, reason: Reason) -> None:
+        """Ask the handler to stop. The first reason counts."""
+        if self.reason is None:
+            self.reason = reason
+            self.stuck_at = trio.current_time() + STUCK_GRACE_S
+            self.scope.cancel()
+
+
+class RunContext:
+    """What a handler is told about its run."""
+
+    __slots__ = ("_attempt",)
+
+    def __init__(self, attempt: Attempt) -> None:
+        self._attempt = attempt
+
+    @property
+    def id(self) -> str:
+        """Readable id, such as `backup@2026-11-23T02:30:00Z`."""
+        run = self._attempt.run
+        return render_run_id(run.schedule.schedule.name, run.nominal_at, run.origin, run.epoch)
+
+    @property
+    def schedule(self) -> str:
+        """Name of the schedule."""
+        return self._attempt.run.schedule.schedule.name
+
+    @property
+    def nominal_at(self) -> datetime:
+        """The occurrence, in UTC: the same for every attempt."""
+        return as_datetime(self._attempt.run.nominal_at)
+
+    @property
+    def due_at(self) -> datetime:
+        """When this attempt was due, in UTC."""
+        return as_datetime(self._attempt.run.due_at)
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt this is, from 1."""
+        return self._attempt.run.attempt
+
+    @property
+    def token(self) -> int:
+        """Fencing number: grows with each claim of this run. Hand it on to what must refuse an older one (S7.2)."""
+        return self._attempt.token
+
+    @property
+    def args(self) -> dict[str, Json]:
+        """The arguments, a copy."""
+        run = self._attempt.run
+        copy = as_json(run.schedule.schedule.args if run.args is None else run.args, what="args")
+        if not isinstance(copy, dict):
+            raise AssertionError("arguments are validated as a mapping")
+        return copy
+
+    @property
+    def deadline_s(self) -> float:
+        """Seconds left until this attempt is cancelled."""
+        return self._attempt.scope.deadline - trio.current_time()
+
+    def keep(self, step: PutDocument | AppendJournal) -> None:
+        """Commit a document or journal entry in the transaction that records the outcome of this attempt."""
+        if self._attempt.keep is None:
+            self._attempt.keep = []
+        self._attempt.keep.append(step)
+
+
+Handler: TypeAlias = Callable[[RunContext], Awaitable[object]]
+
+
+async def call(attempt: Attempt, handler: Handler) -> None:
+    """Call the handler once and set the attempt's outcome, whatever it does.
+
+    Raises:
+        trio.Cancelled: the node itself is cancelled; the outcome is set before it leaves.
+        KeyboardInterrupt: likewise.
+    """
+    try:
+        with attempt.scope as scope:
+            result = await handler(RunContext(attempt))
+            if not scope.cancel_called or attempt.reason is not None:
+                attempt.outcome = _returned(result)
+        if attempt.outcome is None:
+            attempt.outcome = _cancelled(attempt)
+    except (trio.Cancelled, KeyboardInterrupt):
+        attempt.outcome = Stopped(Reason.SHUTDOWN)
+        raise
+    except BaseException as error:
+        attempt.outcome = _raised(attempt, error)
+        if attempt.outcome is None:
+            attempt.outcome = Stopped(Reason.SHUTDOWN)
+            raise
+
+
+def _returned(result: object) -> Ok:
+    if result is None:
+        return Ok()
+    try:
+        return Ok(as_json(result, what="result"))
+    except ValueError as error:
+        return Ok(None, f"the run succeeded, but what it returned is not kept: {error}")
+
+
+def _cancelled(attempt: Attempt) -> Outcome:
+    if attempt.reason is not None:
+        return Stopped(attempt.reason)
+    return TimedOut(_overdue(attempt))
+
+
+def _overdue(attempt: Attempt) -> str:
+    timeout_s = attempt.run.schedule.schedule.timeout_s
+    allowed = "its executor.timeout" if timeout_s is None else f"its timeout of {timeout_s:g} s"
+    return f"handler {attempt.run.schedule.schedule.handler!r} took longer than {allowed}"
+
+
+def _raised(attempt: Attempt, error: BaseException) -> Outcome | None:
+    """Return what a raised exception means, or None when it must go on because the node itself is cancelled."""
+    if isinstance(error, BaseExceptionGroup):
+        cancelled, rest = error.split((trio.Cancelled, KeyboardInterrupt))
+        if cancelled is not None and trio.current_effective_deadline() == -inf:
+            return None
+        if rest is not None and len(rest.exceptions) == 1:
+            return _raised(attempt, rest.exceptions[0])
+    match error:
+        case Retry():
+            return Failed(_one_line(error, "asked for a retry"), error.after_s)
+        case Discard():
+            return Failed(_one_line(error, "discarded"), final=True)
+        case Snooze():
+            return Snoozed(error.until_at)
+    if attempt.reason is not None or attempt.scope.cancel_called:
+        return _cancelled(attempt)
+    _log.debug("run %s failed", RunContext(attempt).id, exc_info=error)
+    return Failed(f"{type(error).__name__}: {_one_line(error, 'no message')}")
+
+
+def _one_line(error: BaseException, otherwise: str) -> str:
+    text = " ".join(str(error).split()) or otherwise
+    return text if len(text) <= ERROR_LENGTH_MAX else text[: ERROR_LENGTH_MAX - 1] + "…"

@@ -1,0 +1,235 @@
+"""`SchedulingEngine`: the heart, and nothing else. It looks, decides, claims, and naps until the next due instant (S6.1)."""
+
+from __future__ import annotations
+
+import logging
+from math import inf
+from typing import Final
+
+import trio
+
+from trioarm.core.admission import Admission, start_at_once
+from trioarm.core.changes import CancelAsked, Change, Claim, Finished, Verdict
+from trioarm.core.events import NodeStarted, NodeStopping, RunDecided, RunFinished, ScheduleChange, ScheduleChanged
+from trioarm.core.instants import SECOND, render_instant
+from trioarm.core.planning import Group, PlanRules, expire, plan, quarantine
+from trioarm.core.run import Run, RunRecord
+from trioarm.core.schedule import ScheduleState
+from trioarm.core.states import State
+from trioarm.engine.executor import Pool, RunExecutor
+from trioarm.engine.hub import Hub
+from trioarm.engine.metrics import Metrics
+from trioarm.engine.ports import Clock, DueView, ScheduleRepository
+
+CHUNK: Final = 1_000  # due entries read and decided at once, so that workers turn in between (S5.1)
+PAUSE_WITHOUT_PROGRESS_S: Final = 0.05  # after a pass in which the repository took nothing
+
+_log = logging.getLogger("trioarm.engine")
+
+
+class SchedulingEngine:
+    """Decides everything that is due, then claims runs for whoever is free; never waits for workers.
+
+    Args:
+        repository: what is due, and where decisions go.
+        executor: who works.
+        clock: what time it is.
+        hub: told of decisions.
+        metrics: counts them.
+        node: this node's name, random per boot.
+        rules: what schedules leave open; may be replaced while it runs.
+        chunk: due entries decided in one transaction.
+    """
+
+    def __init__(
+        self,
+        repository: ScheduleRepository,
+        executor: RunExecutor,
+        clock: Clock,
+        hub: Hub,
+        metrics: Metrics,
+        *,
+        node: str,
+        rules: PlanRules,
+        chunk: int = CHUNK,
+    ) -> None:
+        self._repository = repository
+        self._executor = executor
+        self._clock = clock
+        self._hub = hub
+        self._metrics = metrics
+        self.node = node
+        self.rules = rules
+        self.chunk = chunk
+        self.last_pass_at: int | None = None
+        self._wake = trio.Event()
+        self._stopping = False
+        self._in_doubt = False
+
+    def wake(self) -> None:
+        """Make the engine look again now: something was put, released, or is due earlier than it thought."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Claim and decide nothing more; `run` returns after the pass it is in."""
+        self._stopping = True
+        self._hub.publish(NodeStopping(self.node))
+        self.wake()
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Decide and claim until `stop`.
+
+        Cancellation: at any checkpoint; what was committed stands, what was not is decided by the next pass of any node.
+        """
+        self._hub.publish(NodeStarted(self.node))
+        task_status.started()
+        while not self._stopping:
+            wake = self._rearm()  # before looking, so that no wake-up is lost
+            now = self._clock.now()
+            progress = await self._decide_due(now)
+            progress &= await self._claim(now)
+            self._executor.look_for_stuck()
+            self.last_pass_at = now
+            self._metrics.passes += 1
+            with self._clock.nap_until(self._next_look_at(now), at_least_s=0 if progress else PAUSE_WITHOUT_PROGRESS_S):
+                await wake.wait()
+
+    def _rearm(self) -> trio.Event:
+        self._wake = trio.Event()
+        return self._wake
+
+    def _next_look_at(self, now: int) -> int | None:
+        due_at = self._repository.next_due_at
+        watch_s = self._executor.watch_at - trio.current_time()
+        if watch_s == inf:
+            return due_at
+        watch_at = now + int(max(0.0, watch_s) * SECOND)
+        return watch_at if due_at is None else min(due_at, watch_at)
+
+    # Deciding
+
+    async def _decide_due(self, now: int) -> bool:
+        """Decide everything due by `now`, a chunk at a time; return False when the repository took none of a chunk."""
+        while True:
+            view = await self._repository.read_due(now, self.chunk)
+            if not view.groups and not view.expired:
+                return True
+            changes = self._plan(view, now)
+            started = self._start_at_once(changes, view)
+            verdicts = await self._repository.commit(changes)
+            self._settle(changes, started, verdicts)
+            if Verdict.DONE not in verdicts:
+                return False
+            await trio.lowlevel.checkpoint()
+
+    def _plan(self, view: DueView, now: int) -> list[Change]:
+        changes = [self._plan_group(group, now) for group in view.groups]
+        for run in view.expired:
+            step = expire(run, now, self.rules)
+            if step is not None:
+                changes.append(Change(steps=(step,)))
+        return changes
+
+    def _plan_group(self, group: Group, now: int) -> Change:
+        try:
+            return plan(group, now, self.rules)
+        except Exception as error:  # a trigger is foreign code, and one bad schedule never stops another (S2.6)
+            bad = [record for record in group.schedules if not self._can_plan(Group((record,)), now)]
+            for record in bad:
+                name = record.schedule.name
+                detail = f"{type(error).__name__}: {error}"
+                _log.error("schedule %s is quarantined, its trigger fails: %s", name, detail)
+                self._hub.publish(ScheduleChanged(name, ScheduleChange.QUARANTINED, detail))
+            return Change(moved=[quarantine(record) for record in bad or group.schedules])
+
+    def _can_plan(self, group: Group, now: int) -> bool:
+        try:
+            plan(group, now, self.rules)
+        except Exception:  # as above: this finds the bad one of a lane
+            return False
+        return True
+
+    def _start_at_once(self, changes: list[Change], view: DueView) -> list[list[RunRecord]]:
+        admission = Admission(self._executor.rooms(), view.busy_lanes)
+        return [start_at_once(change.decided, admission, self.node) if change.decided else [] for change in changes]
+
+    def _settle(self, changes: list[Change], started: list[list[RunRecord]], verdicts: list[Verdict]) -> None:
+        for change, runs, verdict in zip(changes, started, verdicts, strict=True):
+            if verdict is Verdict.DONE:
+                for run in runs:
+                    self._executor.give(run)
+                self._tell(change)
+            elif verdict is Verdict.UNKNOWN:
+                self._in_doubt = True
+
+    def _tell(self, change: Change) -> None:
+        for run in change.decided:
+            self._metrics.decided[run.state] += 1
+            if run.state is State.PENDING:
+                self._executor.left_waiting(run)
+        for step in change.steps:
+            if isinstance(step, CancelAsked):
+                self._executor.cancel(step.run.run_id, step.reason)
+            elif isinstance(step, Finished):
+                self._metrics.finished[step.run.state] += 1
+        if self._hub.observed:
+            self._publish(change)
+        if _log.isEnabledFor(logging.DEBUG):
+            for run in change.decided:
+                _log.debug("%s", _line(run))
+
+    def _publish(self, change: Change) -> None:
+        for run in change.decided:
+            self._hub.publish(RunDecided(Run.of(run)))
+        for step in change.steps:
+            if isinstance(step, Finished):
+                self._hub.publish(RunFinished(Run.of(step.run)))
+        for move in change.moved:
+            if move.state is ScheduleState.FINISHED:
+                self._hub.publish(ScheduleChanged(move.record.schedule.name, ScheduleChange.FINISHED))
+
+    # Claiming
+
+    async def _claim(self, now: int) -> bool:
+        """Claim waiting runs for pools with room; return False when the repository took none of those of a pool."""
+        if self._in_doubt:
+            await self._adopt()
+        progress = True
+        for pool in self._executor.pools:
+            room = pool.room()
+            if room.free > 0:
+                progress &= await self._claim_for(pool, room.free, now)
+        return progress
+
+    async def _claim_for(self, pool: Pool, free: int, now: int) -> bool:
+        handlers = [handler for handler in pool.handlers if pool.may_call(handler)]
+        waiting = await self._repository.read_ready(handlers, free)
+        pool.backlog = len(waiting) >= free
+        if not waiting:
+            return True
+        room = pool.room()
+        admission = Admission(dict.fromkeys(handlers, room), ())
+        runs = [run for run in waiting if admission.admit(run)]
+        changes = [Change(steps=(Claim(run, run.token, self.node, now),)) for run in runs]
+        verdicts = await self._repository.commit(changes)
+        for run, verdict in zip(runs, verdicts, strict=True):
+            if verdict is Verdict.DONE:
+                self._executor.give(run)
+            elif verdict is Verdict.UNKNOWN:
+                self._in_doubt = True
+        return not runs or Verdict.DONE in verdicts
+
+    async def _adopt(self) -> None:
+        """After an unknown verdict: a run that is claimed for this node but not held by it is ours after all (S2.4)."""
+        self._in_doubt = False
+        for run in await self._repository.unfinished_runs(node=self.node):
+            if not self._executor.holds(run.run_id):
+                self._executor.give(run)
+
+
+def _line(run: RunRecord) -> str:
+    schedule = run.schedule.schedule
+    text = f"{schedule.name}: occurrence {render_instant(run.nominal_at)} decided {run.state}"
+    if run.count > 1:
+        text += f", {run.count} of them"
+    return f"{text} ({run.reason})" if run.reason else text

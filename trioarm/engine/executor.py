@@ -1,0 +1,290 @@
+"""The executor: pools of workers fed by memory channels, and an account of what they hold (S6.1, S6.3)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from math import inf
+from typing import Final
+
+import attrs
+import trio
+
+from trioarm.core.admission import Room
+from trioarm.core.events import HandlerStuck
+from trioarm.core.instants import SECOND
+from trioarm.core.outcome import Stopped, TimedOut
+from trioarm.core.run import RunRecord
+from trioarm.core.states import Reason
+from trioarm.engine.attempt import STUCK_GRACE_S, Attempt, Handler, call
+from trioarm.engine.hub import Hub
+from trioarm.engine.metrics import Metrics
+from trioarm.engine.ports import Clock
+from trioarm.engine.recorder import Recorder
+
+POOL_MAX: Final = 10_000  # the largest max_concurrent; the buffer of a pool's channel
+BURST: Final = 100  # runs a worker may begin before it lets others turn; a handler need not yield
+
+_log = logging.getLogger("trioarm.executor")
+
+
+@attrs.frozen(slots=True)
+class PoolSettings:
+    """The size of a pool.
+
+    Args:
+        workers: handlers called at once.
+        held: runs claimed and running at once; those beyond the workers wait in its channel.
+    """
+
+    workers: int = 3
+    held: int = 5
+
+
+class Pool:
+    """Workers for some handlers, and what they hold.
+
+    Args:
+        name: for people.
+        settings: its size; may be replaced while it works, the number of workers only upwards.
+        handlers: by registered name.
+    """
+
+    def __init__(self, name: str, settings: PoolSettings, handlers: Mapping[str, Handler]) -> None:
+        self.name = name
+        self.settings = settings
+        self.handlers = dict(handlers)
+        self.held: dict[int, RunRecord] = {}  # given and not yet recorded
+        self.open = 0  # given and not yet ended
+        self.running: dict[int, Attempt] = {}
+        self.stuck: dict[int, Attempt] = {}
+        self.backlog = False  # whether runs were left waiting when it was last full
+        self.send, self.receive = trio.open_memory_channel[RunRecord](POOL_MAX)
+
+    def room(self) -> Room:
+        """Return what it can take now."""
+        return Room(self.settings.held - len(self.held), self.settings.workers - self.open)
+
+    def may_call(self, handler: str) -> bool:
+        """Whether not too many of its workers are lost to that handler already."""
+        if not self.stuck:
+            return True
+        lost = sum(attempt.run.schedule.schedule.handler == handler for attempt in self.stuck.values())
+        return lost < self.settings.workers
+
+
+class RunExecutor:
+    """Calls handlers for claimed runs.
+
+    Args:
+        pools: each handler belongs to one.
+        clock: wall time of starts and ends.
+        hub: told of stuck handlers.
+        metrics: counts attempts.
+        timeout_s: for schedules that say nothing; may be replaced while it works.
+    """
+
+    def __init__(
+        self, pools: Sequence[Pool], clock: Clock, hub: Hub, metrics: Metrics, timeout_s: float = 300.0
+    ) -> None:
+        self.pools = tuple(pools)
+        self.timeout_s = timeout_s
+        self._clock = clock
+        self._hub = hub
+        self._metrics = metrics
+        self._pool_of = {handler: pool for pool in pools for handler in pool.handlers}
+        self._unbegun: dict[int, Reason] = {}  # cancelled before a worker came to them
+        self._watch_at = inf
+        self._quiet = trio.Event()
+
+    async def run(self, recorder: Recorder, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Work until cancelled, in workers that are children of this task.
+
+        Args:
+            recorder: takes starts and outcomes.
+
+        Cancellation: running handlers are cancelled, queued runs given back; the recorder has all of them when this ends.
+        """
+        self._recorder = recorder
+        try:
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
+                for pool in self.pools:
+                    for _ in range(pool.settings.workers):
+                        nursery.start_soon(self._work, pool, name=f"trioarm worker of {pool.name}")
+                task_status.started()
+                await trio.sleep_forever()
+        finally:
+            self.give_back()
+
+    # What the engine asks
+
+    def rooms(self) -> dict[str, Room]:
+        """Return what each handler's pool can take now; nothing for a pool that left runs waiting."""
+        rooms: dict[str, Room] = {}
+        for pool in self.pools:
+            room = Room(0, 0) if pool.backlog else pool.room()
+            for handler in pool.handlers:
+                if pool.may_call(handler):
+                    rooms[handler] = room
+        return rooms
+
+    def left_waiting(self, run: RunRecord) -> None:
+        """Note that a run its pool could call waits, so that later ones do not overtake it."""
+        pool = self._pool_of.get(run.schedule.schedule.handler)
+        if pool is not None:
+            pool.backlog = True
+
+    def holds(self, run_id: int) -> bool:
+        """Whether a run is queued, running, or not yet recorded here."""
+        return any(run_id in pool.held for pool in self.pools)
+
+    def give(self, run: RunRecord) -> None:
+        """Take a run that is claimed for this node; there is room for it."""
+        pool = self._pool_of[run.schedule.schedule.handler]
+        pool.held[run.run_id] = run
+        pool.open += 1
+        pool.send.send_nowait(run)
+
+    def release(self, attempts: Iterable[Attempt]) -> None:
+        """Give room back: these outcomes are recorded, or nobody's any more."""
+        for attempt in attempts:
+            run = attempt.run
+            self._pool_of[run.schedule.schedule.handler].held.pop(run.run_id, None)
+            if self._unbegun:
+                self._unbegun.pop(run.run_id, None)
+
+    def cancel(self, run_id: int, reason: Reason) -> None:
+        """Ask a running handler to stop, or a queued run not to begin; what has ended is left alone."""
+        for pool in self.pools:
+            attempt = pool.running.get(run_id)
+            if attempt is not None:
+                attempt.cancel(reason)
+                self._watch_at = min(self._watch_at, attempt.stuck_at)
+            elif run_id in pool.held:
+                self._unbegun[run_id] = reason
+
+    @property
+    def queued(self) -> int:
+        """How many runs wait in the channels."""
+        return sum(pool.open - len(pool.running) for pool in self.pools)
+
+    @property
+    def running(self) -> int:
+        """How many handlers are being called."""
+        return sum(len(pool.running) for pool in self.pools)
+
+    # Workers
+
+    async def _work(self, pool: Pool) -> None:
+        while True:
+            run = await pool.receive.receive()
+            for _ in range(BURST):
+                attempt = await self._attempt(pool, run)
+                if attempt.abandoned:
+                    del pool.stuck[run.run_id]
+                    return  # another worker has taken this one's place
+                try:
+                    run = pool.receive.receive_nowait()
+                except trio.WouldBlock:
+                    break
+            else:
+                await trio.lowlevel.checkpoint()
+
+    async def _attempt(self, pool: Pool, run: RunRecord) -> Attempt:
+        schedule = run.schedule.schedule
+        timeout_s = self.timeout_s if schedule.timeout_s is None else schedule.timeout_s
+        deadline = trio.current_time() + timeout_s
+        attempt = Attempt(run, run.token, trio.CancelScope(deadline=deadline), stuck_at=deadline + STUCK_GRACE_S)
+        if self._unbegun and (reason := self._unbegun.pop(run.run_id, None)) is not None:
+            attempt.outcome = Stopped(reason)
+            self._ended(pool, attempt)
+            return attempt
+        if attempt.stuck_at < self._watch_at:
+            self._watch_at = attempt.stuck_at
+        attempt.started_at = self._clock.now()
+        pool.running[run.run_id] = attempt
+        self._recorder.begun(attempt)
+        try:
+            await call(attempt, pool.handlers[schedule.handler])
+        finally:
+            if not attempt.abandoned:
+                del pool.running[run.run_id]
+                self._ended(pool, attempt)
+        return attempt
+
+    def _ended(self, pool: Pool, attempt: Attempt) -> None:
+        attempt.ended_at = ended_at = self._clock.now()
+        pool.open -= 1
+        started_at = attempt.started_at
+        if started_at is not None:
+            self._metrics.attempt_ended((started_at - attempt.run.due_at) / SECOND, (ended_at - started_at) / SECOND)
+        self._recorder.ended(attempt)
+        if not pool.open:
+            self._quiet.set()
+
+    # Handlers that ignore their cancellation
+
+    @property
+    def watch_at(self) -> float:
+        """Trio's time at which `look_for_stuck` may find something; infinite while it cannot."""
+        return self._watch_at
+
+    def look_for_stuck(self) -> None:
+        """Record attempts that outlived their cancellation, name their handlers, and replace their workers."""
+        now = trio.current_time()
+        if now < self._watch_at:
+            return
+        attempts = [(pool, attempt) for pool in self.pools for attempt in pool.running.values()]
+        for pool, attempt in attempts:
+            if attempt.stuck_at <= now:
+                self._abandon(pool, attempt, now)
+        self._watch_at = min((a.stuck_at for pool in self.pools for a in pool.running.values()), default=inf)
+
+    def _abandon(self, pool: Pool, attempt: Attempt, now: float) -> None:
+        run, handler = attempt.run, attempt.run.schedule.schedule.handler
+        attempt.abandoned = True
+        attempt.outcome = TimedOut(
+            f"handler {handler!r} ignores its cancellation; its worker is lost to it", stuck=True
+        )
+        del pool.running[run.run_id]
+        pool.stuck[run.run_id] = attempt
+        self._ended(pool, attempt)
+        overdue_s = now - attempt.stuck_at + STUCK_GRACE_S
+        _log.error("handler %r has ignored its cancellation for %.0f s (run %d)", handler, overdue_s, run.run_id)
+        self._hub.publish(HandlerStuck(handler, run.run_id, overdue_s))
+        if len(pool.stuck) <= pool.settings.workers:
+            self._nursery.start_soon(self._work, pool, name=f"trioarm worker of {pool.name}")
+
+    # Stopping
+
+    def give_back(self) -> None:
+        """Hand what no worker has begun to the recorder: another claim, here or elsewhere, will begin it (S7.3)."""
+        for pool in self.pools:
+            while True:
+                try:
+                    run = pool.receive.receive_nowait()
+                except trio.WouldBlock:
+                    break
+                self._ended(pool, Attempt(run, run.token, trio.CancelScope(), outcome=Stopped(Reason.SHUTDOWN)))
+
+    async def drain(self, within_s: float) -> bool:
+        """Let running handlers end, cancel those that have not after `within_s`, and return whether none had to be.
+
+        Nothing may be given to the executor any more.
+        """
+        self.give_back()
+        if await self._quiet_within(within_s):
+            return True
+        for pool in self.pools:
+            for attempt in pool.running.values():
+                attempt.cancel(Reason.SHUTDOWN)
+        await self._quiet_within(STUCK_GRACE_S)
+        return False
+
+    async def _quiet_within(self, seconds: float) -> bool:
+        with trio.move_on_after(seconds):
+            while any(pool.open for pool in self.pools):
+                self._quiet = trio.Event()
+                await self._quiet.wait()
+        return not any(pool.open for pool in self.pools)

@@ -1,0 +1,83 @@
+"""The hub: hands events to whoever listens, waits for nobody, and tells the slow how many they missed (S6.9)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import trio
+
+from trioarm.core.events import Event, ObserverLagged
+
+BUFFER: Final = 1_000  # events one observer may be behind; enough for a burst of a full pass
+
+
+class Subscription:
+    """What one observer receives: `async for event in subscription`."""
+
+    def __init__(self, kinds: tuple[type[Event], ...]) -> None:
+        self._kinds = kinds
+        self._send, self._receive = trio.open_memory_channel[Event](BUFFER)
+        self._lost = 0
+
+    def offer(self, event: Event) -> None:
+        """Queue an event, or count it as lost when the observer is too far behind."""
+        if self._kinds and not isinstance(event, self._kinds):
+            return
+        try:
+            if self._lost:
+                self._send.send_nowait(ObserverLagged(self._lost))
+                self._lost = 0
+            self._send.send_nowait(event)
+        except trio.WouldBlock:
+            self._lost += 1
+
+    def close(self) -> None:
+        """End the iteration once what is queued has been received."""
+        self._send.close()
+
+    def __aiter__(self) -> AsyncIterator[Event]:
+        """Iterate over events until the hub closes."""
+        return self._receive.__aiter__()
+
+
+class Hub:
+    """Everybody who listens."""
+
+    def __init__(self) -> None:
+        self._subscriptions: list[Subscription] = []
+        self._closed = False
+
+    @property
+    def observed(self) -> bool:
+        """Whether anybody listens; making an event for nobody costs more than asking."""
+        return bool(self._subscriptions)
+
+    def publish(self, event: Event) -> None:
+        """Hand an event to all who asked for its kind."""
+        for subscription in self._subscriptions:
+            subscription.offer(event)
+
+    @contextmanager
+    def subscribe(self, *kinds: type[Event]) -> Iterator[Subscription]:
+        """Listen while the context lasts.
+
+        Args:
+            kinds: classes of events; none for all.
+        """
+        subscription = Subscription(kinds)
+        self._subscriptions.append(subscription)
+        if self._closed:
+            subscription.close()
+        try:
+            yield subscription
+        finally:
+            self._subscriptions.remove(subscription)
+            subscription.close()
+
+    def close(self) -> None:
+        """Let every observer come to its end."""
+        self._closed = True
+        for subscription in self._subscriptions:
+            subscription.close()

@@ -1,0 +1,181 @@
+"""The recorder: the one writer of outcomes. It gathers what ended, commits in batches, and copes with every verdict (S7.4)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import trio
+
+from trioarm.core.changes import AppendJournal, Change, Finished, PutDocument, Requeued, Started, Verdict
+from trioarm.core.diff import after_end
+from trioarm.core.events import ResultRefused, RunFinished, RunRequeued, RunStarted
+from trioarm.core.outcome import Stopped
+from trioarm.core.retrying import RetryRules, settle
+from trioarm.core.run import Run
+from trioarm.core.states import ACTIVE, Reason, State
+from trioarm.engine.attempt import Attempt
+from trioarm.engine.hub import Hub
+from trioarm.engine.metrics import Metrics
+from trioarm.engine.ports import Chance, Clock, ScheduleRepository
+
+PAUSE_AFTER_UNKNOWN_S: Final = 0.1  # before an outcome that may or may not be kept is looked at again
+
+_log = logging.getLogger("trioarm.recorder")
+
+
+class Recorder:
+    """Records starts and outcomes of attempts under their tokens.
+
+    What waits here is bounded by the runs the node may hold: room is given back only once an outcome is recorded.
+
+    Args:
+        repository: where they are kept.
+        clock: for the pause after an unknown verdict.
+        hub: told of what was recorded.
+        metrics: counts it.
+        chance: spreads retries.
+        rules: the node's retry rules; may be replaced while it runs.
+        released: called with attempts whose outcome is recorded, or refused for good.
+    """
+
+    def __init__(
+        self,
+        repository: ScheduleRepository,
+        clock: Clock,
+        hub: Hub,
+        metrics: Metrics,
+        chance: Chance,
+        rules: RetryRules,
+        released: Callable[[Iterable[Attempt]], None],
+    ) -> None:
+        self._repository = repository
+        self._clock = clock
+        self._hub = hub
+        self._metrics = metrics
+        self._chance = chance
+        self.rules = rules
+        self._released = released
+        self._begun: list[Attempt] = []
+        self._ended: list[Attempt] = []
+        self._wake = trio.Event()
+
+    @property
+    def backlog(self) -> int:
+        """How many outcomes wait to be recorded."""
+        return len(self._ended)
+
+    def begun(self, attempt: Attempt) -> None:
+        """Note that a handler has been called; written only if it has not ended when the next batch is."""
+        self._begun.append(attempt)
+        self._wake.set()
+
+    def ended(self, attempt: Attempt) -> None:
+        """Queue an outcome."""
+        self._ended.append(attempt)
+        self._wake.set()
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Record until cancelled. What is queued then is for `flush`.
+
+        Cancellation: ends between two batches, or in one, whose outcomes stay queued.
+        """
+        task_status.started()
+        while True:
+            await self._wake.wait()
+            self._wake = trio.Event()
+            await self._record_starts()
+            if not await self._record_batch():
+                with self._clock.nap_until(self._clock.now(), at_least_s=PAUSE_AFTER_UNKNOWN_S):
+                    await trio.sleep_forever()
+                self._wake.set()
+
+    async def flush(self) -> None:
+        """Record everything that is queued now."""
+        self._begun.clear()
+        while self._ended and await self._record_batch():
+            pass
+
+    async def _record_starts(self) -> None:
+        begun, self._begun = self._begun, []
+        lasting = [attempt for attempt in begun if attempt.outcome is None and attempt.started_at is not None]
+        if not lasting:
+            return
+        steps = [Started(attempt.run, attempt.token, attempt.started_at or 0) for attempt in lasting]
+        verdicts = await self._repository.commit([Change(steps=(step,)) for step in steps])
+        if self._hub.observed:
+            for attempt, verdict in zip(lasting, verdicts, strict=True):
+                if verdict is Verdict.DONE:
+                    self._hub.publish(RunStarted(Run.of(attempt.run)))
+
+    async def _record_batch(self) -> bool:
+        """Record what is queued; return False when an outcome has to be tried again later."""
+        ended = self._ended
+        if not ended:
+            return True
+        self._ended = []
+        try:
+            steps = [self._settle(attempt) for attempt in ended]
+            changes = [_change(attempt, step) for attempt, step in zip(ended, steps, strict=True)]
+            verdicts = await self._repository.commit(changes)
+        except BaseException:
+            self._ended = ended + self._ended
+            raise
+        unknown = []
+        for attempt, step, verdict in zip(ended, steps, verdicts, strict=True):
+            if verdict is Verdict.REFUSED:
+                verdict = await self._record_again(attempt, step)
+            if verdict is Verdict.DONE:
+                self._recorded(attempt, step)
+            elif verdict is Verdict.UNKNOWN:
+                unknown.append(attempt)
+        self._released(ended if not unknown else [attempt for attempt in ended if attempt not in unknown])
+        self._ended = unknown + self._ended
+        return not unknown
+
+    def _settle(self, attempt: Attempt) -> Finished | Requeued:
+        return settle(
+            attempt.run,
+            attempt.outcome or Stopped(Reason.SHUTDOWN),
+            started_at=attempt.started_at,
+            at=attempt.ended_at,
+            rules=self.rules,
+            chance=self._chance.random(),
+        )
+
+    async def _record_again(self, attempt: Attempt, step: Finished | Requeued) -> Verdict:
+        """Find out why an outcome was refused, and record it without what stood in its way where it is still ours."""
+        run = await self._repository.get_run(attempt.run.run_id)
+        if run is None or run.token != attempt.token or run.state not in (State.CLAIMED, State.RUNNING):
+            if run is not None and run.token == attempt.token and run.state is not State.PENDING:
+                return Verdict.DONE  # an earlier write of unknown outcome was kept after all
+            self._metrics.refused += 1
+            self._hub.publish(ResultRefused(attempt.run.run_id, attempt.run.schedule.schedule.name, attempt.token))
+            return Verdict.REFUSED
+        if attempt.keep:
+            _log.error("run %d: its documents were changed by somebody else; only its outcome is kept", run.run_id)
+            attempt.keep = None
+        verdicts = await self._repository.commit([_change(attempt, step)])
+        return Verdict.UNKNOWN if verdicts[0] is Verdict.REFUSED else verdicts[0]
+
+    def _recorded(self, attempt: Attempt, step: Finished | Requeued) -> None:
+        run = attempt.run
+        if isinstance(step, Finished):
+            self._metrics.finished[run.state] += 1
+        else:
+            self._metrics.retried(step.step if step.error is None else attempt.outcome.__class__.__name__.lower())
+        if self._hub.observed:
+            self._hub.publish(RunFinished(Run.of(run)) if run.state not in ACTIVE else RunRequeued(Run.of(run)))
+        if step.error is not None:
+            _log.log(logging.WARNING, "%s: %s (%s)", run.schedule.schedule.name, step.error, run.state)
+
+
+def _change(attempt: Attempt, step: Finished | Requeued) -> Change:
+    change = Change(steps=(step,))
+    if isinstance(step, Finished) and (move := after_end(attempt.run, step.at)) is not None:
+        change.moved = (move,)
+    if attempt.keep:
+        change.documents = [kept for kept in attempt.keep if isinstance(kept, PutDocument)]
+        change.journal = [kept for kept in attempt.keep if isinstance(kept, AppendJournal)]
+    return change
