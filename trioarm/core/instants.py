@@ -1,6 +1,7 @@
 """Instants and durations as trioarm computes with them: int microseconds since 1970 UTC, float seconds (S3.1).
 
-Text and datetimes are turned into them here, at the edge, and nowhere else. Local times are not known here: see `triggers.civil`.
+Text and datetimes are turned into them here, at the edge, and nowhere else. Local times are not known here: see
+`triggers.civil`.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def instant(value: datetime | int) -> int:
                 f"{value.isoformat()} has no UTC offset, so it names no instant: "
                 "give it one, such as datetime(..., tzinfo=ZoneInfo('Europe/Prague')) or a trailing 'Z'"
             )
-        return (value - _EPOCH) // _MICROSECOND
+        value = (value - _EPOCH) // _MICROSECOND
     if isinstance(value, bool) or not isinstance(value, int):
         raise InvalidInstant(f"{value!r} is no instant: give an aware datetime")
     if not EARLIEST <= value <= LATEST:

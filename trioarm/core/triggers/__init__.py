@@ -1,13 +1,14 @@
 """Triggers: pure rules that yield the next instant after a given one (S4).
 
-Each module here is one family. Only `civil` knows zones, gaps and folds.
+Each module here is one family. Only `zones` and `civil` know zones, gaps and folds.
 """
 
 from __future__ import annotations
 
 from trioarm.core.triggers.base import Trigger
+from trioarm.core.triggers.civil import Fold, Gap
 from trioarm.core.triggers.cron import Cron
 from trioarm.core.triggers.elapsed import After, Every, Once
 from trioarm.core.triggers.weekly import Weekly
 
-__all__ = ["After", "Cron", "Every", "Once", "Trigger", "Weekly"]
+__all__ = ["After", "Cron", "Every", "Fold", "Gap", "Once", "Trigger", "Weekly"]

@@ -8,8 +8,8 @@ from typing import Protocol, Self
 class Trigger(Protocol):
     """A pure, strictly monotone rule over instants (int microseconds since 1970 UTC).
 
-    Every call is bounded in work and says `None` for "never" instead of looping. Values are frozen, compare by what they
-    mean, and hash.
+    Every call is bounded in work and says `None` for "never" instead of looping. Values are frozen, compare by
+    what they mean, and hash.
     """
 
     def next_after(self, instant: int) -> int | None:
@@ -24,9 +24,9 @@ class Trigger(Protocol):
     def shift_at(self, instant: int) -> int:
         """Return nominal local time minus actual local time of the occurrence at `instant`, in microseconds.
 
-        Zero except where a gap moved a local time: an occurrence meant for 02:15 that runs at 03:00 answers minus 45 minutes.
-        Where a gap collapses several nominal times onto one instant, the latest of them counts. Planning orders equal
-        instants by it (S4.4); preview marks them.
+        Zero except where a gap moved a local time: an occurrence meant for 02:15 that runs at 03:00 answers minus
+        45 minutes. Where a gap collapses several nominal times onto one instant, the latest of them counts. Planning
+        orders equal instants by it (S4.4); preview marks them.
         """
 
     def anchored(self, anchor_at: int) -> Trigger | Self:

@@ -134,6 +134,13 @@ class Segment:
             yield found
             found = self.next_after(times, found)
 
+    def instants_of(self, local: int) -> Iterator[int]:
+        """Yield the instants of the segment at which a local time happens."""
+        if self.collects <= local < self.end + self.offset:
+            yield max(self.start, local - self.offset)
+        if self.shifted is not None and self.start <= local - self.shifted < self.end:
+            yield local - self.shifted
+
     def meant_at(self, times: LocalTimes, at: int) -> int | None:
         """Return the latest local time that happens at `at`, an instant of the segment."""
         local = times.previous_local(at + self.offset + 1)
@@ -155,13 +162,8 @@ class Timeline:
 
     def resolve(self, local: int) -> tuple[int, ...]:
         """Return the instants of one local time, earliest first."""
-        only = _OneTime(local)
-        found: list[int] = []
-        at = self.next_after(only, local - 2 * DAY)
-        while at is not None:
-            found.append(at)
-            at = self.next_after(only, at)
-        return tuple(found)
+        eras = {(local - DAY) // ERA, (local + DAY) // ERA}  # no offset reaches a day
+        return tuple(sorted({at for era in eras for part in _segments(self, era) for at in part.instants_of(local)}))
 
     def next_after(self, times: LocalTimes, instant: int) -> int | None:
         """Return the first occurrence of `times` later than `instant`."""
@@ -171,7 +173,7 @@ class Timeline:
             found = segment.next_after(times, at)
             if found is not None:
                 return found if found <= LATEST else None
-            # No offset reaches a day: nothing happens before the day in front of the next local time.
+            # No offset reaches a day, so nothing happens earlier than a day before the next local time.
             local = times.next_local(segment.end - DAY - 1)
             if local is None:
                 return None
@@ -259,22 +261,6 @@ def _after_gap(gap: Gap, start: int, end: int, before: int, offset: int) -> Iter
             assert_never(gap)
 
 
-@attrs.frozen(slots=True)
-class _OneTime:
-    """The calendar of a single local time."""
-
-    local: int
-
-    def next_local(self, local: int) -> int | None:
-        return self.local if local < self.local else None
-
-    def previous_local(self, local: int) -> int | None:
-        return self.local if local > self.local else None
-
-    def count_local(self, after: int, until: int) -> int:
-        return int(after < self.local <= until)
-
-
 @lru_cache(maxsize=2 * ZONES_MAX)
 def _shared_timeline(zone: Zone, gap: Gap, fold: Fold) -> Timeline:
     return Timeline(zone, gap, fold)
@@ -287,6 +273,11 @@ def find_timeline(timezone: str, dst: bool, gap: Gap, fold: Fold) -> Timeline:
         InvalidTrigger: there is no such zone.
     """
     return _shared_timeline(find_zone(timezone, dst), gap, fold)
+
+
+def resolve(zone: Zone, local: int, gap: Gap, fold: Fold) -> tuple[int, ...]:
+    """Return the instants of a local time, earliest first: none (skipped), one, or both passes of a fold."""
+    return _shared_timeline(zone, gap, fold).resolve(local)
 
 
 class LocalTrigger:
