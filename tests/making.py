@@ -21,7 +21,12 @@ def a_schedule(name: str = "nightly", trigger: Trigger | None = None, **policies
 
 
 def a_record(
-    schedule: Schedule | None = None, *, key: int = 1, cursor_at: int = NOW - 1, anchor_at: int | None = None, runs: int = 0
+    schedule: Schedule | None = None,
+    *,
+    key: int = 1,
+    cursor_at: int = NOW - 1,
+    anchor_at: int | None = None,
+    runs: int = 0,
 ) -> ScheduleRecord:
     """Return what a repository would hold after the schedule was put with this cursor."""
     schedule = schedule or a_schedule()

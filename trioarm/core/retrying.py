@@ -14,7 +14,7 @@ from trioarm.core.schedule import Delivery, RetryPolicy
 from trioarm.core.states import Reason, Step, WaitingFor
 
 SNOOZES_MAX: Final = 1_000  # a handler that snoozes for ever would otherwise never be noticed
-_ATTEMPTS_COUNTED: Final = 64  # factor ** 64 exceeds every clamp, and stays within floats for the largest factor
+_GROWTH_MAX: Final = 1e150  # stands for any power that floats cannot hold: every clamp is far below
 
 
 @attrs.frozen(slots=True)
@@ -38,9 +38,15 @@ def backoff_s(policy: RetryPolicy, attempt: int, chance: float, *, jitter: bool 
         chance: a random number in [0, 1).
         jitter: false for exactly base * factor ** (attempt - 1), clamped.
     """
-    grown = policy.base_s * policy.factor ** min(attempt - 1, _ATTEMPTS_COUNTED)
-    delay = min(policy.max_s, grown)
+    delay = min(policy.max_s, policy.base_s * _growth(policy.factor, attempt - 1))
     return delay * (0.5 + chance / 2) if jitter else delay
+
+
+def _growth(factor: float, retries: int) -> float:
+    try:
+        return float(factor) ** retries
+    except OverflowError:
+        return _GROWTH_MAX
 
 
 def settle(

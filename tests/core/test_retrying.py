@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.making import NOW, SECOND, a_record, a_run, a_schedule
+from trioarm.core.changes import Finished, Requeued
+from trioarm.core.outcome import Failed, Ok, Outcome, Snoozed, Stopped, TimedOut
+from trioarm.core.retrying import RetryRules, backoff_s, settle
+from trioarm.core.run import RunRecord
+from trioarm.core.schedule import Delivery, RetryPolicy
+from trioarm.core.states import TABLE, Reason, State, Step, WaitingFor
+
+BEGAN, ENDED = NOW + SECOND, NOW + 9 * SECOND
+PLAIN = RetryRules(RetryPolicy(max_retries=3, base_s=2.0, max_s=60.0, factor=2.0), jitter=False)
+
+
+def _running(
+    delivery: Delivery = Delivery.AT_LEAST_ONCE, attempt: int = 1, retry: RetryPolicy | None = None
+) -> RunRecord:
+    record = a_record(a_schedule(delivery=delivery, retry=retry))
+    return a_run(record, state=State.RUNNING, attempt=attempt, token=7, node="n1")
+
+
+def _settle(run: RunRecord, outcome: Outcome, rules: RetryRules = PLAIN, chance: float = 0.0) -> Finished | Requeued:
+    return settle(run, outcome, started_at=BEGAN, at=ENDED, rules=rules, chance=chance)
+
+
+FINAL = [
+    (Ok({"n": 1}), Step.SUCCEED, None, None, {"n": 1}),
+    (Ok(None, "a socket cannot be kept"), Step.SUCCEED, Reason.RESULT_DROPPED, "a socket cannot be kept", None),
+    (Failed("no use", final=True), Step.FAIL, Reason.DISCARDED, "no use", None),
+    (TimedOut("too long", stuck=True), Step.TIME_OUT, Reason.STUCK, "too long", None),
+    (Stopped(Reason.USER), Step.CANCEL, Reason.USER, None, None),
+    (Stopped(Reason.SUPERSEDED), Step.CANCEL, Reason.SUPERSEDED, None, None),
+]
+SPENT = [
+    (Failed("boom"), Step.FAIL, Reason.ERROR, "boom", None),
+    (Failed("boom", after_s=5.0), Step.FAIL, Reason.ERROR, "boom", None),
+    (TimedOut("too long"), Step.TIME_OUT, Reason.TIMEOUT, "too long", None),
+]
+FRESH = [
+    (Failed("boom"), Step.RETRY, WaitingFor.RETRY, 1, ENDED + 2 * SECOND, "boom"),
+    (Failed("boom", after_s=90.0), Step.RETRY, WaitingFor.RETRY, 1, ENDED + 90 * SECOND, "boom"),
+    (TimedOut("too long"), Step.RETRY, WaitingFor.RETRY, 1, ENDED + 2 * SECOND, "too long"),
+]
+UNCOUNTED = [
+    (Snoozed(ENDED + 60 * SECOND), Step.SNOOZE, WaitingFor.SNOOZE, 0, ENDED + 60 * SECOND, None),
+    (Snoozed(NOW), Step.SNOOZE, WaitingFor.SNOOZE, 0, ENDED, None),
+]
+GIVEN_BACK = (Stopped(Reason.SHUTDOWN), Step.GIVE_BACK, WaitingFor.DUE, 0, ENDED, None)
+
+
+@pytest.mark.parametrize("delivery", list(Delivery))
+@pytest.mark.parametrize(("outcome", "step", "reason", "error", "result"), FINAL)
+def test_some_outcomes_are_final_however_often_a_run_may_be_called(
+    outcome: Outcome, step: Step, reason: Reason | None, error: str | None, result: object, delivery: Delivery
+) -> None:
+    """Success, discarding, being stuck and being cancelled end a run at once."""
+    settled = _settle(_running(delivery), outcome)
+    assert isinstance(settled, Finished)
+    assert (settled.step, settled.reason, settled.error, settled.result) == (step, reason, error, result)
+    assert (settled.token, settled.at, settled.started_at) == (7, ENDED, BEGAN)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "step", "waiting_for", "attempt", "due_at", "error"), [*FRESH, *UNCOUNTED, GIVEN_BACK]
+)
+def test_other_outcomes_make_a_run_wait_again(
+    outcome: Outcome, step: Step, waiting_for: WaitingFor, attempt: int, due_at: int, error: str | None
+) -> None:
+    """Errors and timeouts are retried after their backoff; a snooze and a shutdown cost no attempt (S6.4, S7.3)."""
+    settled = _settle(_running(), outcome)
+    assert isinstance(settled, Requeued)
+    assert (settled.step, settled.waiting_for, settled.attempt) == (step, waiting_for, attempt)
+    assert (settled.due_at, settled.error, settled.token) == (due_at, error, 7)
+    assert (settled.at, settled.started_at) == (ENDED, BEGAN)
+
+
+@pytest.mark.parametrize(("outcome", "step", "reason", "error", "result"), SPENT)
+def test_a_run_without_retries_left_is_final(
+    outcome: Outcome, step: Step, reason: Reason, error: str, result: None
+) -> None:
+    """After the last retry, for at-most-once runs, and once its schedule is removed, a failure is final."""
+    removed = _running()
+    removed.schedule.removed = True
+    exhausted, once = _running(attempt=4), _running(Delivery.AT_MOST_ONCE)
+    never = _running(retry=RetryPolicy(max_retries=0))
+    for run in (exhausted, once, removed, never):
+        settled = _settle(run, outcome)
+        assert isinstance(settled, Finished)
+        assert (settled.step, settled.reason, settled.error, settled.result) == (step, reason, error, result)
+
+
+def test_the_last_retry_is_still_made() -> None:
+    """Three retries mean four attempts."""
+    assert isinstance(_settle(_running(attempt=3), Failed("boom")), Requeued)
+    assert isinstance(_settle(_running(attempt=4), Failed("boom")), Finished)
+
+
+def test_a_schedule_may_bring_its_own_policy() -> None:
+    """A schedule's own retry policy is used instead of the node's."""
+    settled = _settle(_running(retry=RetryPolicy(base_s=7.0)), Failed("boom"))
+    assert settled.due_at == ENDED + 7 * SECOND
+
+
+def test_shutdown_loses_what_runs_at_most_once() -> None:
+    """An at-most-once run that began ends unknown; one whose handler was not called is given back (S2.2)."""
+    run = _running(Delivery.AT_MOST_ONCE)
+    begun = _settle(run, Stopped(Reason.SHUTDOWN))
+    assert isinstance(begun, Finished)
+    assert (begun.step, begun.reason) == (Step.LOSE, Reason.SHUTDOWN)
+    untouched = settle(run, Stopped(Reason.SHUTDOWN), started_at=None, at=ENDED, rules=PLAIN, chance=0.0)
+    assert isinstance(untouched, Requeued)
+    assert (untouched.step, untouched.attempt, untouched.started_at) == (Step.GIVE_BACK, 0, None)
+
+
+@pytest.mark.parametrize("delivery", list(Delivery))
+@pytest.mark.parametrize("state", [State.CLAIMED, State.RUNNING])
+@pytest.mark.parametrize("outcome", [row[0] for row in (*FINAL, *SPENT, *FRESH, *UNCOUNTED, GIVEN_BACK)])
+def test_every_settlement_is_a_step_its_run_can_take(outcome: Outcome, state: State, delivery: Delivery) -> None:
+    """However an attempt ends, the state table allows the step, whether its start was recorded or not."""
+    run = _running(delivery)
+    run.state = state
+    settled = _settle(run, outcome)
+    assert settled.step in TABLE[state]
+    assert isinstance(settled, Requeued) == (TABLE[state][settled.step] is State.PENDING)
+
+
+_policies = st.builds(
+    RetryPolicy,
+    max_retries=st.integers(0, 1000),
+    base_s=st.floats(0, 1e6),
+    max_s=st.floats(0, 1e6),
+    factor=st.floats(1, 100),
+)
+
+
+@given(_policies, st.integers(1, 1001), st.floats(0, 1, exclude_max=True))
+@settings(max_examples=300, deadline=None, derandomize=True)
+def test_backoff_grows_within_its_bounds(policy: RetryPolicy, attempt: int, chance: float) -> None:
+    """A delay never exceeds its clamp, never shrinks from attempt to attempt, and jitter only halves it at most."""
+    delay = backoff_s(policy, attempt, chance, jitter=False)
+    assert 0 <= delay <= policy.max_s
+    assert delay <= backoff_s(policy, attempt + 1, chance, jitter=False)
+    assert delay / 2 <= backoff_s(policy, attempt, chance) <= delay
+
+
+def test_backoff_is_exactly_its_formula() -> None:
+    """Without jitter a delay is base times factor to the power of the retries before, clamped, for ever."""
+    policy = RetryPolicy(max_retries=1000, base_s=1.0, max_s=30.0, factor=2.0)
+    assert [backoff_s(policy, n, 0.9, jitter=False) for n in range(1, 8)] == [1, 2, 4, 8, 16, 30, 30]
+    slow = RetryPolicy(max_retries=1000, base_s=0.001, max_s=30.0, factor=1.1)
+    assert backoff_s(slow, 101, 0.0, jitter=False) == pytest.approx(0.001 * 1.1**100)
+    assert backoff_s(RetryPolicy(max_retries=1000, factor=100.0), 1001, 0.0, jitter=False) == 30.0
+    assert backoff_s(RetryPolicy(max_retries=1000, base_s=0.0, factor=100.0), 1001, 0.0, jitter=False) == 0.0
+
+
+def test_jitter_spreads_over_the_upper_half() -> None:
+    """What failed together is retried apart: chance moves a delay between its half and its whole."""
+    policy = RetryPolicy(base_s=8.0)
+    assert [backoff_s(policy, 1, chance) for chance in (0.0, 0.5)] == [4.0, 6.0]
+    settled = _settle(_running(retry=policy), Failed("boom"), RetryRules(), chance=0.5)
+    assert settled.due_at == ENDED + 6 * SECOND
