@@ -5,12 +5,15 @@ A decision and its run are one row: what was skipped, missed or superseded is a 
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 import attrs
 
-from trioarm.core.instants import as_datetime, render_instant
+from trioarm.core.errors import UnknownRun
+from trioarm.core.instants import as_datetime, parse_instant, render_instant
 from trioarm.core.jsonable import Json
 from trioarm.core.schedule import ScheduleRecord
 from trioarm.core.states import ACTIVE, Reason, State, WaitingFor
@@ -109,6 +112,25 @@ def render_run_id(name: str, nominal_at: int, origin: Origin, epoch: int = 0) ->
     if origin is not Origin.SCHEDULE:
         text += f"+{origin}"
     return f"{text}~{epoch}" if epoch else text
+
+
+_RUN_ID: Final = re.compile(r"(?P<name>[^@]+)@(?P<at>[^+~]+?Z)(\+(?P<origin>[a-z]+))?(~(?P<epoch>\d{1,9}))?")
+
+
+def parse_run_id(text: str) -> tuple[str, int, Origin, int]:
+    """Return name, nominal instant, origin and clock epoch of a readable id.
+
+    Raises:
+        UnknownRun: the text is not such an id.
+    """
+    found = _RUN_ID.fullmatch(text)
+    try:
+        if found is None:
+            raise ValueError(text)
+        origin = Origin(found["origin"] or Origin.SCHEDULE)
+        return found["name"], parse_instant(found["at"]), origin, int(found["epoch"] or 0)
+    except ValueError as error:
+        raise UnknownRun(f"{text!r} is no id of a run: write it like arm-night@2026-11-23T22:00:00Z") from error
 
 
 def _when(value: int | None) -> datetime | None:

@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 import attrs
 
 from trioarm.core.errors import InvalidSchedule
-from trioarm.core.instants import instant
+from trioarm.core.instants import as_datetime, instant
 from trioarm.core.jsonable import Json, as_json
 from trioarm.core.triggers import Trigger
 
@@ -277,3 +277,35 @@ class ScheduleRecord:
     def trigger(self) -> Trigger:
         """The schedule's trigger, anchored: what planning evaluates."""
         return self.schedule.trigger.anchored(self.anchor_at)
+
+
+@attrs.frozen(slots=True)
+class StoredSchedule:
+    """A schedule and where it is, as people and programs see it: a copy that no longer changes.
+
+    Args:
+        name: its name.
+        schedule: its definition.
+        state: active, paused, finished or quarantined.
+        revision: grows with every change; give it back to change exactly what was read.
+        next_due_at: the next occurrence in UTC; None while none is to come.
+        pause: who paused it by command, why and since when; None when nobody did.
+        runs: how many occurrences were decided to run.
+    """
+
+    name: str
+    schedule: Schedule
+    state: ScheduleState
+    revision: int
+    next_due_at: datetime | None
+    pause: Pause | None
+    runs: int
+
+    @classmethod
+    def of(cls, record: ScheduleRecord) -> StoredSchedule:
+        """Copy what a repository keeps into a value that may leave it."""
+        due_at = record.next_due_at if record.state is ScheduleState.ACTIVE else None
+        next_due_at = None if due_at is None else as_datetime(due_at)
+        return cls(
+            record.schedule.name, record.schedule, record.state, record.revision, next_due_at, record.pause, record.runs
+        )

@@ -86,7 +86,7 @@ class SchedulingEngine:
         while not self._stopping:
             wake = self._rearm()  # before looking, so that no wake-up is lost
             now = self._clock.now()
-            progress = await self._decide_due(now)
+            progress = await self.decide_due(now)
             progress &= await self._claim(now)
             self._executor.look_for_stuck()
             self.last_pass_at = now
@@ -108,7 +108,7 @@ class SchedulingEngine:
 
     # Deciding
 
-    async def _decide_due(self, now: int) -> bool:
+    async def decide_due(self, now: int) -> bool:
         """Decide everything due by `now`, a chunk at a time; return False when the repository took none of a chunk."""
         while True:
             view = await self._repository.read_due(now, self.chunk)
@@ -158,11 +158,12 @@ class SchedulingEngine:
             if verdict is Verdict.DONE:
                 for run in runs:
                     self._executor.give(run)
-                self._tell(change)
+                self.tell(change)
             elif verdict is Verdict.UNKNOWN:
                 self._in_doubt = True
 
-    def _tell(self, change: Change) -> None:
+    def tell(self, change: Change) -> None:
+        """Act on a change that was kept: stop what it cancels, count and publish what it decides."""
         for run in change.decided:
             self._metrics.decided[run.state] += 1
             if run.state is State.PENDING:

@@ -87,9 +87,9 @@ class ScheduleRepository(Protocol):
         """Return the run of an occurrence, or None; of a removed schedule too, while its history is kept."""
 
     async def unfinished_runs(
-        self, *, schedule: ScheduleRecord | None = None, node: str | None = None
+        self, *, schedule: ScheduleRecord | None = None, lane: str | None = None, node: str | None = None
     ) -> list[RunRecord]:
-        """Return the runs with steps to go, of one schedule, or held by one node, in order of decision."""
+        """Return the runs with steps to go, of one schedule or lane, or held by one node, in order of decision."""
 
     async def find_runs(self, query: RunQuery) -> Page[RunRecord]:
         """Return one page of runs."""

@@ -7,7 +7,7 @@ anything.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from itertools import islice
 
 from trioarm.core.changes import (
@@ -103,10 +103,16 @@ class InMemoryScheduleRepository:
     async def read_ready(self, handlers: Collection[str], limit: int) -> list[RunRecord]:
         """Return up to `limit` pending runs of these handlers that wait for nothing but a worker."""
         queues = [self._ready[handler] for handler in handlers if handler in self._ready]
-        found = [entry for queue in queues for entry in queue.peek(limit)]
-        if len(queues) > 1:
-            found.sort(key=lambda entry: entry[0])
-        return [run for _, run in found[:limit]]
+        while True:
+            found = [entry for queue in queues for entry in queue.peek(limit)]
+            if len(queues) > 1:
+                found.sort(key=lambda entry: entry[0])
+            runs = [run for _, run in found[:limit]]
+            blocked = [run for run in runs if run.lane in self._busy_lanes and not run.holds_lane]
+            if not blocked:
+                return runs
+            for run in blocked:  # its lane was taken while it waited for a worker
+                self._shelve(run, run.due_at)
 
     # Committing
 
@@ -367,17 +373,16 @@ class InMemoryScheduleRepository:
         return None
 
     async def unfinished_runs(
-        self, *, schedule: ScheduleRecord | None = None, node: str | None = None
+        self, *, schedule: ScheduleRecord | None = None, lane: str | None = None, node: str | None = None
     ) -> list[RunRecord]:
-        """Return the runs with steps to go, of one schedule, or held by one node, in order of decision."""
-        groups: Iterable[dict[int, RunRecord]]
+        """Return the runs with steps to go, of one schedule or lane, or held by one node, in order of decision."""
         groups = self._unfinished.values() if schedule is None else [self._unfinished.get(schedule.key, {})]
-        held = (State.CLAIMED, State.RUNNING)
         runs = [
             run
             for group in groups
             for run in group.values()
-            if node is None or (run.node == node and run.state in held)
+            if (lane is None or run.lane == lane)
+            and (node is None or (run.node == node and run.state is not State.PENDING))
         ]
         return sorted(runs, key=lambda run: run.run_id)
 

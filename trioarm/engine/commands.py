@@ -1,0 +1,332 @@
+"""The use cases: what people and programs can ask of a scheduler, once, for the facade, the command line and the API alike.
+
+Each reads, decides by a pure rule, and commits; refused because somebody was faster, it reads again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from enum import StrEnum
+from typing import Final
+
+import attrs
+import trio
+
+from trioarm.core.changes import Change, RemoveSchedule, RunStep, Verdict
+from trioarm.core.diff import SyncDiff, cancellation, first_put, removal, revised, sync_diff, while_paused
+from trioarm.core.errors import InvalidSchedule, RepositoryError, RevisionConflict, UnknownRun, UnknownSchedule
+from trioarm.core.events import ScheduleChange, ScheduleChanged
+from trioarm.core.jsonable import Json, as_json
+from trioarm.core.planning import give_way
+from trioarm.core.queries import PAGE_MAX, ScheduleQuery
+from trioarm.core.run import Origin, RunRecord
+from trioarm.core.schedule import Pause, Schedule, ScheduleRecord, ScheduleState
+from trioarm.engine.engine import SchedulingEngine
+from trioarm.engine.hub import Hub
+from trioarm.engine.ports import Clock, ScheduleRepository
+
+TRIES: Final = 10  # times a command reads again after somebody else was faster
+BULK: Final = 1_000  # items committed at once
+SYNC_MAX: Final = 100_000  # schedules one owner may declare
+
+FILE_OWNER: Final = "file:"
+
+
+class PutOutcome(StrEnum):
+    """What became of one schedule of a bulk put."""
+
+    ADDED = "added"
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+    REFUSED = "refused"
+
+
+@attrs.frozen(slots=True)
+class PutResult:
+    """The result for one schedule of a bulk put.
+
+    Args:
+        name: of the schedule.
+        outcome: what became of it.
+        error: why it was refused; None otherwise.
+    """
+
+    name: str
+    outcome: PutOutcome
+    error: str | None = None
+
+
+class Commands:
+    """What can be asked of a scheduler.
+
+    Args:
+        repository: where it is kept.
+        clock: what time it is.
+        hub: told of changes.
+        engine: decides what is due before a definition changes, and is told of what was committed.
+    """
+
+    def __init__(self, repository: ScheduleRepository, clock: Clock, hub: Hub, engine: SchedulingEngine) -> None:
+        self._repository = repository
+        self._clock = clock
+        self._hub = hub
+        self._engine = engine
+
+    # Schedules
+
+    async def put_many(self, schedules: Sequence[Schedule]) -> list[PutResult]:
+        """Store schedules, each on its own: new, as a new revision, or not at all when nothing changed (S5.6)."""
+        results: list[PutResult] = []
+        for start in range(0, len(schedules), BULK):
+            results += await self._put_chunk(schedules[start : start + BULK])
+            await trio.lowlevel.checkpoint()
+        return results
+
+    async def _put_chunk(self, schedules: Sequence[Schedule]) -> list[PutResult]:
+        now = self._clock.now()
+        stored = await self._repository.get_schedules([schedule.name for schedule in schedules])
+        if any(record is not None and _is_due(record, now) for record in stored):
+            await self._engine.decide_due(now)
+            stored = await self._repository.get_schedules([schedule.name for schedule in schedules])
+        changes = [_put(record, schedule, now) for record, schedule in zip(stored, schedules, strict=True)]
+        verdicts = iter(await self._repository.commit([change for change in changes if change is not None]))
+        results = []
+        for record, schedule, change in zip(stored, schedules, changes, strict=True):
+            outcome = PutOutcome.UNCHANGED
+            if change is not None:
+                done = next(verdicts) is Verdict.DONE
+                outcome = (PutOutcome.ADDED if record is None else PutOutcome.CHANGED) if done else PutOutcome.REFUSED
+            results.append(PutResult(schedule.name, outcome, _FASTER if outcome is PutOutcome.REFUSED else None))
+            if outcome in (PutOutcome.ADDED, PutOutcome.CHANGED) and self._hub.observed:
+                self._hub.publish(ScheduleChanged(schedule.name, ScheduleChange.PUT))
+        self._engine.wake()
+        return results
+
+    async def put(self, schedule: Schedule, revision: int | None = None) -> ScheduleRecord:
+        """Store one schedule.
+
+        Args:
+            schedule: the definition.
+            revision: the revision it was read at; None to replace whatever is stored.
+
+        Raises:
+            RevisionConflict: it has another revision now.
+        """
+        if revision is not None:
+            record = await self._repository.get_schedule(schedule.name)
+            if (0 if record is None else record.revision) != revision:
+                stored = "it is not stored" if record is None else f"it is at revision {record.revision}"
+                raise RevisionConflict(f"{schedule.name} was read at revision {revision}, now {stored}: read it again")
+        for _ in range(TRIES):
+            [result] = await self.put_many([schedule])
+            if result.outcome is not PutOutcome.REFUSED:
+                return await self._record(schedule.name)
+            if revision is not None:
+                break
+        raise RevisionConflict(f"{schedule.name}: {_FASTER}")
+
+    async def remove(self, name: str) -> None:
+        """Remove a schedule; what waits is cancelled, what works may end, history stays.
+
+        Raises:
+            UnknownSchedule: there is none of that name.
+            InvalidSchedule: it is declared in a file, which would bring it back (S5.8).
+        """
+
+        async def change(record: ScheduleRecord, now: int) -> Change:
+            owner = record.schedule.owner or ""
+            if owner.startswith(FILE_OWNER):
+                file = owner.removeprefix(FILE_OWNER)
+                raise InvalidSchedule(f"{name} is declared in {file}: remove it there, or set enabled = false")
+            return removal(record, await self._repository.unfinished_runs(schedule=record), now)
+
+        await self._change(name, change)
+        self._hub.publish(ScheduleChanged(name, ScheduleChange.REMOVED))
+
+    async def pause(self, name: str, *, author: str, note: str = "") -> ScheduleRecord:
+        """Pause a schedule: nothing of it is decided to run until it is resumed; runs go on.
+
+        Raises:
+            UnknownSchedule: there is none of that name.
+        """
+
+        async def change(record: ScheduleRecord, now: int) -> Change:
+            return Change(schedules=[revised(record, record.schedule, now, Pause(author, note, now))])
+
+        record = await self._change(name, change)
+        self._hub.publish(ScheduleChanged(name, ScheduleChange.PAUSED, note))
+        return record
+
+    async def resume(self, name: str) -> ScheduleRecord:
+        """Resume a schedule; what came due meanwhile is skipped, in one row (S5.3). One that is not paused stays as it is.
+
+        Raises:
+            UnknownSchedule: there is none of that name.
+            InvalidSchedule: it is disabled by its definition.
+        """
+
+        async def change(record: ScheduleRecord, now: int) -> Change | None:
+            if not record.schedule.enabled:
+                raise InvalidSchedule(f"{name} is disabled by its definition: set enabled = true there")
+            if record.state is not ScheduleState.PAUSED:
+                return None
+            return Change(decided=while_paused(record, now), schedules=[revised(record, record.schedule, now, None)])
+
+        record = await self._change(name, change)
+        self._hub.publish(ScheduleChanged(name, ScheduleChange.RESUMED))
+        return record
+
+    async def _change(
+        self, name: str, change: Callable[[ScheduleRecord, int], Awaitable[Change | None]]
+    ) -> ScheduleRecord:
+        for _ in range(TRIES):
+            now = self._clock.now()
+            record = await self._record(name)
+            if _is_due(record, now):
+                await self._engine.decide_due(now)
+                record = await self._record(name)
+            wanted = await change(record, now)
+            if wanted is None or await self._commit(wanted):
+                return record
+        raise RevisionConflict(f"{name}: {_FASTER}")
+
+    async def _record(self, name: str) -> ScheduleRecord:
+        record = await self._repository.get_schedule(name)
+        if record is None:
+            raise UnknownSchedule(f"there is no schedule {name!r}")
+        return record
+
+    # A declared set
+
+    async def sync(self, owner: str, declared: Sequence[Schedule], *, dry_run: bool = False) -> SyncDiff:
+        """Make what `owner` has stored equal to `declared`, in one transaction (S5.8).
+
+        Names that belong to somebody else are left alone and reported.
+
+        Raises:
+            RevisionConflict: others kept changing the same schedules.
+        """
+        for _ in range(TRIES):
+            now = self._clock.now()
+            await self._engine.decide_due(now)
+            diff, change = await self._sync_change(owner, [attrs.evolve(item, owner=owner) for item in declared], now)
+            if dry_run or not change.schedules or await self._commit(change):
+                return diff
+        raise RevisionConflict(f"schedules of {owner}: {_FASTER}")
+
+    async def _sync_change(self, owner: str, declared: Sequence[Schedule], now: int) -> tuple[SyncDiff, Change]:
+        records = await self._repository.get_schedules([schedule.name for schedule in declared])
+        stored = {record.schedule.name: record for record in records if record is not None}
+        owned = await self._owned(owner)
+        present = {name: record.schedule for name, record in stored.items()}
+        diff = sync_diff(owner, declared, present, [record.schedule.name for record in owned])
+        wanted = {schedule.name: schedule for schedule in declared}
+        puts = [first_put(wanted[name], now) for name in diff.added]
+        decided: list[RunRecord] = []
+        for name in diff.changed:
+            if stored[name].state is ScheduleState.PAUSED:
+                decided += while_paused(stored[name], now)
+            puts.append(revised(stored[name], wanted[name], now, stored[name].pause))
+        steps: list[RunStep] = []
+        gone: list[RemoveSchedule] = []
+        for record in owned:
+            if record.schedule.name in diff.removed:
+                removed = removal(record, await self._repository.unfinished_runs(schedule=record), now)
+                steps += removed.steps
+                gone.append(RemoveSchedule(record, record.revision))
+        return diff, Change(decided=decided, steps=steps, schedules=[*puts, *gone])
+
+    async def _owned(self, owner: str) -> list[ScheduleRecord]:
+        records: list[ScheduleRecord] = []
+        after = None
+        while len(records) < SYNC_MAX:
+            page = await self._repository.find_schedules(ScheduleQuery(owner=owner, after=after, limit=PAGE_MAX))
+            records += page.rows
+            after = page.next
+            if after is None:
+                return records
+        raise RepositoryError(f"{owner} has stored more than {SYNC_MAX} schedules: too many to synchronise as a set")
+
+    # Runs
+
+    async def fire(self, name: str, args: dict[str, Json] | None = None) -> RunRecord:
+        """Run a schedule now, whatever its trigger, pauses or misfires say; its lane still counts.
+
+        Args:
+            args: instead of the schedule's own.
+
+        Raises:
+            UnknownSchedule: there is none of that name.
+        """
+        record = await self._record(name)
+        if args is not None:
+            as_json(args, what="args")
+        return await self._decide_to_run(record, Origin.MANUAL, args, None)
+
+    async def retry(self, run: RunRecord) -> RunRecord:
+        """Run again what is final: a new run that points to the old one and changes nothing in it (S2.4).
+
+        Raises:
+            InvalidSchedule: the run is not final yet, or its schedule was removed.
+        """
+        if run.unfinished:
+            raise InvalidSchedule(f"run {run.run_id} is still {run.state}: cancel it first, or wait")
+        if run.schedule.removed:
+            raise InvalidSchedule(f"the schedule {run.schedule.schedule.name} of run {run.run_id} was removed")
+        return await self._decide_to_run(run.schedule, Origin.RETRY, run.args, run.run_id)
+
+    async def _decide_to_run(
+        self, record: ScheduleRecord, origin: Origin, args: dict[str, Json] | None, retry_of: int | None
+    ) -> RunRecord:
+        for offset in range(TRIES):  # two in one microsecond are two occurrences
+            now = self._clock.now()
+            run = RunRecord(record, now + offset, now, now, record.schedule.lane, origin, args=args, retry_of=retry_of)
+            steps: list[RunStep] = []
+            if record.schedule.supersede:
+                rivals = await self._repository.unfinished_runs(lane=run.lane)
+                steps = [step for rival in rivals if (step := give_way(rival, now)) is not None]
+            if await self._commit(Change(decided=[run], steps=steps)):
+                return run
+        raise RevisionConflict(f"{record.schedule.name}: {_FASTER}")
+
+    async def cancel(self, run: RunRecord) -> None:
+        """Cancel an unfinished run: at once while it waits, by asking its handler while it works.
+
+        Raises:
+            InvalidSchedule: the run is final.
+        """
+        for _ in range(TRIES):
+            if not run.unfinished:
+                raise InvalidSchedule(f"run {run.run_id} is {run.state} already")
+            step = cancellation(run, self._clock.now())
+            if await self._commit(Change(steps=(step,))):
+                return
+            again = await self._repository.get_run(run.run_id)
+            if again is None:
+                raise UnknownRun(f"run {run.run_id} is no longer kept")
+            run = again
+        raise RevisionConflict(f"run {run.run_id}: {_FASTER}")
+
+    async def _commit(self, change: Change) -> bool:
+        """Commit one change, let the engine act on it, and return whether it was kept."""
+        kept = (await self._repository.commit([change])) == [Verdict.DONE]
+        if kept:
+            self._engine.tell(change)
+            self._engine.wake()
+        return kept
+
+
+_FASTER: Final = "somebody else changed it at the same time: read it again, then repeat the change"
+
+
+def _is_due(record: ScheduleRecord, now: int) -> bool:
+    return record.state is ScheduleState.ACTIVE and record.next_due_at is not None and record.next_due_at <= now
+
+
+def _put(record: ScheduleRecord | None, schedule: Schedule, now: int) -> Change | None:
+    if record is None:
+        return Change(schedules=(first_put(schedule, now),))
+    if record.schedule == schedule:
+        return None
+    skipped = while_paused(record, now) if record.state is ScheduleState.PAUSED else []
+    return Change(decided=skipped, schedules=(revised(record, schedule, now, record.pause),))
