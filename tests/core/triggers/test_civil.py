@@ -84,6 +84,17 @@ def test_a_shifted_occurrence_says_by_how_much() -> None:
     assert Weekly(EVERY_DAY, "02:30", "Europe/Prague", gap=Gap.SHIFT).shift_at(at + MINUTE) == 0
 
 
+def test_shifted_times_interleave_with_those_after_the_gap() -> None:
+    """Under `shift` 02:30 runs between 03:00 and 04:00 of the clock after the gap, in both directions."""
+    trigger = Weekly(["sun"], ["02:30", "03:00", "04:00"], "Europe/Prague", gap=Gap.SHIFT)
+    shown = [parse_instant(f"2026-03-29T{utc}:00Z") for utc in ("01:00", "01:30", "02:00")]
+    assert [trigger.next_after(at - 1) for at in shown] == shown
+    assert [trigger.next_after(at) for at in shown[:2]] == shown[1:]
+    assert [trigger.previous_before(at + 1) for at in shown] == shown
+    assert [trigger.previous_before(at) for at in shown[1:]] == shown[:2]
+    assert trigger.count(shown[0] - 1, shown[2]) == 3
+
+
 def test_what_is_no_occurrence_has_no_shift() -> None:
     """The silent pass of a fold and any other instant answer zero."""
     trigger = Cron("30 2 * * *", "Europe/Prague")

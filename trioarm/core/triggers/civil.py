@@ -8,6 +8,7 @@ segment, so nothing is found by stepping, and local times that a gap collapses o
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from enum import StrEnum
 from functools import lru_cache
@@ -163,7 +164,9 @@ class Timeline:
     def resolve(self, local: int) -> tuple[int, ...]:
         """Return the instants of one local time, earliest first."""
         eras = {(local - DAY) // ERA, (local + DAY) // ERA}  # no offset reaches a day
-        return tuple(sorted({at for era in eras for part in _segments(self, era) for at in part.instants_of(local)}))
+        return tuple(
+            sorted({at for era in eras for part in _era(self, era).segments for at in part.instants_of(local)})
+        )
 
     def next_after(self, times: LocalTimes, instant: int) -> int | None:
         """Return the first occurrence of `times` later than `instant`."""
@@ -217,19 +220,30 @@ class Timeline:
 
     def _segment_after(self, at: int) -> Segment:
         """Return the first segment with an instant later than `at`."""
-        return next(segment for segment in _segments(self, at // ERA) if at + 1 < segment.end)
+        era = _era(self, at // ERA)
+        return era.segments[bisect_right(era.ends, at + 1)]
 
     def _segment_before(self, at: int) -> Segment:
         """Return the last segment with an instant earlier than `at`."""
-        return next(segment for segment in reversed(_segments(self, at // ERA)) if segment.start < at)
+        era = _era(self, at // ERA)
+        return era.segments[bisect_left(era.starts, at) - 1]
+
+
+@attrs.frozen(slots=True, weakref_slot=False)
+class _Era:
+    """The segments of an era and its edges: an occurrence lies in one of them, and never in two."""
+
+    segments: tuple[Segment, ...]
+    starts: tuple[int, ...]
+    ends: tuple[int, ...]
 
 
 @lru_cache(maxsize=ERAS_MAX)
-def _segments(timeline: Timeline, era: int) -> tuple[Segment, ...]:
-    """Cut an era and its edges into segments; an occurrence lies in one of them, and never in two."""
+def _era(timeline: Timeline, era: int) -> _Era:
     low, high = era * ERA - EDGE, (era + 1) * ERA + EDGE
     clipped = (segment.within(low, high) for segment in _whole_segments(timeline, era))
-    return tuple(segment for segment in clipped if segment.start < segment.end)
+    segments = tuple(segment for segment in clipped if segment.start < segment.end)
+    return _Era(segments, tuple(part.start for part in segments), tuple(part.end for part in segments))
 
 
 def _whole_segments(timeline: Timeline, era: int) -> Iterator[Segment]:

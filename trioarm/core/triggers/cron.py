@@ -27,7 +27,7 @@ from trioarm.core.triggers.timetable import Days, Times, Timetable
 from trioarm.core.triggers.wording import MONTHS, WEEKDAYS, spell_timetable
 from trioarm.core.triggers.zones import zone_name
 
-EXPRESSION_MAX = 256  # characters: no sensible expression needs more
+EXPRESSION_MAX = 512  # characters: room for every value of every field written out
 SHOWN_MAX = 40  # characters of a longer one that are quoted
 EXPRESSIONS_MAX = 4096  # compiled expressions kept so that equal schedules share them, about a kilobyte each
 
@@ -141,7 +141,7 @@ def _compiled(expression: str) -> Pattern:
         raise InvalidTrigger(f"cron expression {expression!r} never happens: none of its months has such a day")
     return Pattern(
         expression=expression,
-        timetable=Timetable(days, _times(minutes, hours)),
+        timetable=Timetable(days, _shared_times(minutes, hours)),
         wildcard=texts[0].startswith("*") or texts[1].startswith("*"),
     )
 
@@ -169,13 +169,13 @@ def _parse(expression: str, index: int, text: str) -> int:
 
 
 @lru_cache(maxsize=EXPRESSIONS_MAX)
-def _times(minutes: int, hours: int) -> Times:
-    row = _row(minutes)
+def _shared_times(minutes: int, hours: int) -> Times:
+    row = _shared_row(minutes)
     return Times(tuple(row if hours >> hour & 1 else () for hour in range(24)))
 
 
 @lru_cache(maxsize=EXPRESSIONS_MAX)
-def _row(minutes: int) -> tuple[int, ...]:
+def _shared_row(minutes: int) -> tuple[int, ...]:
     return tuple(minute * MINUTE for minute in range(60) if minutes >> minute & 1)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from datetime import date
+from functools import lru_cache
 from itertools import accumulate
 
 import attrs
@@ -17,6 +18,8 @@ from trioarm.core.instants import DAY, HOUR
 MONTHS_ALL = 0b1_1111_1111_1110  # bits 1 to 12
 MONTHDAYS_ALL = 0xFFFF_FFFE  # bits 1 to 31
 WEEKDAYS_ALL = 0b111_1111  # bits 0 (Sunday) to 6
+
+MONTHS_KEPT_MAX = 8192  # months of sets of days that are kept, 200 bytes each: most questions are about this month
 
 _EPOCH = date(1970, 1, 1).toordinal()
 _FIRST, _LAST = date.min.toordinal() - _EPOCH, date.max.toordinal() - _EPOCH
@@ -54,7 +57,7 @@ class Days:
         if self.every:
             return True
         moment = date.fromordinal(day + _EPOCH)
-        return bool(self._in_month(moment.year, moment.month) >> moment.day & 1)
+        return bool(_in_month(self, moment.year, moment.month) >> moment.day & 1)
 
     def next_after(self, day: int) -> int | None:
         """Return the first day later than `day`."""
@@ -65,14 +68,14 @@ class Days:
             return start
         moment = date.fromordinal(start + _EPOCH)
         year, month = moment.year, moment.month
-        found = self._in_month(year, month) >> moment.day << moment.day
+        found = _in_month(self, year, month) >> moment.day << moment.day
         for _ in range(_CYCLE_MONTHS):
             if found:
                 return _day(year, month, (found & -found).bit_length() - 1)
             year, month = (year, month + 1) if month < 12 else (year + 1, 1)
             if year > 9999:
                 break
-            found = self._in_month(year, month)
+            found = _in_month(self, year, month)
         return None
 
     def previous_before(self, day: int) -> int | None:
@@ -84,14 +87,14 @@ class Days:
             return start
         moment = date.fromordinal(start + _EPOCH)
         year, month = moment.year, moment.month
-        found = self._in_month(year, month) & (2 << moment.day) - 1
+        found = _in_month(self, year, month) & (2 << moment.day) - 1
         for _ in range(_CYCLE_MONTHS):
             if found:
                 return _day(year, month, found.bit_length() - 1)
             year, month = (year, month - 1) if month > 1 else (year - 1, 12)
             if year < 1:
                 break
-            found = self._in_month(year, month)
+            found = _in_month(self, year, month)
         return None
 
     def count(self, first: int, end: int) -> int:
@@ -103,20 +106,22 @@ class Days:
             return end - first
         moment, last = date.fromordinal(first + _EPOCH), date.fromordinal(end - 1 + _EPOCH)
         months = range(moment.year * 12 + moment.month - 1, last.year * 12 + last.month)
-        whole = sum(self._in_month(index // 12, index % 12 + 1).bit_count() for index in months)
-        before = self._in_month(moment.year, moment.month) & (1 << moment.day) - 1
-        beyond = self._in_month(last.year, last.month) >> last.day + 1
+        whole = sum(_in_month(self, index // 12, index % 12 + 1).bit_count() for index in months)
+        before = _in_month(self, moment.year, moment.month) & (1 << moment.day) - 1
+        beyond = _in_month(self, last.year, last.month) >> last.day + 1
         return whole - before.bit_count() - beyond.bit_count()
 
-    def _in_month(self, year: int, month: int) -> int:
-        """Return the matching days of one month, as bits 1 to 31."""
-        if not self.months >> month & 1:
-            return 0
-        leap_day = month == 2 and year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
-        days = (2 << _LENGTHS[month] + leap_day) - 2
-        first = date(year, month, 1).toordinal() % 7  # ordinal 1 was a Monday, so Sunday is 0 as in cron
-        by_weekday = self.weekdays * _SIX_WEEKS >> first << 1
-        return days & (self.monthdays | by_weekday if self.either else self.monthdays & by_weekday)
+
+@lru_cache(maxsize=MONTHS_KEPT_MAX)
+def _in_month(days: Days, year: int, month: int) -> int:
+    """Return the matching days of one month, as bits 1 to 31."""
+    if not days.months >> month & 1:
+        return 0
+    leap_day = month == 2 and year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    whole = (2 << _LENGTHS[month] + leap_day) - 2
+    first = date(year, month, 1).toordinal() % 7  # ordinal 1 was a Monday, so Sunday is 0 as in cron
+    by_weekday = days.weekdays * _SIX_WEEKS >> first << 1
+    return whole & (days.monthdays | by_weekday if days.either else days.monthdays & by_weekday)
 
 
 def _day(year: int, month: int, monthday: int) -> int:
