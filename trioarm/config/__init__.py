@@ -1,0 +1,26 @@
+"""The configuration: scheduler.toml, environment variables and command line, turned into one frozen value, or into
+every problem with its path."""
+
+from __future__ import annotations
+
+from trioarm.config.config import FILE, FILE_ENV, Description, SchedulerConfig, unknown_handlers
+from trioarm.config.settings import (
+    ArmingSettings,
+    ExecutorSettings,
+    FeatureSettings,
+    LogSettings,
+    SchedulerSettings,
+)
+
+__all__ = [
+    "FILE",
+    "FILE_ENV",
+    "ArmingSettings",
+    "Description",
+    "ExecutorSettings",
+    "FeatureSettings",
+    "LogSettings",
+    "SchedulerConfig",
+    "SchedulerSettings",
+    "unknown_handlers",
+]

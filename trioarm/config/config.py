@@ -1,0 +1,262 @@
+"""The configuration of a node: sections, declared schedules and premises; from a file, from variables, or from code.
+
+Precedence: command line, environment variable, scheduler.local.toml, [environment.NAME], file, default.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final, TypeVar
+
+import attrs
+
+from trioarm.arming.model import HANDLER, Premises
+from trioarm.config.keys import Setting, file_key, keys_of
+from trioarm.config.layering import SECTIONS, read_settings
+from trioarm.config.premises import read_partitions, read_sites
+from trioarm.config.schedules import Declarations
+from trioarm.config.settings import (
+    ArmingSettings,
+    ExecutorSettings,
+    FeatureSettings,
+    LogSettings,
+    SchedulerSettings,
+)
+from trioarm.config.sources import LOCAL, Layer, read_toml
+from trioarm.core.codec import Defaults
+from trioarm.core.errors import ConfigurationError
+from trioarm.core.instants import DAY, microseconds
+from trioarm.core.planning import PlanRules
+from trioarm.core.queries import Retention
+from trioarm.core.reading import Problems, Table, listed, show, suggest
+from trioarm.core.retrying import RetryRules
+from trioarm.core.schedule import RetryPolicy, Schedule
+
+FILE: Final = "scheduler.toml"
+FILE_ENV: Final = "TRIOARM_CONFIG"  # names another file
+FINISHED_KEPT: Final = 7 * DAY  # finished one-shot schedules (S9.1)
+
+_NO_OVERRIDES: Final[Mapping[str, object]] = MappingProxyType({})
+_NOWHERE: Final = Layer("", "", MappingProxyType({}))
+
+S = TypeVar("S")
+
+
+@attrs.frozen(slots=True)
+class Description:
+    """One setting as people see it.
+
+    Args:
+        key: as in the file, such as `scheduler.store`.
+        value: as a person would write it, without passwords.
+        source: `default`, `code`, or who said it.
+        bounds: what is allowed, in words.
+        env: the environment variable that sets it, if there is one.
+        live: whether a running node takes a change over.
+        what: what it does.
+    """
+
+    key: str
+    value: str
+    source: str
+    default: str
+    bounds: str
+    env: str | None
+    live: bool
+    what: str
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class SchedulerConfig:
+    """All that a node is told. One that exists is valid.
+
+    Args:
+        schedules: declared ones that do anything but arm.
+        premises: sites, partitions, and the schedules that arm.
+        source: the file it was read from; None for code and variables.
+        sources: who said what, by key; what is not there is the default.
+    """
+
+    scheduler: SchedulerSettings = attrs.field(factory=SchedulerSettings)
+    executor: ExecutorSettings = attrs.field(factory=ExecutorSettings)
+    arming: ArmingSettings = attrs.field(factory=ArmingSettings)
+    features: FeatureSettings = attrs.field(factory=FeatureSettings)
+    log: LogSettings = attrs.field(factory=LogSettings)
+    schedules: tuple[Schedule, ...] = ()
+    premises: Premises = attrs.field(factory=Premises)
+    source: Path | None = None
+    sources: Mapping[str, str] = attrs.field(factory=dict, eq=False)
+
+    @classmethod
+    def from_file(
+        cls,
+        path: Path | str | None = None,
+        *,
+        environ: Mapping[str, str] = os.environ,
+        overrides: Mapping[str, object] = _NO_OVERRIDES,
+    ) -> SchedulerConfig:
+        """Read a file, what lies beside it, and the environment.
+
+        Args:
+            path: None for what TRIOARM_CONFIG names, else scheduler.toml.
+            environ: environment variables.
+            overrides: settings of the command line by key, such as `{"scheduler.store": "memory://"}`.
+
+        Raises:
+            ConfigurationError: with a line for every problem.
+        """
+        file = Path(path or environ.get(FILE_ENV) or FILE)
+        beside = file.with_name(LOCAL)
+        local = Layer(LOCAL, f"{LOCAL}:", read_toml(beside)) if beside.exists() else _NOWHERE
+        return _read(file, Layer(file.name, "", read_toml(file)), local, environ, overrides)
+
+    @classmethod
+    def from_env(
+        cls, environ: Mapping[str, str] = os.environ, *, overrides: Mapping[str, object] = _NO_OVERRIDES
+    ) -> SchedulerConfig:
+        """Read environment variables, and the file that TRIOARM_CONFIG names, if it names one.
+
+        Raises:
+            ConfigurationError: with a line for every problem.
+        """
+        if environ.get(FILE_ENV):
+            return cls.from_file(environ=environ, overrides=overrides)
+        return _read(None, _NOWHERE, _NOWHERE, environ, overrides)
+
+    @property
+    def owner(self) -> str | None:
+        """Who owns the schedules declared here (S5.8); None without a file."""
+        return None if self.source is None else f"file:{self.source.name}"
+
+    def plan_rules(self, handlers: Collection[str], started_at: int) -> PlanRules:
+        """Return the node's rules of planning.
+
+        Args:
+            handlers: names of those registered; runs of all but arming are missed after the queue timeout.
+            started_at: when the node started; older occurrences are not caught up when `auto_recovery` is off (S8.4).
+        """
+        return PlanRules(
+            tolerance=microseconds(self.scheduler.tolerance_s),
+            misfire_window=microseconds(self.scheduler.misfire_window_s),
+            queue_timeout=microseconds(self.executor.queue_timeout_s),
+            impatient=frozenset(handlers) - {HANDLER},
+            recover_from=None if self.scheduler.auto_recovery else started_at,
+        )
+
+    def retry_rules(self) -> RetryRules:
+        """Return the node's rules of trying again."""
+        policy = RetryPolicy(
+            max_retries=self.executor.max_retries,
+            base_s=self.executor.retry_delay_base_s,
+            max_s=self.executor.retry_delay_max_s,
+        )
+        return RetryRules(policy, jitter=self.features.advanced_retries)
+
+    def retention(self, now: int) -> Retention:
+        """Return what may be forgotten at `now` (S9.1)."""
+        return Retention(
+            runs_before=now - microseconds(self.scheduler.retention_s),
+            runs_max=self.scheduler.retention_runs,
+            schedules_before=now - FINISHED_KEPT,
+            limit=self.scheduler.chunk,
+        )
+
+    def describe(self) -> tuple[Description, ...]:
+        """Return every setting, as `config show` lists them."""
+        sections: tuple[attrs.AttrsInstance, ...] = (
+            self.scheduler,
+            self.executor,
+            self.arming,
+            self.features,
+            self.log,
+        )
+        return tuple(
+            line
+            for name, section in zip(SECTIONS, sections, strict=True)
+            for line in _describe_section(name, section, self.sources)
+        )
+
+
+def unknown_handlers(config: SchedulerConfig, known: Collection[str]) -> tuple[str, ...]:
+    """Return a line for every declared schedule whose handler is not among those `known`."""
+    return tuple(
+        f'schedule "{schedule.name}".handler: {show(schedule.handler)} is unknown{suggest(schedule.handler, known)}'
+        for schedule in config.schedules
+        if schedule.handler not in known
+    )
+
+
+def _read(
+    path: Path | None, file: Layer, local: Layer, environ: Mapping[str, str], overrides: Mapping[str, object]
+) -> SchedulerConfig:
+    problems = Problems(ConfigurationError)
+    settings, rest = read_settings(file, local, environ, overrides, problems)
+    values = settings.values
+    features = _section(FeatureSettings, values["features"])
+    scheduler = _section(SchedulerSettings, values["scheduler"])
+    arming = _section(ArmingSettings, values["arming"])
+    defaults = Defaults(
+        timezone=scheduler.timezone, dst=features.dst, owner=None if path is None else f"file:{path.name}"
+    )
+    schedules, premises = _read_declared(Table(rest, "", problems), defaults, arming)
+    problems.settle()
+    return SchedulerConfig(
+        scheduler=scheduler,
+        executor=_section(ExecutorSettings, values["executor"]),
+        arming=arming,
+        features=features,
+        log=_section(LogSettings, values["log"]),
+        schedules=schedules,
+        premises=premises,
+        source=path,
+        sources=settings.sources,
+    )
+
+
+def _read_declared(whole: Table, defaults: Defaults, arming: ArmingSettings) -> tuple[tuple[Schedule, ...], Premises]:
+    sites = read_sites(whole)
+    partitions = read_partitions(whole, sites)
+    declarations = Declarations(defaults, sites, partitions, whole.problems)
+    for index, tree in enumerate(whole.take("schedule", listed(_anything), [])):
+        declarations.read(tree, index)
+    premises = Premises(
+        sites=sites,
+        partitions=partitions,
+        schedules=tuple(declarations.arming),
+        late_disarm_s=arming.late_disarm_s,
+        workers=arming.workers,
+    )
+    return tuple(declarations.plain), premises
+
+
+def _anything(value: object) -> object:
+    return value
+
+
+def _section(make: Callable[..., S], values: Mapping[str, Setting]) -> S:
+    return make(**values)
+
+
+def _describe_section(name: str, section: attrs.AttrsInstance, sources: Mapping[str, str]) -> list[Description]:
+    values: dict[str, Setting] = attrs.asdict(section)
+    defaults: dict[str, Setting] = attrs.asdict(SECTIONS[name]())
+    lines = []
+    for field, key in keys_of(SECTIONS[name]).items():
+        full = f"{name}.{file_key(field, key)}"
+        unsaid = "default" if values[field] == defaults[field] else "code"
+        lines.append(
+            Description(
+                key=full,
+                value=key.render(values[field]),
+                source=sources.get(full, unsaid),
+                default=key.render(defaults[field]),
+                bounds=key.bounds,
+                env=key.env,
+                live=key.live,
+                what=key.what,
+            )
+        )
+    return lines

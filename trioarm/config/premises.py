@@ -1,0 +1,117 @@
+"""Premises: sites, partitions and their panels, read from scheduler.toml (A1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final, TypeVar
+
+from trioarm.arming.model import Partition, SecretRef, Site, VirtualPanel
+from trioarm.core.codec import named, zone
+from trioarm.core.reading import Reader, Table, duration, flag, listed, show, suggest, text
+
+DELAY_S_MAX: Final = 3600.0  # of a panel: real ones end at a few minutes
+KINDS: Final = ("virtual",)
+KINDS_LATER: Final = ("mqtt", "homeassistant", "http", "command")
+
+T = TypeVar("T")
+
+
+def read_sites(whole: Table) -> dict[str, Site]:
+    """Read every `[site.NAME]`."""
+    return _read_each(whole, "site", _read_site)
+
+
+def read_partitions(whole: Table, sites: Mapping[str, Site]) -> dict[str, Partition]:
+    """Read every `[partition.NAME]`."""
+    return _read_each(whole, "partition", lambda name, table: _read_partition(name, table, sites))
+
+
+def one_of(known: Mapping[str, object], what: str) -> Reader[str]:
+    """Return a reader of names that are configured."""
+
+    def read_known(value: object) -> str:
+        name = text(value)
+        if name in known:
+            return name
+        raise ValueError(f"there is no {what} {show(name)}{suggest(name, known)}")
+
+    return read_known
+
+
+def _read_each(whole: Table, section: str, read: Callable[[str, Table], T]) -> dict[str, T]:
+    found: dict[str, T] = {}  # those with problems too, so that nothing else is blamed for them
+    tables = whole.table(section)
+    if tables is None:
+        return found
+    for name in tables.tree:
+        table = tables.table(name)
+        if table is not None:
+            table.judge(name, named(section))
+            found[name] = read(name, table)
+            table.close()
+    return found
+
+
+def _read_site(name: str, table: Table) -> Site:
+    return Site(name, table.need("timezone", zone, 'write it like timezone = "Europe/Prague"') or "UTC")
+
+
+def _read_partition(name: str, table: Table, sites: Mapping[str, Site]) -> Partition:
+    return Partition(
+        name=name,
+        site=table.need("site", one_of(sites, "site"), 'say where it is, like site = "home"') or "",
+        panel=_read_panel(table),
+        address=table.take("address", text, ""),
+        allow_disarm=table.take("allow_disarm", flag, False),
+        min_gap_s=table.take("min_gap", duration(0, DELAY_S_MAX), 2.0),
+        confirm_s=table.take("confirm", duration(1, DELAY_S_MAX), 30.0),
+    )
+
+
+def _read_panel(partition: Table) -> VirtualPanel:
+    table = partition.table("panel")
+    if table is None:
+        return VirtualPanel()
+    kind = table.take("kind", _kind, None)
+    if kind is None and "kind" in table:  # the keys of other kinds are not known yet
+        return VirtualPanel()
+    panel = VirtualPanel(
+        exit_delay_s=table.take("exit_delay", duration(0, DELAY_S_MAX), 30.0),
+        entry_delay_s=table.take("entry_delay", duration(0, DELAY_S_MAX), 30.0),
+        open_zones=tuple(table.take("open_zones", listed(text), [])),
+        code=_read_code(table),
+    )
+    table.close()
+    return panel
+
+
+def _kind(value: object) -> str:
+    kind = text(value)
+    if kind in KINDS:
+        return kind
+    if kind in KINDS_LATER:
+        raise ValueError(f"{show(kind)} is not available yet; there is {', '.join(KINDS)}")
+    raise ValueError(f"{show(kind)} is no kind of panel{suggest(kind, (*KINDS, *KINDS_LATER))}")
+
+
+def _read_code(panel: Table) -> SecretRef | None:
+    table = panel.take("code", _reference, None)
+    if table is None:
+        return None
+    code = Table(table, panel.at("code"), panel.problems)
+    env = code.take("env", text, None)
+    file = code.take("file", text, None)
+    code.close()
+    return SecretRef(env, file)
+
+
+def _reference(value: object) -> Mapping[str, object]:
+    """Read a table that says where a code is, and never show what stands in its place (A5.2)."""
+    if not isinstance(value, Mapping):
+        raise ValueError(
+            "a code is not written into a file that others read: "
+            'name where it is, like { env = "HOUSE_CODE" } or { file = "house.code" }'
+        )
+    if ("env" in value) == ("file" in value):
+        raise ValueError('name one place: { env = "HOUSE_CODE" } or { file = "house.code" }')
+    return value
