@@ -11,6 +11,7 @@ from trioarm.config.settings import (
     LogSettings,
     SchedulerSettings,
 )
+from trioarm.config.starter import default_toml
 
 __all__ = [
     "FILE",
@@ -22,5 +23,6 @@ __all__ = [
     "LogSettings",
     "SchedulerConfig",
     "SchedulerSettings",
+    "default_toml",
     "unknown_handlers",
 ]

@@ -53,6 +53,8 @@ class Description:
         key: as in the file, such as `scheduler.store`.
         value: as a person would write it, without passwords.
         source: `default`, `code`, or who said it.
+        default: what it would be if nobody said anything.
+        example: the default as TOML.
         bounds: what is allowed, in words.
         env: the environment variable that sets it, if there is one.
         live: whether a running node takes a change over.
@@ -63,6 +65,7 @@ class Description:
     value: str
     source: str
     default: str
+    example: str
     bounds: str
     env: str | None
     live: bool
@@ -109,9 +112,10 @@ class SchedulerConfig:
             ConfigurationError: with a line for every problem.
         """
         file = Path(path or environ.get(FILE_ENV) or FILE)
-        beside = file.with_name(LOCAL)
+        declared = Layer(file.name, "", read_toml(file))
+        beside = file.parent / LOCAL
         local = Layer(LOCAL, f"{LOCAL}:", read_toml(beside)) if beside.exists() else _NOWHERE
-        return _read(file, Layer(file.name, "", read_toml(file)), local, environ, overrides)
+        return _read(file, declared, local, environ, overrides)
 
     @classmethod
     def from_env(
@@ -253,6 +257,7 @@ def _describe_section(name: str, section: attrs.AttrsInstance, sources: Mapping[
                 value=key.render(values[field]),
                 source=sources.get(full, unsaid),
                 default=key.render(defaults[field]),
+                example=key.example(defaults[field]),
                 bounds=key.bounds,
                 env=key.env,
                 live=key.live,

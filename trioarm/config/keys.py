@@ -110,6 +110,16 @@ class Key:
             case _:
                 return render_duration(value) if self.kind is Kind.DURATION else str(value)
 
+    def example(self, value: Setting) -> str:
+        """Write a value as TOML: the smallest one allowed for a setting that is not set."""
+        match value:
+            case None:
+                return f"{self.least:.0f}"
+            case str():
+                return f'"{mask(value)}"'
+            case _:
+                return f'"{self.render(value)}"' if self.kind is Kind.DURATION else self.render(value)
+
     @property
     def bounds(self) -> str:
         """What is allowed, in words; empty for any text."""

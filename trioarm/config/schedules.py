@@ -132,8 +132,7 @@ class Declarations:
                     table.at("name"), f"{show(name)} is too long: {long} would have more than 63 characters"
                 )
                 return False
-        claimed = [self._claim(table, each) for each in (name, *made)]  # all of them, so that each clash is told
-        return all(claimed)
+        return all(self._claim(table, each) for each in (name, *made))  # the first clash says it all
 
     def _claim(self, table: Table, name: str) -> bool:
         if name in self._names:

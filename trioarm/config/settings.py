@@ -11,9 +11,9 @@ import attrs
 
 from trioarm.config.keys import Judge, Key, Kind, setting
 from trioarm.config.store_url import MEMORY, store_url
-from trioarm.core.codec import zone
 from trioarm.core.reading import show, suggest
 from trioarm.core.schedule import DURATION_S_MAX
+from trioarm.core.trigger_form import zone
 
 HOUR_S: Final = 3600.0
 DAY_S: Final = 86400.0
@@ -35,7 +35,7 @@ def _one_of(*words: str) -> Judge:
 def _span(
     default_s: float, least_s: float, most_s: float, what: str, env: str | None = None, *, live: bool = True
 ) -> float:
-    return setting(default_s, Key(Kind.DURATION, what, env, least_s, most_s, live))
+    return setting(float(default_s), Key(Kind.DURATION, what, env, least_s, most_s, live))
 
 
 def _count(default: int, least: int, most: int, what: str, env: str | None = None) -> int:

@@ -6,14 +6,12 @@ Files, command line, repositories and programs all speak this form. What a mappi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
 from typing import Final
 
 import attrs
 
 from trioarm.core.errors import InvalidSchedule
-from trioarm.core.instants import instant, parse_duration, render_duration, render_instant
+from trioarm.core.instants import render_instant
 from trioarm.core.jsonable import Json, as_json
 from trioarm.core.reading import (
     Problems,
@@ -26,7 +24,6 @@ from trioarm.core.reading import (
     member,
     moment,
     number,
-    seconds,
     show,
     text,
     whole,
@@ -45,17 +42,13 @@ from trioarm.core.schedule import (
     ScheduleRecord,
     check_name,
 )
-from trioarm.core.triggers import After, Cron, Every, Once, Trigger, Weekly
-from trioarm.core.triggers.civil import Fold, Gap
-from trioarm.core.triggers.zones import zone_name
+from trioarm.core.trigger_form import read_trigger, write_duration, write_instant, write_trigger
+from trioarm.core.triggers import Every
 
-TRIGGERS: Final = ("once", "every", "after", "weekly", "cron")
-TRIGGERS_LATER: Final = ("monthly", "yearly", "rrule", "sun", "calendar", "union", "intersect", "exclude")
 OVERLAPS_LATER: Final = ("buffer_one", "buffer_latest", "buffer_all", "cancel_running")
 TOLERANCE_S_MAX: Final = 86400.0  # this bound and the next two are the core's own, said here once more per key
 RETRIES_MAX: Final = 1000
 FACTOR_MAX: Final = 100
-CIVIL: Final = ("timezone", "gap", "fold", "dst")  # what only triggers of local time understand
 
 
 class InvalidDefinition(InvalidSchedule):
@@ -86,7 +79,6 @@ class Defaults:
 PLAIN: Final = Defaults()
 
 _NOTHING: Final = Schedule("nothing", Every(86400.0), handler="nothing")  # stands in while there are problems
-_MONDAY, _NOON = ("mon",), ("12:00",)  # stand in for one half of a weekly trigger while the other is judged
 
 
 def structure_schedule(tree: object, path: str = "schedule", defaults: Defaults = PLAIN) -> Schedule:
@@ -119,7 +111,7 @@ def read_schedule(table: Table, defaults: Defaults = PLAIN) -> Schedule | None:
     schedule = attrs.evolve(
         _NOTHING,
         name=table.need("name", named("schedule"), 'write one like name = "backup"') or _NOTHING.name,
-        trigger=_read_trigger(table, defaults) or _NOTHING.trigger,
+        trigger=read_trigger(table, timezone=defaults.timezone, dst=defaults.dst) or _NOTHING.trigger,
         handler=defaults.handler or _read_handler(table),
         args=table.take("args", _args, {}),
         retry=_read_retry(table),
@@ -179,97 +171,9 @@ def _read_retry(table: Table) -> RetryPolicy | None:
     return policy
 
 
-def _read_trigger(table: Table, defaults: Defaults) -> Trigger | None:
-    table.knows(*TRIGGERS)
-    for key in TRIGGERS_LATER:
-        table.refuse(key, f"{key} is not available yet; there is {', '.join(TRIGGERS)}")
-    given = [key for key in (*TRIGGERS, *TRIGGERS_LATER) if key in table]
-    match given:
-        case []:
-            table.problems.add(table.path, f"says nothing of when: give it one of {', '.join(TRIGGERS)}")
-        case ["weekly"]:
-            return _read_weekly(table, _read_civil(table, defaults))
-        case ["cron"]:
-            return _read_cron(table, _read_civil(table, defaults))
-        case [("once" | "every" | "after") as key]:
-            return _read_elapsed(table, key)
-        case [_]:
-            pass
-        case _:
-            table.problems.add(table.path, f"{' and '.join(given)} are both given: a schedule has one trigger")
-    table.knows(*CIVIL)
-    return None
-
-
-def _read_elapsed(table: Table, key: str) -> Trigger | None:
-    for policy in CIVIL:
-        table.refuse(policy, f"{key} counts real time and sees no time zone: leave {policy} out, or use weekly or cron")
-    if key == "once":
-        return table.take(key, lambda value: Once(moment(value)), None)
-    if key == "after":
-        return table.take(key, lambda value: After(seconds(value)), None)
-    if not isinstance(table.tree[key], Mapping):
-        return table.take(key, lambda value: Every(seconds(value)), None)
-    every = table.table(key)
-    if every is None:
-        return None
-    trigger = every.need("period", lambda value: Every(seconds(value)), 'write it like period = "10s"')
-    anchor = every.take("anchor", moment, 0)
-    every.close()
-    return None if trigger is None else Every(trigger.period_s, anchor=anchor)
-
-
-@attrs.frozen(slots=True)
-class _Civil:
-    """What a schedule says of local time."""
-
-    timezone: str
-    gap: Gap | None
-    fold: Fold | None
-    dst: bool
-
-
-def _read_civil(table: Table, defaults: Defaults) -> _Civil:
-    return _Civil(
-        timezone=table.take("timezone", zone, defaults.timezone),
-        gap=table.take("gap", member(Gap), None),
-        fold=table.take("fold", member(Fold), None),
-        dst=table.take("dst", flag, defaults.dst),
-    )
-
-
-def _read_cron(table: Table, civil: _Civil) -> Cron | None:
-    cron = table.take("cron", lambda value: Cron(text(value)), None)
-    if cron is None:
-        return None
-    return Cron(cron.expression, civil.timezone, gap=civil.gap, fold=civil.fold, dst=civil.dst)
-
-
-def _read_weekly(table: Table, civil: _Civil) -> Weekly | None:
-    weekly = table.table("weekly")
-    if weekly is None:
-        return None
-    days = weekly.need("days", lambda value: Weekly(_texts(value), _NOON).days, 'write them like days = ["mon", "tue"]')
-    at = weekly.need("at", lambda value: Weekly(_MONDAY, _texts(value)).at, 'write it like at = "22:30"')
-    weekly.close()
-    if days is None or at is None:
-        return None
-    gap, fold = civil.gap or Gap.RUN_AFTER, civil.fold or Fold.FIRST
-    return Weekly(days, at, civil.timezone, gap=gap, fold=fold, dst=civil.dst)
-
-
-def zone(value: object) -> str:
-    """Read the name of a time zone."""
-    return zone_name(text(value))
-
-
 def named(what: str) -> Reader[str]:
     """Return a reader of names of schedules, lanes, partitions and the like (S2.4)."""
     return lambda value: check_name(text(value), what)
-
-
-def _texts(value: object) -> list[str]:
-    return [value] if isinstance(value, str) else listed(text)(value)
 
 
 def _handler(value: object) -> str:
@@ -296,20 +200,20 @@ def unstructure_schedule(schedule: Schedule) -> dict[str, Json]:
     form: dict[str, Json | None] = {
         "name": schedule.name,
         "handler": schedule.handler,
-        **_trigger_form(schedule.trigger),
+        **write_trigger(schedule.trigger),
         "args": _unless(schedule.args, {}),
-        "tolerance": _duration_form(schedule.tolerance_s),
+        "tolerance": write_duration(schedule.tolerance_s),
         "misfire": _unless(schedule.misfire.value, Misfire.LATEST),
-        "misfire_window": _duration_form(schedule.misfire_window_s),
+        "misfire_window": write_duration(schedule.misfire_window_s),
         "overlap": _unless(schedule.overlap.value, Overlap.SKIP),
         "lane": schedule.lane,
         "supersede": _unless(schedule.supersede, False),
-        "timeout": _duration_form(schedule.timeout_s),
+        "timeout": write_duration(schedule.timeout_s),
         "retry": None if schedule.retry is None else _retry_form(schedule.retry),
         "delivery": _unless(schedule.delivery.value, Delivery.AT_LEAST_ONCE),
         "priority": _unless(schedule.priority, _NOTHING.priority),
-        "start": _instant_form(schedule.start_at),
-        "end": _instant_form(schedule.end_at),
+        "start": write_instant(schedule.start_at),
+        "end": write_instant(schedule.end_at),
         "max_runs": schedule.max_runs,
         "tags": _unless([*schedule.tags], []),
         "owner": schedule.owner,
@@ -318,55 +222,13 @@ def unstructure_schedule(schedule: Schedule) -> dict[str, Json]:
     return {key: value for key, value in form.items() if value is not None}
 
 
-def _trigger_form(trigger: Trigger) -> dict[str, Json]:
-    match trigger:
-        case Once(at):
-            return {"once": render_instant(at)}
-        case Every(period_s, anchor=0):
-            return {"every": _duration_form(period_s)}
-        case Every(period_s, anchor=anchor):
-            return {"every": {"period": _duration_form(period_s), "anchor": render_instant(anchor)}}
-        case After(delay_s):
-            return {"after": _duration_form(delay_s)}
-        case Weekly(days, at):
-            weekly: dict[str, Json] = {"days": [*days], "at": at[0] if len(at) == 1 else [*at]}
-            return {"weekly": weekly, **_civil_form(trigger.timezone, trigger.gap, trigger.fold, trigger.dst)}
-        case Cron(expression):
-            return {"cron": expression, **_civil_form(trigger.timezone, trigger.gap, trigger.fold, trigger.dst)}
-        case _:
-            raise InvalidSchedule(f"a {type(trigger).__name__} is no trigger that can be written down")
-
-
-def _civil_form(timezone: str, gap: Gap | None, fold: Fold | None, dst: bool) -> dict[str, Json]:
-    form: dict[str, Json] = {"timezone": timezone}
-    if gap is not None:
-        form["gap"] = gap.value
-    if fold is not None:
-        form["fold"] = fold.value
-    if not dst:
-        form["dst"] = False
-    return form
-
-
 def _retry_form(retry: RetryPolicy) -> dict[str, Json]:
     return {
         "max_retries": retry.max_retries,
-        "base": _duration_form(retry.base_s),
-        "max": _duration_form(retry.max_s),
+        "base": write_duration(retry.base_s),
+        "max": write_duration(retry.max_s),
         "factor": retry.factor,
     }
-
-
-def _duration_form(value_s: float | None) -> str | float | None:
-    """Write a duration as text where that says exactly the same, else as a number of seconds."""
-    if value_s is None:
-        return None
-    written = render_duration(value_s)
-    return written if parse_duration(written) == value_s else value_s
-
-
-def _instant_form(value: datetime | int | None) -> str | None:
-    return None if value is None else render_instant(instant(value))
 
 
 def _unless(value: Json, default: Json) -> Json:
@@ -380,7 +242,7 @@ def schedule_to_json(record: ScheduleRecord) -> dict[str, Json]:
         "name": schedule.name,
         "state": record.state.value,
         "revision": record.revision,
-        "next_due_at": _instant_form(record.next_due_at),
+        "next_due_at": write_instant(record.next_due_at),
         "handler": schedule.handler,
         "owner": schedule.owner,
         "tags": [*schedule.tags],
@@ -389,7 +251,7 @@ def schedule_to_json(record: ScheduleRecord) -> dict[str, Json]:
         "priority": schedule.priority,
         "runs": record.runs,
         "paused_by": None if record.pause is None else record.pause.author,
-        "paused_at": None if record.pause is None else _instant_form(record.pause.since_at),
+        "paused_at": None if record.pause is None else write_instant(record.pause.since_at),
         "paused_why": None if record.pause is None else record.pause.note,
     }
 
@@ -399,16 +261,16 @@ def run_to_json(run: Run) -> dict[str, Json]:
     return {
         "id": run.id,
         "schedule": run.schedule,
-        "due_at": _instant_form(run.due_at),
+        "due_at": write_instant(run.due_at),
         "state": run.state.value,
         "reason": None if run.reason is None else run.reason.value,
         "attempt": run.attempt,
         "origin": run.origin.value,
-        "started_at": _instant_form(run.started_at),
-        "finished_at": _instant_form(run.finished_at),
+        "started_at": write_instant(run.started_at),
+        "finished_at": write_instant(run.finished_at),
         "late_s": run.late_s,
-        "nominal_at": _instant_form(run.nominal_at),
-        "last_at": _instant_form(run.last_at),
+        "nominal_at": write_instant(run.nominal_at),
+        "last_at": write_instant(run.last_at),
         "occurrences": run.occurrences,
         "handler": run.handler,
         "waiting_for": None if run.waiting_for is None else run.waiting_for.value,

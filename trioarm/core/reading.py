@@ -23,6 +23,7 @@ LINE_MAX: Final = 500  # characters of one line
 SHOWN_MAX: Final = 40  # characters of a mistaken value that are quoted
 WORD_MAX: Final = 64  # longer words are compared with nothing: they are no slip of the pen
 KNOWN_MAX: Final = 256  # known words a mistaken one is compared with
+LISTED_MAX: Final = 40  # known words that are listed where none is near
 TEXT_MAX: Final = 64  # characters of a duration or an instant
 
 T = TypeVar("T")
@@ -147,7 +148,7 @@ def suggest(word: str, known: Collection[str]) -> str:
             return f"; did you mean {near[0]}?"
     if not known:
         return "; there is none"
-    return f"; there is {', '.join(known)}" if len(known) <= 25 else ""
+    return f"; there is {', '.join(known)}" if len(known) <= LISTED_MAX else ""
 
 
 def show(value: object) -> str:
