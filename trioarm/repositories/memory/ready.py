@@ -1,6 +1,7 @@
 """Runs that wait for nothing but a worker, and runs that wait for their lane: the queues behind the due index.
 
-Entries are never searched for: one whose run has moved on is recognised by its token and passed over.
+Entries are never searched for: one whose run has moved on is recognised by its token, its handler or its priority and
+passed over.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from trioarm.core.states import State, WaitingFor
 
 _Entry = tuple[tuple[int, int, int], int, RunRecord]  # (urgency, token, run)
 _ORDER: Final = itemgetter(0)
-_SLACK: Final = 1_024  # used-up entries kept at the front, so that taking from it is O(1) amortised
+_SLACK: Final = 1_024  # used-up entries kept before they are swept away, so that taking is O(1) amortised
 
 
 def urgency(run: RunRecord) -> tuple[int, int, int]:
@@ -42,24 +43,41 @@ class ReadyQueue:
     def peek(self, limit: int) -> list[tuple[tuple[int, int, int], RunRecord]]:
         """Return up to `limit` runs that still wait here, with their urgency; they stay until they move on."""
         found: list[tuple[tuple[int, int, int], RunRecord]] = []
-        entries = self._entries
+        entries, last, used_up = self._entries, None, 0
         for index in range(self._head, len(entries)):
-            order, token, run = entries[index]
-            if (
-                run.state is State.PENDING
-                and run.token == token
-                and run.waiting_for is WaitingFor.DUE
-                and run.schedule.schedule.handler == self._handler
-            ):
-                found.append((order, run))
+            entry = entries[index]
+            run = entry[2]
+            if run is not last and self._waits(entry):  # put twice, a run's entries are neighbours
+                found.append((entry[0], run))
+                last = run
                 if len(found) == limit:
                     break
             elif index == self._head:
                 self._head += 1
-        if self._head > _SLACK and self._head * 2 > len(entries):
+            else:
+                used_up += 1
+        if used_up > _SLACK:
+            entries[:] = filter(self._waits, entries)
+            self._head = 0
+        elif self._head > _SLACK and self._head * 2 > len(entries):
             del entries[: self._head]
             self._head = 0
         return found
+
+    def all_runs(self) -> list[RunRecord]:
+        """Return every run that waits here."""
+        return [run for _, run in self.peek(len(self._entries))]
+
+    def _waits(self, entry: _Entry) -> bool:
+        order, token, run = entry
+        schedule = run.schedule.schedule
+        return (
+            run.state is State.PENDING
+            and run.token == token
+            and run.waiting_for is WaitingFor.DUE
+            and schedule.handler == self._handler
+            and schedule.priority == -order[0]
+        )
 
 
 @attrs.define(slots=True, eq=False)
@@ -83,7 +101,12 @@ class Lane:
     def first_waiter(self) -> RunRecord | None:
         """Take the run whose turn it is, or None."""
         while self._waiting:
-            _, token, run = heappop(self._waiting)
-            if run.state is State.PENDING and run.token == token and run.waiting_for is WaitingFor.LANE:
+            order, token, run = heappop(self._waiting)
+            if (
+                run.state is State.PENDING
+                and run.token == token
+                and run.waiting_for is WaitingFor.LANE
+                and run.schedule.schedule.priority == -order[0]
+            ):
                 return run
         return None

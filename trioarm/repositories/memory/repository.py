@@ -30,7 +30,7 @@ from trioarm.core.due_index import DueIndex
 from trioarm.core.planning import Group
 from trioarm.core.queries import Document, JournalEntry, Page, Retention, RunQuery, ScheduleQuery, Statistics
 from trioarm.core.run import Origin, RunRecord
-from trioarm.core.schedule import ScheduleRecord, ScheduleState
+from trioarm.core.schedule import Schedule, ScheduleRecord, ScheduleState
 from trioarm.core.states import ACTIVE, TABLE, State, WaitingFor
 from trioarm.engine.ports import DueView
 from trioarm.repositories.memory.ready import Lane, ReadyQueue
@@ -40,8 +40,8 @@ from trioarm.repositories.memory.search import page_of_runs, page_of_schedules
 class InMemoryScheduleRepository:
     """Keeps everything in this process. Implements `trioarm.engine.ports.ScheduleRepository`.
 
-    In the due index a schedule has its key, a run the complement of its number: one entry each, for a run the instant it
-    may start or, while it waits for something else, the instant it gives up.
+    In the due index a schedule has its key, a run the complement of its number: one entry each, for a run the instant
+    it may start or, while it waits for something else, the instant it gives up.
     """
 
     url = "memory://"
@@ -128,7 +128,10 @@ class InMemoryScheduleRepository:
         return verdicts
 
     def _fits(self, change: Change) -> bool:
-        for run in change.decided:
+        decided = change.decided
+        if len(decided) > 1 and len({run.identity for run in decided}) < len(decided):
+            return False
+        for run in decided:
             if run.identity in self._occurrences:
                 return False
             if run.state is State.CLAIMED and run.lane in self._busy_lanes:
@@ -164,8 +167,10 @@ class InMemoryScheduleRepository:
                 return step.step in TABLE[run.state]
 
     def _schedule_fits(self, step: PutSchedule | RemoveSchedule) -> bool:
-        name = step.schedule.name if isinstance(step, PutSchedule) else step.record.schedule.name
-        record = self._names.get(name)
+        if isinstance(step, RemoveSchedule):
+            record = self._schedules.get(step.record.key)
+            return record is not None and record.revision == step.expected_revision
+        record = self._names.get(step.schedule.name)
         return (0 if record is None else record.revision) == step.expected_revision
 
     def _document_fits(self, step: PutDocument) -> bool:
@@ -314,7 +319,7 @@ class InMemoryScheduleRepository:
             self._schedules[record.key] = self._names[schedule.name] = record
         else:
             self._leave_lane(record)
-            moved = record.schedule.handler != schedule.handler
+            queued = self._queued_runs(record, schedule)
             record.schedule = schedule
             record.revision += 1
             record.cursor_at = put.cursor_at
@@ -322,16 +327,23 @@ class InMemoryScheduleRepository:
             record.state = put.state
             record.pause = put.pause
             record.anchor_at = put.anchor_at
-            if moved:
-                self._follow_handler(record)
+            for run in queued:
+                self._shelve(run, run.due_at)
         if schedule.supersede and schedule.lane is not None:
             self._superseding.setdefault(schedule.lane, {})[record.key] = record
         self._index_schedule(record)
 
-    def _follow_handler(self, record: ScheduleRecord) -> None:
-        for run in self._unfinished.get(record.key, {}).values():
-            if run.state is State.PENDING and run.waiting_for is WaitingFor.DUE:
-                self._shelve(run, run.due_at)
+    def _queued_runs(self, record: ScheduleRecord, schedule: Schedule) -> list[RunRecord]:
+        """Return the runs of a schedule that change their place in a queue when it becomes `schedule`."""
+        before = record.schedule
+        if (before.handler, before.priority) == (
+            schedule.handler,
+            schedule.priority,
+        ) or record.key not in self._unfinished:
+            return []
+        queue = self._ready.get(before.handler)
+        runs = [run for run in queue.all_runs() if run.schedule is record] if queue else []
+        return runs + [run for run in self._unfinished[record.key].values() if run.waiting_for is WaitingFor.LANE]
 
     def _drop_schedule(self, record: ScheduleRecord) -> None:
         record.removed = True

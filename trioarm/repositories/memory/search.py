@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from heapq import nlargest, nsmallest
 from typing import TypeVar
 
@@ -26,7 +27,8 @@ def page_of_schedules(records: Iterable[ScheduleRecord], query: ScheduleQuery) -
             return (name, "")
         return (_NEVER if record.next_due_at is None else record.next_due_at, name)
 
-    return _page(_schedules(records, query), key, query.descending, query.after, query.limit)
+    last = _read(query.after, (str if query.order is ScheduleOrder.NAME else int, str))
+    return _page(_schedules(records, query), key, query.descending, last, query.limit)
 
 
 def page_of_runs(records: Iterable[RunRecord], query: RunQuery) -> Page[RunRecord]:
@@ -35,7 +37,8 @@ def page_of_runs(records: Iterable[RunRecord], query: RunQuery) -> Page[RunRecor
     def key(record: RunRecord) -> Key:
         return (record.due_at if query.order is RunOrder.DUE_AT else 0, record.run_id)
 
-    return _page(_runs(records, query), key, query.descending, query.after, query.limit)
+    last = _read(query.after, (int, int))
+    return _page(_runs(records, query), key, query.descending, last, query.limit)
 
 
 def _schedules(records: Iterable[ScheduleRecord], query: ScheduleQuery) -> Iterator[ScheduleRecord]:
@@ -75,9 +78,8 @@ def _within(instant: int | None, start: int | None, until: int | None) -> bool:
     return (start is None or instant >= start) and (until is None or instant < until)
 
 
-def _page(records: Iterator[R], key: Callable[[R], Key], descending: bool, after: str | None, limit: int) -> Page[R]:
-    if after is not None:
-        last = _read(after)
+def _page(records: Iterator[R], key: Callable[[R], Key], descending: bool, last: Key | None, limit: int) -> Page[R]:
+    if last is not None:
         records = (record for record in records if (key(record) < last if descending else key(record) > last))
     rows = nlargest(limit + 1, records, key=key) if descending else nsmallest(limit + 1, records, key=key)
     if len(rows) <= limit:
@@ -85,9 +87,12 @@ def _page(records: Iterator[R], key: Callable[[R], Key], descending: bool, after
     return Page(rows[:limit], json.dumps(key(rows[limit - 1])))
 
 
-def _read(after: str) -> Key:
-    try:
+def _read(after: str | None, kinds: tuple[type, type]) -> Key | None:
+    """Read where the page before ended: two values of these kinds."""
+    if after is None:
+        return None
+    with suppress(ValueError, TypeError):
         first, second = json.loads(after)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"after {after!r}: give what `next` of the page before said") from error
-    return (first, second)
+        if type(first) is kinds[0] and type(second) is kinds[1]:
+            return (first, second)
+    raise ValueError(f"after {after!r}: give what `next` of the page before said")

@@ -1,0 +1,139 @@
+"""Statistics and retention."""
+
+from __future__ import annotations
+
+from tests.making import HOUR, MINUTE, NOW
+from tests.repositories.contract.acts import claim, decide, finish, keep, moving, put, remove
+from trioarm.core.queries import Retention, RunQuery
+from trioarm.core.run import RunRecord
+from trioarm.core.schedule import ScheduleRecord, ScheduleState
+from trioarm.core.states import Reason, State, Step
+from trioarm.engine.ports import ScheduleRepository
+
+_NEVER = NOW - 1000 * HOUR
+_MANY = 10**9
+
+
+def _retention(
+    runs_before: int = _NEVER, runs_max: int = _MANY, schedules_before: int = _NEVER, limit: int = 100
+) -> Retention:
+    return Retention(runs_before=runs_before, runs_max=runs_max, schedules_before=schedules_before, limit=limit)
+
+
+async def _ended(repository: ScheduleRepository, record: ScheduleRecord, place: int) -> RunRecord:
+    run = await claim(repository, await decide(repository, record, NOW + place))
+    return await finish(repository, run, at=NOW + place)
+
+
+async def _kept(repository: ScheduleRepository) -> list[int]:
+    return [run.run_id for run in (await repository.find_runs(RunQuery())).rows]
+
+
+class KeepingContract:
+    """Counts tell what is kept; retention forgets what is old, in bounded steps, and nothing that goes on."""
+
+    async def test_statistics_of_nothing_are_zero(self, repository: ScheduleRepository) -> None:
+        """An empty repository counts nothing and waits for nothing."""
+        statistics = await repository.statistics()
+        assert sum(statistics.schedules.values()) == sum(statistics.runs.values()) == 0
+        assert sum(statistics.occurrences.values()) == 0
+        assert statistics.oldest_pending_at is None
+
+    async def test_statistics_count_rows_and_what_they_stand_for(self, repository: ScheduleRepository) -> None:
+        """A range row is one row and many occurrences; removed schedules no longer count."""
+        record = await put(repository)
+        await put(repository, "idle", state=ScheduleState.PAUSED)
+        await put(repository, "paused", state=ScheduleState.PAUSED)
+        await remove(repository, await put(repository, "gone"))
+        missed = {"state": State.MISSED, "reason": Reason.COALESCED, "waiting_for": None, "finished_at": NOW}
+        await decide(repository, record, NOW - HOUR, last_at=NOW - MINUTE, count=60, **missed)
+        await decide(repository, record, NOW - 2 * HOUR, **missed)
+        await _ended(repository, record, 1)
+        await decide(repository, record, NOW + 3)
+        await decide(repository, record, NOW + 2)
+        await claim(repository, await decide(repository, record, NOW - 5))
+        statistics = await repository.statistics()
+        schedules = {state: count for state, count in statistics.schedules.items() if count}
+        assert schedules == {ScheduleState.ACTIVE: 1, ScheduleState.PAUSED: 2}
+        runs = {state: count for state, count in statistics.runs.items() if count}
+        assert runs == {State.MISSED: 2, State.SUCCEEDED: 1, State.PENDING: 2, State.CLAIMED: 1}
+        occurrences = {state: count for state, count in statistics.occurrences.items() if count}
+        assert occurrences == {State.MISSED: 61, State.SUCCEEDED: 1, State.PENDING: 2, State.CLAIMED: 1}
+        assert statistics.oldest_pending_at == NOW + 2
+
+    async def test_old_runs_are_forgotten(self, repository: ScheduleRepository) -> None:
+        """By age: what ended before the instant goes, what ended at it stays; a range row goes as one."""
+        record = await put(repository)
+        runs = [await _ended(repository, record, place) for place in range(4)]
+        skipped = {"state": State.SKIPPED, "waiting_for": None, "finished_at": NOW, "last_at": NOW - MINUTE, "count": 9}
+        await decide(repository, record, NOW - HOUR, **skipped)
+        assert await repository.prune(_retention(runs_before=NOW + 2)) == 3
+        assert await _kept(repository) == [runs[2].run_id, runs[3].run_id]
+        assert await repository.prune(_retention(runs_before=NOW + 2)) == 0
+        assert await repository.get_run(runs[0].run_id) is None
+        assert await repository.get_run_of("nightly", NOW, runs[0].origin, 0) is None
+
+    async def test_excess_runs_are_forgotten(self, repository: ScheduleRepository) -> None:
+        """By count: the newest of each schedule stay, and one schedule's runs push out no other's."""
+        first, second = await put(repository, "a"), await put(repository, "b")
+        firsts = [await _ended(repository, first, place) for place in range(4)]
+        seconds = [await _ended(repository, second, place) for place in range(2)]
+        assert await repository.prune(_retention(runs_max=2)) == 2
+        assert await _kept(repository) == [run.run_id for run in (*firsts[2:], *seconds)]
+        assert await repository.prune(_retention(runs_max=0)) == 4
+        assert await _kept(repository) == []
+
+    async def test_unfinished_runs_are_never_forgotten(self, repository: ScheduleRepository) -> None:
+        """However old: what has steps to go stays, and does not count towards the maximum."""
+        record = await put(repository)
+        pending = await decide(repository, record, NOW - HOUR)
+        held = await claim(repository, await decide(repository, record, NOW - MINUTE))
+        ended = await _ended(repository, record, 0)
+        assert await repository.prune(_retention(runs_max=1)) == 0
+        assert await repository.prune(_retention(runs_before=NOW + HOUR, runs_max=0)) == 1
+        assert await _kept(repository) == [pending.run_id, held.run_id]
+        assert ended.run_id not in await _kept(repository)
+
+    async def test_forgetting_is_done_in_bounded_steps(self, repository: ScheduleRepository) -> None:
+        """Each call forgets at most its limit, the oldest first, until nothing is left to forget."""
+        record = await put(repository)
+        runs = [await _ended(repository, record, place) for place in range(5)]
+        left = [run.run_id for run in runs]
+        for expected in (2, 2, 1, 0):
+            assert await repository.prune(_retention(runs_before=NOW + HOUR, limit=2)) == expected
+            left = left[expected:]
+            assert await _kept(repository) == left
+
+    async def test_finished_schedules_are_forgotten(self, repository: ScheduleRepository) -> None:
+        """A finished schedule goes when its last decision is old enough; active, paused and younger ones stay."""
+        for name in ("old", "young", "active", "paused"):
+            record = await put(repository, name)
+            cursor_at = NOW + HOUR if name == "young" else NOW
+            state = {"active": ScheduleState.ACTIVE, "paused": ScheduleState.PAUSED}.get(name, ScheduleState.FINISHED)
+            await keep(repository, moved=[moving(record, cursor_at, None, state=state)])
+        assert await repository.prune(_retention(schedules_before=NOW)) == 0
+        assert await repository.prune(_retention(schedules_before=NOW + 1)) == 1
+        found = await repository.get_schedules(["old", "young", "active", "paused"])
+        assert [record is None for record in found] == [True, False, False, False]
+        assert await repository.prune(_retention(schedules_before=NOW + 1)) == 0
+
+    async def test_a_schedule_at_work_is_not_forgotten(self, repository: ScheduleRepository) -> None:
+        """A finished schedule stays while one of its runs has steps to go."""
+        record = await put(repository)
+        run = await claim(repository, await decide(repository, record))
+        await keep(repository, moved=[moving(record, NOW, None, state=ScheduleState.FINISHED)])
+        assert await repository.prune(_retention(schedules_before=NOW + 1)) == 0
+        await finish(repository, run, Step.SUCCEED)
+        assert await repository.prune(_retention(schedules_before=NOW + 1)) == 1
+        assert await repository.get_schedule("nightly") is None
+        assert await _kept(repository) == [run.run_id]
+
+    async def test_schedules_and_runs_share_one_limit(self, repository: ScheduleRepository) -> None:
+        """Rows of both kinds count towards the limit of a call."""
+        record = await put(repository)
+        for place in range(2):
+            await _ended(repository, record, place)
+        await keep(repository, moved=[moving(record, NOW, None, state=ScheduleState.FINISHED)])
+        everything = _retention(runs_before=NOW + HOUR, schedules_before=NOW + HOUR, limit=2)
+        assert [await repository.prune(everything) for _ in range(3)] == [2, 1, 0]
+        assert await repository.get_schedule("nightly") is None

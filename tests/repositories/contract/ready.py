@@ -1,0 +1,129 @@
+"""Runs that wait for nothing but a worker."""
+
+from __future__ import annotations
+
+from tests.making import HOUR, MINUTE, NOW
+from tests.repositories.contract.acts import claim, decide, finish, put, ready_ids, remove, requeue, revise, run_of
+from trioarm.core.states import State, Step
+from trioarm.engine.ports import ScheduleRepository
+
+
+class ReadyContract:
+    """Ready runs come most urgent first, then by the instant they were due, then in order of decision."""
+
+    async def test_priority_then_due_then_decision(self, repository: ScheduleRepository) -> None:
+        """Each rule only counts where the ones before are equal."""
+        low = await put(repository, "low", priority=1)
+        high = await put(repository, "high", priority=9)
+        usual = await put(repository, "usual")
+        runs = {
+            "low": await decide(repository, low, NOW - HOUR),
+            "second": await decide(repository, usual, NOW, decided_at=NOW + 9),
+            "third": await decide(repository, usual, NOW + 1, due_at=NOW, decided_at=NOW + 9),
+            "first": await decide(repository, usual, NOW - 1, decided_at=NOW + 9),
+            "high": await decide(repository, high, NOW + 5, decided_at=NOW + 9),
+        }
+        names = {run.run_id: name for name, run in runs.items()}
+        ordered = ["high", "first", "second", "third", "low"]
+        assert [names[run_id] for run_id in await ready_ids(repository)] == ordered
+        for limit in range(1, 6):
+            assert [names[run_id] for run_id in await ready_ids(repository, limit=limit)] == ordered[:limit]
+
+    async def test_only_the_handlers_asked_for_are_answered(self, repository: ScheduleRepository) -> None:
+        """A node reads runs of its own handlers; several of them are merged in one order."""
+        runs = []
+        for place, handler in enumerate(("a", "b", "a", "c")):
+            record = await put(repository, f"s{place}", handler=handler)
+            runs.append((await decide(repository, record, NOW + place, decided_at=NOW + 9)).run_id)
+        assert await ready_ids(repository, "a") == [runs[0], runs[2]]
+        assert await ready_ids(repository, "b", "a") == runs[:3]
+        assert await ready_ids(repository, "a", "b", "c", limit=2) == runs[:2]
+        assert await ready_ids(repository, "unknown") == []
+        assert await ready_ids(repository, "c", "unknown") == [runs[3]]
+        assert await repository.read_ready([], 10) == []
+
+    async def test_reading_takes_nothing(self, repository: ScheduleRepository) -> None:
+        """A run stays ready until it is claimed or ends."""
+        record = await put(repository)
+        first, second = await decide(repository, record), await decide(repository, record, NOW + 1)
+        assert await ready_ids(repository) == await ready_ids(repository) == [first.run_id, second.run_id]
+        await claim(repository, first)
+        assert await ready_ids(repository) == [second.run_id]
+        await finish(repository, second, Step.CANCEL)
+        assert await ready_ids(repository) == []
+
+    async def test_a_run_is_not_ready_before_its_instant(self, repository: ScheduleRepository) -> None:
+        """What is due later is found by the look at its instant, and not by an earlier one."""
+        run = await decide(repository, await put(repository), due_at=NOW + MINUTE)
+        await repository.read_due(NOW + MINUTE - 1, 10)
+        assert await ready_ids(repository) == []
+        await repository.read_due(NOW + MINUTE, 10)
+        assert await ready_ids(repository) == [run.run_id]
+
+    async def test_a_waiting_run_follows_its_handler(self, repository: ScheduleRepository) -> None:
+        """A revision that names another handler moves what waits to it, there and back again, and doubles nothing."""
+        record = await put(repository, handler="old")
+        run = await decide(repository, record)
+        record = await revise(repository, record, handler="new")
+        assert await ready_ids(repository, "old") == []
+        assert await ready_ids(repository, "new") == [run.run_id]
+        record = await revise(repository, record, handler="old")
+        assert await ready_ids(repository, "old", "new") == [run.run_id]
+        for handler in ("new", "old", "new", "old"):
+            record = await revise(repository, record, handler=handler)
+        assert await ready_ids(repository, "old", "new") == [run.run_id]
+        assert (await claim(repository, await run_of(repository, run))).state is State.CLAIMED
+        assert await ready_ids(repository, "old", "new") == []
+
+    async def test_a_revision_makes_nothing_ready_before_its_instant(self, repository: ScheduleRepository) -> None:
+        """A run that is due later waits on when its schedule gets another handler or priority."""
+        record = await put(repository, handler="old", next_due_at=None)
+        run = await decide(repository, record, due_at=NOW + MINUTE)
+        await revise(repository, record, handler="new", priority=9)
+        assert await ready_ids(repository, "old", "new") == []
+        await repository.read_due(NOW + MINUTE, 10)
+        assert await ready_ids(repository, "old", "new") == [run.run_id]
+
+    async def test_a_retry_follows_its_handler(self, repository: ScheduleRepository) -> None:
+        """A run that waits for its instant is ready for the handler its schedule has then."""
+        record = await put(repository, handler="old", next_due_at=None)
+        run = await claim(repository, await decide(repository, record))
+        await requeue(repository, run, due_at=NOW + MINUTE)
+        await revise(repository, record, handler="new")
+        await repository.read_due(NOW + MINUTE, 10)
+        assert await ready_ids(repository, "old") == []
+        assert await ready_ids(repository, "new") == [run.run_id]
+
+    async def test_a_waiting_run_follows_its_priority(self, repository: ScheduleRepository) -> None:
+        """A revision that makes a schedule more urgent moves what waits forward, and back again."""
+        first = await decide(repository, await put(repository, "first"))
+        record = await put(repository, "second")
+        second = await decide(repository, record, NOW + 1, decided_at=NOW + 1)
+        assert await ready_ids(repository) == [first.run_id, second.run_id]
+        record = await revise(repository, record, priority=9)
+        assert await ready_ids(repository) == [second.run_id, first.run_id]
+        await revise(repository, record)
+        assert await ready_ids(repository) == [first.run_id, second.run_id]
+
+    async def test_a_run_of_a_removed_schedule_stays_ready(self, repository: ScheduleRepository) -> None:
+        """Removing a schedule ends none of its runs by itself: that is a decision, made in the same change."""
+        record = await put(repository)
+        run = await decide(repository, record)
+        await remove(repository, record)
+        assert await ready_ids(repository) == [run.run_id]
+        assert (await finish(repository, await claim(repository, run))).state is State.SUCCEEDED
+
+    async def test_many_runs_come_and_go_in_order(self, repository: ScheduleRepository) -> None:
+        """However long a first run stays unclaimed, those behind it are offered once each and in order."""
+        record = await put(repository)
+        stuck = await decide(repository, record, NOW)
+        taken: list[int] = []
+        for wave in range(8):
+            runs = [await decide(repository, record, NOW + 1 + wave * 50 + step) for step in range(50)]
+            await repository.read_due(NOW + HOUR, 10)
+            assert await ready_ids(repository) == [stuck.run_id, *(run.run_id for run in runs)]
+            for run in runs:
+                await claim(repository, run)
+                taken.append(run.run_id)
+        assert taken == sorted(set(taken))
+        assert await ready_ids(repository) == [stuck.run_id]

@@ -1,0 +1,161 @@
+"""Schedules: put, revised, removed, one by one and in bulk."""
+
+from __future__ import annotations
+
+from tests.making import HOUR, MINUTE, NOW, a_schedule
+from tests.repositories.contract.acts import decide, keep, moving, put, putting, refuse, remove, revise, schedule_of
+from trioarm.core.changes import Change, RemoveSchedule, Verdict
+from trioarm.core.schedule import Misfire, Overlap, Pause, RetryPolicy, ScheduleState
+from trioarm.core.triggers import Cron, Every
+from trioarm.engine.ports import ScheduleRepository
+
+
+class SchedulesContract:
+    """Schedules are kept whole, under names that are unique and keys that are never used again."""
+
+    async def test_a_schedule_is_kept_whole(self, repository: ScheduleRepository) -> None:
+        """Every field of a definition comes back as it was put."""
+        schedule = a_schedule(
+            "arm-night",
+            Cron("0 22 * * *", "Europe/Prague"),
+            handler="arming",
+            args={"panel": "house", "modes": [1, None, 2.5, {"deep": True}]},
+            tolerance_s=300.0,
+            misfire=Misfire.EACH,
+            misfire_window_s=900.5,
+            overlap=Overlap.ALLOW,
+            lane="house",
+            supersede=True,
+            timeout_s=60.0,
+            retry=RetryPolicy(max_retries=7, base_s=0.5),
+            priority=9,
+            start_at=NOW - HOUR,
+            end_at=NOW + HOUR,
+            max_runs=12,
+            tags=("alarm", "night"),
+            owner="file:scheduler.toml",
+        )
+        await keep(repository, schedules=[putting(schedule, next_due_at=NOW + 5)])
+        record = await schedule_of(repository, "arm-night")
+        assert record.schedule == schedule
+        assert (record.revision, record.cursor_at, record.next_due_at) == (1, NOW - 1, NOW + 5)
+        assert (record.anchor_at, record.runs, record.state) == (NOW - 1, 0, ScheduleState.ACTIVE)
+        assert (record.pause, record.removed) == (None, False)
+        assert record.key > 0
+
+    async def test_an_unknown_name_is_not_found(self, repository: ScheduleRepository) -> None:
+        """A name nobody put answers None, alone and among others."""
+        await put(repository, "b")
+        assert await repository.get_schedule("a") is None
+        found = await repository.get_schedules(["a", "b", "c", "b"])
+        assert [record and record.schedule.name for record in found] == [None, "b", None, "b"]
+        assert await repository.get_schedules([]) == []
+
+    async def test_a_name_can_be_put_once(self, repository: ScheduleRepository) -> None:
+        """A schedule that must not exist yet is refused when it does, and what is kept stays."""
+        await put(repository, handler="first")
+        await refuse(repository, schedules=[putting(a_schedule(handler="second"))])
+        assert (await schedule_of(repository, "nightly")).schedule.handler == "first"
+
+    async def test_a_revision_replaces_the_one_before(self, repository: ScheduleRepository) -> None:
+        """An update changes definition, due instant, state and pause, and keeps key and count of runs (S5.6)."""
+        first = await put(repository)
+        await keep(repository, moved=[moving(first, NOW, NOW + MINUTE, runs=3)])
+        schedule = a_schedule(trigger=Every(3600))
+        pause = Pause("jana", "holiday", NOW)
+        step = putting(schedule, 1, next_due_at=NOW + HOUR, cursor_at=NOW + 7, state=ScheduleState.PAUSED, pause=pause)
+        await keep(repository, schedules=[step])
+        second = await schedule_of(repository, "nightly")
+        assert (second.key, second.revision, second.runs) == (first.key, 2, 3)
+        assert (second.schedule, second.next_due_at, second.cursor_at) == (schedule, NOW + HOUR, NOW + 7)
+        assert (second.state, second.pause, second.anchor_at) == (ScheduleState.PAUSED, pause, NOW + 7)
+
+    async def test_a_stale_revision_is_refused(self, repository: ScheduleRepository) -> None:
+        """Who read before somebody else wrote can neither put nor remove; revisions from the future are refused too."""
+        record = await put(repository)
+        key = record.key
+        await revise(repository, record, handler="second")
+        await refuse(repository, schedules=[putting(a_schedule(handler="third"), 1)])
+        await refuse(repository, schedules=[putting(a_schedule(handler="third"), 3)])
+        await refuse(repository, schedules=[RemoveSchedule(await schedule_of(repository, "nightly"), 1)])
+        kept = await schedule_of(repository, "nightly")
+        assert (kept.key, kept.revision, kept.schedule.handler) == (key, 2, "second")
+
+    async def test_an_update_of_what_is_not_there_is_refused(self, repository: ScheduleRepository) -> None:
+        """A revision of an unknown schedule is not a first put."""
+        await refuse(repository, schedules=[putting(a_schedule(), 1)])
+        assert await repository.get_schedule("nightly") is None
+
+    async def test_a_removed_schedule_is_gone(self, repository: ScheduleRepository) -> None:
+        """It is found no more and never due again, and removing it twice is refused."""
+        record = await put(repository)
+        await remove(repository, record)
+        assert await repository.get_schedule("nightly") is None
+        assert await repository.get_schedules(["nightly"]) == [None]
+        assert repository.next_due_at is None
+        assert (await repository.read_due(NOW + HOUR, 10)).groups == []
+        await refuse(repository, schedules=[RemoveSchedule(record, 1)])
+        await refuse(repository, schedules=[RemoveSchedule(record, 0)])
+
+    async def test_a_key_is_never_used_again(self, repository: ScheduleRepository) -> None:
+        """A schedule put under the name of a removed one is another one, though both are at revision 1 (S2.4)."""
+        keys = []
+        for _ in range(3):
+            record = await put(repository)
+            keys.append(record.key)
+            assert record.revision == 1
+            await remove(repository, record)
+        assert len(set(keys)) == 3
+        assert keys == sorted(keys)
+
+    async def test_an_old_record_does_not_remove_its_successor(self, repository: ScheduleRepository) -> None:
+        """Who read a schedule that was removed and put anew meanwhile is refused, whatever the revisions say."""
+        old = await put(repository, handler="old")
+        await remove(repository, old)
+        new = await put(repository, handler="new")
+        await refuse(repository, schedules=[RemoveSchedule(old, old.revision)])
+        kept = await schedule_of(repository, "nightly")
+        assert (kept.key, kept.schedule.handler) == (new.key, "new")
+
+    async def test_a_removed_schedule_keeps_its_history(self, repository: ScheduleRepository) -> None:
+        """Its runs are found by name and by number, and show the schedule they belong to."""
+        record = await put(repository)
+        run = await decide(repository, record)
+        await remove(repository, record)
+        kept = await repository.get_run(run.run_id)
+        assert kept is not None
+        assert (kept.schedule.schedule.name, kept.schedule.removed) == ("nightly", True)
+        by_name = await repository.get_run_of("nightly", NOW, run.origin, 0)
+        assert by_name is not None
+        assert by_name.run_id == run.run_id
+
+    async def test_a_bulk_change_has_a_verdict_for_each_item(self, repository: ScheduleRepository) -> None:
+        """A refused item in the middle leaves those before and after it done."""
+        await put(repository, "b")
+        changes = [Change(schedules=[putting(a_schedule(name))]) for name in ("a", "b", "c")]
+        verdicts = await repository.commit(changes)
+        assert verdicts == [Verdict.DONE, Verdict.REFUSED, Verdict.DONE]
+        found = await repository.get_schedules(["a", "b", "c"])
+        assert [record and record.revision for record in found] == [1, 1, 1]
+        assert await repository.commit([]) == []
+
+    async def test_later_items_see_earlier_ones(self, repository: ScheduleRepository) -> None:
+        """Changes are kept in order: the second put of a name in one commit is refused, its update is not."""
+        verdicts = await repository.commit(
+            [
+                Change(schedules=[putting(a_schedule(handler="first"))]),
+                Change(schedules=[putting(a_schedule(handler="second"))]),
+                Change(schedules=[putting(a_schedule(handler="third"), 1)]),
+            ]
+        )
+        assert verdicts == [Verdict.DONE, Verdict.REFUSED, Verdict.DONE]
+        record = await schedule_of(repository, "nightly")
+        assert (record.revision, record.schedule.handler) == (2, "third")
+
+    async def test_several_schedules_of_one_change_are_put_together(self, repository: ScheduleRepository) -> None:
+        """One change puts all of its schedules or none of them."""
+        await put(repository, "b")
+        await refuse(repository, schedules=[putting(a_schedule(name)) for name in ("a", "b", "c")])
+        assert await repository.get_schedules(["a", "c"]) == [None, None]
+        await keep(repository, schedules=[putting(a_schedule(name)) for name in ("a", "c")])
+        assert None not in await repository.get_schedules(["a", "b", "c"])

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tests.repositories import contract
+from trioarm.engine.ports import ScheduleRepository
+from trioarm.repositories.memory import InMemoryScheduleRepository
+
+
+@asynccontextmanager
+async def open_memory() -> AsyncIterator[ScheduleRepository]:
+    """Open a repository in memory for as long as the body runs."""
+    repository = InMemoryScheduleRepository()
+    await repository.open()
+    try:
+        yield repository
+    finally:
+        await repository.close()
+
+
+@pytest.fixture
+async def repository() -> AsyncIterator[ScheduleRepository]:
+    """An empty repository in memory."""
+    async with open_memory() as opened:
+        yield opened
+
+
+class TestSchedules(contract.SchedulesContract):
+    """Memory keeps schedules."""
+
+
+class TestDue(contract.DueContract):
+    """Memory knows what is due."""
+
+
+class TestDeciding(contract.DecidingContract):
+    """Memory keeps decisions."""
+
+
+class TestClaiming(contract.ClaimingContract):
+    """Memory guards claims."""
+
+
+class TestLanes(contract.LanesContract):
+    """Memory guards lanes."""
+
+
+class TestReady(contract.ReadyContract):
+    """Memory orders what could start."""
+
+
+class TestFinding(contract.FindingContract):
+    """Memory finds."""
+
+
+class TestPaging(contract.PagingContract):
+    """Memory sorts and pages."""
+
+
+class TestKeeping(contract.KeepingContract):
+    """Memory counts and forgets."""
+
+
+class TestPapers(contract.PapersContract):
+    """Memory keeps documents and journals."""
