@@ -95,6 +95,7 @@ class Partition:
         allow_disarm: whether schedules may disarm it (A2.4).
         min_gap_s: least time between two commands, in seconds.
         confirm_s: how long after the exit delay the panel may take to report the target, in seconds.
+        code: what is sent with each command; None for the code the panel's settings name, if any.
     """
 
     name: str
@@ -104,6 +105,7 @@ class Partition:
     allow_disarm: bool = False
     min_gap_s: float = 2.0
     confirm_s: float = 30.0
+    code: SecretRef | None = None
 
 
 @attrs.frozen(slots=True, kw_only=True)

@@ -1,0 +1,99 @@
+"""From what people declare to what the engine runs: one engine schedule per partition of an arming schedule (A1.5)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+from trioarm.arming.model import HANDLER, ArmingSchedule, Partition, Premises, Target
+from trioarm.arming.verify import SENDS_MAX
+from trioarm.core.errors import InvalidSchedule
+from trioarm.core.schedule import NAME, RetryPolicy, Schedule
+
+LANE: Final = "partition/"
+LATE_ARM_S: Final = 86400.0  # a late arm applies this long, unless the partition's next occurrence replaces it (A2.3)
+LATE_DISARM_S_MIN: Final = 60.0  # even "not late at all" leaves a busy machine the time to be on time
+ON_TIME_S: Final = 300.0  # tolerance of a disarm whose schedule says nothing
+LIFT: Final = 2  # above ordinary schedules
+TALK_S: Final = 60.0  # of an attempt, for reading and commanding themselves, and for the turns of other partitions
+
+# While a panel cannot be reached its run is tried again for as long as it may be carried out: 1 000 delays that grow to
+# at least 90 s are more than a day (A2.2). The handler ends it earlier where that is over earlier.
+UNTIL_REACHED: Final = RetryPolicy(max_retries=1000, base_s=2.0, max_s=180.0, factor=2.0)
+
+
+def engine_schedules(premises: Premises) -> list[Schedule]:
+    """Return the schedules the engine runs.
+
+    Raises:
+        InvalidSchedule: a name is too long, a partition is unknown, or may not be disarmed by schedules.
+    """
+    lift = _lift(premises)
+    return [
+        _engine_schedule(arming, _partition(arming, name, premises), premises.late_disarm_s, lift)
+        for arming in premises.schedules
+        for name in arming.partitions
+    ]
+
+
+def apply_within_s(target: Target, late_disarm_s: float) -> float:
+    """Return for how long after its instant an occurrence may be carried out, in seconds (A2.3)."""
+    return max(LATE_DISARM_S_MIN, late_disarm_s) if target is Target.DISARMED else LATE_ARM_S
+
+
+def attempt_s(partition: Partition) -> float:
+    """Return how long one attempt may need at most, in seconds.
+
+    That is every send waited for to the last second, after somebody else's arming was waited for in vain.
+    """
+    one_send_s = partition.panel.exit_delay_s + partition.confirm_s + partition.min_gap_s
+    return (SENDS_MAX + 1) * one_send_s + TALK_S
+
+
+def _lift(premises: Premises) -> int:
+    """Return by how much priorities rise: as far as the highest can, so that their order among each other stays."""
+    return min(LIFT, 9 - max((arming.schedule.priority for arming in premises.schedules), default=0))
+
+
+def _engine_schedule(arming: ArmingSchedule, partition: Partition, late_disarm_s: float, lift: int) -> Schedule:
+    parent = arming.schedule
+    within_s = apply_within_s(arming.target, late_disarm_s)
+    # Within its tolerance an occurrence is on time, so that the misfire window only ever extends it. It must not reach
+    # beyond the window: on time or late, a disarm is not sent later than A2.3 allows.
+    tolerance_s = parent.tolerance_s
+    if arming.target is Target.DISARMED:
+        tolerance_s = min(within_s, ON_TIME_S if tolerance_s is None else tolerance_s)
+    return attrs.evolve(
+        parent,
+        name=_child(f"{parent.name}/", partition.name, "the schedule"),
+        handler=HANDLER,
+        args={"partition": partition.name, "target": arming.target.value},
+        lane=_child(LANE, partition.name, "its lane"),
+        supersede=True,
+        tolerance_s=tolerance_s,
+        misfire_window_s=within_s,
+        timeout_s=max(attempt_s(partition), parent.timeout_s or 0.0),
+        retry=parent.retry or UNTIL_REACHED,
+        priority=parent.priority + lift,
+    )
+
+
+def _child(prefix: str, partition: str, what: str) -> str:
+    name = prefix + partition
+    if NAME.fullmatch(name) is None:
+        raise InvalidSchedule(
+            f"partition {partition!r}: {what} would be named {name!r}, which is longer than 63 characters"
+        )
+    return name
+
+
+def _partition(arming: ArmingSchedule, name: str, premises: Premises) -> Partition:
+    partition = premises.partitions.get(name)
+    if partition is None:
+        raise InvalidSchedule(f"{arming.schedule.name}: there is no partition {name!r}")
+    if arming.target is Target.DISARMED and not partition.allow_disarm:
+        raise InvalidSchedule(
+            f"{arming.schedule.name}: schedules may not disarm {name!r}: set allow_disarm = true there if they may"
+        )
+    return partition

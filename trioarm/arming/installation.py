@@ -1,0 +1,68 @@
+"""An installation: everything arming gives to a node, made from the premises; and what people can ask of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from trioarm.arming.compile import engine_schedules
+from trioarm.arming.handler import ArmHandler
+from trioarm.arming.model import HANDLER, Premises, Reported
+from trioarm.arming.panels import make_panel
+from trioarm.arming.panels.base import FailureKind, Panel, PanelFailure, PanelReport
+from trioarm.arming.timeline import Desired, desired
+from trioarm.engine.attempt import Handler
+from trioarm.engine.ports import Clock, ScheduleRepository
+
+
+class Installation:
+    """The partitions of a node with their panels, and what carries their schedules out.
+
+    Args:
+        premises: as configured.
+        repository: where panels, commands and the audit are kept.
+        clock: what time it is.
+        panels: drivers by partition, instead of those configured.
+
+    Raises:
+        InvalidSchedule: a schedule cannot be carried out as declared.
+    """
+
+    def __init__(
+        self,
+        premises: Premises,
+        repository: ScheduleRepository,
+        clock: Clock,
+        *,
+        panels: Mapping[str, Panel] | None = None,
+    ) -> None:
+        given = {} if panels is None else panels
+        self._clock = clock
+        self.premises = premises
+        self.panels: dict[str, Panel] = {
+            name: given[name] if name in given else make_panel(partition, repository, clock)
+            for name, partition in premises.partitions.items()
+        }
+        self.schedules = engine_schedules(premises)
+        self.handlers: dict[str, Handler] = {HANDLER: ArmHandler(premises, self.panels, repository, clock).arm}
+
+    @property
+    def workers(self) -> int:
+        """How many workers arming has for itself: one per partition unless configured (S6.1)."""
+        return max(1, self.premises.workers or len(self.premises.partitions))
+
+    async def reported(self, partition: str) -> PanelReport:
+        """Return what a partition's panel says now; one that cannot be reached is `unavailable`.
+
+        Raises:
+            KeyError: there is no such partition.
+        """
+        try:
+            return await self.panels[partition].read_state()
+        except PanelFailure as failure:
+            if failure.kind is not FailureKind.UNAVAILABLE:
+                raise
+            return PanelReport(state=Reported.UNAVAILABLE)
+
+    def desired(self, partition: str) -> Desired | None:
+        """Return what a partition's declared schedules want it to be now; None before their first occurrence."""
+        return desired(self.schedules, partition, self._clock.now())

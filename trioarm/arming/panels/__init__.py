@@ -1,0 +1,13 @@
+"""Panels: one driver per kind of hardware or service, all behind the port in `base`."""
+
+from __future__ import annotations
+
+from trioarm.arming.model import Partition
+from trioarm.arming.panels.base import Panel
+from trioarm.arming.panels.virtual import VirtualDriver
+from trioarm.engine.ports import Clock, ScheduleRepository
+
+
+def make_panel(partition: Partition, repository: ScheduleRepository, clock: Clock) -> Panel:
+    """Return the driver a partition is configured to have."""
+    return VirtualDriver(partition.panel, partition.address or partition.name, repository, clock)

@@ -1,0 +1,55 @@
+"""What a partition's timeline says it should be now: its desired state (A1.6). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import attrs
+
+from trioarm.arming.model import Target
+from trioarm.core.schedule import Schedule
+
+
+@attrs.frozen(slots=True)
+class Desired:
+    """What a partition should be.
+
+    Args:
+        target: the state.
+        since_at: the occurrence that says so.
+        schedule: name of the engine schedule it belongs to.
+    """
+
+    target: Target
+    since_at: int
+    schedule: str
+
+
+def desired(schedules: Iterable[Schedule], partition: str, now: int) -> Desired | None:
+    """Return what the last occurrence of a partition's schedules says; None before the first.
+
+    Equal instants are ordered as planning orders them (S4.4): nominal local time, priority, name; the last one counts.
+
+    Args:
+        schedules: engine schedules of any partition.
+        partition: by name.
+        now: microseconds since 1970 UTC.
+    """
+    latest: tuple[int, int, int, str] | None = None
+    found = None
+    for schedule in schedules:
+        if not schedule.enabled or schedule.args.get("partition") != partition:
+            continue
+        at = _last_occurrence(schedule, now)
+        if at is None:
+            continue
+        order = (at, schedule.trigger.shift_at(at), schedule.priority, schedule.name)
+        if latest is None or order > latest:
+            latest, found = order, Desired(Target(str(schedule.args["target"])), at, schedule.name)
+    return found
+
+
+def _last_occurrence(schedule: Schedule, now: int) -> int | None:
+    until = now if schedule.end_at is None else min(now, schedule.end_at)
+    at = schedule.trigger.previous_before(until + 1)
+    return None if at is None or (schedule.start_at is not None and at < schedule.start_at) else at
