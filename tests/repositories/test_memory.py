@@ -66,3 +66,25 @@ class TestKeeping(contract.KeepingContract):
 
 class TestPapers(contract.PapersContract):
     """Memory keeps documents and journals."""
+
+
+def test_memory_behaves_like_the_model() -> None:
+    """Whatever is done in whatever order: memory holds and answers what the model does."""
+    met = contract.check_histories(open_memory)
+    kinds = (
+        "put",
+        "remove",
+        "decide",
+        "claim",
+        "start",
+        "finish",
+        "requeue",
+        "ask",
+        "move",
+        "document",
+        "journal",
+        "bundle",
+    )
+    rare = {kind: count for kind in kinds for end in ("done", "refused") if (count := met[f"{kind} {end}"]) < 5}
+    assert not rare
+    assert min(met["expire done"], met["ready"], met["pruned"]) > 20

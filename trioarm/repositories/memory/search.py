@@ -93,6 +93,6 @@ def _read(after: str | None, kinds: tuple[type, type]) -> Key | None:
         return None
     with suppress(ValueError, TypeError):
         first, second = json.loads(after)
-        if type(first) is kinds[0] and type(second) is kinds[1]:
+        if (type(first), type(second)) == kinds:
             return (first, second)
     raise ValueError(f"after {after!r}: give what `next` of the page before said")
