@@ -31,7 +31,7 @@ from trioarm.core.errors import ConfigurationError
 from trioarm.core.instants import DAY, microseconds
 from trioarm.core.planning import PlanRules
 from trioarm.core.queries import Retention
-from trioarm.core.reading import Problems, Table, listed, show, suggest
+from trioarm.core.reading import Problems, Table, show, suggest
 from trioarm.core.retrying import RetryRules
 from trioarm.core.schedule import RetryPolicy, Schedule
 
@@ -224,7 +224,7 @@ def _read_declared(whole: Table, defaults: Defaults, arming: ArmingSettings) -> 
     sites = read_sites(whole)
     partitions = read_partitions(whole, sites)
     declarations = Declarations(defaults, sites, partitions, whole.problems)
-    for index, tree in enumerate(whole.take("schedule", listed(_anything), [])):
+    for index, tree in enumerate(whole.take("schedule", _each_schedule, [])):
         declarations.read(tree, index)
     premises = Premises(
         sites=sites,
@@ -236,8 +236,10 @@ def _read_declared(whole: Table, defaults: Defaults, arming: ArmingSettings) -> 
     return tuple(declarations.plain), premises
 
 
-def _anything(value: object) -> object:
-    return value
+def _each_schedule(value: object) -> list[object]:
+    if isinstance(value, list):
+        return value
+    raise ValueError("write [[schedule]], with two brackets on each side: there can be many")
 
 
 def _section(make: Callable[..., S], values: Mapping[str, Setting]) -> S:

@@ -88,11 +88,11 @@ class Key:
                     raise ValueError(f"{show(value)} is no switch: write true, false, 1 or 0")
                 return _FLAGS[value.lower()]
             case Kind.DURATION:
-                found_s = _digits(value, "number of milliseconds: write it like 60000") / 1000
-                if not self.least <= found_s <= self.most:
+                found = _digits(value, "number of milliseconds: write it like 60000")
+                if not self.least <= found / 1000 <= self.most:
                     bounds = f"{self.least * 1000:.0f} to {self.most * 1000:.0f} milliseconds"
-                    raise ValueError(f"{show(value)} is outside {bounds} ({self.bounds})")
-                return found_s
+                    raise ValueError(f"{found} is outside {bounds} ({self.bounds})")
+                return found / 1000
             case Kind.COUNT:
                 return self._count(_digits(value, "whole number: write it like 5"))
             case Kind.TEXT:

@@ -85,7 +85,7 @@ class Declarations:
         doubles = sorted({name for name in names if names.count(name) > 1})
         if doubles:
             table.problems.add(table.at("partitions"), f"{', '.join(doubles)} is named twice")
-        return tuple(names)
+        return tuple(dict.fromkeys(names))
 
     def _read_warnings(self, table: Table, target: Target | None) -> tuple[float, ...]:
         warn_s = table.take("warn", listed(duration(1, WARN_S_MAX)), [])

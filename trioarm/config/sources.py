@@ -5,6 +5,7 @@ A file is read whole or refused in one line. Trees are not understood here.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +17,10 @@ from trioarm.core.errors import ConfigurationError
 
 FILE_BYTES_MAX: Final = 1024 * 1024  # a larger one is no configuration, and would keep a node from starting for minutes
 DEPTH_MAX: Final = 8  # tables in tables that are laid over each other; what is meant has four
+KEY_PARTS_MAX: Final = 64  # parts of a dotted key: the parser takes minutes for thousands of them
 LOCAL: Final = "scheduler.local.toml"  # beside the file; written by `config set`
+
+_LONG_KEY: Final = re.compile(rf"(?:\.[ \t]*+[\w\"'-]++[ \t]*+){{{KEY_PARTS_MAX}}}")
 
 Tree: TypeAlias = Mapping[str, object]
 
@@ -59,7 +63,10 @@ def read_toml(path: Path) -> Tree:
 
 def _parse(path: Path, content: bytes) -> Tree:
     try:
-        return tomllib.loads(content.decode("utf-8-sig"))
+        text = content.decode("utf-8-sig")
+        if _LONG_KEY.search(text):
+            raise _refused(path, f"has a key of more than {KEY_PARTS_MAX} parts")
+        return tomllib.loads(text)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise _refused(path, f"is not UTF-8, see line {line}: save it as UTF-8") from None
