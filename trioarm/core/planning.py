@@ -245,10 +245,10 @@ def _move(due: _Due, cursor_at: int, *, ran: int) -> CursorMove:
     state = ScheduleState.ACTIVE
     if schedule.max_runs is not None and runs >= schedule.max_runs:
         following, state = None, ScheduleState.FINISHED
-    elif isinstance(schedule.trigger, After):
-        if not ran:
+    elif not ran or not isinstance(schedule.trigger, After):
+        if isinstance(schedule.trigger, After):
             anchor_at = cursor_at
             following = schedule.next_after(cursor_at, schedule.trigger.anchored(cursor_at))
-    elif following is None:
-        state = ScheduleState.FINISHED
+        if following is None:
+            state = ScheduleState.FINISHED
     return CursorMove(record, record.cursor_at, record.revision, cursor_at, following, runs, state, anchor_at)

@@ -39,6 +39,7 @@ Part: TypeAlias = tuple[str, Any, bool, Callable[[], None]]  # (field of a chang
 
 NAMES = ("a", "b", "c", "d")
 LANES = (None, "house", "garden")
+_LANES_PUT = ("house", "house", None, "garden")
 HANDLERS = ("arm", "work")
 _PUT_STATES = (ScheduleState.ACTIVE, ScheduleState.ACTIVE, ScheduleState.PAUSED, ScheduleState.FINISHED)
 _DECIDED = (State.PENDING, State.PENDING, State.PENDING, State.CLAIMED, State.SKIPPED, State.MISSED)
@@ -58,8 +59,8 @@ class Act:
 
 
 _KINDS = (
-    "put", "put", "remove", "decide", "decide", "decide", "decide", "claim", "claim", "claim", "start",
-    "finish", "finish", "requeue", "requeue", "ask", "move", "document", "journal", "bundle", "look", "look", "prune",
+    "put", "put", "put", "remove", *["decide"] * 7, *["claim"] * 5, "start", "finish", "finish", "finish",
+    "requeue", "requeue", "ask", "move", "document", "journal", "bundle", "look", "look", "look", "prune",
 )  # fmt: skip
 _acts = st.builds(
     Act,
@@ -128,13 +129,13 @@ class History:
     # Schedules
 
     async def _put(self, act: Act) -> Part:
-        name, lane = NAMES[act.who % len(NAMES)], LANES[act.how % 3]
+        name, lane = NAMES[act.who % len(NAMES)], _LANES_PUT[act.how % 4]
         policies = {
-            "handler": HANDLERS[act.how // 3 % 2],
-            "supersede": lane is not None and act.how // 6 % 2 == 0,
-            "priority": (5, 5, 8)[act.how // 12 % 3],
+            "handler": HANDLERS[act.how // 4 % 2],
+            "supersede": lane is not None and act.how // 8 % 2 == 0,
+            "priority": (5, 5, 8)[act.how // 16 % 3],
         }
-        state = _PUT_STATES[act.how // 36 % 4]
+        state = _PUT_STATES[act.how // 48 % 4]
         row = self.model.named(name)
         revision = (row.revision if row else 0) + act.stale
         next_due_at = None if act.when == 6 else self.now + act.when - 1
@@ -174,13 +175,13 @@ class History:
     # Runs
 
     def _decide(self, act: Act, row: ScheduleRow, record: ScheduleRecord) -> Part:
-        nominal_at = NOW + act.how % 8
-        state = _DECIDED[act.how // 8 % 6]
+        nominal_at = NOW + act.how % 16
+        state = _DECIDED[act.how // 16 % 6]
         if act.kind == "bundle" and state is State.CLAIMED:
             state = State.PENDING
         fields: dict[str, Any] = {"due_at": self.now + max(0, act.when - 3), "decided_at": self.now, "state": state}
         if state is State.PENDING:
-            fields["give_up_at"] = (None, fields["due_at"] + 2)[act.how // 48 % 2]
+            fields["give_up_at"] = (None, fields["due_at"] + 2)[act.how // 96 % 2]
         elif state is State.CLAIMED:
             fields |= {"attempt": 1, "token": 1, "node": "n1", "waiting_for": None, "due_at": self.now}
         else:
@@ -376,7 +377,7 @@ def _row_values(row: ScheduleRow) -> tuple[Any, ...]:
 
 
 def _run_values(run: RunRecord) -> tuple[Any, ...]:
-    assert run.identity[1:] == (0, run.nominal_at, Origin.SCHEDULE)
+    assert (run.occurrence[1:], run.origin) == ((0, run.nominal_at), Origin.SCHEDULE)
     return (
         run.run_id, run.schedule.schedule.name, run.nominal_at, run.due_at, run.lane, run.state,
         run.attempt, run.token, run.node, run.give_up_at, run.finished_at, run.cancel,
@@ -401,6 +402,8 @@ def check_histories(open_repository: Factory, examples: int = 200, length: int =
     async def live(acts: list[Act]) -> None:
         async with open_repository() as repository:
             history = History(repository, met)
+            for who in range(len(NAMES)):
+                await history.do(Act("put", who, 8 * (who % 3), 3, False))
             for act in acts:
                 await history.do(act)
             await history.do(Act("look", 0, 0, 3, False))
