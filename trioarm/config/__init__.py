@@ -1,5 +1,7 @@
-"""The configuration: scheduler.toml, environment variables and command line, turned into one frozen value, or into
-every problem with its path."""
+"""The configuration: scheduler.toml, environment variables and command line, as one frozen value.
+
+Where that cannot be, every problem is told at once, a line each.
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 A reader is a function from any plain value to the value meant, or ValueError saying what would be right. A `Table`
 reads the keys of one mapping and knows which nobody asked for. Nothing is coerced: "5" is no number, true is none.
+It is ours, and not a library's, because one value here is often spread over several keys and several sources, and a
+problem with one of them must not hide those of the others.
 """
 
 from __future__ import annotations
