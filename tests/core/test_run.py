@@ -19,15 +19,15 @@ def test_a_readable_id_names_the_occurrence() -> None:
 def test_an_identity_is_key_epoch_instant_and_origin() -> None:
     """Each of the four parts tells runs apart, and nothing else does (S2.4)."""
     run = a_run(a_record(key=3))
-    assert run.identity == (3, 0, NOW, Origin.SCHEDULE)
+    assert (run.occurrence, run.origin) == ((3, 0, NOW), Origin.SCHEDULE)
     others = [
         a_run(a_record(key=4)),
         a_run(a_record(key=3), NOW + 1),
         a_run(a_record(key=3), epoch=1),
         a_run(a_record(key=3), origin=Origin.BACKFILL),
     ]
-    assert run.identity not in [other.identity for other in others]
-    assert a_run(a_record(key=3), due_at=NOW + MINUTE, attempt=2, state=State.FAILED).identity == run.identity
+    assert (run.occurrence, run.origin) not in [(other.occurrence, other.origin) for other in others]
+    assert a_run(a_record(key=3), due_at=NOW + MINUTE, attempt=2, state=State.FAILED).occurrence == run.occurrence
 
 
 @pytest.mark.parametrize("state", list(State))

@@ -32,7 +32,7 @@ class Origin(StrEnum):
 class RunRecord:
     """What a repository keeps of a run. Only repositories change it, and only in a commit.
 
-    The identity of its occurrence is (schedule key, epoch, nominal instant, origin), unique in a repository (S2.4).
+    Schedule key, epoch, nominal instant and origin are unique in a repository (S2.4).
 
     Args:
         schedule: the record of its schedule.
@@ -87,9 +87,12 @@ class RunRecord:
     retry_of: int | None = None
 
     @property
-    def identity(self) -> tuple[int, int, int, Origin]:
-        """What makes the occurrence unique (S2.4)."""
-        return (self.schedule.key, self.epoch, self.nominal_at, self.origin)
+    def occurrence(self) -> tuple[int, int, int]:
+        """Schedule key, clock epoch, nominal instant: with the origin, what makes it unique (S2.4).
+
+        Numbers alone, so that a table of a million of them is nothing to the garbage collector.
+        """
+        return (self.schedule.key, self.epoch, self.nominal_at)
 
     @property
     def unfinished(self) -> bool:

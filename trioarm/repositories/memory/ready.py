@@ -64,10 +64,6 @@ class ReadyQueue:
             self._head = 0
         return found
 
-    def all_runs(self) -> list[RunRecord]:
-        """Return every run that waits here."""
-        return [run for _, run in self.peek(len(self._entries))]
-
     def _waits(self, entry: _Entry) -> bool:
         order, token, run = entry
         schedule = run.schedule.schedule

@@ -52,8 +52,8 @@ class InMemoryScheduleRepository:
         self._names: dict[str, ScheduleRecord] = {}
         self._superseding: dict[str, dict[int, ScheduleRecord]] = {}
         self._runs: dict[int, RunRecord] = {}
-        self._occurrences: dict[tuple[int, int, int, Origin], RunRecord] = {}
-        self._unfinished: dict[int, dict[int, RunRecord]] = {}
+        self._occurrences: dict[Origin, dict[tuple[int, int, int], RunRecord]] = {origin: {} for origin in Origin}
+        self._unfinished: dict[int, list[RunRecord]] = {}
         self._lanes: dict[str, Lane] = {}
         self._busy_lanes: set[str] = set()
         self._ready: dict[str, ReadyQueue] = {}
@@ -86,7 +86,7 @@ class InMemoryScheduleRepository:
             record = self._schedules[key]
             schedule = record.schedule
             if not schedule.supersede:
-                view.groups.append(Group((record,), self._unfinished[key].values() if key in self._unfinished else ()))
+                view.groups.append(Group((record,), self._unfinished.get(key, ())))
             elif schedule.lane is not None and schedule.lane not in lanes:
                 lanes.add(schedule.lane)
                 members = list(self._superseding[schedule.lane].values())
@@ -129,10 +129,10 @@ class InMemoryScheduleRepository:
 
     def _fits(self, change: Change) -> bool:
         decided = change.decided
-        if len(decided) > 1 and len({run.identity for run in decided}) < len(decided):
+        if len(decided) > 1 and len({(run.origin, run.occurrence) for run in decided}) < len(decided):
             return False
         for run in decided:
-            if run.identity in self._occurrences:
+            if run.occurrence in self._occurrences[run.origin]:
                 return False
             if run.state is State.CLAIMED and run.lane in self._busy_lanes:
                 return False
@@ -144,12 +144,16 @@ class InMemoryScheduleRepository:
                 or record.removed
             ):
                 return False
-        return (
-            all(map(self._step_fits, change.steps))
-            and all(map(self._schedule_fits, change.schedules))
-            and all(map(self._document_fits, change.documents))
-            and all(map(self._entry_fits, change.journal))
-        )
+        for step in change.steps:
+            if not self._step_fits(step):
+                return False
+        if change.schedules or change.documents or change.journal:
+            return (
+                all(map(self._schedule_fits, change.schedules))
+                and all(map(self._document_fits, change.documents))
+                and all(map(self._entry_fits, change.journal))
+            )
+        return True
 
     def _step_fits(self, step: RunStep) -> bool:
         run = step.run
@@ -202,10 +206,10 @@ class InMemoryScheduleRepository:
         self._last_run_id += 1
         run.run_id = self._last_run_id
         self._runs[run.run_id] = run
-        self._occurrences[run.identity] = run
+        self._occurrences[run.origin][run.occurrence] = run
         if run.state not in ACTIVE:
             return
-        self._unfinished.setdefault(run.schedule.key, {})[run.run_id] = run
+        self._unfinished.setdefault(run.schedule.key, []).append(run)
         if run.lane is not None:
             self._lanes.setdefault(run.lane, Lane()).unfinished[run.run_id] = run
         if run.state is State.PENDING:
@@ -244,7 +248,7 @@ class InMemoryScheduleRepository:
 
     def _forget_unfinished(self, run: RunRecord, now: int) -> None:
         mine = self._unfinished[run.schedule.key]
-        del mine[run.run_id]
+        mine.remove(run)
         if not mine:
             del self._unfinished[run.schedule.key]
         if run.lane is not None:
@@ -319,7 +323,7 @@ class InMemoryScheduleRepository:
             self._schedules[record.key] = self._names[schedule.name] = record
         else:
             self._leave_lane(record)
-            queued = self._queued_runs(record, schedule)
+            queued = self._queued_runs(record, put)
             record.schedule = schedule
             record.revision += 1
             record.cursor_at = put.cursor_at
@@ -333,17 +337,16 @@ class InMemoryScheduleRepository:
             self._superseding.setdefault(schedule.lane, {})[record.key] = record
         self._index_schedule(record)
 
-    def _queued_runs(self, record: ScheduleRecord, schedule: Schedule) -> list[RunRecord]:
-        """Return the runs of a schedule that change their place in a queue when it becomes `schedule`."""
-        before = record.schedule
-        if (before.handler, before.priority) == (
-            schedule.handler,
-            schedule.priority,
-        ) or record.key not in self._unfinished:
+    def _queued_runs(self, record: ScheduleRecord, put: PutSchedule) -> list[RunRecord]:
+        """Return the runs of a schedule that change their place in a queue when it is put anew."""
+        before, after = record.schedule, put.schedule
+        if (before.handler, before.priority) == (after.handler, after.priority):
             return []
-        queue = self._ready.get(before.handler)
-        runs = [run for run in queue.all_runs() if run.schedule is record] if queue else []
-        return runs + [run for run in self._unfinished[record.key].values() if run.waiting_for is WaitingFor.LANE]
+        return [
+            run
+            for run in self._unfinished.get(record.key, ())
+            if run.state is State.PENDING and run.due_at <= put.cursor_at
+        ]
 
     def _drop_schedule(self, record: ScheduleRecord) -> None:
         record.removed = True
@@ -376,11 +379,11 @@ class InMemoryScheduleRepository:
         """Return the run of an occurrence, or None; those of removed schedules are searched one by one."""
         record = self._names.get(name)
         if record is not None:
-            run = self._occurrences.get((record.key, epoch, nominal_at, origin))
+            run = self._occurrences[origin].get((record.key, epoch, nominal_at))
             if run is not None:
                 return run
         for run in self._runs.values():
-            if run.schedule.schedule.name == name and run.identity[1:] == (epoch, nominal_at, origin):
+            if run.schedule.schedule.name == name and (*run.occurrence[1:], run.origin) == (epoch, nominal_at, origin):
                 return run
         return None
 
@@ -388,11 +391,11 @@ class InMemoryScheduleRepository:
         self, *, schedule: ScheduleRecord | None = None, lane: str | None = None, node: str | None = None
     ) -> list[RunRecord]:
         """Return the runs with steps to go, of one schedule or lane, or held by one node, in order of decision."""
-        groups = self._unfinished.values() if schedule is None else [self._unfinished.get(schedule.key, {})]
+        groups = self._unfinished.values() if schedule is None else [self._unfinished.get(schedule.key, [])]
         runs = [
             run
             for group in groups
-            for run in group.values()
+            for run in group
             if (lane is None or run.lane == lane)
             and (node is None or (run.node == node and run.state is not State.PENDING))
         ]
@@ -409,9 +412,7 @@ class InMemoryScheduleRepository:
         for run in self._runs.values():
             runs[run.state] += 1
             occurrences[run.state] += run.count
-        pending = [
-            run.due_at for group in self._unfinished.values() for run in group.values() if run.state is State.PENDING
-        ]
+        pending = [run.due_at for group in self._unfinished.values() for run in group if run.state is State.PENDING]
         schedules = Counter(record.state for record in self._schedules.values())
         return Statistics(schedules, runs, occurrences, min(pending, default=None))
 
@@ -427,7 +428,7 @@ class InMemoryScheduleRepository:
                 old.append(run)
         for run in islice(reversed(old), retention.limit):
             del self._runs[run.run_id]
-            del self._occurrences[run.identity]
+            del self._occurrences[run.origin][run.occurrence]
         over = [
             record
             for record in self._schedules.values()
