@@ -63,6 +63,7 @@ class SchedulingEngine:
         self.chunk = chunk
         self.last_pass_at: int | None = None
         self._wake = trio.Event()
+        self._may_begin = trio.Event()
         self._stopping = False
         self._in_doubt = False
 
@@ -70,19 +71,25 @@ class SchedulingEngine:
         """Make the engine look again now: something was put, released, or is due earlier than it thought."""
         self._wake.set()
 
+    def start(self) -> None:
+        """Let the engine decide and claim; until then it only waits (S8.4)."""
+        self._may_begin.set()
+
     def stop(self) -> None:
         """Claim and decide nothing more; `run` returns after the pass it is in."""
         self._stopping = True
+        self._may_begin.set()
         self._hub.publish(NodeStopping(self.node))
         self.wake()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Decide and claim until `stop`.
+        """Decide and claim from `start` until `stop`.
 
         Cancellation: at any checkpoint; what was committed stands, what was not is decided by the next pass of any node.
         """
-        self._hub.publish(NodeStarted(self.node))
         task_status.started()
+        await self._may_begin.wait()
+        self._hub.publish(NodeStarted(self.node))
         while not self._stopping:
             wake = self._rearm()  # before looking, so that no wake-up is lost
             now = self._clock.now()

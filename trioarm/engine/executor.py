@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from math import inf
 from typing import Final
 
@@ -135,6 +135,15 @@ class RunExecutor:
         if pool is not None:
             pool.backlog = True
 
+    @property
+    def handlers(self) -> Collection[str]:
+        """The names of all handlers registered here."""
+        return self._pool_of.keys()
+
+    def knows(self, handler: str) -> bool:
+        """Whether a handler of that name is registered here."""
+        return handler in self._pool_of
+
     def holds(self, run_id: int) -> bool:
         """Whether a run is queued, running, or not yet recorded here."""
         return any(run_id in pool.held for pool in self.pools)
@@ -179,17 +188,17 @@ class RunExecutor:
     async def _work(self, pool: Pool) -> None:
         while True:
             run = await pool.receive.receive()
-            for _ in range(BURST):
+            for turn in range(BURST):
                 attempt = await self._attempt(pool, run)
                 if attempt.abandoned:
                     del pool.stuck[run.run_id]
                     return  # another worker has taken this one's place
+                if turn == BURST - 1:
+                    break
                 try:
                     run = pool.receive.receive_nowait()
                 except trio.WouldBlock:
                     break
-            else:
-                await trio.lowlevel.checkpoint()
 
     async def _attempt(self, pool: Pool, run: RunRecord) -> Attempt:
         schedule = run.schedule.schedule

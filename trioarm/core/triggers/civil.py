@@ -301,6 +301,11 @@ class LocalTrigger:
     _times: LocalTimes
     _timeline: Timeline
 
+    @property
+    def zone(self) -> Zone:
+        """The zone its local times are in."""
+        return self._timeline.zone
+
     def next_after(self, instant: int) -> int | None:
         """Return the first occurrence later than `instant` (S4.1)."""
         return self._timeline.next_after(self._times, instant)
