@@ -1,0 +1,333 @@
+"""The composition root: makes the components of a node, starts them in order, and stops them in the other (S8).
+
+Everything else is given what it needs; only this module and `cli` know which classes there are.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import secrets
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Final
+
+import attrs
+import trio
+
+from trioarm.arming.installation import Installation
+from trioarm.config import SchedulerConfig, unknown_handlers
+from trioarm.container import Container
+from trioarm.core.errors import ConfigurationError, SchedulerStopped
+from trioarm.core.schedule import Schedule
+from trioarm.engine.attempt import Attempt, Handler
+from trioarm.engine.clock import SystemClock
+from trioarm.engine.engine import SchedulingEngine
+from trioarm.engine.executor import Pool, PoolSettings, RunExecutor
+from trioarm.engine.health import Health, HealthReport
+from trioarm.engine.hub import Hub
+from trioarm.engine.metrics import Metrics
+from trioarm.engine.ports import Chance, Clock, ScheduleRepository
+from trioarm.engine.recorder import Recorder
+from trioarm.engine.scheduler import Scheduler
+from trioarm.handlers.command import command
+from trioarm.handlers.housekeeping import OWNER, Housekeeping, housekeeping_schedules
+from trioarm.handlers.log import log
+from trioarm.handlers.registry import Handlers, register
+from trioarm.repositories.memory import InMemoryScheduleRepository
+
+FLUSH_S: Final = 5.0  # how long the last outcomes may take to be written once everything else has ended (S6.8)
+CODE_OWNER: Final = "config"  # who owns schedules of a configuration that was made in code, not read from a file
+
+BUILT_IN: Final[dict[str, Handler]] = {"command": command, "log": log}
+
+_log = logging.getLogger("trioarm.node")
+
+
+def scheduler_components(config: SchedulerConfig, handlers: Handlers = ()) -> Container:
+    """Return a container with the components of a node, none of them made yet.
+
+    Args:
+        config: what to build.
+        handlers: the program's own, beside the built-in ones; a name given here replaces a built-in one.
+
+    Raises:
+        HandlerRefused: a handler could never run.
+    """
+    ordinary = {**BUILT_IN, **register(handlers)}
+    container = Container()
+    container.register(SchedulerConfig, lambda _: config)
+    container.register(Clock, lambda _: SystemClock(config.scheduler.check_interval_s))
+    container.register(Chance, lambda _: random.Random())
+    container.register(Hub, lambda _: Hub())
+    container.register(Metrics, lambda _: Metrics(histograms=config.features.performance_monitoring))
+    container.register(ScheduleRepository, lambda _: InMemoryScheduleRepository())
+    container.register(Installation, lambda c: Installation(config.premises, c.get(ScheduleRepository), c.get(Clock)))
+    container.register(Housekeeping, _housekeeping)
+    container.register(RunExecutor, lambda c: _executor(c, ordinary))
+    container.register(Recorder, _recorder)
+    container.register(SchedulingEngine, _engine)
+    container.register(Health, _health)
+    container.register(Scheduler, _scheduler)
+    return container
+
+
+def _housekeeping(c: Container) -> Housekeeping:
+    retention = c.get(SchedulerConfig).retention
+    return Housekeeping(c.get(ScheduleRepository), c.get(Clock), c.get(Hub), lambda: c.get(Health), retention)
+
+
+def _executor(c: Container, ordinary: dict[str, Handler]) -> RunExecutor:
+    """Make the pools: arming and housekeeping have workers of their own, so that nothing else can keep them waiting."""
+    config, installation = c.get(SchedulerConfig), c.get(Installation)
+    pools = [
+        Pool("arming", PoolSettings(installation.workers, installation.workers), installation.handlers),
+        Pool("housekeeping", PoolSettings(1, 1), c.get(Housekeeping).handlers),
+        Pool("default", PoolSettings(config.executor.max_concurrent, config.scheduler.max_concurrent), ordinary),
+    ]
+    return RunExecutor(pools, c.get(Clock), c.get(Hub), c.get(Metrics), config.executor.timeout_s)
+
+
+def _recorder(c: Container) -> Recorder:
+    executor = c.get(RunExecutor)
+
+    def released(attempts: Iterable[Attempt]) -> None:
+        executor.release(attempts)
+        c.get(SchedulingEngine).wake()
+
+    return Recorder(
+        c.get(ScheduleRepository),
+        c.get(Clock),
+        c.get(Hub),
+        c.get(Metrics),
+        c.get(Chance),
+        c.get(SchedulerConfig).retry_rules(),
+        released,
+    )
+
+
+def _engine(c: Container) -> SchedulingEngine:
+    config, executor, clock = c.get(SchedulerConfig), c.get(RunExecutor), c.get(Clock)
+    return SchedulingEngine(
+        c.get(ScheduleRepository),
+        executor,
+        clock,
+        c.get(Hub),
+        c.get(Metrics),
+        node=secrets.token_hex(4),
+        rules=config.plan_rules(executor.handlers, clock.now()),
+        chunk=config.scheduler.chunk,
+    )
+
+
+def _health(c: Container) -> Health:
+    config = c.get(SchedulerConfig)
+    return Health(
+        c.get(ScheduleRepository),
+        c.get(SchedulingEngine),
+        c.get(RunExecutor),
+        c.get(Recorder),
+        c.get(Clock),
+        check_interval_s=config.scheduler.check_interval_s,
+    )
+
+
+def _scheduler(c: Container) -> Scheduler:
+    return Scheduler(
+        c.get(ScheduleRepository),
+        c.get(SchedulingEngine),
+        c.get(RunExecutor),
+        c.get(Hub),
+        c.get(Metrics),
+        c.get(Health),
+        c.get(Clock),
+    )
+
+
+class SchedulerBootstrap:
+    """Starts and stops one node.
+
+    Start order: repository, recorder, executor, declared schedules, engine. Stop order: the engine claims nothing more,
+    runs end until the drain deadline, the rest is cancelled, outcomes are recorded, the repository closes (S8.2).
+
+    Args:
+        config: what the node is to be.
+        handlers: the program's own.
+        container: instead of `scheduler_components(config, handlers)`, to replace components.
+    """
+
+    def __init__(
+        self, config: SchedulerConfig | None = None, handlers: Handlers = (), *, container: Container | None = None
+    ) -> None:
+        self.container = container or scheduler_components(config or SchedulerConfig(), handlers)
+        self.config = self.container.get(SchedulerConfig)
+        self.drained = True
+        self._stop = trio.Event()
+        self._stopped = trio.Event()
+        self._root: trio.CancelScope | None = None
+
+    async def run(self, *, task_status: trio.TaskStatus[Scheduler] = trio.TASK_STATUS_IGNORED) -> None:
+        """Be a node until `stop`; hands back the scheduler once it is ready.
+
+        Raises:
+            ConfigurationError: a declared schedule cannot be carried out here.
+            RepositoryError: the repository cannot be opened.
+
+        Cancellation: everything is cancelled at once; outcomes are still recorded, within five seconds.
+        """
+        repository, recorder = self.container.get(ScheduleRepository), self.container.get(Recorder)
+        executor, engine = self.container.get(RunExecutor), self.container.get(SchedulingEngine)
+        self._check_handlers(executor)
+        await repository.open()
+        try:
+            async with trio.open_nursery() as root:
+                self._root = root.cancel_scope
+                await root.start(recorder.run)
+                await root.start(executor.run, recorder)
+                await self._declare()
+                if self.config.scheduler.auto_start:
+                    engine.start()
+                await root.start(engine.run)
+                task_status.started(self.container.get(Scheduler))
+                await self._stop.wait()
+                engine.stop()
+                self.drained = await executor.drain(self.config.scheduler.drain_s)
+                root.cancel_scope.cancel()
+        finally:
+            with trio.move_on_after(FLUSH_S, shield=True):
+                await recorder.flush()
+            self.container.get(Hub).close()
+            with trio.move_on_after(FLUSH_S, shield=True):
+                await repository.close()
+            self._stopped.set()
+
+    async def initialize(self, nursery: trio.Nursery) -> Scheduler:
+        """Start the node in a nursery and return its scheduler.
+
+        Raises:
+            ConfigurationError: a declared schedule cannot be carried out here.
+            RepositoryError: the repository cannot be opened.
+        """
+        scheduler: Scheduler = await nursery.start(self.run)
+        return scheduler
+
+    def request_stop(self) -> None:
+        """Begin to stop: runs may end until the drain deadline."""
+        self._stop.set()
+
+    def cancel(self) -> None:
+        """Stop at once: running handlers are cancelled, their outcomes recorded."""
+        self.drained = False
+        if self._root is not None:
+            self._root.cancel()
+
+    async def stop(self) -> bool:
+        """Stop, wait until everything has ended, and return whether every run ended by itself.
+
+        Raises:
+            SchedulerStopped: the node was never started.
+        """
+        if self._root is None:
+            raise SchedulerStopped("this node was never started: call initialize() first")
+        self.request_stop()
+        await self._stopped.wait()
+        return self.drained
+
+    async def check_health(self) -> HealthReport:
+        """Return how every component is, with reasons."""
+        return await self.container.get(Health).report()
+
+    def _check_handlers(self, executor: RunExecutor) -> None:
+        problems = unknown_handlers(self.config, executor.handlers)
+        if problems:
+            raise ConfigurationError(problems)
+
+    async def _declare(self) -> None:
+        """Make the stored schedules of each declaring owner what they are declared to be (S5.8)."""
+        scheduler = self.container.get(Scheduler)
+        declared = [*self.config.schedules, *self.container.get(Installation).schedules]
+        builtin = housekeeping_schedules(self.config.scheduler.health_check_interval_s)
+        await self._sync(scheduler, OWNER, builtin)
+        if declared or self.config.owner:
+            await self._sync(scheduler, self.config.owner or CODE_OWNER, declared)
+
+    async def _sync(self, scheduler: Scheduler, owner: str, declared: list[Schedule]) -> None:
+        diff = await scheduler.schedules.sync(owner, declared)
+        if diff.foreign:
+            names = ", ".join(diff.foreign)
+            raise ConfigurationError((f"{owner}: {names}: stored by somebody else already: choose other names",))
+        if diff.added or diff.changed or diff.removed:
+            counts = len(diff.added), len(diff.changed), len(diff.removed)
+            _log.debug("schedules of %s: %d added, %d changed, %d removed", owner, *counts)
+
+
+async def serve(
+    config: SchedulerConfig,
+    *,
+    handlers: Handlers = (),
+    task_status: trio.TaskStatus[Scheduler] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Run a whole node in the caller's nursery: `scheduler = await nursery.start(trioarm.serve, config)`.
+
+    Raises:
+        ConfigurationError: a declared schedule cannot be carried out here.
+
+    Cancellation: everything is cancelled at once; outcomes are still recorded, within five seconds.
+    """
+    await SchedulerBootstrap(config, handlers).run(task_status=task_status)
+
+
+@asynccontextmanager
+async def open_scheduler(
+    store: str = "memory://",
+    *,
+    handlers: Handlers = (),
+    config: SchedulerConfig | None = None,
+    container: Container | None = None,
+) -> AsyncIterator[Scheduler]:
+    """Run a node while the context lasts: `async with trioarm.open_scheduler(handlers={...}) as scheduler`.
+
+    Leaving normally drains: runs may end until the configured deadline. Leaving by an exception or a cancellation from
+    outside cancels runs at once; what they came to is still recorded. The exception leaves as itself (S8.3).
+
+    Args:
+        store: where schedules and runs are kept.
+        handlers: a mapping of names to async callables, or async callables named `module:qualname`.
+        config: everything else; `store` wins over what it says.
+        container: instead of all of these, to replace components.
+
+    Raises:
+        ConfigurationError: the store is unknown, or a declared schedule cannot be carried out here.
+        HandlerRefused: a handler could never run.
+    """
+    bootstrap = SchedulerBootstrap(_with_store(config or SchedulerConfig(), store), handlers, container=container)
+    left_by: BaseException | None = None
+    try:
+        async with trio.open_nursery() as nursery:
+            scheduler = await bootstrap.initialize(nursery)
+            try:
+                yield scheduler
+            except BaseException as error:
+                left_by = error
+                nursery.cancel_scope.cancel()
+            else:
+                await bootstrap.stop()
+    except BaseExceptionGroup as group:
+        failure = _sole(group)
+        if left_by is None or isinstance(left_by, trio.Cancelled):
+            raise failure from None
+        raise left_by from failure
+    if left_by is not None:
+        raise left_by
+
+
+def _with_store(config: SchedulerConfig, store: str) -> SchedulerConfig:
+    return attrs.evolve(config, scheduler=attrs.evolve(config.scheduler, store=store))
+
+
+def _sole(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the one exception of a group of one, or the group."""
+    if len(group.exceptions) > 1:
+        return group
+    inner = group.exceptions[0]
+    return _sole(inner) if isinstance(inner, BaseExceptionGroup) else inner

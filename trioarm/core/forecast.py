@@ -1,0 +1,237 @@
+"""The truth about the future: previews made by the planner itself, and explanations in plain English (S4, S5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta, timezone
+from enum import StrEnum
+from typing import Final
+
+import attrs
+
+from trioarm.core.diff import after_end
+from trioarm.core.due_index import DueIndex
+from trioarm.core.instants import SECOND, as_datetime, microseconds, render_duration
+from trioarm.core.planning import Group, PlanRules, plan
+from trioarm.core.run import RunRecord
+from trioarm.core.schedule import Misfire, Overlap, Schedule, ScheduleRecord, ScheduleState
+from trioarm.core.states import Reason, State
+from trioarm.core.triggers import After, Trigger
+from trioarm.core.triggers.civil import LocalTrigger
+from trioarm.core.triggers.zones import Zone, find_zone
+
+STEPS_MAX: Final = 200_000  # passes a preview may simulate, so that a schedule of every millisecond ends too
+NEXT_SHOWN: Final = 5
+
+
+class Shift(StrEnum):
+    """What a change of offset did to an occurrence."""
+
+    GAP = "gap"  # the local time that was meant does not exist on that day
+    FOLD = "fold"  # the local time exists twice on that day
+
+
+@attrs.frozen(slots=True)
+class Foreseen:
+    """One occurrence that is to come, and what will become of it unless something happens before.
+
+    Args:
+        schedule: whose.
+        due_at: when, in microseconds since 1970 UTC.
+        local_at: the same on the wall, with its offset.
+        zone: name of the zone of `local_at`.
+        shifted: what a change of offset did to it; None on ordinary days.
+        decision: pending for a run; else skipped, missed or superseded.
+        reason: why, where it will not run.
+    """
+
+    schedule: Schedule
+    due_at: int
+    local_at: datetime
+    zone: str
+    shifted: Shift | None
+    decision: State
+    reason: Reason | None
+
+
+def preview(
+    records: Iterable[ScheduleRecord], start: int, until: int, rules: PlanRules, zone: str | None = None
+) -> Iterator[Foreseen]:
+    """Yield what is decided for every occurrence in `(start, until]`, in order, each run ending as soon as it begins.
+
+    Args:
+        records: the schedules as stored; those that are not active yield nothing. They are not changed.
+        start: microseconds since 1970 UTC.
+        until: likewise.
+        rules: the node's.
+        zone: show local times there; None for each schedule's own zone.
+
+    Raises:
+        InvalidTrigger: there is no such zone.
+    """
+    copies = {record.key: _from(record, start) for record in records if record.state is ScheduleState.ACTIVE}
+    index = DueIndex()
+    for record in copies.values():
+        _enter(index, record)
+    for _ in range(STEPS_MAX):
+        now = index.next_due_at
+        if now is None or now > until:
+            return
+        group = _group(copies, copies[index.due(now, 1)[0]])
+        change = plan(group, now, rules)
+        for move in change.moved:
+            move.record.cursor_at, move.record.runs, move.record.state = move.cursor_at, move.runs, move.state
+            move.record.next_due_at = move.next_due_at
+            move.record.anchor_at = move.anchor_at or move.record.anchor_at
+        for run in change.decided:
+            yield _foreseen(run, zone)
+            if run.state is State.PENDING and (ended := after_end(run, run.due_at)) is not None:
+                run.schedule.next_due_at = ended.next_due_at
+        for record in group.schedules:
+            _enter(index, record)
+
+
+def _from(record: ScheduleRecord, start: int) -> ScheduleRecord:
+    schedule = record.schedule
+    next_due_at = schedule.next_after(max(start, record.cursor_at), schedule.trigger.anchored(record.anchor_at))
+    if isinstance(schedule.trigger, After) and next_due_at is None:
+        next_due_at = schedule.next_after(start, schedule.trigger.anchored(start))
+    return attrs.evolve(record, cursor_at=start, next_due_at=next_due_at)
+
+
+def _enter(index: DueIndex, record: ScheduleRecord) -> None:
+    if record.next_due_at is None or record.state is not ScheduleState.ACTIVE:
+        index.discard(record.key)
+    else:
+        index.put(record.key, record.next_due_at, -record.schedule.priority)
+
+
+def _group(copies: dict[int, ScheduleRecord], record: ScheduleRecord) -> Group:
+    schedule = record.schedule
+    if not schedule.supersede:
+        return Group((record,))
+    lane = [other for other in copies.values() if other.schedule.lane == schedule.lane and other.schedule.supersede]
+    return Group(lane)
+
+
+def _foreseen(run: RunRecord, zone: str | None) -> Foreseen:
+    schedule = run.schedule.schedule
+    trigger = schedule.trigger
+    shown = find_zone(zone) if zone is not None else zone_of(trigger)
+    return Foreseen(
+        schedule=schedule,
+        due_at=run.due_at,
+        local_at=local_time(run.due_at, shown),
+        zone=shown.name,
+        shifted=shift_of(trigger, run.due_at),
+        decision=run.state,
+        reason=run.reason,
+    )
+
+
+def zone_of(trigger: Trigger) -> Zone:
+    """Return the zone a trigger's local times are in; UTC where it has none."""
+    return trigger.zone if isinstance(trigger, LocalTrigger) else find_zone("UTC")
+
+
+def local_time(instant: int, zone: Zone) -> datetime:
+    """Return what the wall shows at an instant, with its offset."""
+    offset = timezone(timedelta(microseconds=zone.to_local(instant) - instant))
+    return as_datetime(instant).astimezone(offset)
+
+
+def shift_of(trigger: Trigger, instant: int) -> Shift | None:
+    """Return what a change of offset did to the occurrence at `instant`."""
+    if trigger.shift_at(instant):
+        return Shift.GAP
+    if isinstance(trigger, LocalTrigger):
+        local = trigger.zone.to_local(instant)
+        for distance in _FOLDS:
+            if trigger.zone.to_local(instant + distance) == local or trigger.zone.to_local(instant - distance) == local:
+                return Shift.FOLD
+    return None
+
+
+# By how much clocks are set back: half an hour on Lord Howe, two hours at Troll, one hour nearly everywhere.
+_FOLDS: Final = (1_800 * SECOND, 3_600 * SECOND, 7_200 * SECOND)
+
+
+@attrs.frozen(slots=True)
+class Explanation:
+    """A schedule in words.
+
+    Args:
+        name: of the schedule.
+        rule: its trigger in plain English.
+        previous_at: its last occurrence before now, on the wall; None when there is none.
+        next_at: its next occurrences, on the wall, the nearest first.
+        why: why the next instant is what it is.
+        policies: one sentence each.
+    """
+
+    name: str
+    rule: str
+    previous_at: datetime | None
+    next_at: tuple[datetime, ...]
+    why: str
+    policies: tuple[str, ...]
+
+
+def explain(record: ScheduleRecord, now: int, rules: PlanRules) -> Explanation:
+    """Put a schedule into words, as seen at `now`."""
+    schedule, trigger = record.schedule, record.trigger
+    zone = zone_of(schedule.trigger)
+    upcoming: list[int] = []
+    at = schedule.next_after(now, trigger)
+    while at is not None and len(upcoming) < NEXT_SHOWN:
+        upcoming.append(at)
+        at = schedule.next_after(at, trigger)
+    previous = trigger.previous_before(now + 1)
+    return Explanation(
+        name=schedule.name,
+        rule=schedule.trigger.describe(),
+        previous_at=None if previous is None else local_time(previous, zone),
+        next_at=tuple(local_time(instant, zone) for instant in upcoming),
+        why=_why(record, upcoming, zone),
+        policies=tuple(_policies(schedule, rules)),
+    )
+
+
+def _why(record: ScheduleRecord, upcoming: list[int], zone: Zone) -> str:
+    if record.state is not ScheduleState.ACTIVE:
+        return f"the schedule is {record.state}: nothing of it will run"
+    if not upcoming:
+        return "nothing is to come"
+    trigger, instant = record.schedule.trigger, upcoming[0]
+    match shift_of(trigger, instant):
+        case Shift.GAP:
+            meant = local_time(instant, zone).replace(tzinfo=None) + timedelta(microseconds=trigger.shift_at(instant))
+            return f"{meant:%H:%M} does not exist in {zone.name} on that day, because clocks go forward"
+        case Shift.FOLD:
+            return f"that local time comes twice in {zone.name} on that day, because clocks go back"
+    if record.schedule.start_at is not None and record.schedule.start_at > record.cursor_at:
+        return "it is the first one that the rule yields after its start"
+    return "it is the first one that the rule yields from now on"
+
+
+def _policies(schedule: Schedule, rules: PlanRules) -> Iterator[str]:
+    tolerance = rules.tolerance if schedule.tolerance_s is None else microseconds(schedule.tolerance_s)
+    window = rules.misfire_window if schedule.misfire_window_s is None else microseconds(schedule.misfire_window_s)
+    late, longest = render_duration(tolerance / SECOND), render_duration(window / SECOND)
+    match schedule.misfire:
+        case Misfire.SKIP:
+            yield f"noticed more than {late} late, it is missed"
+        case Misfire.EACH:
+            yield f"after downtime, each occurrence not older than {longest} runs"
+        case Misfire.LATEST:
+            yield f"after downtime, only the newest occurrence runs, if it is not older than {longest}"
+    if schedule.supersede:
+        yield f"in lane {schedule.lane}, only the last of all occurrences that came due counts; older runs give way"
+    elif schedule.overlap is Overlap.SKIP:
+        yield "while a run of it is unfinished, further occurrences are skipped"
+    else:
+        yield "its runs may overlap"
+    if schedule.lane is not None and not schedule.supersede:
+        yield f"its runs wait for lane {schedule.lane}"
+    if schedule.max_runs is not None:
+        yield f"it ends after {schedule.max_runs} runs"

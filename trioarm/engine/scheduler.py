@@ -1,0 +1,266 @@
+"""`Scheduler`: what a program holds in its hands. It delegates to the use cases and keeps no state of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import Final
+
+from trioarm.core.diff import SyncDiff
+from trioarm.core.errors import SchedulerStopped, UnknownRun, UnknownSchedule
+from trioarm.core.events import Event, RunFinished
+from trioarm.core.forecast import Explanation, Foreseen, explain, preview
+from trioarm.core.instants import DAY
+from trioarm.core.jsonable import Json
+from trioarm.core.queries import PAGE_MAX, Page, RunQuery, ScheduleQuery, Statistics
+from trioarm.core.run import Run, RunRecord, parse_run_id
+from trioarm.core.schedule import Schedule, ScheduleRecord, ScheduleState, StoredSchedule
+from trioarm.engine.commands import Commands, PutResult
+from trioarm.engine.engine import SchedulingEngine
+from trioarm.engine.executor import RunExecutor
+from trioarm.engine.health import Health, HealthReport
+from trioarm.engine.hub import Hub, Subscription
+from trioarm.engine.metrics import Metrics, MetricsSnapshot
+from trioarm.engine.ports import Clock, ScheduleRepository
+
+API: Final = "api"  # the author of what a program does, unless it names another
+
+
+class Schedules:
+    """The schedules of a scheduler."""
+
+    def __init__(self, repository: ScheduleRepository, commands: Commands) -> None:
+        self._repository = repository
+        self._commands = commands
+
+    async def put(self, schedule: Schedule, *, revision: int | None = None) -> StoredSchedule:
+        """Store a schedule: new, as a new revision, or unchanged when it says the same (S5.6).
+
+        Args:
+            revision: the revision that was read; None to replace whatever is stored, 0 to insist on a new one.
+
+        Raises:
+            RevisionConflict: it has another revision now.
+        """
+        return StoredSchedule.of(await self._commands.put(schedule, revision))
+
+    async def put_many(self, schedules: Iterable[Schedule]) -> list[PutResult]:
+        """Store schedules, each on its own, and return what became of each."""
+        return await self._commands.put_many(list(schedules))
+
+    async def get(self, name: str) -> StoredSchedule:
+        """Return a schedule.
+
+        Raises:
+            UnknownSchedule: there is none of that name.
+        """
+        record = await self._repository.get_schedule(name)
+        if record is None:
+            raise UnknownSchedule(f"there is no schedule {name!r}")
+        return StoredSchedule.of(record)
+
+    async def find(self, query: ScheduleQuery | None = None) -> Page[StoredSchedule]:
+        """Return one page of schedules, by name unless the query says otherwise."""
+        page = await self._repository.find_schedules(query or ScheduleQuery())
+        return Page([StoredSchedule.of(record) for record in page.rows], page.next)
+
+    async def remove(self, name: str) -> None:
+        """Remove a schedule; what waits is cancelled, what works may end, history stays.
+
+        Raises:
+            UnknownSchedule: there is none of that name.
+            InvalidSchedule: it is declared in a file, which would bring it back (S5.8).
+        """
+        await self._commands.remove(name)
+
+    async def pause(self, name: str, *, author: str = API, note: str = "") -> StoredSchedule:
+        """Pause a schedule until it is resumed; what comes due meanwhile is never caught up (S5.3).
+
+        Raises:
+            UnknownSchedule: there is none of that name.
+        """
+        return StoredSchedule.of(await self._commands.pause(name, author=author, note=note))
+
+    async def resume(self, name: str) -> StoredSchedule:
+        """Resume a schedule.
+
+        Raises:
+            UnknownSchedule: there is none of that name.
+            InvalidSchedule: it is disabled by its definition.
+        """
+        return StoredSchedule.of(await self._commands.resume(name))
+
+    async def sync(self, owner: str, declared: Sequence[Schedule], *, dry_run: bool = False) -> SyncDiff:
+        """Make what `owner` has stored equal to `declared`, in one transaction (S5.8).
+
+        Args:
+            dry_run: only say what would change.
+        """
+        return await self._commands.sync(owner, declared, dry_run=dry_run)
+
+
+class Runs:
+    """The runs of a scheduler, those that never ran included."""
+
+    def __init__(self, repository: ScheduleRepository, commands: Commands, hub: Hub) -> None:
+        self._repository = repository
+        self._commands = commands
+        self._hub = hub
+
+    async def get(self, run_id: str | int) -> Run:
+        """Return a run.
+
+        Args:
+            run_id: readable id, or the repository's number.
+
+        Raises:
+            UnknownRun: there is none, or it is no longer kept.
+        """
+        return Run.of(await self._record(run_id))
+
+    async def find(self, query: RunQuery | None = None) -> Page[Run]:
+        """Return one page of runs, in order of decision unless the query says otherwise."""
+        page = await self._repository.find_runs(query or RunQuery())
+        return Page([Run.of(record) for record in page.rows], page.next)
+
+    async def fire(self, name: str, args: dict[str, Json] | None = None) -> Run:
+        """Run a schedule now, whatever its trigger, pauses or misfires say; its lane still counts.
+
+        Raises:
+            UnknownSchedule: there is none of that name.
+        """
+        return Run.of(await self._commands.fire(name, args))
+
+    async def cancel(self, run_id: str | int) -> None:
+        """Cancel an unfinished run: at once while it waits, by cancelling its handler while it works.
+
+        Raises:
+            UnknownRun: there is none.
+            InvalidSchedule: it is final already.
+        """
+        await self._commands.cancel(await self._record(run_id))
+
+    async def retry(self, run_id: str | int) -> Run:
+        """Run again what is final, as a new run.
+
+        Raises:
+            UnknownRun: there is none.
+            InvalidSchedule: it is not final, or its schedule was removed.
+        """
+        return Run.of(await self._commands.retry(await self._record(run_id)))
+
+    async def wait(self, run_id: str | int) -> Run:
+        """Wait until a run is final and return it.
+
+        Raises:
+            UnknownRun: there is none.
+            SchedulerStopped: the scheduler stopped before.
+        """
+        with self._hub.subscribe(RunFinished) as finished:
+            record = await self._record(run_id)
+            if not record.unfinished:
+                return Run.of(record)
+            async for event in finished:
+                if not isinstance(event, RunFinished) or event.run.key == record.run_id:
+                    run = await self._record(record.run_id)
+                    if not run.unfinished:
+                        return Run.of(run)
+        raise SchedulerStopped(f"the scheduler stopped before run {run_id} ended")
+
+    async def _record(self, run_id: str | int) -> RunRecord:
+        if isinstance(run_id, int):
+            record = await self._repository.get_run(run_id)
+        else:
+            record = await self._repository.get_run_of(*parse_run_id(run_id))
+        if record is None:
+            raise UnknownRun(f"there is no run {run_id!r}, or it is no longer kept")
+        return record
+
+
+class Scheduler:
+    """A running node, as its embedding program sees it."""
+
+    def __init__(
+        self,
+        repository: ScheduleRepository,
+        engine: SchedulingEngine,
+        executor: RunExecutor,
+        hub: Hub,
+        metrics: Metrics,
+        health: Health,
+        clock: Clock,
+    ) -> None:
+        commands = Commands(repository, clock, hub, engine)
+        self.schedules = Schedules(repository, commands)
+        self.runs = Runs(repository, commands, hub)
+        self._repository = repository
+        self._engine = engine
+        self._executor = executor
+        self._hub = hub
+        self._metrics = metrics
+        self._health = health
+        self._clock = clock
+
+    @property
+    def node(self) -> str:
+        """This node's name, random per boot."""
+        return self._engine.node
+
+    def start(self) -> None:
+        """Begin to decide and run, for a node configured with `auto_start = false` (S8.4)."""
+        self._engine.start()
+
+    async def preview(self, *, days: float = 7.0, names: Iterable[str] = ()) -> list[Foreseen]:
+        """Return what will be decided in the next days, in order, as the planner itself sees it.
+
+        Args:
+            days: how far to look.
+            names: only these schedules; none for all. Others of the same lanes still count.
+        """
+        now = self._clock.now()
+        wanted = set(names)
+        records = await self._active()
+        seen = preview(records, now, now + round(days * DAY), self._engine.rules)
+        return [item for item in seen if not wanted or item.schedule.name in wanted]
+
+    async def explain(self, name: str) -> Explanation:
+        """Put a schedule into words.
+
+        Raises:
+            UnknownSchedule: there is none of that name.
+        """
+        record = await self._repository.get_schedule(name)
+        if record is None:
+            raise UnknownSchedule(f"there is no schedule {name!r}")
+        return explain(record, self._clock.now(), self._engine.rules)
+
+    async def _active(self) -> list[ScheduleRecord]:
+        records: list[ScheduleRecord] = []
+        after = None
+        while True:
+            query = ScheduleQuery(states=frozenset({ScheduleState.ACTIVE}), after=after, limit=PAGE_MAX)
+            page = await self._repository.find_schedules(query)
+            records += page.rows
+            after = page.next
+            if after is None:
+                return records
+
+    def subscribe(self, *kinds: type[Event]) -> AbstractContextManager[Subscription]:
+        """Listen to events while the context lasts: `with scheduler.subscribe(RunFinished) as events`.
+
+        Args:
+            kinds: classes of `trioarm.core.events`; none for all.
+        """
+        return self._hub.subscribe(*kinds)
+
+    async def health(self) -> HealthReport:
+        """Return how every component is, with reasons."""
+        return await self._health.report()
+
+    def metrics(self) -> MetricsSnapshot:
+        """Return what this node has counted since it started."""
+        return self._metrics.snapshot(queued=self._executor.queued, running=self._executor.running)
+
+    async def statistics(self) -> Statistics:
+        """Return counts over all that is kept."""
+        return await self._repository.statistics()

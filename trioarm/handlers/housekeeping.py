@@ -1,0 +1,92 @@
+"""Housekeeping is a schedule: pruning and health checks are runs like any other, with workers of their own (S6.10)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from trioarm.core.events import HealthChanged
+from trioarm.core.jsonable import Json
+from trioarm.core.queries import Retention
+from trioarm.core.schedule import Delivery, Schedule
+from trioarm.core.triggers import Every
+from trioarm.engine.attempt import Handler, RunContext
+from trioarm.engine.health import Health, Level
+from trioarm.engine.hub import Hub
+from trioarm.engine.ports import Clock, ScheduleRepository
+
+OWNER: Final = "trioarm"
+PRUNE: Final = "trioarm.prune"
+CHECK_HEALTH: Final = "trioarm.check_health"
+PRUNE_EVERY_S: Final = 3_600.0
+CHUNKS_MAX: Final = 1_000  # chunks pruned in one run; what is left waits an hour
+
+_log = logging.getLogger("trioarm.health")
+
+
+class Housekeeping:
+    """The built-in handlers that keep a node in order.
+
+    Args:
+        repository: pruned.
+        clock: what time it is.
+        hub: told when health changes.
+        health: asked for; late, because it knows the executor that calls this.
+        retention: what may be forgotten at an instant.
+    """
+
+    def __init__(
+        self,
+        repository: ScheduleRepository,
+        clock: Clock,
+        hub: Hub,
+        health: Callable[[], Health],
+        retention: Callable[[int], Retention],
+    ) -> None:
+        self._repository = repository
+        self._clock = clock
+        self._hub = hub
+        self._health = health
+        self._retention = retention
+        self._levels: dict[str, Level] = {}
+
+    @property
+    def handlers(self) -> dict[str, Handler]:
+        """The handlers by registered name."""
+        return {PRUNE: self.prune, CHECK_HEALTH: self.check_health}
+
+    async def prune(self, run: RunContext) -> Json:
+        """Forget what retention allows, a chunk at a time, and return how many rows (S9.1)."""
+        retention = self._retention(self._clock.now())
+        forgotten = 0
+        for _ in range(CHUNKS_MAX):
+            rows = await self._repository.prune(retention)
+            forgotten += rows
+            if not rows:
+                break
+        return forgotten
+
+    async def check_health(self, run: RunContext) -> Json:
+        """Log and publish what became better or worse since the last check."""
+        report = await self._health().report()
+        for component in report.components:
+            before = self._levels.get(component.component, Level.HEALTHY)
+            self._levels[component.component] = component.level
+            if component.level is before:
+                continue
+            level = logging.INFO if component.level is Level.HEALTHY else logging.WARNING
+            why = "; ".join(component.reasons)
+            _log.log(level, "%s is %s%s", component.component, component.level, f": {why}" if why else "")
+            self._hub.publish(HealthChanged(component.component, component.level, component.reasons))
+        return str(report.level)
+
+
+def housekeeping_schedules(health_check_interval_s: float) -> list[Schedule]:
+    """Return the built-in schedules of a node."""
+    return [
+        Schedule("trioarm/prune", Every(PRUNE_EVERY_S), handler=PRUNE),
+        Schedule(
+            "trioarm/health", Every(health_check_interval_s), handler=CHECK_HEALTH, delivery=Delivery.AT_MOST_ONCE
+        ),
+    ]
