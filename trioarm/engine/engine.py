@@ -110,7 +110,7 @@ class SchedulingEngine:
         watch_s = self._executor.watch_at - trio.current_time()
         if watch_s == inf:
             return due_at
-        watch_at = now + int(max(0.0, watch_s) * SECOND)
+        watch_at = now + int(max(0.0, watch_s) * SECOND) + 1  # rounded up: a nap that ends before it would be no nap
         return watch_at if due_at is None else min(due_at, watch_at)
 
     # Deciding
