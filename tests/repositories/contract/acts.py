@@ -57,15 +57,13 @@ async def put(
     return await schedule_of(repository, name)
 
 
-async def revise(repository: ScheduleRepository, record: ScheduleRecord, **policies: Any) -> ScheduleRecord:
-    """Put the next revision of a schedule, with the same trigger, and return it as it is kept."""
+async def revise(
+    repository: ScheduleRepository, record: ScheduleRecord, *, at: int = NOW, **policies: Any
+) -> ScheduleRecord:
+    """Put the next revision of a schedule at an instant, with the same trigger, and return it as it is kept."""
     schedule = a_schedule(record.schedule.name, record.schedule.trigger, **policies)
-    await keep(
-        repository,
-        schedules=[
-            putting(schedule, record.revision, next_due_at=record.next_due_at, cursor_at=record.cursor_at),
-        ],
-    )
+    step = putting(schedule, record.revision, next_due_at=record.next_due_at, cursor_at=max(record.cursor_at, at))
+    await keep(repository, schedules=[step])
     return await schedule_of(repository, schedule.name)
 
 

@@ -82,7 +82,7 @@ class DueContract:
         move = moving(record, NOW, NOW + MINUTE)
         await revise(repository, record)
         await refuse(repository, moved=[move])
-        assert (await schedule_of(repository, "nightly")).cursor_at == NOW - 1
+        assert (await schedule_of(repository, "nightly")).next_due_at == NOW
         assert await due_names(repository) == [["nightly"]]
 
     @pytest.mark.parametrize("state", [ScheduleState.PAUSED, ScheduleState.FINISHED, ScheduleState.QUARANTINED])

@@ -144,6 +144,32 @@ class LanesContract:
             holder = await claim(repository, ready[0])
         assert order == [run.run_id for run in (urgent, old, *late)]
 
+    async def test_a_handler_without_workers_keeps_no_other_from_its_lane(self, repository: ScheduleRepository) -> None:
+        """The lane is offered to the first waiter of each handler: one that is not registered blocks nobody (S2.6)."""
+        (holder,) = await _in_lane(repository, "holder")
+        holder = await claim(repository, holder)
+        await _in_lane(repository, "gone", handler="gone", priority=9)
+        arm, later = await _in_lane(repository, "arm", "later")
+        await finish(repository, holder)
+        assert (await ready_ids(repository))[0] == arm.run_id
+        record = await put(repository, "moved", lane="house", next_due_at=None)
+        await claim(repository, arm)
+        await revise(repository, arm.schedule, lane="house", handler="gone", at=NOW)
+        await finish(repository, await run_of(repository, arm))
+        await revise(repository, later.schedule, lane="house", handler="gone", at=NOW)
+        last = await decide(repository, record)
+        assert await ready_ids(repository) == [last.run_id]
+
+    async def test_a_waiter_whose_handler_goes_leaves_its_turn(self, repository: ScheduleRepository) -> None:
+        """When the run whose turn it is gets a handler without workers, the one behind it is offered."""
+        (holder,) = await _in_lane(repository, "holder")
+        holder = await claim(repository, holder)
+        first, second = await _in_lane(repository, "first", "second")
+        await finish(repository, holder)
+        assert (await ready_ids(repository))[0] == first.run_id
+        await revise(repository, first.schedule, lane="house", handler="gone", at=NOW)
+        assert await ready_ids(repository) == [second.run_id]
+
     async def test_a_waiter_that_ended_is_passed_over(self, repository: ScheduleRepository) -> None:
         """The lane goes to the next one that still waits."""
         (holder,) = await _in_lane(repository, "holder")

@@ -114,6 +114,13 @@ class Model:
         ]
         return [run.run_id for run in sorted(runs, key=lambda run: (-run.schedule.priority, run.due_at, run.run_id))]
 
+    def first_ready(self, ready: list[int]) -> list[int]:
+        """Return those of these runs that must be offered: of one lane and handler only the first can start anyway."""
+        firsts: dict[object, int] = {}
+        for run in sorted((run for run in self.runs if run.run_id in ready), key=lambda run: ready.index(run.run_id)):
+            firsts.setdefault(run.run_id if run.lane is None else (run.lane, run.schedule.handler), run.run_id)
+        return list(firsts.values())
+
     def next_due_at(self, now: int) -> int | None:
         """Return when time makes something due next, after a look at `now` whose expired runs were settled."""
         instants = [row.next_due_at for row in self.schedules if self._waits(row)]

@@ -100,9 +100,9 @@ class ReadyContract:
         record = await put(repository, "second")
         second = await decide(repository, record, NOW + 1, decided_at=NOW + 1)
         assert await ready_ids(repository) == [first.run_id, second.run_id]
-        record = await revise(repository, record, priority=9)
+        record = await revise(repository, record, at=NOW + 1, priority=9)
         assert await ready_ids(repository) == [second.run_id, first.run_id]
-        await revise(repository, record)
+        await revise(repository, record, at=NOW + 1)
         assert await ready_ids(repository) == [first.run_id, second.run_id]
 
     async def test_a_run_of_a_removed_schedule_stays_ready(self, repository: ScheduleRepository) -> None:

@@ -87,22 +87,35 @@ class Lane:
 
     unfinished: dict[int, RunRecord] = attrs.Factory(dict)
     holder: RunRecord | None = None
-    _waiting: list[_Entry] = attrs.Factory(list)
+    _waiting: dict[str, list[_Entry]] = attrs.Factory(dict)
 
     def wait(self, run: RunRecord) -> None:
         """Queue a run that could start but for the lane."""
         run.waiting_for = WaitingFor.LANE
-        heappush(self._waiting, (urgency(run), run.token, run))
+        queue = self._waiting.setdefault(run.schedule.schedule.handler, [])
+        heappush(queue, (urgency(run), run.token, run))
 
-    def first_waiter(self) -> RunRecord | None:
-        """Take the run whose turn it is, or None."""
-        while self._waiting:
-            order, token, run = heappop(self._waiting)
-            if (
-                run.state is State.PENDING
-                and run.token == token
-                and run.waiting_for is WaitingFor.LANE
-                and run.schedule.schedule.priority == -order[0]
-            ):
-                return run
-        return None
+    def first_waiters(self) -> list[RunRecord]:
+        """Take the run whose turn it is, of each handler: one without workers keeps no other from starting (S2.6)."""
+        found = []
+        for handler, queue in list(self._waiting.items()):
+            while queue:
+                entry = heappop(queue)
+                if self._waits(entry, handler):
+                    found.append(entry[2])
+                    break
+            if not queue:
+                del self._waiting[handler]
+        return found
+
+    @staticmethod
+    def _waits(entry: _Entry, handler: str) -> bool:
+        order, token, run = entry
+        schedule = run.schedule.schedule
+        return (
+            run.state is State.PENDING
+            and run.token == token
+            and run.waiting_for is WaitingFor.LANE
+            and schedule.handler == handler
+            and schedule.priority == -order[0]
+        )

@@ -30,7 +30,7 @@ from trioarm.core.due_index import DueIndex
 from trioarm.core.planning import Group
 from trioarm.core.queries import Document, JournalEntry, Page, Retention, RunQuery, ScheduleQuery, Statistics
 from trioarm.core.run import Origin, RunRecord
-from trioarm.core.schedule import Schedule, ScheduleRecord, ScheduleState
+from trioarm.core.schedule import ScheduleRecord, ScheduleState
 from trioarm.core.states import ACTIVE, TABLE, State, WaitingFor
 from trioarm.engine.ports import DueView
 from trioarm.repositories.memory.ready import Lane, ReadyQueue
@@ -285,10 +285,14 @@ class InMemoryScheduleRepository:
         if lane.holder is run:
             lane.holder = None
             self._busy_lanes.discard(name)
-        if lane.holder is None and (waiter := lane.first_waiter()) is not None:
-            self._shelve(waiter, now)
+        self._let_in(lane, now)
         if not lane.unfinished:
             del self._lanes[name]
+
+    def _let_in(self, lane: Lane, now: int) -> None:
+        if lane.holder is None:
+            for waiter in lane.first_waiters():
+                self._shelve(waiter, now)
 
     # Schedules
 
@@ -333,6 +337,8 @@ class InMemoryScheduleRepository:
             record.anchor_at = put.anchor_at
             for run in queued:
                 self._shelve(run, run.due_at)
+                if run.lane is not None:
+                    self._let_in(self._lanes[run.lane], put.cursor_at)
         if schedule.supersede and schedule.lane is not None:
             self._superseding.setdefault(schedule.lane, {})[record.key] = record
         self._index_schedule(record)
@@ -345,7 +351,7 @@ class InMemoryScheduleRepository:
         return [
             run
             for run in self._unfinished.get(record.key, ())
-            if run.state is State.PENDING and run.due_at <= put.cursor_at
+            if run.state is State.PENDING and self._index.get(~run.run_id) != run.due_at
         ]
 
     def _drop_schedule(self, record: ScheduleRecord) -> None:
