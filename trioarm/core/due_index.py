@@ -26,11 +26,6 @@ class DueIndex:
         """Return how many keys have an entry."""
         return len(self._live)
 
-    def get(self, key: int) -> int | None:
-        """Return the instant of the entry of `key`, or None when it has none."""
-        entry = self._live.get(key)
-        return None if entry is None else entry[0]
-
     @property
     def heap_size(self) -> int:
         """How many entries are held, dead ones included."""

@@ -48,7 +48,10 @@ class Step(StrEnum):
 
 
 class WaitingFor(StrEnum):
-    """What a pending run waits for; time alone ends the first four, a release ends the others."""
+    """What a pending run waits for; time alone ends the first four, a release ends the others.
+
+    `handler` is the last before the work: nothing keeps the run back but a free worker that knows its handler.
+    """
 
     DUE = "due"
     RETRY = "retry"

@@ -105,7 +105,7 @@ class ClaimingContract:
         [
             (Step.RETRY, 1, WaitingFor.RETRY),
             (Step.SNOOZE, 0, WaitingFor.SNOOZE),
-            (Step.GIVE_BACK, 0, WaitingFor.DUE),
+            (Step.GIVE_BACK, 0, WaitingFor.HANDLER),
         ],
     )
     async def test_a_held_run_may_wait_again(

@@ -81,7 +81,7 @@ class LanesContract:
         assert await ready_ids(repository) == []
         await finish(repository, await run_of(repository, holder))
         assert await ready_ids(repository) == [waiter.run_id]
-        assert (await run_of(repository, waiter)).waiting_for is WaitingFor.DUE
+        assert (await run_of(repository, waiter)).waiting_for is WaitingFor.HANDLER
 
     async def test_a_blocked_run_hides_no_other(self, repository: ScheduleRepository) -> None:
         """Runs that were ready when their lane was taken stand in nobody's way: those behind are offered (S6.6)."""

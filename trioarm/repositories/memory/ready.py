@@ -70,7 +70,7 @@ class ReadyQueue:
         return (
             run.state is State.PENDING
             and run.token == token
-            and run.waiting_for is WaitingFor.DUE
+            and run.waiting_for is WaitingFor.HANDLER
             and schedule.handler == self._handler
             and schedule.priority == -order[0]
         )

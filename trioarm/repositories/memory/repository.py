@@ -270,7 +270,7 @@ class InMemoryScheduleRepository:
         if run.lane is not None and run.lane in self._busy_lanes and not run.holds_lane:
             self._lanes[run.lane].wait(run)
             return
-        run.waiting_for = WaitingFor.DUE
+        run.waiting_for = WaitingFor.HANDLER
         queue = self._ready.get(schedule.handler)
         if queue is None:
             queue = self._ready[schedule.handler] = ReadyQueue(schedule.handler)
@@ -351,7 +351,7 @@ class InMemoryScheduleRepository:
         return [
             run
             for run in self._unfinished.get(record.key, ())
-            if run.state is State.PENDING and self._index.get(~run.run_id) != run.due_at
+            if run.waiting_for is WaitingFor.HANDLER or run.waiting_for is WaitingFor.LANE
         ]
 
     def _drop_schedule(self, record: ScheduleRecord) -> None:
