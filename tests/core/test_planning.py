@@ -154,6 +154,14 @@ def test_each_with_nothing_young_enough_is_one_row() -> None:
     assert (change.moved[0].cursor_at, change.moved[0].next_due_at) == (now, NOW + 3 * 86400 * SECOND)
 
 
+def test_each_counts_nothing_behind_the_end() -> None:
+    """When the end lies before what may still run, the row of those too old ends there as well."""
+    schedule = a_schedule(misfire="each", end_at=NOW + 2 * MINUTE)
+    change = _plan(a_record(schedule), NOW + 7 * HOUR)
+    assert _said(change) == [(NOW, NOW + 2 * MINUTE, 3, State.MISSED, Reason.TOO_LATE)]
+    assert change.moved[0].state is ScheduleState.FINISHED
+
+
 def test_each_runs_one_at_a_time_where_runs_must_not_overlap() -> None:
     """The first one runs, and makes those after it overlap."""
     change = _plan(a_record(a_schedule(misfire=Misfire.EACH)), NOW + 2 * MINUTE)

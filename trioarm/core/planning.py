@@ -144,7 +144,7 @@ def _plan_each(due: _Due, unfinished: bool, now: int, rules: PlanRules) -> Chang
     decided: list[RunRecord] = []
     at: int | None = due.first
     if due.first < oldest:
-        last = due.trigger.previous_before(oldest)
+        last = due.newest if due.newest < oldest else due.trigger.previous_before(oldest)
         decided.append(
             _not_run(
                 due,
