@@ -308,6 +308,9 @@ async def test_a_disarm_that_waited_for_its_panel_is_not_sent_after_its_limit(au
         await node.at(10 + 1200)
         run = await node.run_of("morning/house")
         assert (run.state, run.reason) == (State.FAILED, Reason.DISCARDED)
+        (entry,) = await node.repository.read_journal("audit")
+        assert (entry.body["verb"], entry.body["after"]) == ("disarm_failed", "unavailable")
+        assert await node.repository.get_document("partition", "house") is None
         panel.unreachable = False
         await node.at(7200)
         assert panel.commands == []
@@ -383,6 +386,18 @@ async def test_partitions_of_one_panel_are_commanded_in_turn_with_their_gap(auto
     sent = {name: panel.commands[0][0] for name, panel in panels.items()}
     assert sorted(sent[name] for name in names[:3]) == [at(10), at(13), at(16)]
     assert sent["cabin"] == at(10)
+
+
+async def test_a_clock_set_back_does_not_hold_up_the_next_command(autojump_clock: MockClock) -> None:
+    """The gap counts only from commands that lie in the past (S3.3)."""
+    panel = BenchPanel(virtual_clock(), state=Reported.ARMED_NIGHT)
+    premises = the_premises(arming("away", AWAY, 10), arming("morning", DISARMED, 86_400))
+    async with a_node(premises, clock=panel.clock, panels={"house": panel}) as node:
+        await node.at(60)
+        panel.clock.step(-3600)
+        await node.commands.fire("morning/house")
+        await trio.sleep(10)
+        assert panel.state is Reported.DISARMED
 
 
 async def test_waiting_is_not_busy(autojump_clock: MockClock) -> None:

@@ -14,7 +14,7 @@ import trio
 from trioarm.arming.compile import apply_within_s
 from trioarm.arming.ledger import LatestCommand, Ledger
 from trioarm.arming.model import Partition, Premises, Target
-from trioarm.arming.panels.base import FailureKind, Panel, PanelFailure, PanelReport
+from trioarm.arming.panels.base import UNREAD, FailureKind, Panel, PanelFailure, PanelReport
 from trioarm.arming.secrets import SecretUnreadable, read_code
 from trioarm.arming.verify import Done, Fail, Hold, Limits, NextStep, Send, Sent, Wait, is_progress, next_step
 from trioarm.core.instants import instant, microseconds
@@ -39,11 +39,11 @@ class Line:
 
     Args:
         turn: held from the read that decides to send until the command is sent.
-        free_at: when the panel takes its next command.
+        sent_at: when the panel was last sent a command; None when it was not since this node began.
     """
 
     turn: trio.Lock = attrs.Factory(trio.Lock)
-    free_at: int = 0
+    sent_at: int | None = None
 
 
 @attrs.define(slots=True, eq=False)
@@ -162,9 +162,8 @@ class ArmHandler:
         errand.report = report
         if errand.sent.sends and is_progress(report, errand.target):
             errand.sent = attrs.evolve(errand.sent, progressed=True)
-        gap = microseconds(errand.partition.min_gap_s)
-        free_at = max(errand.line.free_at, 0 if errand.latest.sent_at is None else errand.latest.sent_at + gap)
-        return report, next_step(report, errand.target, errand.sent, errand.limits, self._clock.now(), free_at)
+        now = self._clock.now()
+        return report, next_step(report, errand.target, errand.sent, errand.limits, now, _free_at(errand, now))
 
     async def _take_turn(self, errand: Errand) -> None:
         """Send when it is this partition's turn, if a fresh read still says so then (A3.2, A3.8)."""
@@ -187,7 +186,7 @@ class ArmHandler:
             errand.run, errand.partition.name, errand.target, sends, now, errand.latest.version
         )
         errand.sent = errand.latest.sent_for(errand.run.id)
-        errand.line.free_at = now + microseconds(errand.partition.min_gap_s)
+        errand.line.sent_at = now
         await errand.panel.command(errand.target, code)
 
     async def _nap(self, panel: Panel, until: int) -> None:
@@ -207,17 +206,21 @@ class ArmHandler:
         return Discard(f"{text}; {WHAT_TO_DO[kind]}")
 
     async def _conclude(self, errand: Errand, verb: str, reason: str) -> None:
-        if errand.first is None or errand.report is None:  # never read: nothing is known that was not before
-            return
         await self._ledger.conclude(
             errand.run,
             errand.partition.name,
             verb=verb,
-            before=errand.first,
-            after=errand.report,
+            before=errand.first or UNREAD,
+            after=errand.report or UNREAD,
             reason=reason,
             now=self._clock.now(),
         )
+
+
+def _free_at(errand: Errand, now: int) -> int:
+    """Return when the physical panel takes its next command; a command the clock was set back behind counts no more."""
+    sent = [at for at in (errand.line.sent_at, errand.latest.sent_at) if at is not None and at <= now]
+    return max(sent) + microseconds(errand.partition.min_gap_s) if sent else now
 
 
 def _verb(target: Target) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from trioarm.arming.compile import engine_schedules
 from trioarm.arming.handler import ArmHandler
-from trioarm.arming.model import HANDLER, Premises, Reported
+from trioarm.arming.model import HANDLER, Premises
 from trioarm.arming.panels import make_panel
-from trioarm.arming.panels.base import FailureKind, Panel, PanelFailure, PanelReport
+from trioarm.arming.panels.base import UNREAD, FailureKind, Panel, PanelFailure, PanelReport
 from trioarm.arming.timeline import Desired, desired
 from trioarm.engine.attempt import Handler
 from trioarm.engine.ports import Clock, ScheduleRepository
@@ -61,7 +61,7 @@ class Installation:
         except PanelFailure as failure:
             if failure.kind is not FailureKind.UNAVAILABLE:
                 raise
-            return PanelReport(state=Reported.UNAVAILABLE)
+            return UNREAD
 
     def desired(self, partition: str) -> Desired | None:
         """Return what a partition's declared schedules want it to be now; None before their first occurrence."""

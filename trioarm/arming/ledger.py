@@ -7,7 +7,7 @@ from typing import Final
 
 import attrs
 
-from trioarm.arming.model import Target
+from trioarm.arming.model import Reported, Target
 from trioarm.arming.panels.base import FailureKind, PanelFailure, PanelReport
 from trioarm.arming.verify import Sent
 from trioarm.core.changes import AppendJournal, Change, PutDocument, Verdict
@@ -111,6 +111,8 @@ class Ledger:
             reason: one sentence.
         """
         run.keep(AppendJournal(AUDIT, _audit(run, partition, verb, before, after, reason), now))
+        if after.state in (Reported.UNKNOWN, Reported.UNAVAILABLE):
+            return  # what it was last is still the best that is known (A2.2)
         document = await self._repository.get_document(PARTITIONS, partition)
         version = 0 if document is None else document.version
         run.keep(PutDocument(PARTITIONS, partition, version, _last_report(run, after, now)))

@@ -108,7 +108,7 @@ def next_step(report: PanelReport, target: Target, sent: Sent, limits: Limits, n
     if sent.last_at is not None:
         if _reverted(report, sent, sent.last_at):
             return Fail(FailureKind.REVERTED, _went_elsewhere(report, target))
-        show_by = sent.last_at + limits.exit_delay + limits.confirm
+        show_by = _since(sent.last_at, limits, now) + limits.exit_delay + limits.confirm
         if now < show_by:
             return Wait(min(show_by, now + POLL))
     if sent.sends >= SENDS_MAX:
@@ -124,7 +124,7 @@ def is_progress(report: PanelReport, target: Target) -> bool:
 
 
 def _await_progress(report: PanelReport, sent: Sent, limits: Limits, now: int) -> Wait | Fail:
-    since = limits.begun_at if sent.last_at is None else max(sent.last_at, limits.begun_at)
+    since = max(_since(sent.last_at or 0, limits, now), min(limits.begun_at, now))
     settles_at = max(since + limits.exit_delay, report.settles_at or 0)
     if now >= settles_at + limits.confirm:
         message = f"the panel has reported {report.state} for longer than its exit delay and confirmation time allow"
@@ -132,6 +132,11 @@ def _await_progress(report: PanelReport, sent: Sent, limits: Limits, now: int) -
     if report.settles_at is not None and report.settles_at > now:
         return Wait(report.settles_at)
     return Wait(min(settles_at + limits.confirm, now + POLL))
+
+
+def _since(at: int, limits: Limits, now: int) -> int:
+    """Return `at`, or the beginning of the attempt when the clock was set back behind `at` (S3.3)."""
+    return at if at <= now else min(limits.begun_at, now)
 
 
 def _reverted(report: PanelReport, sent: Sent, last_at: int) -> bool:

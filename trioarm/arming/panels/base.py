@@ -69,6 +69,9 @@ class PanelReport:
         return self.state.value == target.value
 
 
+UNREAD: Final = PanelReport(state=Reported.UNAVAILABLE)  # of a panel that has not answered
+
+
 class Panel(Protocol):
     """One partition, as its panel's driver shows it.
 
