@@ -4,8 +4,9 @@ import attrs
 import pytest
 
 from tests.making import MINUTE, NOW, SECOND, a_record, a_run, a_schedule
+from trioarm.core.errors import UnknownRun
 from trioarm.core.instants import as_datetime
-from trioarm.core.run import Origin, Run, render_run_id
+from trioarm.core.run import Origin, Run, parse_run_id, render_run_id
 from trioarm.core.states import ACTIVE, Reason, State, WaitingFor
 
 
@@ -14,6 +15,35 @@ def test_a_readable_id_names_the_occurrence() -> None:
     assert render_run_id("arm-night", NOW, Origin.SCHEDULE) == "arm-night@2026-11-23T22:00:00Z"
     assert render_run_id("arm-night", NOW, Origin.MANUAL) == "arm-night@2026-11-23T22:00:00Z+manual"
     assert render_run_id("arm-night", NOW, Origin.SCHEDULE, 2) == "arm-night@2026-11-23T22:00:00Z~2"
+
+
+@pytest.mark.parametrize("origin", list(Origin))
+@pytest.mark.parametrize("epoch", [0, 7])
+@pytest.mark.parametrize("nominal_at", [NOW, NOW + 1, NOW + 500_000])
+def test_a_readable_id_is_read_back(nominal_at: int, origin: Origin, epoch: int) -> None:
+    """What was written is read as what it says."""
+    text = render_run_id("file/arm-night.2", nominal_at, origin, epoch)
+    assert parse_run_id(text) == ("file/arm-night.2", nominal_at, origin, epoch)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "arm-night",
+        "@2026-11-23T22:00:00Z",
+        "arm@yesterdayZ",
+        "arm@2026-11-23T22:00:00",
+        "arm@2026-11-23T22:00:00Z+magic",
+        "arm@2026-11-23T22:00:00Z~",
+        "arm@2026-11-23T22:00:00Z~1234567890",
+        "arm@2026-13-23T22:00:00Z",
+    ],
+)
+def test_what_is_no_readable_id_is_refused(text: str) -> None:
+    """The refusal quotes the text and shows how to write one."""
+    with pytest.raises(UnknownRun, match="is no id of a run: write it like"):
+        parse_run_id(text)
 
 
 def test_an_identity_is_key_epoch_instant_and_origin() -> None:
@@ -90,4 +120,4 @@ def test_only_a_pending_run_says_what_it_waits_for() -> None:
 
 def test_an_early_start_is_negative_lateness() -> None:
     """Lateness is measured from the instant a run was due, not from its occurrence."""
-    assert Run.of(a_run(due_at=NOW + 30 * SECOND, started_at=NOW)).late_s == -30.0
+    assert Run.of(a_run(due_at=NOW + 30 * SECOND, started_at=NOW, state=State.RUNNING)).late_s == -30.0

@@ -10,14 +10,17 @@ from hypothesis import strategies as st
 
 from tests.making import HOUR, MINUTE, NOW, a_record, a_schedule
 from trioarm.core.errors import InvalidInstant, InvalidSchedule
+from trioarm.core.instants import as_datetime
 from trioarm.core.schedule import (
     TAGS_MAX,
     Delivery,
     Misfire,
     Overlap,
+    Pause,
     RetryPolicy,
     Schedule,
     ScheduleState,
+    StoredSchedule,
     check_name,
 )
 from trioarm.core.triggers import After, Every, Once
@@ -185,3 +188,17 @@ def test_a_record_anchors_its_trigger() -> None:
     assert record.trigger == Once(NOW + HOUR)
     assert a_record().trigger == Every(60)
     assert (record.state, record.pause, record.removed, record.runs) == (ScheduleState.ACTIVE, None, False, 0)
+
+
+def test_what_people_see_of_a_schedule_is_a_copy() -> None:
+    """It shows when the schedule is due next only while it is active, and does not change with the record."""
+    record = a_record(runs=3)
+    shown = StoredSchedule.of(record)
+    assert (shown.name, shown.schedule, shown.revision, shown.runs) == ("nightly", record.schedule, 1, 3)
+    assert (shown.state, shown.next_due_at, shown.pause) == (ScheduleState.ACTIVE, as_datetime(NOW), None)
+    record.state, record.pause = ScheduleState.PAUSED, Pause("jana", "holiday", NOW)
+    paused = StoredSchedule.of(record)
+    assert (paused.state, paused.next_due_at, paused.pause) == (ScheduleState.PAUSED, None, record.pause)
+    assert shown.state is ScheduleState.ACTIVE
+    record.state, record.next_due_at = ScheduleState.ACTIVE, None
+    assert StoredSchedule.of(record).next_due_at is None
