@@ -1,5 +1,98 @@
-"""trioarm: a durable, time-zone-correct scheduler for trio, and scheduled arming of alarm systems built on it."""
+"""trioarm: a durable, time-zone-correct scheduler for trio, and scheduled arming of alarm systems built on it.
+
+    async with trioarm.open_scheduler(handlers={"report": report}) as scheduler:
+        await scheduler.schedules.put(Schedule("nightly", Cron("30 2 * * *", "Europe/Prague"), handler="report"))
+        await trio.sleep_forever()
+"""
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from trioarm.bootstrap import SchedulerBootstrap, open_scheduler, scheduler_components, serve
+from trioarm.config import SchedulerConfig
+from trioarm.container import Container, ContainerError
+from trioarm.core.errors import (
+    ConfigurationError,
+    HandlerRefused,
+    InvalidInstant,
+    InvalidSchedule,
+    InvalidTransition,
+    InvalidTrigger,
+    RepositoryError,
+    RevisionConflict,
+    SchedulerStopped,
+    TrioarmError,
+    UnknownRun,
+    UnknownSchedule,
+)
+from trioarm.core.outcome import Discard, Retry, Snooze
+from trioarm.core.queries import Page, RunOrder, RunQuery, ScheduleOrder, ScheduleQuery, Statistics
+from trioarm.core.run import Origin, Run
+from trioarm.core.schedule import Delivery, Misfire, Overlap, RetryPolicy, Schedule, ScheduleState, StoredSchedule
+from trioarm.core.states import Reason, State
+from trioarm.core.triggers import After, Cron, Every, Fold, Gap, Once, Trigger, Weekly
+from trioarm.engine.attempt import Handler, RunContext
+from trioarm.engine.engine import SchedulingEngine
+from trioarm.engine.executor import RunExecutor
+from trioarm.engine.ports import ScheduleRepository
+from trioarm.engine.scheduler import Scheduler
+from trioarm.repositories.memory import InMemoryScheduleRepository
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "After",
+    "ConfigurationError",
+    "Container",
+    "ContainerError",
+    "Cron",
+    "Delivery",
+    "Discard",
+    "Every",
+    "Fold",
+    "Gap",
+    "Handler",
+    "HandlerRefused",
+    "InMemoryScheduleRepository",
+    "InvalidInstant",
+    "InvalidSchedule",
+    "InvalidTransition",
+    "InvalidTrigger",
+    "Misfire",
+    "Once",
+    "Origin",
+    "Overlap",
+    "Page",
+    "Reason",
+    "RepositoryError",
+    "Retry",
+    "RetryPolicy",
+    "RevisionConflict",
+    "Run",
+    "RunContext",
+    "RunExecutor",
+    "RunOrder",
+    "RunQuery",
+    "Schedule",
+    "ScheduleOrder",
+    "ScheduleQuery",
+    "ScheduleRepository",
+    "ScheduleState",
+    "Scheduler",
+    "SchedulerBootstrap",
+    "SchedulerConfig",
+    "SchedulerStopped",
+    "SchedulingEngine",
+    "Snooze",
+    "State",
+    "Statistics",
+    "StoredSchedule",
+    "Trigger",
+    "TrioarmError",
+    "UnknownRun",
+    "UnknownSchedule",
+    "Weekly",
+    "__version__",
+    "open_scheduler",
+    "scheduler_components",
+    "serve",
+]

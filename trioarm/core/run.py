@@ -148,7 +148,7 @@ class Run:
         id: readable identity.
         key: the repository's number for it; grows in order of decision.
         schedule: name of its schedule.
-        late_s: how long after `due_at` the latest attempt began, in seconds; None before the first.
+        late_s: how long after `due_at` the latest attempt began, in seconds; None while it has not.
         occurrences: how many occurrences the row stands for; more than one only for ranges that did not run.
         last_at: the last occurrence of such a range.
     """
@@ -178,6 +178,7 @@ class Run:
     def of(cls, record: RunRecord) -> Run:
         """Copy what a repository keeps into a value that may leave it."""
         schedule = record.schedule.schedule
+        began_at = None if record.state is State.PENDING else record.started_at  # what waits again is not late yet
         return cls(
             id=render_run_id(schedule.name, record.nominal_at, record.origin, record.epoch),
             key=record.run_id,
@@ -191,7 +192,7 @@ class Run:
             handler=schedule.handler,
             started_at=_when(record.started_at),
             finished_at=_when(record.finished_at),
-            late_s=None if record.started_at is None else (record.started_at - record.due_at) / 1e6,
+            late_s=None if began_at is None else (began_at - record.due_at) / 1e6,
             waiting_for=record.waiting_for if record.state is State.PENDING else None,
             error=record.error,
             result=record.result,
