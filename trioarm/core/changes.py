@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
 import attrs
 
@@ -156,6 +156,8 @@ def apply(step: RunStep) -> None:
                 run.started_at = step.started_at
         case CancelAsked():
             run.cancel = step.reason
+        case _:
+            assert_never(step)
 
 
 @attrs.define(slots=True, eq=False)
@@ -183,7 +185,7 @@ class PutSchedule:
 
 @attrs.define(slots=True, eq=False)
 class RemoveSchedule:
-    """A schedule goes; its key is never used again and its history stays. Refused unless the revision is as expected."""
+    """A schedule goes; its key is never used again, its history stays. Refused unless the revision is as expected."""
 
     record: ScheduleRecord
     expected_revision: int

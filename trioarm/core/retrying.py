@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, assert_never
 
 import attrs
 
@@ -80,6 +80,8 @@ def settle(
             return _stopped(run, reason, started_at, at)
         case Snoozed(until_at):
             return _requeued(run, Step.SNOOZE, WaitingFor.SNOOZE, run.attempt - 1, max(until_at, at), started_at, at)
+        case _:
+            assert_never(outcome)
 
 
 def _retry(
