@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 import attrs
 import trio
@@ -20,7 +21,7 @@ from trioarm.core.retrying import RetryRules
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import Schedule
 from trioarm.core.triggers import Once, Trigger
-from trioarm.engine.attempt import Handler
+from trioarm.engine.attempt import Attempt, Handler
 from trioarm.engine.clock import VirtualClock
 from trioarm.engine.commands import Commands
 from trioarm.engine.engine import SchedulingEngine
@@ -34,25 +35,25 @@ EVENING = parse_instant("2026-11-23T22:00:00Z")
 NIGHT, AWAY, HOME, DISARMED = Target.ARMED_NIGHT, Target.ARMED_AWAY, Target.ARMED_HOME, Target.DISARMED
 
 
-def a_partition(name: str = "house", **fields: object) -> Partition:
+def a_partition(name: str = "house", **fields: Any) -> Partition:
     """Return a partition that may be disarmed, with a virtual panel unless said otherwise."""
-    whole: dict[str, object] = {"site": "home", "panel": VirtualPanel(), "allow_disarm": True, **fields}
-    return Partition(name=name, **whole)  # type: ignore[arg-type]
+    whole: dict[str, Any] = {"site": "home", "panel": VirtualPanel(), "allow_disarm": True, **fields}
+    return Partition(name=name, **whole)
 
 
-def arming(name: str, target: Target, trigger: Trigger | float, *partitions: str, **policies: object) -> ArmingSchedule:
+def arming(name: str, target: Target, trigger: Trigger | float, *partitions: str, **policies: Any) -> ArmingSchedule:
     """Return an arming schedule of `house`, by default; a number is seconds after `EVENING`."""
     if isinstance(trigger, int | float):
         trigger = Once(EVENING + round(trigger * SECOND))
-    schedule = Schedule(name, trigger, handler="arm", **policies)  # type: ignore[arg-type]
+    schedule = Schedule(name, trigger, handler="arm", **policies)
     return ArmingSchedule(schedule=schedule, partitions=partitions or ("house",), target=target)
 
 
-def the_premises(*schedules: ArmingSchedule, partitions: tuple[Partition, ...] = (), **fields: object) -> Premises:
+def the_premises(*schedules: ArmingSchedule, partitions: tuple[Partition, ...] = (), **fields: Any) -> Premises:
     """Return premises with these schedules and partitions; one partition `house` unless said otherwise."""
     found = {partition.name: partition for partition in partitions or (a_partition(),)}
     sites = {"home": Site("home", "Europe/Prague")}
-    return Premises(sites=sites, partitions=found, schedules=schedules, **fields)  # type: ignore[arg-type]
+    return Premises(sites=sites, partitions=found, schedules=schedules, **fields)
 
 
 @attrs.define
@@ -113,8 +114,8 @@ async def a_node(
     executor = RunExecutor(pools, clock, hub, metrics)
     engine = SchedulingEngine(repository, executor, clock, hub, metrics, node="one", rules=PlanRules())
 
-    def released(attempts: object) -> None:
-        executor.release(attempts)  # type: ignore[arg-type]
+    def released(attempts: Iterable[Attempt]) -> None:
+        executor.release(attempts)
         engine.wake()
 
     recorder = Recorder(repository, clock, hub, metrics, random.Random(1), RetryRules(), released)
@@ -140,7 +141,7 @@ class BenchPanel:
         drops: how many commands have no effect before one has; None for all.
         unreachable: whether it can be neither read nor commanded.
         refuses: how it answers commands; None to take them.
-        obeys: what it becomes on a command; by default what it is told to.
+        takes_s: how long a command is under way.
         physical: the physical panel it is part of.
     """
 
@@ -148,7 +149,7 @@ class BenchPanel:
     drops: int | None = 0
     unreachable: bool = False
     refuses: PanelFailure | None = None
-    obeys: Reported | None = None
+    takes_s: float = 0.0
     physical: str = "bench"
     state: Reported = Reported.DISARMED
     changed_by: str | None = None
@@ -170,15 +171,15 @@ class BenchPanel:
 
     async def command(self, target: Target, code: str | None) -> None:
         """Note the command, and obey unless it is one to drop."""
-        await trio.lowlevel.checkpoint()
         if self.unreachable:
             raise PanelFailure(FailureKind.UNAVAILABLE, "no answer")
         self.commands.append((self.clock.now(), target))
+        await trio.sleep(self.takes_s)
         if self.refuses is not None:
             raise self.refuses
         if self.drops is None or len(self.commands) <= self.drops:
             return
-        self.state, self.changed_by = self.obeys or Reported(target), OURSELVES
+        self.state, self.changed_by = Reported(target), OURSELVES
 
     async def changed(self) -> None:
         """Never tell."""

@@ -27,6 +27,7 @@ from trioarm.arming.panels.base import FailureKind, PanelFailure
 from trioarm.core.changes import Change
 from trioarm.core.diff import first_put
 from trioarm.core.instants import HOUR, MINUTE, SECOND
+from trioarm.core.queries import RunQuery
 from trioarm.core.schedule import Schedule
 from trioarm.core.states import Reason, State
 from trioarm.core.triggers import Once
@@ -368,8 +369,9 @@ async def test_sends_are_counted_over_the_attempts_of_a_run(autojump_clock: Mock
     for until in (20, 80, 140, 3600):
         async with a_node(premises, repository=repository, clock=panel.clock, panels={"house": panel}) as node:
             await node.at(until)
+    (run,) = (await repository.find_runs(RunQuery())).rows
+    assert run.state is State.FAILED
     assert [when for when, _ in panel.commands] == [at(10), at(70), at(130)]
-    assert (await node.run_of("weeknight/house")).state is State.FAILED
 
 
 async def test_partitions_of_one_panel_are_commanded_in_turn_with_their_gap(autojump_clock: MockClock) -> None:
@@ -386,6 +388,45 @@ async def test_partitions_of_one_panel_are_commanded_in_turn_with_their_gap(auto
     sent = {name: panel.commands[0][0] for name, panel in panels.items()}
     assert sorted(sent[name] for name in names[:3]) == [at(10), at(13), at(16)]
     assert sent["cabin"] == at(10)
+
+
+async def test_the_next_partition_waits_until_a_slow_command_is_sent(autojump_clock: MockClock) -> None:
+    """Commands of one panel never overlap, however long one takes (A3.8)."""
+    names = ("house", "garage", "shed")
+    clock = virtual_clock()
+    panels = {name: BenchPanel(clock, takes_s=5) for name in names}
+    premises = the_premises(arming("all", AWAY, 10, *names), partitions=tuple(map(a_partition, names)))
+    async with a_node(premises, clock=clock, panels=panels) as node:
+        await node.at(60)
+    assert sorted(panel.commands[0][0] for panel in panels.values()) == [at(10), at(15), at(20)]
+
+
+async def test_somebody_who_arms_while_the_turn_is_awaited_spares_the_command(autojump_clock: MockClock) -> None:
+    """Each send follows a fresh read: what is on its way by now is not commanded (A3.2)."""
+    clock = virtual_clock()
+    first, second = BenchPanel(clock), BenchPanel(clock)
+    partitions = (a_partition("a", min_gap_s=20), a_partition("b", min_gap_s=20))
+    premises = the_premises(arming("all", AWAY, 10, "a", "b"), partitions=partitions)
+    async with a_node(premises, clock=clock, panels={"a": first, "b": second}) as node:
+        await node.at(20)
+        later = second if first.commands else first
+        later.state = Reported.ARMING
+        await node.at(40)
+        later.state = Reported.ARMED_AWAY
+        await node.at(60)
+        assert later.commands == []
+        for name in ("a", "b"):
+            assert (await node.run_of(f"all/{name}")).state is State.SUCCEEDED
+
+
+async def test_a_dropped_disarm_does_not_wait_for_an_exit_delay(autojump_clock: MockClock) -> None:
+    """Disarming has none: the second command follows after the confirmation time alone."""
+    panel = BenchPanel(virtual_clock(), drops=1, state=Reported.ARMED_NIGHT)
+    partition = a_partition(panel=VirtualPanel(exit_delay_s=600), confirm_s=20)
+    premises = the_premises(arming("morning", DISARMED, 10), partitions=(partition,))
+    async with a_node(premises, clock=panel.clock, panels={"house": panel}) as node:
+        await node.at(60)
+    assert [when for when, _ in panel.commands] == [at(10), at(30)]
 
 
 async def test_a_clock_set_back_does_not_hold_up_the_next_command(autojump_clock: MockClock) -> None:

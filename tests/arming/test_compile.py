@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.arming.premises import DISARMED, NIGHT, a_partition, arming, the_premises
@@ -43,7 +45,7 @@ def test_one_schedule_per_partition_each_in_its_own_superseding_lane() -> None:
     ],
 )
 def test_a_disarm_is_never_later_than_its_limit(
-    policies: dict[str, float], late_disarm_s: float, tolerance_s: float, window_s: float
+    policies: dict[str, Any], late_disarm_s: float, tolerance_s: float, window_s: float
 ) -> None:
     """Neither tolerance nor misfire window reach beyond what A2.3 allows."""
     (schedule,) = engine_schedules(

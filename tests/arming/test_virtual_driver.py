@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain, repeat
+from typing import Any
 
 import attrs
 import pytest
@@ -45,7 +46,7 @@ class Doubtful(InMemoryScheduleRepository):
         return [verdict]
 
 
-def a_driver(repository: InMemoryScheduleRepository, **settings: object) -> VirtualDriver:
+def a_driver(repository: InMemoryScheduleRepository, **settings: Any) -> VirtualDriver:
     """Return a driver at the address `house`."""
     return VirtualDriver(attrs.evolve(VirtualPanel(), **settings), "house", repository, virtual_clock())
 
