@@ -1,0 +1,1 @@
+"""The program: commands, listings, logs, signals. The outermost ring; nothing imports it."""

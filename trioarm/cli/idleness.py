@@ -1,0 +1,37 @@
+"""Idleness: when a node has nothing left to do, and nothing to come soon."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from trioarm.cli.narrator import HOUSEKEEPING
+from trioarm.container import Container
+from trioarm.core.events import RunDecided, RunFinished, ScheduleChanged
+from trioarm.core.instants import microseconds
+from trioarm.core.queries import RunQuery, ScheduleQuery
+from trioarm.core.schedule import ScheduleState
+from trioarm.core.states import ACTIVE
+from trioarm.engine.ports import Clock
+from trioarm.engine.scheduler import Scheduler
+
+LOOKED_AT: Final = 100  # rows of a question; housekeeping, which does not count, has only a few of them
+
+
+async def wait_until_idle(scheduler: Scheduler, container: Container, soon_s: float) -> None:
+    """Return once every run is final and no schedule is due within `soon_s`; housekeeping does not count."""
+    with scheduler.subscribe(RunDecided, RunFinished, ScheduleChanged) as events:
+        if await _is_idle(scheduler, container.get(Clock), soon_s):
+            return
+        async for _ in events:
+            if await _is_idle(scheduler, container.get(Clock), soon_s):
+                return
+
+
+async def _is_idle(scheduler: Scheduler, clock: Clock, soon_s: float) -> bool:
+    runs = await scheduler.runs.find(RunQuery(states=ACTIVE, limit=LOOKED_AT))
+    if any(not run.schedule.startswith(HOUSEKEEPING) for run in runs.rows):
+        return False
+    soon = clock.now() + microseconds(soon_s)
+    active = frozenset({ScheduleState.ACTIVE})
+    due = await scheduler.schedules.find(ScheduleQuery(states=active, due_until=soon, limit=LOOKED_AT))
+    return all(schedule.name.startswith(HOUSEKEEPING) for schedule in due.rows)

@@ -1,0 +1,129 @@
+"""Logs: how the program writes what it and its libraries have to say. Libraries only use `logging.getLogger`.
+
+For people, a line is local time with its offset, then words. For machines (`log.format = "json"`) it is an object, with
+its instant in UTC. Lines go to stdout: they are what `trioarm run` is for. A log that nobody reads never stops a node.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final, TextIO, TypeAlias
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from trioarm.cli.masking import Masking, known_secrets
+from trioarm.cli.terminal import Style, paint
+from trioarm.config import SchedulerConfig
+
+ROOT: Final = "trioarm"  # every logger of ours is below it
+
+Renderer: TypeAlias = Callable[[WrappedLogger, str, EventDict], str]
+
+_LEVEL_STYLES: Final = {"warning": Style.NOTICE, "error": Style.BAD, "critical": Style.BAD, "debug": Style.FAINT}
+
+
+class LineHandler(logging.StreamHandler[TextIO]):
+    """Writes lines until their reader is gone, then none."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._gone = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line, unless nobody is left to read it."""
+        if not self._gone:
+            super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name is logging's
+        """Stop writing when the reader is gone; say what else is wrong."""
+        if isinstance(sys.exc_info()[1], OSError):
+            self._gone = True
+        else:
+            super().handleError(record)
+
+
+def configure_logs(config: SchedulerConfig, stream: TextIO) -> None:
+    """Set up the log of this process.
+
+    Args:
+        config: its level, its format, whether decisions are logged, and the secrets to keep out.
+        stream: where lines go.
+    """
+    masking = Masking(known_secrets(config.premises))
+    renderer = _as_json if config.log.format == "json" else _for_people(stream)
+    prepare: list[Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.format_exc_info,
+        _masked(masking),
+    ]
+    handler = LineHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=prepare,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    handler.addFilter(_unless_told_otherwise)
+    root = logging.getLogger(ROOT)
+    root.handlers = [handler]
+    root.propagate = False
+    root.setLevel(config.log.level.upper())
+    logging.getLogger(f"{ROOT}.engine").setLevel(logging.DEBUG if config.features.debug else logging.NOTSET)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *prepare,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+
+
+def logger(name: str) -> structlog.stdlib.BoundLogger:
+    """Return a logger of the program: what it says for people is the event, what it knows are fields."""
+    made: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(f"{ROOT}.{name}")
+    return made
+
+
+def _unless_told_otherwise(record: logging.LogRecord) -> bool:
+    """Leave out the recorder's line for a failed attempt: the narrator tells the same, with lateness and duration."""
+    return not (record.name == f"{ROOT}.recorder" and record.levelno == logging.WARNING)
+
+
+def _masked(masking: Masking) -> Processor:
+    def mask(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        own = {key: value for key, value in event.items() if key.startswith("_")}
+        return {key: masking.value(value) for key, value in event.items() if not key.startswith("_")} | own
+
+    return mask
+
+
+def _as_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+    fields = {
+        "at": datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z",
+        "level": event.pop("level"),
+        "logger": event.pop("logger"),
+        "message": event.pop("event"),
+        **event,
+    }
+    rendered = structlog.processors.JSONRenderer(ensure_ascii=False)(_logger, _method, fields)
+    return rendered if isinstance(rendered, str) else rendered.decode()
+
+
+def _for_people(stream: TextIO) -> Renderer:
+    def line(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+        level = str(event["level"])
+        when = paint(datetime.now().astimezone().isoformat(" ", "seconds"), Style.FAINT, stream)
+        style = _LEVEL_STYLES.get(level)
+        mark = "" if style is None else paint(level, style, stream) + "  "
+        trace = f"\n{event['exception']}" if event.get("exception") else ""
+        return f"{when}  {mark}{event['event']}{trace}"
+
+    return line

@@ -1,0 +1,65 @@
+"""Masking: no code of a panel and no password of a URL gets into the log, whoever writes the line (A5.2)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from trioarm.arming.model import Premises, SecretRef
+from trioarm.arming.secrets import SecretUnreadable, read_code
+
+MASK: Final = "***"
+SHORT: Final = 4  # codes of fewer characters are masked only where they stand alone: "1" is in every line
+
+_USERINFO: Final = re.compile(r"(?<=://)([^@:/\s]*):[^@\s]*@")
+
+
+def known_secrets(premises: Premises) -> frozenset[str]:
+    """Return the codes that partitions and panels refer to, as far as they can be read now."""
+    found: set[str] = set()
+    for partition in premises.partitions.values():
+        for ref in (partition.code, partition.panel.code):
+            if ref is not None:
+                found |= _read(ref)
+    return frozenset(found)
+
+
+def _read(ref: SecretRef) -> set[str]:
+    try:
+        return {read_code(ref)}
+    except SecretUnreadable:
+        return set()  # whoever needs it will say so
+
+
+class Masking:
+    """Replaces secrets in whatever is about to be logged.
+
+    Args:
+        secrets: codes that were known when the program started.
+    """
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        words = sorted(secrets, key=len, reverse=True)
+        parts = [re.escape(word) if len(word) >= SHORT else rf"(?<!\w){re.escape(word)}(?!\w)" for word in words]
+        self._secrets = re.compile("|".join(parts)) if parts else None
+
+    def text(self, text: str) -> str:
+        """Return a text without secrets."""
+        if self._secrets is not None:
+            text = self._secrets.sub(MASK, text)
+        return _USERINFO.sub(rf"\1:{MASK}@", text)
+
+    def value(self, value: object) -> object:
+        """Return a value without secrets in its texts, however deep they are."""
+        match value:
+            case str():
+                return self.text(value)
+            case Mapping():
+                return {self.value(key): self.value(inner) for key, inner in value.items()}
+            case list() | tuple() | set() | frozenset():
+                return [self.value(inner) for inner in value]
+            case BaseException():
+                return self.text(str(value))
+            case _:
+                return value

@@ -1,0 +1,161 @@
+"""The narrator: turns a node's events into lines for people, and counts what became of its runs."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import AsyncIterable
+from typing import Final
+
+from trioarm.cli.logs import logger
+from trioarm.cli.wording import counted, span, wall
+from trioarm.core.codec import run_to_json
+from trioarm.core.events import (
+    Event,
+    ObserverLagged,
+    ResultRefused,
+    RunDecided,
+    RunFinished,
+    RunRequeued,
+    RunStarted,
+    ScheduleChange,
+    ScheduleChanged,
+)
+from trioarm.core.run import Run
+from trioarm.core.states import NEVER_RAN, Reason, State, WaitingFor
+from trioarm.handlers.housekeeping import OWNER
+
+HOUSEKEEPING: Final = f"{OWNER}/"  # what names of built-in schedules begin with
+
+REASONS: Final[dict[Reason, str]] = {
+    Reason.COALESCED: "a newer occurrence came due as well",
+    Reason.TOO_LATE: "it was noticed too late",
+    Reason.OVERLAP: "the run before it has not ended",
+    Reason.PAUSED: "the schedule is paused",
+    Reason.SUPERSEDED: "a later one of its lane takes its place",
+    Reason.QUEUE_TIMEOUT: "no worker was free in time",
+    Reason.RECOVERY_OFF: "it came due while the node was down, and auto_recovery is off",
+    Reason.REMOVED: "its schedule was removed",
+    Reason.USER: "somebody asked for it",
+    Reason.ERROR: "no retry is left",
+    Reason.DISCARDED: "trying again is useless",
+    Reason.TIMEOUT: "no retry is left",
+    Reason.STUCK: "the handler ignores its cancellation",
+    Reason.SHUTDOWN: "the node stops",
+    Reason.RESULT_DROPPED: "what it returned cannot be kept",
+}
+KINDS: Final[tuple[type[Event], ...]] = (
+    RunDecided,
+    RunStarted,
+    RunRequeued,
+    RunFinished,
+    ScheduleChanged,
+    ResultRefused,
+    ObserverLagged,
+)
+
+_GOOD: Final = frozenset({State.SUCCEEDED, State.SKIPPED, State.SUPERSEDED, State.OVERRIDDEN})
+
+
+class Narrator:
+    """Tells what happens, line by line. Housekeeping is told only when it goes wrong, or at level debug."""
+
+    def __init__(self) -> None:
+        self.ended: Counter[State] = Counter()
+        self.lost = 0
+        self._log = logger("run")
+
+    async def listen(self, events: AsyncIterable[Event]) -> None:
+        """Tell every event until the hub closes."""
+        async for event in events:
+            self.tell(event)
+
+    def tell(self, event: Event) -> None:
+        """Tell one event."""
+        match event:
+            case RunDecided(run) if run.state in NEVER_RAN:
+                self._count(run, run.occurrences)
+                self._line(_level(run), f"{run.schedule}  {_never_ran(run)}", event, run)
+            case RunStarted(run):
+                self._line(logging.DEBUG, f"{run.schedule}  running  {_lateness(run)}", event, run)
+            case RunRequeued(run):
+                level = logging.WARNING if run.waiting_for is WaitingFor.RETRY else logging.INFO
+                self._line(level, f"{run.schedule}  {_requeued(run)}", event, run)
+            case RunFinished(run):
+                self._count(run, 1)
+                self._line(_level(run), f"{run.schedule}  {_finished(run)}", event, run)
+            case ScheduleChanged(name, change, detail) if change is not ScheduleChange.QUARANTINED:
+                level = logging.DEBUG if change is ScheduleChange.PUT else logging.INFO
+                text = f"{name}  {change}: {detail}" if detail else f"{name}  {change}"
+                self._log.log(level, text, kind=_kind(event), schedule=name, change=change.value)
+            case ResultRefused(run_id, name, token):
+                text = f"{name}  a result came too late and was not kept: the run has been claimed anew"
+                self._log.warning(text, kind=_kind(event), schedule=name, run=run_id, token=token)
+            case ObserverLagged(lost):
+                self.lost += lost
+                self._log.warning(f"{counted(lost, 'event')} came too fast to be logged", kind=_kind(event), lost=lost)
+            case _:
+                pass  # what is stuck, unwell or quarantined, the library logs itself
+
+    def summary(self) -> str:
+        """Return how many runs came to which end."""
+        if not self.ended:
+            return "no run ended"
+        parts = [f"{self.ended[state]} {state.replace('_', ' ')}" for state in State if self.ended[state]]
+        lost = f" ({counted(self.lost, 'event')} not seen)" if self.lost else ""
+        return ", ".join(parts) + lost
+
+    def _count(self, run: Run, occurrences: int) -> None:
+        if not run.schedule.startswith(HOUSEKEEPING):
+            self.ended[run.state] += occurrences
+
+    def _line(self, level: int, text: str, event: Event, run: Run) -> None:
+        if run.schedule.startswith(HOUSEKEEPING) and level < logging.WARNING:
+            level = logging.DEBUG
+        if self._log.isEnabledFor(level):
+            self._log.log(level, text, kind=_kind(event), run=run_to_json(run))
+
+
+def _kind(event: Event) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in type(event).__name__).lstrip("_")
+
+
+def _level(run: Run) -> int:
+    expected = run.state in _GOOD or (run.state is State.CANCELLED and run.reason is not Reason.STUCK)
+    return logging.INFO if expected else logging.WARNING
+
+
+def _never_ran(run: Run) -> str:
+    why = "" if run.reason is None else f": {REASONS[run.reason]}"
+    if run.last_at is None:
+        return f"{run.state}{why}, due {wall(run.due_at)}"
+    return f"{run.state}{why}, {run.occurrences} of {wall(run.due_at)} to {wall(run.last_at)}"
+
+
+def _requeued(run: Run) -> str:
+    match run.waiting_for:
+        case WaitingFor.RETRY:
+            return f"attempt {run.attempt} failed, next at {wall(run.due_at)}: {run.error}"
+        case WaitingFor.SNOOZE:
+            return f"asks to be called again at {wall(run.due_at)}"
+        case _:
+            return "given back: it will run later, here or elsewhere"
+
+
+def _finished(run: Run) -> str:
+    if run.state in NEVER_RAN:
+        return _never_ran(run)
+    parts = [run.state.replace("_", " ")]
+    if run.state is not State.SUCCEEDED and run.reason is not None:
+        parts[0] += f": {REASONS[run.reason]}"
+    if run.started_at is not None and run.finished_at is not None:
+        parts.append(f"{_lateness(run)}, took {span((run.finished_at - run.started_at).total_seconds())}")
+    if run.attempt > 1:
+        parts.append(f"attempt {run.attempt}")
+    if run.error is not None:
+        parts.append(run.error)
+    return "  ".join(parts)
+
+
+def _lateness(run: Run) -> str:
+    return "on time" if run.late_s is None or run.late_s < 0 else f"{span(run.late_s)} late"

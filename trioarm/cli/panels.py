@@ -1,0 +1,47 @@
+"""Panels, as the program's log tells of them: each state a partition reports, once it changes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from trioarm.arming.panels.base import OURSELVES, UNREAD, FailureKind, Panel, PanelFailure, PanelReport
+from trioarm.cli.logs import logger
+from trioarm.engine.ports import Clock
+
+SETTLE_S: Final = 0.005  # past the announced end of a delay, so that the look then finds it ended
+
+
+async def watch_panel(name: str, panel: Panel, clock: Clock) -> None:
+    """Log what a partition reports, now and at each change, until cancelled.
+
+    It looks when the driver has news and when a delay ends, so a panel that cannot be watched costs nothing.
+    """
+    log = logger("panel")
+    last: PanelReport | None = None
+    while True:
+        report = await _read(panel)
+        if last is None or report.state is not last.state or report.open_zones != last.open_zones:
+            log.info(f"{name}: {_words(report)}", kind="panel", partition=name, reported=report.state.value)
+        last = report
+        with clock.nap_until(report.settles_at, at_least_s=SETTLE_S):
+            await panel.changed()
+
+
+async def _read(panel: Panel) -> PanelReport:
+    try:
+        return await panel.read_state()
+    except PanelFailure as failure:
+        if failure.kind is not FailureKind.UNAVAILABLE:
+            raise
+        return UNREAD
+
+
+def _words(report: PanelReport) -> str:
+    text = report.state.value
+    if report.toward is not None:
+        text += f" ({report.toward.value})"
+    if report.changed_by not in (None, OURSELVES):
+        text += f", by {report.changed_by}"
+    if report.open_zones:
+        text += f", open: {', '.join(report.open_zones)}"
+    return text

@@ -1,0 +1,33 @@
+"""Wording: counts, spans and instants as people read them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from trioarm.core.instants import render_duration
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a count with its noun: `1 run`, `12 runs`."""
+    return f"{grouped(count)} {noun}" if count == 1 else f"{grouped(count)} {noun}s"
+
+
+def grouped(count: int) -> str:
+    """Return a number with its thousands apart: `120 960`."""
+    return f"{count:,}".replace(",", " ")
+
+
+def span(seconds: float) -> str:
+    """Return a span as people say it: `0.3 ms`, `4.2 s`, `1h30m`."""
+    if seconds < 0:
+        return f"-{span(-seconds)}"
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.1f} ms" if seconds < 0.01 else f"{seconds * 1000:.0f} ms"
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    return render_duration(round(seconds))
+
+
+def wall(moment: datetime) -> str:
+    """Return what the clock of this machine shows at a moment, with its offset."""
+    return moment.astimezone().isoformat(" ", "seconds")
