@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import random
 import secrets
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -20,7 +20,7 @@ from trioarm.config import SchedulerConfig, unknown_handlers
 from trioarm.container import Container
 from trioarm.core.errors import ConfigurationError, SchedulerStopped
 from trioarm.core.schedule import Schedule
-from trioarm.engine.attempt import Attempt, Handler
+from trioarm.engine.attempt import Handler
 from trioarm.engine.clock import SystemClock
 from trioarm.engine.engine import SchedulingEngine
 from trioarm.engine.executor import Pool, PoolSettings, RunExecutor
@@ -89,12 +89,6 @@ def _executor(c: Container, ordinary: dict[str, Handler]) -> RunExecutor:
 
 
 def _recorder(c: Container) -> Recorder:
-    executor = c.get(RunExecutor)
-
-    def released(attempts: Iterable[Attempt]) -> None:
-        executor.release(attempts)
-        c.get(SchedulingEngine).wake()
-
     return Recorder(
         c.get(ScheduleRepository),
         c.get(Clock),
@@ -102,7 +96,8 @@ def _recorder(c: Container) -> Recorder:
         c.get(Metrics),
         c.get(Chance),
         c.get(SchedulerConfig).retry_rules(),
-        released,
+        release=c.get(RunExecutor).release,
+        wake=lambda: c.get(SchedulingEngine).wake(),  # made later: it is the engine that knows the executor
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -21,7 +21,7 @@ from trioarm.core.retrying import RetryRules
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import Schedule
 from trioarm.core.triggers import Once, Trigger
-from trioarm.engine.attempt import Attempt, Handler
+from trioarm.engine.attempt import Handler
 from trioarm.engine.clock import VirtualClock
 from trioarm.engine.commands import Commands
 from trioarm.engine.engine import SchedulingEngine
@@ -114,11 +114,9 @@ async def a_node(
     executor = RunExecutor(pools, clock, hub, metrics)
     engine = SchedulingEngine(repository, executor, clock, hub, metrics, node="one", rules=PlanRules())
 
-    def released(attempts: Iterable[Attempt]) -> None:
-        executor.release(attempts)
-        engine.wake()
-
-    recorder = Recorder(repository, clock, hub, metrics, random.Random(1), RetryRules(), released)
+    recorder = Recorder(
+        repository, clock, hub, metrics, random.Random(1), RetryRules(), release=executor.release, wake=engine.wake
+    )
     commands = Commands(repository, clock, hub, engine)
     async with trio.open_nursery() as nursery:
         await nursery.start(recorder.run)

@@ -186,7 +186,8 @@ def _raised(attempt: Attempt, error: BaseException) -> Outcome | None:
             return Snoozed(error.until_at)
     if attempt.reason is not None or attempt.scope.cancel_called:
         return _cancelled(attempt)
-    _log.debug("run %s failed", RunContext(attempt).id, exc_info=error)
+    if _log.isEnabledFor(logging.DEBUG):
+        _log.debug("run %s failed", RunContext(attempt).id, exc_info=error)
     return Failed(f"{type(error).__name__}: {_one_line(error, 'no message')}")
 
 

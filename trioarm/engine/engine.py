@@ -127,6 +127,8 @@ class SchedulingEngine:
             self._settle(changes, started, verdicts)
             if Verdict.DONE not in verdicts:
                 return False
+            if len(changes) * 2 < self.chunk:
+                return True  # what else became due meanwhile is for the next pass
             await trio.lowlevel.checkpoint()
 
     def _plan(self, view: DueView, now: int) -> list[Change]:
@@ -204,20 +206,18 @@ class SchedulingEngine:
             await self._adopt()
         progress = True
         for pool in self._executor.pools:
-            room = pool.room()
-            if room.free > 0:
-                progress &= await self._claim_for(pool, room.free, now)
+            free = pool.settings.held - len(pool.held)
+            if free > 0:
+                waiting = await self._repository.read_ready(pool.callable(), free)
+                pool.backlog = len(waiting) >= free
+                if waiting:
+                    progress &= await self._claim_for(pool, waiting, now)
         return progress
 
-    async def _claim_for(self, pool: Pool, free: int, now: int) -> bool:
-        handlers = [handler for handler in pool.handlers if pool.may_call(handler)]
-        waiting = await self._repository.read_ready(handlers, free)
-        pool.backlog = len(waiting) >= free
-        if not waiting:
-            return True
-        room = pool.room()
-        admission = Admission(dict.fromkeys(handlers, room), ())
+    async def _claim_for(self, pool: Pool, waiting: list[RunRecord], now: int) -> bool:
+        admission = Admission(dict.fromkeys(pool.callable(), pool.room()), ())
         runs = [run for run in waiting if admission.admit(run)]
+        pool.backlog |= len(runs) < len(waiting)
         changes = [Change(steps=(Claim(run, run.token, self.node, now),)) for run in runs]
         verdicts = await self._repository.commit(changes)
         for run, verdict in zip(runs, verdicts, strict=True):

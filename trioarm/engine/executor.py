@@ -54,6 +54,7 @@ class Pool:
         self.name = name
         self.settings = settings
         self.handlers = dict(handlers)
+        self._names = tuple(handlers)
         self.held: dict[int, RunRecord] = {}  # given and not yet recorded
         self.open = 0  # given and not yet ended
         self.running: dict[int, Attempt] = {}
@@ -64,6 +65,10 @@ class Pool:
     def room(self) -> Room:
         """Return what it can take now."""
         return Room(self.settings.held - len(self.held), self.settings.workers - self.open)
+
+    def callable(self) -> tuple[str, ...]:
+        """Return the handlers it may be given runs for."""
+        return tuple(filter(self.may_call, self._names)) if self.stuck else self._names
 
     def may_call(self, handler: str) -> bool:
         """Whether not too many of its workers are lost to that handler already."""
@@ -124,9 +129,8 @@ class RunExecutor:
         rooms: dict[str, Room] = {}
         for pool in self.pools:
             room = Room(0, 0) if pool.backlog else pool.room()
-            for handler in pool.handlers:
-                if pool.may_call(handler):
-                    rooms[handler] = room
+            for handler in pool.callable():
+                rooms[handler] = room
         return rooms
 
     def left_waiting(self, run: RunRecord) -> None:
@@ -155,13 +159,21 @@ class RunExecutor:
         pool.open += 1
         pool.send.send_nowait(run)
 
-    def release(self, attempts: Iterable[Attempt]) -> None:
-        """Give room back: these outcomes are recorded, or nobody's any more."""
+    def release(self, attempts: Iterable[Attempt]) -> bool:
+        """Give room back: these outcomes are recorded, or nobody's any more.
+
+        Returns:
+            whether a run may be waiting for it.
+        """
+        wanted = False
         for attempt in attempts:
             run = attempt.run
-            self._pool_of[run.schedule.schedule.handler].held.pop(run.run_id, None)
+            pool = self._pool_of[run.schedule.schedule.handler]
+            pool.held.pop(run.run_id, None)
+            wanted |= pool.backlog
             if self._unbegun:
                 self._unbegun.pop(run.run_id, None)
+        return wanted
 
     def cancel(self, run_id: int, reason: Reason) -> None:
         """Ask a running handler to stop, or a queued run not to begin; what has ended is left alone."""
@@ -229,7 +241,8 @@ class RunExecutor:
         if started_at is not None:
             self._metrics.attempt_ended((started_at - attempt.run.due_at) / SECOND, (ended_at - started_at) / SECOND)
         self._recorder.ended(attempt)
-        if not pool.open:
+        if not pool.open and not any(other.open for other in self.pools):
+            self._watch_at = inf
             self._quiet.set()
 
     # Handlers that ignore their cancellation

@@ -37,7 +37,9 @@ class Recorder:
         metrics: counts it.
         chance: spreads retries.
         rules: the node's retry rules; may be replaced while it runs.
-        released: called with attempts whose outcome is recorded, or refused for good.
+        release: called with attempts whose outcome is recorded, or refused for good; says whether a run waits for
+            the room they leave.
+        wake: called when the engine may have something to do because of what was recorded.
     """
 
     def __init__(
@@ -48,7 +50,8 @@ class Recorder:
         metrics: Metrics,
         chance: Chance,
         rules: RetryRules,
-        released: Callable[[Iterable[Attempt]], None],
+        release: Callable[[Iterable[Attempt]], bool],
+        wake: Callable[[], None],
     ) -> None:
         self._repository = repository
         self._clock = clock
@@ -56,7 +59,8 @@ class Recorder:
         self._metrics = metrics
         self._chance = chance
         self.rules = rules
-        self._released = released
+        self._release = release
+        self._wake_engine = wake
         self._begun: list[Attempt] = []
         self._ended: list[Attempt] = []
         self._wake = trio.Event()
@@ -130,8 +134,10 @@ class Recorder:
                 self._recorded(attempt, step)
             elif verdict is Verdict.UNKNOWN:
                 unknown.append(attempt)
-        self._released(ended if not unknown else [attempt for attempt in ended if attempt not in unknown])
+        wanted = self._release(ended if not unknown else [attempt for attempt in ended if attempt not in unknown])
         self._ended = unknown + self._ended
+        if wanted or any(map(_stirs, changes)):
+            self._wake_engine()
         return not unknown
 
     def _settle(self, attempt: Attempt) -> Finished | Requeued:
@@ -168,7 +174,14 @@ class Recorder:
         if self._hub.observed:
             self._hub.publish(RunFinished(Run.of(run)) if run.state not in ACTIVE else RunRequeued(Run.of(run)))
         if step.error is not None:
-            _log.log(logging.WARNING, "%s: %s (%s)", run.schedule.schedule.name, step.error, run.state)
+            level = logging.INFO if run.state is State.PENDING else logging.WARNING
+            _log.log(level, "%s: %s (%s)", run.schedule.schedule.name, step.error, run.state)
+
+
+def _stirs(change: Change) -> bool:
+    """Whether something may be due earlier, or able to start, because of a change: all but a plain end."""
+    [step] = change.steps
+    return bool(change.moved) or isinstance(step, Requeued) or step.run.lane is not None
 
 
 def _change(attempt: Attempt, step: Finished | Requeued) -> Change:

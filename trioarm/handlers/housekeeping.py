@@ -19,8 +19,8 @@ from trioarm.engine.ports import Clock, ScheduleRepository
 OWNER: Final = "trioarm"
 PRUNE: Final = "trioarm.prune"
 CHECK_HEALTH: Final = "trioarm.check_health"
-PRUNE_EVERY_S: Final = 3_600.0
-CHUNKS_MAX: Final = 1_000  # chunks pruned in one run; what is left waits an hour
+PRUNE_EVERY_S: Final = 6 * 3_600.0  # retention is a matter of days
+CHUNKS_MAX: Final = 1_000  # chunks pruned in one run; what is left waits for the next
 
 _log = logging.getLogger("trioarm.health")
 

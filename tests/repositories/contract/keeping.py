@@ -64,9 +64,9 @@ class KeepingContract:
     async def test_old_runs_are_forgotten(self, repository: ScheduleRepository) -> None:
         """By age: what ended before the instant goes, what ended at it stays; a range row goes as one."""
         record = await put(repository)
-        runs = [await _ended(repository, record, place) for place in range(4)]
         skipped = {"state": State.SKIPPED, "waiting_for": None, "finished_at": NOW, "last_at": NOW - MINUTE, "count": 9}
         await decide(repository, record, NOW - HOUR, **skipped)
+        runs = [await _ended(repository, record, place) for place in range(4)]
         assert await repository.prune(_retention(runs_before=NOW + 2)) == 3
         assert await _kept(repository) == [runs[2].run_id, runs[3].run_id]
         assert await repository.prune(_retention(runs_before=NOW + 2)) == 0

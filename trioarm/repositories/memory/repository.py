@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from itertools import islice
 
 from trioarm.core.changes import (
-    AppendJournal,
     CancelAsked,
     Change,
     Claim,
     CursorMove,
     Finished,
-    PutDocument,
     PutSchedule,
     RemoveSchedule,
     Requeued,
@@ -33,6 +30,8 @@ from trioarm.core.run import Origin, RunRecord
 from trioarm.core.schedule import ScheduleRecord, ScheduleState
 from trioarm.core.states import ACTIVE, TABLE, State, WaitingFor
 from trioarm.engine.ports import DueView
+from trioarm.repositories.memory.history import History
+from trioarm.repositories.memory.papers import Papers
 from trioarm.repositories.memory.ready import Lane, ReadyQueue
 from trioarm.repositories.memory.search import page_of_runs, page_of_schedules
 
@@ -51,16 +50,13 @@ class InMemoryScheduleRepository:
         self._schedules: dict[int, ScheduleRecord] = {}
         self._names: dict[str, ScheduleRecord] = {}
         self._superseding: dict[str, dict[int, ScheduleRecord]] = {}
-        self._runs: dict[int, RunRecord] = {}
-        self._occurrences: dict[Origin, dict[tuple[int, int, int], RunRecord]] = {origin: {} for origin in Origin}
+        self._history = History()
         self._unfinished: dict[int, list[RunRecord]] = {}
         self._lanes: dict[str, Lane] = {}
         self._busy_lanes: set[str] = set()
         self._ready: dict[str, ReadyQueue] = {}
-        self._documents: dict[tuple[str, str], Document] = {}
-        self._journals: dict[str, list[JournalEntry]] = {}
+        self._papers = Papers()
         self._last_key = 0
-        self._last_run_id = 0
 
     async def open(self) -> None:
         """Do nothing: memory is always open."""
@@ -81,7 +77,7 @@ class InMemoryScheduleRepository:
         lanes: set[str] = set()
         for key in self._index.due(now, limit):
             if key < 0:
-                self._run_is_due(self._runs[~key], now, view)
+                self._run_is_due(self._history.get(~key), now, view)
                 continue
             record = self._schedules[key]
             schedule = record.schedule
@@ -94,7 +90,9 @@ class InMemoryScheduleRepository:
                 view.groups.append(Group(members, list(lane.unfinished.values()) if lane else ()))
         return view
 
-    def _run_is_due(self, run: RunRecord, now: int, view: DueView) -> None:
+    def _run_is_due(self, run: RunRecord | None, now: int, view: DueView) -> None:
+        if run is None:
+            raise AssertionError("an unfinished run is never forgotten")
         if run.give_up_at is not None and run.give_up_at <= now:
             view.expired.append(run)
         else:
@@ -103,7 +101,7 @@ class InMemoryScheduleRepository:
     async def read_ready(self, handlers: Collection[str], limit: int) -> list[RunRecord]:
         """Return up to `limit` pending runs of these handlers that wait for nothing but a worker."""
         queues = [self._ready[handler] for handler in handlers if handler in self._ready]
-        while True:
+        while queues:
             found = [entry for queue in queues for entry in queue.peek(limit)]
             if len(queues) > 1:
                 found.sort(key=lambda entry: entry[0])
@@ -113,6 +111,7 @@ class InMemoryScheduleRepository:
                 return runs
             for run in blocked:  # its lane was taken while it waited for a worker
                 self._shelve(run, run.due_at)
+        return []
 
     # Committing
 
@@ -132,7 +131,7 @@ class InMemoryScheduleRepository:
         if len(decided) > 1 and len({(run.origin, run.occurrence) for run in decided}) < len(decided):
             return False
         for run in decided:
-            if run.occurrence in self._occurrences[run.origin]:
+            if self._history.decided(run):
                 return False
             if run.state is State.CLAIMED and run.lane in self._busy_lanes:
                 return False
@@ -150,14 +149,14 @@ class InMemoryScheduleRepository:
         if change.schedules or change.documents or change.journal:
             return (
                 all(map(self._schedule_fits, change.schedules))
-                and all(map(self._document_fits, change.documents))
-                and all(map(self._entry_fits, change.journal))
+                and all(map(self._papers.document_fits, change.documents))
+                and all(map(self._papers.entry_fits, change.journal))
             )
         return True
 
     def _step_fits(self, step: RunStep) -> bool:
         run = step.run
-        if run.token != step.token or run.run_id not in self._runs:
+        if run.token != step.token or self._history.get(run.run_id) is None:
             return False
         match step:
             case Claim():
@@ -177,13 +176,6 @@ class InMemoryScheduleRepository:
         record = self._names.get(step.schedule.name)
         return (0 if record is None else record.revision) == step.expected_revision
 
-    def _document_fits(self, step: PutDocument) -> bool:
-        document = self._documents.get((step.namespace, step.key))
-        return (0 if document is None else document.version) == step.expected_version
-
-    def _entry_fits(self, step: AppendJournal) -> bool:
-        return step.expected_seq is None or step.expected_seq == len(self._journals.get(step.namespace, ())) + 1
-
     def _keep(self, change: Change) -> None:
         for step in change.steps:
             self._keep_step(step)
@@ -197,17 +189,14 @@ class InMemoryScheduleRepository:
             else:
                 self._drop_schedule(put.record)
         for document in change.documents:
-            self._keep_document(document)
+            self._papers.put(document)
         for entry in change.journal:
-            journal = self._journals.setdefault(entry.namespace, [])
-            journal.append(JournalEntry(entry.namespace, len(journal) + 1, entry.at, entry.body))
+            self._papers.append(entry)
 
     def _keep_decision(self, run: RunRecord) -> None:
-        self._last_run_id += 1
-        run.run_id = self._last_run_id
-        self._runs[run.run_id] = run
-        self._occurrences[run.origin][run.occurrence] = run
+        self._history.add(run)
         if run.state not in ACTIVE:
+            self._history.ended(run)
             return
         self._unfinished.setdefault(run.schedule.key, []).append(run)
         if run.lane is not None:
@@ -247,6 +236,7 @@ class InMemoryScheduleRepository:
                 pass
 
     def _forget_unfinished(self, run: RunRecord, now: int) -> None:
+        self._history.ended(run)
         mine = self._unfinished[run.schedule.key]
         mine.remove(run)
         if not mine:
@@ -379,16 +369,16 @@ class InMemoryScheduleRepository:
 
     async def get_run(self, run_id: int) -> RunRecord | None:
         """Return the run with that number, or None."""
-        return self._runs.get(run_id)
+        return self._history.get(run_id)
 
     async def get_run_of(self, name: str, nominal_at: int, origin: Origin, epoch: int) -> RunRecord | None:
         """Return the run of an occurrence, or None; those of removed schedules are searched one by one."""
         record = self._names.get(name)
         if record is not None:
-            run = self._occurrences[origin].get((record.key, epoch, nominal_at))
+            run = self._history.get_occurrence(origin, record.key, epoch, nominal_at)
             if run is not None:
                 return run
-        for run in self._runs.values():
+        for run in self._history.all():
             if run.schedule.schedule.name == name and (*run.occurrence[1:], run.origin) == (epoch, nominal_at, origin):
                 return run
         return None
@@ -408,63 +398,42 @@ class InMemoryScheduleRepository:
         return sorted(runs, key=lambda run: run.run_id)
 
     async def find_runs(self, query: RunQuery) -> Page[RunRecord]:
-        """Return one page of runs."""
-        return page_of_runs(self._runs.values(), query)
+        """Return one page of runs; a question for unfinished ones does not look through the history."""
+        if query.states is not None and query.states <= ACTIVE:
+            return page_of_runs((run for group in self._unfinished.values() for run in group), query)
+        return page_of_runs(self._history.all(), query)
 
     async def statistics(self) -> Statistics:
         """Return counts over all that is kept."""
-        runs: Counter[State] = Counter()
-        occurrences: Counter[State] = Counter()
-        for run in self._runs.values():
-            runs[run.state] += 1
-            occurrences[run.state] += run.count
+        runs, occurrences = self._history.counts()
         pending = [run.due_at for group in self._unfinished.values() for run in group if run.state is State.PENDING]
         schedules = Counter(record.state for record in self._schedules.values())
         return Statistics(schedules, runs, occurrences, min(pending, default=None))
 
     async def prune(self, retention: Retention) -> int:
         """Forget up to `retention.limit` rows that may be forgotten and return how many were."""
-        kept: Counter[int] = Counter()
-        old: list[RunRecord] = []
-        for run in reversed(self._runs.values()):
-            if run.finished_at is None:
-                continue
-            kept[run.schedule.key] += 1
-            if run.finished_at < retention.runs_before or kept[run.schedule.key] > retention.runs_max:
-                old.append(run)
-        for run in islice(reversed(old), retention.limit):
-            del self._runs[run.run_id]
-            del self._occurrences[run.origin][run.occurrence]
+        runs = self._history.forget(retention)
         over = [
             record
             for record in self._schedules.values()
             if record.state is ScheduleState.FINISHED
             and record.cursor_at < retention.schedules_before
             and record.key not in self._unfinished
-        ]
-        room = max(0, retention.limit - len(old))
-        for record in over[:room]:
+        ][: retention.limit - runs]
+        for record in over:
             self._drop_schedule(record)
-        return min(len(old), retention.limit) + len(over[:room])
+        return runs + len(over)
 
     # Documents and journals
 
     async def get_document(self, namespace: str, key: str) -> Document | None:
         """Return a document, or None."""
-        return self._documents.get((namespace, key))
+        return self._papers.get(namespace, key)
 
     async def list_documents(self, namespace: str, *, after: str = "", limit: int = 100) -> list[Document]:
         """Return up to `limit` documents of a namespace with keys greater than `after`, by key."""
-        keys = sorted(key for space, key in self._documents if space == namespace and key > after)
-        return [self._documents[namespace, key] for key in keys[:limit]]
+        return self._papers.list_documents(namespace, after, limit)
 
     async def read_journal(self, namespace: str, *, after: int = 0, limit: int = 100) -> list[JournalEntry]:
         """Return up to `limit` entries with `seq` greater than `after`, by `seq`."""
-        return self._journals.get(namespace, [])[after : after + limit]
-
-    def _keep_document(self, put: PutDocument) -> None:
-        if put.body is None:
-            self._documents.pop((put.namespace, put.key), None)
-        else:
-            document = Document(put.namespace, put.key, put.expected_version + 1, put.body)
-            self._documents[put.namespace, put.key] = document
+        return self._papers.read_journal(namespace, after, limit)

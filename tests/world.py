@@ -1,0 +1,81 @@
+"""A whole node in virtual time: real components, a wall clock that follows trio's mock clock, chance that repeats itself."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import trio
+from trio.testing import MockClock
+
+from trioarm import Container, Scheduler, ScheduleRepository, SchedulerConfig, open_scheduler, scheduler_components
+from trioarm.config import SchedulerSettings
+from trioarm.core.queries import PAGE_MAX, RunQuery
+from trioarm.core.run import Origin, RunRecord
+from trioarm.engine.clock import VirtualClock
+from trioarm.engine.ports import Chance, Clock
+from trioarm.handlers.registry import Handlers
+
+from .making import NOW
+
+QUIET = SchedulerConfig(scheduler=SchedulerSettings(health_check_interval_s=3600.0))
+
+Stores = Callable[[Container], ScheduleRepository]
+
+
+@asynccontextmanager
+async def a_node(
+    handlers: Handlers = (),
+    config: SchedulerConfig | None = None,
+    *,
+    store: Stores | None = None,
+    start_at: int = NOW,
+    check_interval_s: float = 86400.0,
+) -> AsyncIterator[tuple[Scheduler, Container]]:
+    """Run a node whose wall clock shows `start_at` now.
+
+    Virtual time has no steps to be noticed, so the engine may nap for a day unless a test says otherwise.
+    """
+    container = scheduler_components(config or QUIET, handlers)
+    clock = VirtualClock(start_at, trio_start=trio.current_time(), check_interval_s=check_interval_s)
+    container.override(Clock, lambda _: clock)
+    container.override(Chance, lambda _: random.Random(0))
+    if store is not None:
+        container.override(ScheduleRepository, store)
+    async with open_scheduler(container=container) as scheduler:
+        yield scheduler, container
+
+
+def in_virtual_time(main: Callable[..., Awaitable[Any]], *args: Any) -> Any:
+    """Run an async function under a clock that jumps to the next deadline whenever nothing else is to do."""
+    return trio.run(main, *args, clock=MockClock(autojump_threshold=0))
+
+
+async def all_runs(repository: ScheduleRepository, schedule: str | None = None) -> list[RunRecord]:
+    """Return every row, in order of decision."""
+    rows: list[RunRecord] = []
+    after = None
+    while True:
+        page = await repository.find_runs(RunQuery(schedule=schedule, after=after, limit=PAGE_MAX))
+        rows += page.rows
+        after = page.next
+        if after is None:
+            return rows
+
+
+def decided_instants(rows: Iterable[RunRecord]) -> list[int]:
+    """Return every nominal instant that rows of the trigger's own making stand for, ranges taken apart."""
+    instants: list[int] = []
+    for row in rows:
+        if row.origin is not Origin.SCHEDULE:
+            continue
+        at: int | None = row.nominal_at
+        found = []
+        while at is not None and at <= (row.last_at or row.nominal_at):
+            found.append(at)
+            at = row.schedule.schedule.trigger.next_after(at) if row.last_at else None
+        assert len(found) == row.count
+        instants += found
+    return sorted(instants)

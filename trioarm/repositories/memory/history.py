@@ -1,0 +1,88 @@
+"""Every run that is kept, by number and by occurrence; what is final is counted, so that forgetting need not search."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, ValuesView
+from itertools import islice
+
+from trioarm.core.queries import Retention
+from trioarm.core.run import Origin, RunRecord
+from trioarm.core.states import State
+
+
+class History:
+    """Runs in the order in which they were decided."""
+
+    __slots__ = ("_final", "_last_run_id", "_occurrences", "_runs")
+
+    def __init__(self) -> None:
+        self._runs: dict[int, RunRecord] = {}
+        self._occurrences: dict[Origin, dict[tuple[int, int, int], RunRecord]] = {origin: {} for origin in Origin}
+        self._final: dict[int, int] = {}  # final runs per schedule key
+        self._last_run_id = 0
+
+    def add(self, run: RunRecord) -> None:
+        """Keep a newly decided run and give it its number."""
+        self._last_run_id += 1
+        run.run_id = self._last_run_id
+        self._runs[run.run_id] = run
+        self._occurrences[run.origin][run.occurrence] = run
+
+    def ended(self, run: RunRecord) -> None:
+        """Note that a kept run is final."""
+        key = run.schedule.key
+        self._final[key] = self._final.get(key, 0) + 1
+
+    def decided(self, run: RunRecord) -> bool:
+        """Whether the occurrence of a run is decided already."""
+        return run.occurrence in self._occurrences[run.origin]
+
+    def get(self, run_id: int) -> RunRecord | None:
+        """Return the run with that number, or None."""
+        return self._runs.get(run_id)
+
+    def get_occurrence(self, origin: Origin, key: int, epoch: int, nominal_at: int) -> RunRecord | None:
+        """Return the run of an occurrence, or None."""
+        return self._occurrences[origin].get((key, epoch, nominal_at))
+
+    def all(self) -> ValuesView[RunRecord]:
+        """Return all runs."""
+        return self._runs.values()
+
+    def counts(self) -> tuple[Counter[State], Counter[State]]:
+        """Return rows per state, and occurrences per state."""
+        rows: Counter[State] = Counter()
+        occurrences: Counter[State] = Counter()
+        for run in self._runs.values():
+            rows[run.state] += 1
+            occurrences[run.state] += run.count
+        return rows, occurrences
+
+    def forget(self, retention: Retention) -> int:
+        """Forget up to `retention.limit` runs that may be forgotten, the oldest first, and return how many were."""
+        old = list(islice(self._forgettable(retention), retention.limit))
+        for run in old:
+            del self._runs[run.run_id]
+            del self._occurrences[run.origin][run.occurrence]
+            key = run.schedule.key
+            self._final[key] -= 1
+            if not self._final[key]:
+                del self._final[key]
+        return len(old)
+
+    def _forgettable(self, retention: Retention) -> Iterator[RunRecord]:
+        """Yield from the oldest on what is too old or one too many; without the latter, only the old are looked at."""
+        surplus = {key: count - retention.runs_max for key, count in self._final.items() if count > retention.runs_max}
+        for run in self._runs.values():
+            if not surplus and run.decided_at >= retention.runs_before:
+                return
+            if run.finished_at is None:
+                continue
+            key = run.schedule.key
+            if run.finished_at < retention.runs_before or key in surplus:
+                yield run
+                if key in surplus:
+                    surplus[key] -= 1
+                    if not surplus[key]:
+                        del surplus[key]

@@ -1,0 +1,51 @@
+"""Documents and journals in memory: what arming and notifications keep beside the runs they belong to."""
+
+from __future__ import annotations
+
+from trioarm.core.changes import AppendJournal, PutDocument
+from trioarm.core.queries import Document, JournalEntry
+
+
+class Papers:
+    """Documents by namespace and key, and a gapless journal per namespace."""
+
+    __slots__ = ("_documents", "_journals")
+
+    def __init__(self) -> None:
+        self._documents: dict[str, dict[str, Document]] = {}
+        self._journals: dict[str, list[JournalEntry]] = {}
+
+    def document_fits(self, put: PutDocument) -> bool:
+        """Whether a document has the version its writer read."""
+        document = self.get(put.namespace, put.key)
+        return (0 if document is None else document.version) == put.expected_version
+
+    def entry_fits(self, entry: AppendJournal) -> bool:
+        """Whether an entry would get the number its writer expects."""
+        return entry.expected_seq is None or entry.expected_seq == len(self._journals.get(entry.namespace, ())) + 1
+
+    def put(self, put: PutDocument) -> None:
+        """Write a document, or remove it."""
+        documents = self._documents.setdefault(put.namespace, {})
+        if put.body is None:
+            documents.pop(put.key, None)
+        else:
+            documents[put.key] = Document(put.namespace, put.key, put.expected_version + 1, put.body)
+
+    def append(self, entry: AppendJournal) -> None:
+        """Append an entry to its journal."""
+        journal = self._journals.setdefault(entry.namespace, [])
+        journal.append(JournalEntry(entry.namespace, len(journal) + 1, entry.at, entry.body))
+
+    def get(self, namespace: str, key: str) -> Document | None:
+        """Return a document, or None."""
+        return self._documents.get(namespace, {}).get(key)
+
+    def list_documents(self, namespace: str, after: str, limit: int) -> list[Document]:
+        """Return up to `limit` documents of a namespace with keys greater than `after`, by key."""
+        documents = self._documents.get(namespace, {})
+        return [documents[key] for key in sorted(key for key in documents if key > after)[:limit]]
+
+    def read_journal(self, namespace: str, after: int, limit: int) -> list[JournalEntry]:
+        """Return up to `limit` entries with `seq` greater than `after`, by `seq`."""
+        return self._journals.get(namespace, [])[after : after + limit]
