@@ -2,46 +2,29 @@
 
 from __future__ import annotations
 
-from trioarm.arming.compile import engine_schedules
+from trioarm.cli.configuration import declared_schedules, read_config
 from trioarm.cli.exits import Exit
-from trioarm.cli.options import HANDLERS, ConfigFile, read_config
+from trioarm.cli.options import ConfigFile
 from trioarm.cli.terminal import say
 from trioarm.cli.wording import counted
-from trioarm.config import SchedulerConfig, unknown_handlers
-from trioarm.core.errors import ConfigurationError, InvalidSchedule
-from trioarm.core.schedule import Schedule
 
 
 def check(*, config: ConfigFile = None) -> Exit:
     """Validate the configuration: every problem in one line on stderr, exit code 2; or a short summary.
 
-    Examples: `trioarm check`, `trioarm check --config night.toml`.
+    Examples:
+
+    - `trioarm check`
+    - `trioarm check --config night.toml`
     """
     found = read_config(config)
     schedules = declared_schedules(found)
-    arming, partitions = len(found.premises.schedules), len(found.premises.partitions)
+    arming = len(found.premises.schedules)
     parts = [counted(len(found.schedules) + arming, "schedule")]
     if arming:
-        parts.append(f"{arming} of them arming {counted(partitions, 'partition')}")
+        parts.append(f"{arming} of them arming {counted(len(found.premises.partitions), 'partition')}")
     disabled = sum(not schedule.enabled for schedule in schedules)
     if disabled:
         parts.append(f"{disabled} disabled")
     say(f"{found.source} is fine: {', '.join(parts)}")
     return Exit.CLEAN
-
-
-def declared_schedules(config: SchedulerConfig) -> list[Schedule]:
-    """Return all schedules of a configuration as the engine runs them.
-
-    Raises:
-        ConfigurationError: some cannot be carried out.
-    """
-    problems = [*unknown_handlers(config, HANDLERS)]
-    arming: list[Schedule] = []
-    try:
-        arming = engine_schedules(config.premises)
-    except InvalidSchedule as error:
-        problems.append(str(error))
-    if problems:
-        raise ConfigurationError(tuple(problems))
-    return [*config.schedules, *arming]

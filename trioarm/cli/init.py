@@ -6,8 +6,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from trioarm.cli.configuration import config_path
 from trioarm.cli.exits import Exit, UsageError
-from trioarm.cli.options import ConfigFile, config_path
+from trioarm.cli.options import ConfigFile
 from trioarm.cli.terminal import say
 from trioarm.config import default_toml
 
@@ -15,11 +16,15 @@ from trioarm.config import default_toml
 def init(
     *,
     config: ConfigFile = None,
-    force: Annotated[bool, Parameter(negative="", help="Replace the file if there is one.")] = False,
+    force: Annotated[bool, Parameter(help="Replace the file if there is one.")] = False,
 ) -> Exit:
     """Write a commented scheduler.toml that runs as it stands.
 
-    Examples: `trioarm init`, `trioarm init --config night.toml`, `trioarm init --force`.
+    Examples:
+
+    - `trioarm init`
+    - `trioarm init --config night.toml`
+    - `trioarm init --force`
     """
     path = config_path(config)
     try:

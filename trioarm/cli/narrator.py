@@ -8,7 +8,7 @@ from collections.abc import AsyncIterable
 from typing import Final
 
 from trioarm.cli.logs import logger
-from trioarm.cli.wording import counted, span, wall
+from trioarm.cli.wording import counted, grouped, span, wall
 from trioarm.core.codec import run_to_json
 from trioarm.core.events import (
     Event,
@@ -54,6 +54,7 @@ KINDS: Final[tuple[type[Event], ...]] = (
     ObserverLagged,
 )
 
+_CHANGES: Final = {ScheduleChange.FINISHED: "that was its last occurrence"}
 _GOOD: Final = frozenset({State.SUCCEEDED, State.SKIPPED, State.SUPERSEDED, State.OVERRIDDEN})
 
 
@@ -62,6 +63,7 @@ class Narrator:
 
     def __init__(self) -> None:
         self.ended: Counter[State] = Counter()
+        self.given_back = 0
         self.lost = 0
         self._log = logger("run")
 
@@ -79,6 +81,7 @@ class Narrator:
             case RunStarted(run):
                 self._line(logging.DEBUG, f"{run.schedule}  running  {_lateness(run)}", event, run)
             case RunRequeued(run):
+                self.given_back += run.waiting_for is WaitingFor.DUE
                 level = logging.WARNING if run.waiting_for is WaitingFor.RETRY else logging.INFO
                 self._line(level, f"{run.schedule}  {_requeued(run)}", event, run)
             case RunFinished(run):
@@ -86,7 +89,7 @@ class Narrator:
                 self._line(_level(run), f"{run.schedule}  {_finished(run)}", event, run)
             case ScheduleChanged(name, change, detail) if change is not ScheduleChange.QUARANTINED:
                 level = logging.DEBUG if change is ScheduleChange.PUT else logging.INFO
-                text = f"{name}  {change}: {detail}" if detail else f"{name}  {change}"
+                text = f"{name}  {_CHANGES.get(change, change)}" + (f": {detail}" if detail else "")
                 self._log.log(level, text, kind=_kind(event), schedule=name, change=change.value)
             case ResultRefused(run_id, name, token):
                 text = f"{name}  a result came too late and was not kept: the run has been claimed anew"
@@ -99,11 +102,13 @@ class Narrator:
 
     def summary(self) -> str:
         """Return how many runs came to which end."""
-        if not self.ended:
-            return "no run ended"
-        parts = [f"{self.ended[state]} {state.replace('_', ' ')}" for state in State if self.ended[state]]
         lost = f" ({counted(self.lost, 'event')} not seen)" if self.lost else ""
-        return ", ".join(parts) + lost
+        if not self.ended and not self.given_back:
+            return "no run ended" + lost
+        parts = [f"{grouped(self.ended[state])} {state.replace('_', ' ')}" for state in State if self.ended[state]]
+        if self.given_back:
+            parts.append(f"{grouped(self.given_back)} given back")
+        return f"runs: {', '.join(parts)}{lost}"
 
     def _count(self, run: Run, occurrences: int) -> None:
         if not run.schedule.startswith(HOUSEKEEPING):

@@ -80,7 +80,7 @@ class ForegroundNode:
                     telling.start_soon(self._narrator.listen, events)
                     await self._be_a_node()
                 watchers.cancel_scope.cancel()
-        self._log.info(f"stopped after {span(trio.current_time() - began_at)}: {self._narrator.summary()}")
+        self._log.info(f"stopped after {span(trio.current_time() - began_at)}; {self._narrator.summary()}")
         return Exit.CLEAN if self._bootstrap.drained else Exit.CUT_SHORT
 
     async def _be_a_node(self) -> None:
@@ -159,7 +159,7 @@ class ForegroundNode:
         self._log.error(f"leaving by force: {', '.join(map(repr, names))} ignores its cancellation", handlers=names)
         with trio.move_on_after(FLUSH_S):
             await self._bootstrap.container.get(Recorder).flush()
-        self._log.info(f"stopped: {self._narrator.summary()}")
+        self._log.info(f"stopped; {self._narrator.summary()}")
         _leave()
 
 

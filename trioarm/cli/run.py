@@ -9,11 +9,11 @@ import trio
 from cyclopts import Parameter
 
 from trioarm.bootstrap import SchedulerBootstrap
-from trioarm.cli.check import declared_schedules
+from trioarm.cli.configuration import declared_schedules, read_config
 from trioarm.cli.exits import Exit, UsageError
 from trioarm.cli.logs import configure_logs
 from trioarm.cli.node import ForegroundNode, Until
-from trioarm.cli.options import ConfigFile, read_config, read_overrides
+from trioarm.cli.options import ConfigFile, read_overrides
 from trioarm.config import SchedulerConfig
 from trioarm.core.instants import parse_duration
 from trioarm.handlers.registry import Handlers
@@ -26,18 +26,24 @@ def run(
         str | None, Parameter(help="Where schedules and runs are kept, instead of scheduler.store.")
     ] = None,
     until_idle: Annotated[
-        bool, Parameter(negative="", help="Stop once all that is due is done and nothing is due soon.")
+        bool,
+        Parameter(help="Stop once all that is due is done and nothing is due soon."),
     ] = False,
     for_: Annotated[str | None, Parameter(name="--for", help="Stop after this long, such as 90s or 2h.")] = None,
     set_: Annotated[
-        list[str] | None, Parameter(name="--set", negative="", help="Set KEY=VALUE for this run; may be repeated.")
+        list[str] | None,
+        Parameter(name="--set", help="Set KEY=VALUE, as in the file, for this run; may be repeated."),
     ] = None,
 ) -> Exit:
     """Run the node in the foreground. This is what `trioarm` does without a command.
 
     The first SIGINT (Ctrl+C) or SIGTERM lets runs end, the second cancels them.
 
-    Examples: `trioarm run`, `trioarm run --for 10m`, `trioarm run --set features.debug=true`.
+    Examples:
+
+    - `trioarm run`
+    - `trioarm run --for 10m`
+    - `trioarm run --set features.debug=true`
     """
     overrides = read_overrides(set_ or ())
     if store is not None:

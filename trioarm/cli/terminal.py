@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping
 from enum import Enum
 from io import TextIOWrapper
-from typing import TextIO
+from typing import Final, TextIO
 
 from trioarm.core.jsonable import Json
+
+WIDTH_MIN: Final = 20  # columns of text, however narrow the terminal is
+WIDTH_MAX: Final = 110  # longer lines are hard to read
 
 
 class Style(Enum):
@@ -34,6 +39,15 @@ def coloured(stream: TextIO) -> bool:
 def paint(text: str, style: Style, stream: TextIO) -> str:
     """Return a text as it is to be written to a stream."""
     return f"\033[{style.value}m{text}\033[0m" if coloured(stream) else text
+
+
+def wrapped(text: str, indent: str) -> list[str]:
+    """Return a text as lines that fit the terminal, each behind an indent; at least one."""
+    width = max(len(indent) + WIDTH_MIN, min(WIDTH_MAX, shutil.get_terminal_size().columns))
+    lines = textwrap.wrap(
+        text, width, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+    return lines or [indent]
 
 
 def say(text: str = "") -> None:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from trioarm.core.instants import render_duration
+
+MINUTE_S: Final = 60.0
+HOUR_S: Final = 3_600.0
+DAY_S: Final = 86_400.0
 
 
 def counted(count: int, noun: str) -> str:
@@ -24,8 +29,18 @@ def span(seconds: float) -> str:
     if seconds < 0.9995:
         return f"{seconds * 1000:.1f} ms" if seconds < 0.01 else f"{seconds * 1000:.0f} ms"
     if seconds < 59.95:
-        return f"{seconds:.1f} s"
+        return f"{seconds:.1f} s".replace(".0 s", " s")
     return render_duration(round(seconds))
+
+
+def distance(seconds: float) -> str:
+    """Return how far a moment is: `in 4.2 s`, `in 5h21m`, `3d2h ago`; nobody counts seconds over hours."""
+    away = abs(seconds)
+    if away >= DAY_S:
+        away -= away % HOUR_S
+    elif away >= HOUR_S:
+        away -= away % MINUTE_S
+    return f"in {span(away)}" if seconds >= 0 else f"{span(away)} ago"
 
 
 def wall(moment: datetime) -> str:

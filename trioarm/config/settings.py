@@ -125,6 +125,9 @@ class LogSettings:
     """`[log]`: how the program logs."""
 
     format: str = _word(
-        "auto", "auto is console on a terminal, else json", judge=_one_of(*FORMATS), allowed=", ".join(FORMATS)
+        "auto",
+        "json, or console: lines for people, which auto is as well",
+        judge=_one_of(*FORMATS),
+        allowed=", ".join(FORMATS),
     )
     level: str = _word("info", "the least important lines shown", judge=_one_of(*LEVELS), allowed=", ".join(LEVELS))

@@ -1,0 +1,30 @@
+"""`trioarm completion`: a script that lets a shell complete commands and options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+from cyclopts import App, Parameter
+
+from trioarm.cli.exits import Exit
+from trioarm.cli.terminal import say
+
+
+def completion_of(app: App) -> Callable[..., Exit]:
+    """Return the command that prints the completion of `app`."""
+
+    def completion(
+        shell: Annotated[Literal["bash", "zsh", "fish"], Parameter(name="SHELL", help="For which shell.")], /
+    ) -> Exit:
+        """Print a script that completes commands and options.
+
+        Examples:
+
+        - `trioarm completion bash > ~/.local/share/bash-completion/completions/trioarm`
+        - `trioarm completion fish > ~/.config/fish/completions/trioarm.fish`
+        """
+        say(app.generate_completion(prog_name="trioarm", shell=shell).rstrip("\n"))
+        return Exit.CLEAN
+
+    return completion

@@ -1,0 +1,70 @@
+"""The configuration the program was told to use, with every problem of it at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from trioarm.arming.compile import engine_schedules
+from trioarm.arming.model import HANDLER
+from trioarm.bootstrap import BUILT_IN
+from trioarm.config import FILE, FILE_ENV, SchedulerConfig, unknown_handlers
+from trioarm.config.sources import read_toml
+from trioarm.core.errors import ConfigurationError, InvalidSchedule
+from trioarm.core.reading import show, suggest
+from trioarm.core.schedule import Schedule
+
+HANDLERS: Final = frozenset({*BUILT_IN, HANDLER})  # what a node of this program can call
+
+
+def config_path(config: Path | None) -> Path:
+    """Return the file that is meant."""
+    return config or Path(os.environ.get(FILE_ENV) or FILE)
+
+
+def read_config(config: Path | None, overrides: Mapping[str, object] | None = None) -> SchedulerConfig:
+    """Read the configuration that is meant.
+
+    Args:
+        config: the file; None for the usual one.
+        overrides: settings of the command line, by key.
+
+    Raises:
+        ConfigurationError: with a line for every problem.
+    """
+    path = config_path(config)
+    try:
+        found = SchedulerConfig.from_file(path, overrides=overrides or {})
+    except ConfigurationError as error:
+        raise ConfigurationError((*error.problems, *_unknown_handlers(path))) from None
+    problems = unknown_handlers(found, HANDLERS)
+    if problems:
+        raise ConfigurationError(problems)
+    return found
+
+
+def declared_schedules(config: SchedulerConfig) -> list[Schedule]:
+    """Return all schedules of a configuration as the engine runs them.
+
+    Raises:
+        ConfigurationError: one cannot be carried out.
+    """
+    try:
+        return [*config.schedules, *engine_schedules(config.premises)]
+    except InvalidSchedule as error:
+        raise ConfigurationError((str(error),)) from None
+
+
+def _unknown_handlers(path: Path) -> Iterator[str]:
+    """Yield a line for each unknown handler of a file that has other problems as well, which hide its schedules."""
+    try:
+        schedules = read_toml(path).get("schedule")
+    except ConfigurationError:
+        return
+    for schedule in schedules if isinstance(schedules, list) else ():
+        handler = schedule.get("handler") if isinstance(schedule, Mapping) else None
+        if isinstance(handler, str) and handler not in HANDLERS:
+            name = show(schedule.get("name"))
+            yield f"schedule {name}.handler: {show(handler)} is unknown{suggest(handler, HANDLERS)}"

@@ -1,0 +1,172 @@
+"""`trioarm explain`: one schedule in words, from the configuration alone."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import pairwise
+from typing import Annotated, Final
+
+from cyclopts import Parameter
+
+from trioarm.arming.compile import UNTIL_REACHED
+from trioarm.cli.configuration import read_config
+from trioarm.cli.exits import Exit
+from trioarm.cli.options import AsJson, ConfigFile
+from trioarm.cli.planned import chosen, current_instant, partition_of, planned_records, planned_rules, target_of
+from trioarm.cli.terminal import Style, paint, say, say_json, wrapped
+from trioarm.cli.wording import distance
+from trioarm.config import SchedulerConfig
+from trioarm.core.forecast import Explanation, local_time, zone_of
+from trioarm.core.forecast import explain as put_into_words
+from trioarm.core.instants import SECOND, instant, render_duration, render_instant
+from trioarm.core.jsonable import Json
+from trioarm.core.schedule import Delivery, Schedule, ScheduleRecord
+from trioarm.core.triggers import Cron, Fold, Gap, Weekly
+from trioarm.core.triggers.zones import ERA, Zone, changes_around
+
+LABEL: Final = 10  # columns of the words in front
+
+GAPS: Final = {
+    Gap.RUN_AFTER: "a local time that clocks skip happens right after the gap",
+    Gap.SHIFT: "a local time that clocks skip happens as if they had not changed yet",
+    Gap.SKIP: "a local time that clocks skip is left out",
+}
+FOLDS: Final = {
+    Fold.FIRST: "one that comes twice happens the first time",
+    Fold.SECOND: "one that comes twice happens the second time",
+    Fold.BOTH: "one that comes twice happens both times",
+}
+BY_KIND: Final = (
+    "a fixed local time that clocks skip happens right after the gap, one that comes twice happens the first time; "
+    "what begins with * in its minutes or hours follows the time that really passes"
+)
+
+
+def explain(
+    name: Annotated[str, Parameter(name="NAME", help="Which schedule.")],
+    /,
+    *,
+    config: ConfigFile = None,
+    json: AsJson = False,
+) -> Exit:
+    """Put a schedule into words: its rule, its next instants and why, its zone, its policies.
+
+    Examples:
+
+    - `trioarm explain backup`
+    - `trioarm explain weeknight --json`
+    """
+    found = read_config(config)
+    now = current_instant()
+    rules = planned_rules(found, now)
+    for number, record in enumerate(chosen(planned_records(found, now), [name])):
+        explanation = put_into_words(record, now, rules)
+        if json:
+            say_json(_as_json(record, explanation, now))
+            continue
+        if number:
+            say()
+        say(paint(explanation.name, Style.HEADING, sys.stdout))
+        for label, text in _lines(record, explanation, found, now):
+            _say_wrapped(label, text)
+    return Exit.CLEAN
+
+
+def _lines(
+    record: ScheduleRecord, explanation: Explanation, config: SchedulerConfig, now: int
+) -> Iterator[tuple[str, str]]:
+    schedule = record.schedule
+    partition, target = partition_of(schedule), target_of(schedule)
+    yield "rule", explanation.rule
+    yield "does", f"calls handler {schedule.handler}" if partition is None else f"makes {partition} {target}"
+    for number, moment in enumerate(explanation.next_at):
+        yield "" if number else "next", _moment(moment, now)
+    if not explanation.next_at:
+        yield "next", "never"
+    yield "why", explanation.why
+    if explanation.previous_at is not None:
+        yield "before", _moment(explanation.previous_at, now)
+    for number, rule in enumerate(_zone_rules(schedule, now)):
+        yield "" if number else "zone", rule
+    for number, policy in enumerate((*explanation.policies, *_more_policies(schedule, config))):
+        yield "" if number else "policies", policy
+
+
+def _moment(moment: datetime, now: int) -> str:
+    return f"{moment:%a} {moment.isoformat(' ', 'seconds')}  {distance((instant(moment) - now) / SECOND)}"
+
+
+def _zone_rules(schedule: Schedule, now: int) -> Iterator[str]:
+    trigger = schedule.trigger
+    if not isinstance(trigger, Cron | Weekly):
+        yield "UTC: intervals and instants know no daylight saving"
+        return
+    zone = zone_of(trigger)
+    yield f"{zone.name}, now {_offset(local_time(now, zone))}{'' if zone.dst else ', daylight saving switched off'}"
+    change = next_change(zone, now)
+    if change is not None:
+        before, after = local_time(change - 1, zone), local_time(change, zone)
+        way = "forward" if after.replace(tzinfo=None) > before.replace(tzinfo=None) else "back"
+        yield f"clocks go {way} on {after:%a %d %b %Y} to {after:%H:%M} {_offset(after)}"
+    if trigger.gap is None or trigger.fold is None:
+        yield BY_KIND
+    else:
+        yield f"{GAPS[trigger.gap]}, {FOLDS[trigger.fold]}"
+
+
+def next_change(zone: Zone, now: int) -> int | None:
+    """Return when a zone's offset changes next, if it does within about a year."""
+    for era in (now // ERA, now // ERA + 1):
+        for (_, before), (at, after) in pairwise(changes_around(zone, era)):
+            if at > now and before != after:
+                return at
+    return None
+
+
+def _offset(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")[19:]
+
+
+def _more_policies(schedule: Schedule, config: SchedulerConfig) -> Iterator[str]:
+    timeout_s = config.executor.timeout_s if schedule.timeout_s is None else schedule.timeout_s
+    yield f"an attempt may take {render_duration(timeout_s)}"
+    policy = schedule.retry or config.retry_rules().policy
+    if schedule.delivery is Delivery.AT_MOST_ONCE:
+        yield "its handler is called at most once per run, so a failure is final"
+    elif policy == UNTIL_REACHED:
+        yield "while its panel cannot be reached, it is tried again for as long as it may be carried out"
+    elif policy.max_retries:
+        delays = f"{render_duration(policy.base_s)} to {render_duration(policy.max_s)} apart"
+        yield f"a failed attempt is followed by up to {policy.max_retries} more, {delays}"
+    else:
+        yield "a failed attempt is not followed by another"
+
+
+def _say_wrapped(label: str, text: str) -> None:
+    begin = f"  {label:<{LABEL}}"
+    first, *more = wrapped(text, " " * len(begin))
+    say(paint(begin, Style.FAINT, sys.stdout) + first[len(begin) :])
+    for line in more:
+        say(line)
+
+
+def _as_json(record: ScheduleRecord, explanation: Explanation, now: int) -> dict[str, Json]:
+    zone = zone_of(record.schedule.trigger)
+    change = next_change(zone, now)
+    return {
+        "schedule": explanation.name,
+        "rule": explanation.rule,
+        "handler": record.schedule.handler,
+        "partition": partition_of(record.schedule),
+        "target": target_of(record.schedule),
+        "next_due_at": [render_instant(instant(moment)) for moment in explanation.next_at],
+        "previous_due_at": None
+        if explanation.previous_at is None
+        else render_instant(instant(explanation.previous_at)),
+        "why": explanation.why,
+        "timezone": zone.name,
+        "next_change_at": None if change is None else render_instant(change),
+        "policies": [*explanation.policies],
+    }

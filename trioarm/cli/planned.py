@@ -1,0 +1,73 @@
+"""What is planned, from the configuration alone: records as a node would store them, for the planner to look ahead."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+
+from trioarm.cli.configuration import HANDLERS, declared_schedules
+from trioarm.cli.exits import UsageError
+from trioarm.config import SchedulerConfig
+from trioarm.core.diff import first_put
+from trioarm.core.jsonable import Json
+from trioarm.core.planning import PlanRules
+from trioarm.core.reading import suggest
+from trioarm.core.schedule import Schedule, ScheduleRecord
+
+
+def current_instant() -> int:
+    """Return the wall clock in microseconds since 1970 UTC."""
+    return time.time_ns() // 1000
+
+
+def planned_records(config: SchedulerConfig, now: int) -> list[ScheduleRecord]:
+    """Return the records of all declared schedules, put at `now`.
+
+    Raises:
+        ConfigurationError: some cannot be carried out.
+    """
+    return [_record(key, schedule, now) for key, schedule in enumerate(declared_schedules(config), start=1)]
+
+
+def _record(key: int, schedule: Schedule, now: int) -> ScheduleRecord:
+    put = first_put(schedule, now)
+    return ScheduleRecord(key, schedule, 1, put.cursor_at, put.next_due_at, put.anchor_at, state=put.state)
+
+
+def planned_rules(config: SchedulerConfig, now: int) -> PlanRules:
+    """Return the rules a node of this configuration plans by."""
+    return config.plan_rules(HANDLERS, now)
+
+
+def chosen(records: Sequence[ScheduleRecord], names: Iterable[str]) -> list[ScheduleRecord]:
+    """Return the records that names mean; the name of a schedule that arms several partitions means one for each.
+
+    Raises:
+        UsageError: there is no schedule of a name.
+    """
+    found: dict[int, ScheduleRecord] = {}
+    for name in names:
+        meant = {record.key: record for record in records if _is_meant(record.schedule.name, name)}
+        if not meant:
+            known = [record.schedule.name for record in records]
+            raise UsageError(f"there is no schedule {name!r}{suggest(name, known)}")
+        found |= meant
+    return list(found.values())
+
+
+def _is_meant(schedule: str, name: str) -> bool:
+    return schedule == name or schedule.startswith(f"{name}/")
+
+
+def partition_of(schedule: Schedule) -> str | None:
+    """Return the partition a schedule arms or disarms; None for others."""
+    return _text(schedule.args.get("partition")) if "target" in schedule.args else None
+
+
+def target_of(schedule: Schedule) -> str | None:
+    """Return what a schedule makes of its partition; None for others."""
+    return _text(schedule.args.get("target")) if "partition" in schedule.args else None
+
+
+def _text(value: Json) -> str | None:
+    return value if isinstance(value, str) else None

@@ -1,0 +1,188 @@
+"""`trioarm preview`: what will happen, from the configuration alone, decided by the planner itself."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Annotated, Final
+
+import attrs
+from cyclopts import Parameter
+
+from trioarm.cli.configuration import read_config
+from trioarm.cli.exits import Exit, UsageError
+from trioarm.cli.options import AsJson, ConfigFile
+from trioarm.cli.planned import chosen, current_instant, partition_of, planned_records, planned_rules, target_of
+from trioarm.cli.terminal import Style, paint, say, say_json
+from trioarm.cli.wording import grouped
+from trioarm.core.errors import InvalidInstant, InvalidTrigger
+from trioarm.core.forecast import Foreseen
+from trioarm.core.forecast import preview as foresee
+from trioarm.core.instants import DAY, microseconds, parse_instant, render_instant
+from trioarm.core.jsonable import Json
+from trioarm.core.planning import PlanRules
+from trioarm.core.schedule import ScheduleRecord, ScheduleState
+from trioarm.core.states import State
+from trioarm.core.triggers import After
+from trioarm.core.triggers.zones import zone_name
+
+OFTEN: Final = 12  # occurrences a day beyond which a schedule is summarised in one line: nobody reads each of them
+INDENT: Final = "  "
+ROWS: Final = 200  # shown to people unless they ask for more
+ROWS_MAX: Final = 100_000  # shown at all, so that a schedule of every millisecond comes to an end
+DAYS_MAX: Final = 3_660.0
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Window:
+    """What is looked at.
+
+    Args:
+        start: microseconds since 1970 UTC, not included.
+        until: likewise, included.
+        zone: whose local times are shown; None for each schedule's own.
+    """
+
+    start: int
+    until: int
+    zone: str | None
+
+
+def preview(
+    *names: Annotated[str, Parameter(name="NAME", help="Only these schedules.")],
+    config: ConfigFile = None,
+    days: Annotated[float, Parameter(help="How far to look.", show_default=True)] = 7.0,
+    from_: Annotated[
+        str | None, Parameter(name="--from", help="From this instant on, in ISO 8601; otherwise now.")
+    ] = None,
+    tz: Annotated[str | None, Parameter(help="Local times of this zone; otherwise of each schedule's own.")] = None,
+    all_: Annotated[
+        bool,
+        Parameter(name="--all", help="Every occurrence, of frequent schedules as well."),
+    ] = False,
+    limit: Annotated[int | None, Parameter(help=f"At most so many lines; otherwise {ROWS}.")] = None,
+    json: AsJson = False,
+) -> Exit:
+    """Show what will happen: local time, offset, UTC, and what becomes of it.
+
+    Schedules that come due more than 12 times a day are summarised, unless they are named or --all is given.
+
+    Examples:
+
+    - `trioarm preview`
+    - `trioarm preview weeknight --days 30`
+    - `trioarm preview --from 2027-03-27T00:00:00Z`
+    """
+    if not 0 < days <= DAYS_MAX:
+        raise UsageError(f"--days {days:g}: it must lie between 0 and {DAYS_MAX:g}")
+    if limit is not None and not 1 <= limit <= ROWS_MAX:
+        raise UsageError(f"--limit {limit}: it must lie between 1 and {ROWS_MAX}")
+    window = _window(from_, days, tz)
+    found = read_config(config)
+    records, rules = planned_records(found, window.start), planned_rules(found, window.start)
+    wanted = {record.key for record in chosen(records, names)} if names else None
+    if json:
+        return _print_json(_foreseen(records, wanted, window, rules), limit or ROWS_MAX)
+    frequent = [] if all_ or names else [record for record in records if _is_frequent(record, window)]
+    rest = [record for record in records if record not in frequent]
+    _print_table(list(islice(_foreseen(rest, wanted, window, rules), (limit or ROWS) + 1)), limit or ROWS, window)
+    _print_rest(frequent, [record for record in records if wanted is None or record.key in wanted], window)
+    return Exit.CLEAN
+
+
+def _window(from_: str | None, days: float, tz: str | None) -> Window:
+    try:
+        start = current_instant() if from_ is None else parse_instant(from_)
+    except InvalidInstant as error:
+        raise UsageError(f"--from: {error}") from None
+    try:
+        zone = None if tz is None else zone_name(tz)
+    except InvalidTrigger as error:
+        raise UsageError(f"--tz: {error}") from None
+    return Window(start=start, until=start + round(days * DAY), zone=zone)
+
+
+def _foreseen(
+    records: Sequence[ScheduleRecord], wanted: set[int] | None, window: Window, rules: PlanRules
+) -> Iterator[Foreseen]:
+    """Yield what is foreseen of the wanted schedules; the others count, because they may share a lane."""
+    names = {record.schedule.name for record in records if wanted is None or record.key in wanted}
+    lanes = {record.schedule.lane for record in records if record.schedule.name in names and record.schedule.supersede}
+    counting = [record for record in records if record.schedule.name in names or record.schedule.lane in lanes - {None}]
+    for item in foresee(counting, window.start, window.until, rules, window.zone):
+        if item.schedule.name in names:
+            yield item
+
+
+def _print_json(items: Iterator[Foreseen], limit: int) -> Exit:
+    for count, item in enumerate(items):
+        if count == limit:
+            sys.stderr.write(f"only the first {limit} are shown: ask for fewer --days, or a higher --limit\n")
+            break
+        say_json(as_json(item))
+    return Exit.CLEAN
+
+
+def as_json(item: Foreseen) -> dict[str, Json]:
+    """Return an occurrence as `preview --json` shows it."""
+    return {
+        "schedule": item.schedule.name,
+        "due_at": render_instant(item.due_at),
+        "local_at": item.local_at.isoformat(),
+        "shifted": None if item.shifted is None else item.shifted.value,
+        "decision": "run" if item.decision is State.PENDING else item.decision.value,
+        "reason": None if item.reason is None else item.reason.value,
+        "partition": partition_of(item.schedule),
+        "target": target_of(item.schedule),
+    }
+
+
+def _print_table(items: Sequence[Foreseen], limit: int, window: Window) -> None:
+    if items:
+        from trioarm.cli.agenda import agenda  # only here: no other command, and no --json, waits for its libraries
+
+        say(agenda(items[:limit]))
+    else:
+        until = render_instant(window.until // 1_000_000 * 1_000_000)
+        say(f"nothing until {until}")
+    if len(items) > limit:
+        say(paint(f"and more: ask for fewer --days, or a higher --limit than {limit}", Style.FAINT, sys.stdout))
+
+
+def _print_rest(frequent: Sequence[ScheduleRecord], shown: Sequence[ScheduleRecord], window: Window) -> None:
+    """Tell of those that are not in the table, and why."""
+    lines = ["not shown, unless named or with --all:"] if frequent else []
+    lines += [
+        f"{INDENT}{record.schedule.name}: {record.schedule.trigger.describe()}, {grouped(_count(record, window))} times"
+        for record in frequent
+    ]
+    lines += [
+        f"{record.schedule.name}: disabled, nothing of it will run"
+        for record in shown
+        if record.state is ScheduleState.PAUSED
+    ]
+    if lines:
+        say()
+    for line in lines:
+        say(line)
+
+
+def _is_frequent(record: ScheduleRecord, window: Window) -> bool:
+    """Whether each occurrence would be too much to read. What supersedes others stays: they depend on it."""
+    days = max(1.0, (window.until - window.start) / DAY)
+    return not record.schedule.supersede and _count(record, window) > OFTEN * days
+
+
+def _count(record: ScheduleRecord, window: Window) -> int:
+    """Return how many occurrences lie in the window; of a fixed delay, when its runs take no time."""
+    schedule = record.schedule
+    if record.state is not ScheduleState.ACTIVE:
+        return 0
+    start = window.start if schedule.start_at is None else max(window.start, schedule.start_at - 1)
+    until = window.until if schedule.end_at is None else min(window.until, schedule.end_at)
+    if isinstance(schedule.trigger, After):
+        count = max(0, until - start) // microseconds(schedule.trigger.delay_s)
+    else:
+        count = schedule.trigger.count(start, until)
+    return count if schedule.max_runs is None else min(count, schedule.max_runs)

@@ -1,0 +1,183 @@
+"""`trioarm help`: short texts on what people need to know once."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Final
+
+import attrs
+from cyclopts import Parameter
+
+from trioarm.cli.exits import Exit, UsageError
+from trioarm.cli.settings import about
+from trioarm.cli.terminal import Style, paint, say, wrapped
+from trioarm.config import SchedulerConfig
+from trioarm.core.reading import suggest
+
+TRIGGERS: Final = """\
+A schedule has one trigger: the rule that says when.
+
+  once   = "2026-12-24T18:00:00+01:00"   one instant, with its offset
+  every  = "10s"                         a fixed rate, whatever clocks do
+  after  = "5m"                          a fixed delay after the run before ends
+  weekly = { days = ["mon", "fri"], at = "22:30" }
+                                         local time; at may be a list of times
+  cron   = "30 2 * * *"                  local time; 5 fields, or 6 with seconds
+                                         in front; @daily and the like
+
+In a cron whose day of month and day of week are both restricted, either is enough.
+
+Local times are those of `timezone`: the schedule's own, else that of the site it arms, else that of
+[scheduler], else UTC. `start` and `end` bound any trigger, `max_runs` ends it after so many runs.
+`trioarm explain NAME` puts a trigger into words, `trioarm preview` lists what it yields."""
+
+POLICIES: Final = """\
+What a schedule may say beside its trigger. Durations are written 90s, 5m, 1h30m or 1d.
+
+  tolerance        lateness that still counts as on time
+  misfire          latest, each or skip: see `trioarm help misfires`
+  misfire_window   how old an occurrence may be and still run late
+  overlap          what happens while the run before has not ended: skip (the
+                   default) or allow
+  lane             runs of one lane never overlap, whatever their schedule
+  supersede        in its lane only the newest of what came due together counts
+  timeout          how long one attempt may take
+  retry            { max_retries = 3, base = "1s", max = "30s", factor = 2.0 }
+  delivery         at_least_once (the default): what was interrupted is started
+                   again; at_most_once: one call per run, and what was
+                   interrupted ends as unknown
+  priority         0 to 9, 9 is most urgent
+  gap, fold        what happens when clocks change: see `trioarm help dst`
+  start, end, max_runs, tags, enabled"""
+
+MISFIRES: Final = """\
+An occurrence that is noticed later than its tolerance is a misfire: the node was down, the machine
+slept, or the clock was set forward. Every occurrence is decided, exactly once, and a decision not to run
+is kept with its reason.
+
+Of what one schedule missed, only the newest can still be on time. For the rest, `misfire` says:
+
+  latest   the newest runs, if it is not older than misfire_window; the
+           others are missed (this is the default)
+  each     each runs that is not older than misfire_window
+  skip     none runs
+
+With scheduler.auto_recovery = false, nothing that came due while the node was down is caught up.
+Arming has rules of its own: see `trioarm help arming`."""
+
+DST: Final = """\
+Once a year clocks skip an hour, once they repeat one. `gap` and `fold` say what that means.
+
+  gap  = "run_after"  02:30 does not exist: it happens after the gap, at 03:00
+         "shift"      it happens as if clocks had not changed yet, at 03:30
+         "skip"       it is left out
+  fold = "first"      02:30 comes twice: it happens the first time
+         "second"     the second time
+         "both"       both times
+
+Without a word a fixed time uses run_after and first. A cron whose minutes or hours begin with * follows
+the time that really passes: nothing is made up after a gap, and both passes of a fold count. `every` and
+`after` know no clocks on walls at all. `trioarm preview` marks every occurrence that a change touches.
+With features.dst = false, schedules keep to standard time all the year."""
+
+ARMING: Final = """\
+A schedule that names a partition and a target arms (or disarms) it. It becomes one schedule per
+partition, such as weeknight/house, so that each has its own runs and its own outcome.
+
+The panel is read before anything is sent. What already is as wanted is left alone; a run succeeds only
+once the panel itself reports the target. At most three commands are sent, each after a fresh look.
+A partition in alarm or in its entry delay is never touched.
+
+After downtime, only the newest occurrence that came due for a partition counts; the others are
+superseded, and nothing is sent for them. A late arm still applies until the partition's next occurrence,
+at most for 24 hours; a late disarm for arming.late_disarm (15 minutes), then it is missed.
+
+Schedules disarm only where the partition says allow_disarm = true. Codes are references,
+code = { env = "HOUSE_CODE" } or { file = "house.code" }, and appear in no log.
+This is not certified alarm equipment."""
+
+EXIT_CODES: Final = """\
+  0    all went well
+  1    something failed: the error says what
+  2    the configuration or the command line cannot be used
+  3    `run` had to cancel runs: they had not ended when the drain deadline
+       (scheduler.drain) came, or a second signal asked for it
+  130  Ctrl+C ended a command other than `run`
+
+`trioarm run` takes the first SIGINT (Ctrl+C) or SIGTERM as a wish to end: nothing new begins, and runs may
+end until scheduler.drain. The second cancels them at once. A handler that ignores even that is named, and
+left behind."""
+
+LOGS: Final = """\
+`trioarm run` logs to stdout, errors that end the program go to stderr.
+
+Lines for people begin with the time of this machine and its offset. With log.format = "json" each line is
+an object: at (UTC), level, logger, message, and fields such as kind and run. log.level is debug, info,
+warning or error. features.debug adds a line for every decision of the engine.
+
+Codes of panels and passwords in URLs are replaced by *** in every line. Colours are for terminals only, and
+never with NO_COLOR set."""
+
+CONFIGURATION: Final = """\
+The configuration is scheduler.toml, another file named by --config or $TRIOARM_CONFIG. `trioarm init` writes
+one, `trioarm check` says all that is wrong with it, `trioarm config show` shows every setting.
+
+What is said in several places, in order of strength: command line (--set KEY=VALUE), environment variable,
+scheduler.local.toml beside the file, [environment.NAME], the file, the default. Durations in the file are
+"90s" or "5m"; in environment variables they are whole milliseconds.
+
+Settings, with their defaults:"""
+
+
+@attrs.frozen(slots=True)
+class Topic:
+    """Something to read about.
+
+    Args:
+        title: one line.
+        text: paragraphs, filled to the terminal's width; what is indented stays as it is.
+    """
+
+    title: str
+    text: str
+
+
+TOPICS: Final = {
+    "triggers": Topic("the rules that say when", TRIGGERS),
+    "policies": Topic("what else a schedule may say", POLICIES),
+    "misfires": Topic("what becomes of what was noticed too late", MISFIRES),
+    "dst": Topic("what happens when clocks change", DST),
+    "arming": Topic("schedules that arm alarm panels", ARMING),
+    "configuration": Topic("where settings come from, and every one of them", CONFIGURATION),
+    "logs": Topic("what `trioarm run` writes, and how to have it as JSON", LOGS),
+    "exit-codes": Topic("how the program ends, and what signals do", EXIT_CODES),
+}
+
+
+def help_(topic: Annotated[str | None, Parameter(name="TOPIC", help="What to read about.")] = None, /) -> Exit:
+    """Show a short text on a topic, or the list of topics.
+
+    Examples:
+
+    - `trioarm help`
+    - `trioarm help dst`
+    """
+    if topic is None:
+        say("Topics, to be read with `trioarm help TOPIC`:\n")
+        for name, each in TOPICS.items():
+            say(f"  {name:<14} {each.title}")
+        say("\nEvery command has its own --help.")
+        return Exit.CLEAN
+    if topic not in TOPICS:
+        raise UsageError(f"there is no topic {topic!r}{suggest(topic, TOPICS)}")
+    for number, block in enumerate(TOPICS[topic].text.split("\n\n")):
+        if number:
+            say()
+        for line in block.splitlines() if block.startswith(" ") else wrapped(block, ""):
+            say(line)
+    if topic == "configuration":
+        for setting in SchedulerConfig().describe():
+            say(f"\n  {paint(setting.key, Style.HEADING, sys.stdout)} = {setting.example}")
+            for line in wrapped(about(setting), "      "):
+                say(line)
+    return Exit.CLEAN
