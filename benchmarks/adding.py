@@ -9,6 +9,10 @@ from __future__ import annotations
 
 import time
 
+import trio
+
+import trioarm
+from benchmarks import node
 from benchmarks.floors import records
 from benchmarks.measure import Benchmark, Figure, Measurement, OfFloor, rate
 
@@ -24,6 +28,23 @@ def floor(n: int) -> Measurement:
     return {"adding": rate(n, elapsed_s)}
 
 
+def subject(n: int) -> Measurement:
+    """Measure `n` cron schedules put in one call."""
+    return {"adding": rate(n, trio.run(_add, n))}
+
+
+async def _add(n: int) -> float:
+    triggers = [trioarm.Cron(f"{number % 60} {number // 60 % 24} * * *") for number in range(1440)]
+    async with trioarm.open_scheduler(config=node.config()) as scheduler:
+        began = time.perf_counter()
+        schedules = [trioarm.Schedule(f"daily-{number}", triggers[number % 1440], handler="log") for number in range(n)]
+        results = await scheduler.schedules.put_many(schedules)
+        elapsed_s = time.perf_counter() - began
+    if any(result.outcome != "added" for result in results):
+        raise RuntimeError("a schedule was not added")
+    return elapsed_s
+
+
 BENCHMARK = Benchmark(
     name="adding",
     figures=(Figure("adding", "schedules/s", OfFloor(0.4)),),
@@ -31,4 +52,5 @@ BENCHMARK = Benchmark(
     n_once=200,
     pairs=9,
     floor=floor,
+    subject=subject,
 )

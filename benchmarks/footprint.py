@@ -12,6 +12,10 @@ import gc
 import resource
 from pathlib import Path
 
+import trio
+
+import trioarm
+from benchmarks import node
 from benchmarks.floors import records
 from benchmarks.measure import AtMost, Benchmark, Figure, Measurement
 
@@ -33,6 +37,25 @@ def floor(n: int) -> Measurement:
     return {"footprint": grown / n}
 
 
+def subject(n: int) -> Measurement:
+    """Measure `n` cron schedules in a running node."""
+    return {"footprint": trio.run(_grow, n) / n}
+
+
+async def _grow(n: int) -> int:
+    triggers = [trioarm.Cron(f"{number % 60} {number // 60 % 24} * * *") for number in range(1440)]
+    async with trioarm.open_scheduler(config=node.config()) as scheduler:
+        before = resident_bytes()
+        for start in range(0, n, 1_000):  # what is measured is what stays, not a list of everything
+            schedules = [
+                trioarm.Schedule(f"daily-{number}", triggers[number % 1440], handler="log")
+                for number in range(start, min(start + 1_000, n))
+            ]
+            await scheduler.schedules.put_many(schedules)
+            del schedules
+        return resident_bytes() - before
+
+
 BENCHMARK = Benchmark(
     name="footprint",
     figures=(Figure("footprint", "bytes/schedule", AtMost(800)),),
@@ -40,4 +63,5 @@ BENCHMARK = Benchmark(
     n_once=200,
     pairs=1,  # the same to within a page, every time
     floor=floor,
+    subject=subject,
 )

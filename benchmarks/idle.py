@@ -13,6 +13,8 @@ import time
 import trio
 import trio.testing
 
+import trioarm
+from benchmarks import node
 from benchmarks.measure import AtMost, Benchmark, Figure, Measurement
 
 N = 100_000
@@ -61,6 +63,19 @@ async def _floor(n: int) -> Measurement:
     return watched
 
 
+def subject(n: int) -> Measurement:
+    """Measure a node with `n` schedules that are due in an hour."""
+    return trio.run(_idle, n)
+
+
+async def _idle(n: int) -> Measurement:
+    config = node.config(check_interval_s=CHECK_INTERVAL_S)
+    async with trioarm.open_scheduler(handlers={"call": node.Countdown(n).call}, config=config) as scheduler:
+        first = time.time_ns() // 1000 + round(HOUR_S * 1e6)
+        await scheduler.schedules.put_many(node.one_shots([first + number for number in range(n)]))
+        return await watch(n)
+
+
 BENCHMARK = Benchmark(
     name="idle",
     figures=(
@@ -71,4 +86,5 @@ BENCHMARK = Benchmark(
     n_once=1_000,
     pairs=1,
     floor=floor,
+    subject=subject,
 )

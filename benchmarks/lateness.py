@@ -9,8 +9,13 @@ rounded gets below it.
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Sequence
 
+import trio
+
+import trioarm
+from benchmarks import node
 from benchmarks.floors import timers
 from benchmarks.measure import AtMost, Benchmark, Figure, Measurement
 
@@ -35,6 +40,28 @@ def floor(n: int) -> Measurement:
     return percentiles(timers.lateness(offsets_s(n)))
 
 
+def subject(n: int) -> Measurement:
+    """Measure `n` one-shot schedules of a running node."""
+    return percentiles(trio.run(_lateness, n))
+
+
+async def _lateness(n: int) -> list[float]:
+    late_s: list[float] = []
+    done = trio.Event()
+
+    async def call(run: trioarm.RunContext) -> None:
+        late_s.append(time.time() - run.due_at.timestamp())
+        if len(late_s) == n:
+            done.set()
+
+    async with trioarm.open_scheduler(handlers={"call": call}, config=node.config()) as scheduler:
+        began = time.time_ns() // 1000 + 200_000  # all are put before the first is due
+        due_at = [began + round(offset_s * 1e6) for offset_s in offsets_s(n)]
+        await scheduler.schedules.put_many(node.one_shots(due_at))
+        await done.wait()
+    return late_s
+
+
 BENCHMARK = Benchmark(
     name="lateness",
     figures=(Figure("lateness p50", "ms", AtMost(0.4)), Figure("lateness p99", "ms", AtMost(0.8))),
@@ -42,4 +69,5 @@ BENCHMARK = Benchmark(
     n_once=20,
     pairs=3,
     floor=floor,
+    subject=subject,
 )

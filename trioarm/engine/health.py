@@ -102,8 +102,8 @@ class Health:
         return _component("executor", reasons)
 
     def _recorder_health(self) -> ComponentHealth:
-        waiting = self._recorder.backlog
-        return _component("recorder", [f"{waiting} outcomes wait to be recorded"] if waiting else [])
+        waiting = self._recorder.in_doubt
+        return _component("recorder", [f"the repository did not keep {waiting} outcomes yet"] if waiting else [])
 
     async def _work(self) -> ComponentHealth:
         """Find runs that should have begun, and those nobody here can run."""

@@ -63,12 +63,13 @@ class Recorder:
         self._wake_engine = wake
         self._begun: list[Attempt] = []
         self._ended: list[Attempt] = []
+        self._in_doubt = 0
         self._wake = trio.Event()
 
     @property
-    def backlog(self) -> int:
-        """How many outcomes wait to be recorded."""
-        return len(self._ended)
+    def in_doubt(self) -> int:
+        """How many outcomes have to be tried again: the repository could not say that it kept them."""
+        return self._in_doubt
 
     def begun(self, attempt: Attempt) -> None:
         """Note that a handler has been called; written only if it has not ended when the next batch is."""
@@ -136,6 +137,7 @@ class Recorder:
                 unknown.append(attempt)
         wanted = self._release(ended if not unknown else [attempt for attempt in ended if attempt not in unknown])
         self._ended = unknown + self._ended
+        self._in_doubt = len(unknown)
         if wanted or any(map(_stirs, changes)):
             self._wake_engine()
         return not unknown
