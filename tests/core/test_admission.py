@@ -53,8 +53,8 @@ def test_a_lane_admits_one_run() -> None:
 def test_the_holder_of_a_lane_is_admitted_again() -> None:
     """A retry keeps its lane: it is busy with this very run, and so nothing else gets it (S5.5)."""
     admission = Admission({"work": Room(9, 9)}, {"house"})
-    assert admission.admit(_run(lane="house", attempt=1))
-    assert not admission.admit(_run(lane="house", attempt=1))
+    assert admission.admit(_run(lane="house", token=1))
+    assert not admission.admit(_run(lane="house", token=1))
 
 
 def test_a_refused_run_takes_no_room() -> None:

@@ -371,11 +371,14 @@ def test_older_runs_of_the_lane_give_way() -> None:
     begun = a_run(disarm, NOW + 1, attempt=1, token=2, error="no answer")
     held = a_run(disarm, NOW + 2, state=State.RUNNING, token=3)
     asked = a_run(disarm, NOW + 3, state=State.CLAIMED, token=4, cancel=Reason.USER)
-    change = plan(Group((disarm,), (waiting, begun, held, asked)), now, RULES)
-    first, second, third = change.steps
+    snoozed = a_run(disarm, NOW + 4, token=5, started_at=NOW)
+    change = plan(Group((disarm,), (waiting, begun, held, asked, snoozed)), now, RULES)
+    first, second, third, fourth = change.steps
     assert isinstance(first, Finished)
     assert (first.run, first.token, first.step, first.reason) == (waiting, 1, Step.SUPERSEDE, Reason.SUPERSEDED)
     assert isinstance(second, Finished)
     assert (second.run, second.token, second.step, second.error) == (begun, 2, Step.CANCEL, "no answer")
     assert isinstance(third, CancelAsked)
     assert (third.run, third.token, third.reason) == (held, 3, Reason.SUPERSEDED)
+    assert isinstance(fourth, Finished)
+    assert (fourth.run, fourth.step) == (snoozed, Step.CANCEL)

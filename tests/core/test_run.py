@@ -67,11 +67,11 @@ def test_a_run_is_unfinished_while_its_state_has_a_way_out(state: State) -> None
 
 
 @pytest.mark.parametrize("state", list(State))
-@pytest.mark.parametrize("attempt", [0, 1, 3])
-def test_a_lane_is_held_from_the_first_claim_to_the_end(state: State, attempt: int) -> None:
-    """A run holds its lane while it is claimed or running, and between its attempts (S5.5)."""
-    held = state in (State.CLAIMED, State.RUNNING) or (state is State.PENDING and attempt > 0)
-    assert a_run(state=state, attempt=attempt).holds_lane == held
+@pytest.mark.parametrize("token", [0, 1, 3])
+def test_a_lane_is_held_from_the_first_claim_to_the_end(state: State, token: int) -> None:
+    """A run holds its lane while it is claimed or running, and while it waits after that, attempt or not (S5.5)."""
+    held = state in (State.CLAIMED, State.RUNNING) or (state is State.PENDING and token > 0)
+    assert a_run(state=state, token=token, attempt=0).holds_lane == held
 
 
 def test_what_people_see_is_a_copy() -> None:

@@ -1,4 +1,4 @@
-"""From what is stored to what is wanted: first puts, revisions, pauses, and the synchronisation of a declared set (S5.6-S5.8)."""
+"""From what is stored to what is wanted: first puts, revisions, pauses, and a declared set as a whole (S5.6-S5.8)."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from heapq import heapify, heappop, heappush
 
 
 class DueIndex:
-    """A heap ordered by (due_at, rank, key), where dead entries are dropped when they surface or outnumber the live ones.
+    """A heap ordered by (due_at, rank, key); dead entries are dropped when they surface or outnumber the live ones.
 
     Keys are integers. Every operation is O(log n) amortised, and the heap never holds more than twice the live entries.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isfinite
 from typing import TypeAlias
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 DEPTH_MAX = (
     32  # deeper values are mistakes (a cycle, a whole object graph), and recursion stays far from Python's own limit

@@ -86,7 +86,10 @@ def expire(run: RunRecord, now: int, rules: PlanRules) -> Finished | None:
     if run.give_up_at is None or now < run.give_up_at or run.state is not State.PENDING:
         return None
     waited = (now - run.due_at) // 1_000_000
-    error = f"no worker was free for {waited} s: raise executor.max_concurrent, or let it wait longer with executor.queue_timeout"
+    error = (
+        f"no worker was free for {waited} s: raise executor.max_concurrent, "
+        "or let it wait longer with executor.queue_timeout"
+    )
     return Finished(run, run.token, Step.MISS, now, Reason.QUEUE_TIMEOUT, error)
 
 
@@ -104,7 +107,7 @@ def _evaluate(record: ScheduleRecord, now: int) -> _Due | None:
 
 
 def _oldest(record: ScheduleRecord, now: int, rules: PlanRules) -> int:
-    """Return the oldest instant that may still run: on time within the tolerance, late within the misfire window (S5.2)."""
+    """Return the oldest instant that may still run: on time within the tolerance, late within its window (S5.2)."""
     schedule = record.schedule
     allowed = rules.tolerance if schedule.tolerance_s is None else microseconds(schedule.tolerance_s)
     if schedule.misfire is not Misfire.SKIP:
@@ -138,7 +141,7 @@ def _plan_schedule(due: _Due, unfinished: bool, now: int, rules: PlanRules) -> C
 
 
 def _plan_each(due: _Due, unfinished: bool, now: int, rules: PlanRules) -> Change:
-    """Decide every occurrence on its own, oldest first and at most DECISIONS_MAX of them; the next pass takes the rest."""
+    """Decide every occurrence on its own, oldest first, at most DECISIONS_MAX; the next pass takes the rest."""
     record = due.record
     oldest = _oldest(record, now, rules)
     decided: list[RunRecord] = []
@@ -202,7 +205,8 @@ def give_way(run: RunRecord, now: int) -> RunStep | None:
     """Return the step by which an unfinished run makes room for a newer one of its superseding lane."""
     if run.state is not State.PENDING:
         return None if run.cancel is not None else CancelAsked(run, run.token, Reason.SUPERSEDED, now)
-    step = Step.CANCEL if run.attempt else Step.SUPERSEDE
+    began = run.attempt > 0 or run.started_at is not None  # a snooze counts no attempt, but its handler was called
+    step = Step.CANCEL if began else Step.SUPERSEDE
     return Finished(run, run.token, step, now, Reason.SUPERSEDED, run.error)
 
 

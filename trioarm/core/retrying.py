@@ -26,7 +26,7 @@ class RetryRules:
         jitter: whether delays are spread over their upper half, so that what failed together does not retry together.
     """
 
-    policy: RetryPolicy = RetryPolicy()
+    policy: RetryPolicy = attrs.field(factory=RetryPolicy)
     jitter: bool = True
 
 

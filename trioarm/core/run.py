@@ -1,6 +1,6 @@
 """A run: the work, or the refusal to work, for one occurrence; the record a repository keeps and the value people see.
 
-A decision and its run are one row: what was skipped, missed or superseded is a run that never ran, with a reason (S2.1).
+A decision and its run are one row: what was skipped, missed or superseded is a run that never ran, and why (S2.1).
 """
 
 from __future__ import annotations
@@ -101,11 +101,11 @@ class RunRecord:
 
     @property
     def holds_lane(self) -> bool:
-        """Whether it keeps its lane: from its first claim to its final state, retries included (S5.5)."""
+        """Whether it keeps its lane: from its first claim to its final state, whatever it waits for between (S5.5)."""
         return (
             self.state is State.CLAIMED
             or self.state is State.RUNNING
-            or (self.state is State.PENDING and self.attempt > 0)
+            or (self.state is State.PENDING and self.token > 0)
         )
 
 

@@ -1,4 +1,4 @@
-"""A schedule: the named pairing of a trigger, a handler with arguments, and policies; and the record a repository keeps of it.
+"""A schedule: the named pairing of a trigger, a handler with arguments, and policies; and the record kept of it.
 
 A `Schedule` that exists is valid. It says nothing of the past: cursor, revision and pauses are in its `ScheduleRecord`.
 """
@@ -65,7 +65,8 @@ def check_name(name: str, what: str) -> str:
     """
     if not isinstance(name, str) or NAME.fullmatch(name) is None:
         raise InvalidSchedule(
-            f"{what} {name!r}: a name starts with a small letter or digit and goes on with up to 62 more of a-z 0-9 . _ / -"
+            f"{what} {name!r}: a name starts with a small letter or digit "
+            "and goes on with up to 62 more of a-z 0-9 . _ / -"
         )
     return name
 

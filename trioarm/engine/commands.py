@@ -1,4 +1,4 @@
-"""The use cases: what people and programs can ask of a scheduler, once, for the facade, the command line and the API alike.
+"""The use cases: what people and programs can ask of a scheduler, once, for facade, command line and API alike.
 
 Each reads, decides by a pure rule, and commits; refused because somebody was faster, it reads again.
 """
@@ -158,7 +158,7 @@ class Commands:
         return record
 
     async def resume(self, name: str) -> ScheduleRecord:
-        """Resume a schedule; what came due meanwhile is skipped, in one row (S5.3). One that is not paused stays as it is.
+        """Resume a schedule; what came due meanwhile is skipped, in one row (S5.3). Others stay as they are.
 
         Raises:
             UnknownSchedule: there is none of that name.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.making import MINUTE, NOW, a_run
 from tests.repositories.contract.acts import (
     claim,
@@ -114,16 +116,22 @@ class LanesContract:
         assert await ready_ids(repository) == [second.run_id]
         assert repository.next_due_at is None
 
-    async def test_what_was_given_back_frees_its_lane(self, repository: ScheduleRepository) -> None:
-        """A run without an attempt that counts holds nothing: whoever is more urgent may go first."""
+    @pytest.mark.parametrize("step", [Step.GIVE_BACK, Step.SNOOZE])
+    async def test_what_counts_no_attempt_keeps_its_lane(self, repository: ScheduleRepository, step: Step) -> None:
+        """A run that was given back, or snoozes, stays before all others of its lane, however urgent they are."""
         (first,) = await _in_lane(repository, "arm", priority=3)
         await claim(repository, first)
         (second,) = await _in_lane(repository, "disarm", priority=7)
-        await requeue(repository, await run_of(repository, first), Step.GIVE_BACK, attempt=0)
-        assert not await _busy(repository)
-        assert (await ready_ids(repository))[0] == second.run_id
-        assert (await claim(repository, second)).state is State.CLAIMED
+        first = await requeue(repository, await run_of(repository, first), step, attempt=0, due_at=NOW + MINUTE)
+        assert await _busy(repository)
         assert await ready_ids(repository) == []
+        await refuse(repository, steps=[Claim(second, 0, "n2", NOW)])
+        (third,) = await _in_lane(repository, "late", priority=9)
+        assert third.waiting_for is WaitingFor.LANE
+        await repository.read_due(NOW + MINUTE, 10)
+        assert await ready_ids(repository) == [first.run_id]
+        await finish(repository, await claim(repository, first, "n2", NOW + MINUTE), at=NOW + MINUTE)
+        assert (await ready_ids(repository))[0] == third.run_id
 
     async def test_waiters_are_released_by_urgency(self, repository: ScheduleRepository) -> None:
         """The lane goes to the highest priority, then to the longest due, then to the first decided."""

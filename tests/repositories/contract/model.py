@@ -53,7 +53,7 @@ class RunRow:
     @property
     def holds_lane(self) -> bool:
         """Whether it keeps others out of its lane."""
-        return self.state in HELD or (self.state is State.PENDING and self.attempt > 0)
+        return self.state in HELD or (self.state is State.PENDING and self.token > 0)
 
 
 class Model:

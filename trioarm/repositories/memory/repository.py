@@ -229,8 +229,6 @@ class InMemoryScheduleRepository:
                 if run.lane is not None:
                     self._hold(run, run.lane)
             case Requeued():
-                if run.lane is not None and not run.holds_lane:
-                    self._release(run, run.lane, step.at)
                 self._shelve(run, step.at)
             case Started() | CancelAsked():
                 pass
