@@ -5,13 +5,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.making import NOW, SECOND, a_record, a_run, a_schedule
-from trioarm.core.changes import Finished, Requeued
+from trioarm.core.changes import Claim, Finished, Requeued, apply
 from trioarm.core.outcome import Failed, Ok, Outcome, Snoozed, Stopped, TimedOut
-from trioarm.core.retrying import RetryRules, backoff_s, settle
+from trioarm.core.retrying import SNOOZES_MAX, RetryRules, backoff_s, settle
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import Delivery, RetryPolicy
 from trioarm.core.states import TABLE, Reason, State, Step, WaitingFor
 
+ONCE = "it runs at most once, so it is not called again"
 BEGAN, ENDED = NOW + SECOND, NOW + 9 * SECOND
 PLAIN = RetryRules(RetryPolicy(max_retries=3, base_s=2.0, max_s=60.0, factor=2.0), jitter=False)
 
@@ -90,7 +91,45 @@ def test_a_run_without_retries_left_is_final(
     for run in (exhausted, once, removed, never):
         settled = _settle(run, outcome)
         assert isinstance(settled, Finished)
-        assert (settled.step, settled.reason, settled.error, settled.result) == (step, reason, error, result)
+        assert (settled.step, settled.reason, settled.result) == (step, reason, result)
+        said = f"{error}; {ONCE}" if run is once and isinstance(outcome, Failed) else error
+        assert settled.error == said
+
+
+def test_a_run_snoozes_a_thousand_times() -> None:
+    """Claims that consumed no attempt are counted; one snooze more than a thousand ends the run and says so (S6.4)."""
+    last = _running(attempt=2)
+    last.token = 2 + SNOOZES_MAX - 1
+    assert isinstance(_settle(last, Snoozed(ENDED)), Requeued)
+    last.token += 1
+    settled = _settle(last, Snoozed(ENDED))
+    assert isinstance(settled, Finished)
+    assert (settled.step, settled.reason, settled.started_at) == (Step.FAIL, Reason.ERROR, BEGAN)
+    assert settled.error == "it was put off 1000 times: a run may snooze or be given back no more than that"
+    assert isinstance(_settle(last, Stopped(Reason.SHUTDOWN)), Requeued)
+    assert isinstance(_settle(last, Failed("boom")), Requeued)
+
+
+def test_every_snooze_of_a_run_is_counted() -> None:
+    """From its first claim on, a run that does nothing but snooze is called a thousand and one times, and fails."""
+    run = a_run()
+    calls = 0
+    while run.state is State.PENDING:
+        apply(Claim(run, run.token, "n1", NOW))
+        calls += 1
+        apply(_settle(run, Snoozed(ENDED)))
+    assert (calls, run.state, run.attempt) == (SNOOZES_MAX + 1, State.FAILED, 1)
+
+
+def test_what_runs_at_most_once_is_not_called_later() -> None:
+    """An at-most-once run that asks to be called again, by whatever instruction, has failed (S2.2)."""
+    run = _running(Delivery.AT_MOST_ONCE)
+    snoozed, retried = _settle(run, Snoozed(ENDED)), _settle(run, Failed("locked", after_s=5.0))
+    assert isinstance(snoozed, Finished)
+    assert isinstance(retried, Finished)
+    assert snoozed.step is retried.step is Step.FAIL
+    assert snoozed.error == f"it asked to be called later, but {ONCE}"
+    assert retried.error == f"locked; {ONCE}"
 
 
 def test_the_last_retry_is_still_made() -> None:

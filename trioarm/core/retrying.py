@@ -13,7 +13,8 @@ from trioarm.core.run import RunRecord
 from trioarm.core.schedule import Delivery, RetryPolicy
 from trioarm.core.states import Reason, Step, WaitingFor
 
-SNOOZES_MAX: Final = 1_000  # a handler that snoozes for ever would otherwise never be noticed
+SNOOZES_MAX: Final = 1_000  # a handler that snoozes for ever would otherwise never be noticed; give-backs count too
+_ONCE: Final = "it runs at most once, so it is not called again"
 _GROWTH_MAX: Final = 1e150  # stands for any power that floats cannot hold: every clamp is far below
 
 
@@ -71,7 +72,7 @@ def settle(
             if final:
                 return Finished(run, run.token, Step.FAIL, at, Reason.DISCARDED, error, None, started_at)
             retry = _retry(run, error, after_s, started_at, at, rules, chance)
-            return retry or Finished(run, run.token, Step.FAIL, at, Reason.ERROR, error, None, started_at)
+            return retry or _failed(run, f"{error}; {_ONCE}" if _once(run) else error, started_at, at)
         case TimedOut(error, stuck):
             retry = None if stuck else _retry(run, error, None, started_at, at, rules, chance)
             reason = Reason.STUCK if stuck else Reason.TIMEOUT
@@ -79,9 +80,26 @@ def settle(
         case Stopped(reason):
             return _stopped(run, reason, started_at, at)
         case Snoozed(until_at):
-            return _requeued(run, Step.SNOOZE, WaitingFor.SNOOZE, run.attempt - 1, max(until_at, at), started_at, at)
+            return _snoozed(run, until_at, started_at, at)
         case _:
             assert_never(outcome)
+
+
+def _failed(run: RunRecord, error: str, started_at: int | None, at: int) -> Finished:
+    return Finished(run, run.token, Step.FAIL, at, Reason.ERROR, error, None, started_at)
+
+
+def _once(run: RunRecord) -> bool:
+    return run.schedule.schedule.delivery is Delivery.AT_MOST_ONCE
+
+
+def _snoozed(run: RunRecord, until_at: int, started_at: int | None, at: int) -> Finished | Requeued:
+    if _once(run):
+        return _failed(run, f"it asked to be called later, but {_ONCE}", started_at, at)
+    if run.token - run.attempt >= SNOOZES_MAX:  # the claims before this one that consumed no attempt
+        error = f"it was put off {SNOOZES_MAX} times: a run may snooze or be given back no more than that"
+        return _failed(run, error, started_at, at)
+    return _requeued(run, Step.SNOOZE, WaitingFor.SNOOZE, run.attempt - 1, max(until_at, at), started_at, at)
 
 
 def _retry(
@@ -95,7 +113,7 @@ def _retry(
 ) -> Requeued | None:
     schedule = run.schedule.schedule
     policy = schedule.retry or rules.policy
-    if schedule.delivery is Delivery.AT_MOST_ONCE or run.attempt > policy.max_retries or run.schedule.removed:
+    if _once(run) or run.attempt > policy.max_retries or run.schedule.removed:
         return None
     delay_s = backoff_s(policy, run.attempt, chance, jitter=rules.jitter) if after_s is None else after_s
     due_at = at + microseconds(delay_s)
@@ -107,7 +125,7 @@ def _retry(
 def _stopped(run: RunRecord, reason: Reason, started_at: int | None, at: int) -> Finished | Requeued:
     if reason is not Reason.SHUTDOWN:
         return Finished(run, run.token, Step.CANCEL, at, reason, None, None, started_at)
-    if started_at is not None and run.schedule.schedule.delivery is Delivery.AT_MOST_ONCE:
+    if started_at is not None and _once(run):
         return Finished(run, run.token, Step.LOSE, at, reason, None, None, started_at)
     return _requeued(run, Step.GIVE_BACK, WaitingFor.DUE, run.attempt - 1, at, started_at, at)
 
