@@ -170,9 +170,11 @@ def _overdue(attempt: Attempt) -> str:
 
 
 def _raised(attempt: Attempt, error: BaseException) -> Outcome | None:
-    """Return what a raised exception means, or None when it must go on because the node itself is cancelled."""
+    """Return what a raised exception means, or None when it must go on: it ends the node itself."""
     if isinstance(error, BaseExceptionGroup):
-        cancelled, rest = error.split((trio.Cancelled, KeyboardInterrupt))
+        if error.subgroup(KeyboardInterrupt) is not None:
+            return None
+        cancelled, rest = error.split(trio.Cancelled)
         if cancelled is not None and trio.current_effective_deadline() == -inf:
             return None
         if rest is not None and len(rest.exceptions) == 1:

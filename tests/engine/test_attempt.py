@@ -1,0 +1,315 @@
+"""How one call of a handler ends, and what is recorded of it (S6.3, S6.4, S6.7)."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+import trio
+
+from tests.world import a_node, in_virtual_time
+from trioarm import Discard, InMemoryScheduleRepository, Reason, Retry, RetryPolicy, RunContext, Snooze, State
+from trioarm.core.instants import HOUR, SECOND
+from trioarm.core.run import RunRecord
+from trioarm.core.states import WaitingFor
+from trioarm.engine.attempt import ERROR_LENGTH_MAX
+
+from .nodes import NEVER_AGAIN, a_config, at, keeping, once, rows_of, run_after
+
+TWICE = RetryPolicy(max_retries=2, base_s=10, factor=3)
+
+
+def test_what_a_handler_raises_is_kept_in_one_line() -> None:
+    """Type and message, white space folded, at most 500 characters: what fits in a row of a table."""
+
+    async def work(run: RunContext) -> None:
+        raise ConnectionError("the line\n  is\tbusy " + "x" * 1000)
+
+    run = run_after(60, work, once(retry=NEVER_AGAIN))
+    assert (run.state, run.reason, run.attempt) == (State.FAILED, Reason.ERROR, 1)
+    assert run.error is not None
+    assert run.error.startswith("ConnectionError: the line is busy xxx")
+    assert "\n" not in run.error
+    assert len(run.error) <= len("ConnectionError: ") + ERROR_LENGTH_MAX
+
+
+def test_an_exception_without_a_message_still_says_what_it_was() -> None:
+    """A row whose error is a bare type would leave people guessing."""
+
+    async def work(run: RunContext) -> None:
+        raise KeyError
+
+    assert run_after(60, work, once(retry=NEVER_AGAIN)).error == "KeyError: no message"
+
+
+def test_failed_attempts_are_spaced_by_the_backoff_until_none_is_left() -> None:
+    """The delays are base, base * factor, and so on; after the last attempt the run has failed (S6.4)."""
+    begun: list[tuple[float, int, int]] = []
+
+    async def work(run: RunContext) -> None:
+        begun.append(((run.due_at.timestamp() * SECOND - at(0)) / SECOND, run.attempt, run.token))
+        raise OSError("no route")
+
+    run = run_after(600, work, once(retry=TWICE))
+    assert begun == [(10, 1, 1), (20, 2, 2), (50, 3, 3)]
+    assert (run.state, run.reason, run.attempt, run.error) == (State.FAILED, Reason.ERROR, 3, "OSError: no route")
+
+
+def test_a_retry_waits_in_the_repository_not_in_a_task() -> None:
+    """Between two attempts the run is pending, due later, with its error; another node carries on (S6.4)."""
+    begun: list[tuple[str, int]] = []
+    repository = InMemoryScheduleRepository()
+
+    async def fails(run: RunContext) -> None:
+        begun.append(("first", run.attempt))
+        raise OSError("no route")
+
+    async def works(run: RunContext) -> None:
+        begun.append(("second", run.attempt))
+
+    async def main() -> RunRecord:
+        schedule = once(retry=RetryPolicy(base_s=100, max_s=100))
+        async with a_node({"work": fails}, a_config(), store=keeping(repository)) as (scheduler, _):
+            await scheduler.schedules.put(schedule)
+            await trio.sleep(11)
+            (run,) = await rows_of(repository, schedule)
+            assert (run.state, run.waiting_for, run.due_at) == (State.PENDING, WaitingFor.RETRY, at(110))
+            assert run.error == "OSError: no route"
+        await trio.sleep(60)
+        async with a_node({"work": works}, a_config(), store=keeping(repository), start_at=at(71)):
+            await trio.sleep(38)
+            assert begun == [("first", 1)]
+            await trio.sleep(2)
+        (run,) = await rows_of(repository, schedule)
+        return run
+
+    run = in_virtual_time(main)
+    assert begun == [("first", 1), ("second", 2)]
+    assert (run.state, run.started_at, run.error) == (State.SUCCEEDED, at(110), None)
+
+
+def test_a_handler_that_hangs_is_cancelled_and_tried_again() -> None:
+    """A timeout counts from each attempt's start and is an error like any other; the last one is final (S6.4)."""
+    begun: list[float] = []
+
+    async def work(run: RunContext) -> None:
+        begun.append(trio.current_time())
+        assert run.deadline_s == pytest.approx(5)
+        await trio.sleep_forever()
+
+    run = run_after(600, work, once(retry=TWICE, timeout_s=5))
+    assert [later - begun[0] for later in begun] == pytest.approx([0, 15, 50])
+    assert (run.state, run.reason, run.attempt) == (State.TIMED_OUT, Reason.TIMEOUT, 3)
+    assert run.error == "handler 'work' took longer than its timeout of 5 s"
+    assert (run.finished_at or 0) - (run.started_at or 0) == 5 * SECOND
+
+
+def test_a_schedule_without_a_timeout_has_that_of_the_node() -> None:
+    """`executor.timeout` holds for schedules that say nothing, and is what the message names."""
+
+    async def work(run: RunContext) -> None:
+        await trio.sleep_forever()
+
+    run = run_after(600, work, once(retry=NEVER_AGAIN), a_config(timeout_s=30))
+    assert (run.state, run.finished_at) == (State.TIMED_OUT, at(40))
+    assert run.error == "handler 'work' took longer than its executor.timeout"
+
+
+def test_a_handler_that_swallows_its_cancellation_and_returns_late_has_timed_out() -> None:
+    """What returns after its deadline did not succeed, and is not tried again without a retry left."""
+
+    async def work(run: RunContext) -> str:
+        with trio.CancelScope(shield=True):
+            await trio.sleep(7)
+        return "too late"
+
+    run = run_after(600, work, once(retry=NEVER_AGAIN, timeout_s=5))
+    assert (run.state, run.reason, run.result) == (State.TIMED_OUT, Reason.TIMEOUT, None)
+    assert run.finished_at == at(17)
+
+
+def test_an_error_while_cleaning_up_after_the_timeout_is_still_a_timeout() -> None:
+    """The cause is the timeout; what the handler raised on its way out is not."""
+
+    async def work(run: RunContext) -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise ValueError("clean-up failed")
+
+    assert run_after(600, work, once(retry=NEVER_AGAIN, timeout_s=5)).state is State.TIMED_OUT
+
+
+@pytest.mark.parametrize(
+    ("result", "why"),
+    [
+        (object(), "a object cannot be kept"),
+        (float("nan"), "nan cannot be kept as JSON"),
+        ({1: "one"}, "key 1 is no text"),
+        ({"bytes": b"x"}, "result.bytes: a bytes cannot be kept"),
+        (list(range(20_000)), "too large to keep"),
+    ],
+)
+def test_a_result_that_cannot_be_kept_does_not_undo_success(result: object, why: str) -> None:
+    """The work is done, so the run succeeded; the row says in one line what is not kept and why."""
+
+    async def work(run: RunContext) -> object:
+        return result
+
+    run = run_after(60, work, once())
+    assert (run.state, run.reason, run.result, run.attempt) == (State.SUCCEEDED, Reason.RESULT_DROPPED, None, 1)
+    assert run.error is not None
+    assert run.error.startswith("the run succeeded, but what it returned is not kept: result")
+    assert why in run.error
+    assert "\n" not in run.error
+
+
+def test_a_result_is_kept_as_json() -> None:
+    """Tuples become lists; what the handler keeps is not what is stored."""
+    shared = {"rows": (1, 2)}
+
+    async def work(run: RunContext) -> object:
+        return shared
+
+    run = run_after(60, work, once())
+    shared["rows"] = (3,)
+    assert (run.state, run.reason, run.result) == (State.SUCCEEDED, None, {"rows": [1, 2]})
+
+
+def test_retry_says_when() -> None:
+    """`Retry(after_s)` replaces the backoff and consumes an attempt."""
+    begun: list[float] = []
+
+    async def work(run: RunContext) -> None:
+        begun.append(trio.current_time())
+        if run.attempt < 3:
+            raise Retry("not ready", after_s=7)
+
+    run = run_after(600, work, once())
+    assert [later - begun[0] for later in begun] == pytest.approx([0, 7, 14])
+    assert (run.state, run.attempt) == (State.SUCCEEDED, 3)
+
+
+def test_retry_does_not_outlive_the_retries() -> None:
+    """A handler that asks for ever has failed once its retries are used up."""
+
+    async def work(run: RunContext) -> None:
+        raise Retry(after_s=1)
+
+    run = run_after(600, work, once(retry=TWICE))
+    assert (run.state, run.reason, run.attempt, run.error) == (State.FAILED, Reason.ERROR, 3, "asked for a retry")
+
+
+def test_discard_is_final() -> None:
+    """A handler that says trying again is useless is not tried again."""
+
+    async def work(run: RunContext) -> None:
+        raise Discard("no such user")
+
+    run = run_after(600, work, once())
+    assert (run.state, run.reason, run.attempt, run.error) == (State.FAILED, Reason.DISCARDED, 1, "no such user")
+
+
+def test_snooze_consumes_no_attempt() -> None:
+    """A snoozed run is called again at the instant it named, as the same attempt with a new token."""
+    seen: list[tuple[int, int]] = []
+
+    async def work(run: RunContext) -> None:
+        seen.append((run.attempt, run.token))
+        if len(seen) < 4:
+            raise Snooze(at(10) + len(seen) * HOUR)
+
+    run = run_after(4 * 3600, work, once(retry=NEVER_AGAIN))
+    assert seen == [(1, 1), (1, 2), (1, 3), (1, 4)]
+    assert (run.state, run.attempt, run.started_at) == (State.SUCCEEDED, 1, at(10) + 3 * HOUR)
+
+
+@pytest.mark.parametrize("inside", [Discard("no such user"), ExceptionGroup("inner", [Discard("no such user")])])
+def test_an_instruction_in_a_group_of_one_is_obeyed(inside: Exception) -> None:
+    """A handler that works in a nursery raises groups; one with a single instruction means that instruction."""
+
+    async def work(run: RunContext) -> None:
+        raise ExceptionGroup("from a nursery", [inside])
+
+    run = run_after(60, work, once())
+    assert (run.state, run.reason, run.error) == (State.FAILED, Reason.DISCARDED, "no such user")
+
+
+def test_a_group_of_several_errors_is_one_failure() -> None:
+    """It is recorded under the group's own name and message."""
+
+    async def work(run: RunContext) -> None:
+        raise ExceptionGroup("both lines", [OSError("a"), OSError("b")])
+
+    run = run_after(60, work, once(retry=NEVER_AGAIN))
+    assert (run.state, run.error) == (State.FAILED, "ExceptionGroup: both lines (2 sub-exceptions)")
+
+
+def test_a_nursery_that_fails_in_the_handler_is_an_ordinary_failure() -> None:
+    """What the handler cancels among its own tasks is its own affair."""
+
+    async def fails() -> None:
+        raise OSError("gone")
+
+    async def work(run: RunContext) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.sleep_forever)
+            nursery.start_soon(fails)
+
+    run = run_after(60, work, once(retry=NEVER_AGAIN))
+    assert (run.state, run.error) == (State.FAILED, "OSError: gone")
+
+
+def test_system_exit_ends_the_run_not_the_node() -> None:
+    """A handler that calls `sys.exit` has failed; nothing else notices (S6.7)."""
+
+    async def work(run: RunContext) -> None:
+        if run.attempt == 1:
+            raise SystemExit(3)
+
+    run = run_after(60, work, once())
+    assert (run.state, run.attempt) == (State.SUCCEEDED, 2)
+
+
+@pytest.mark.parametrize("raised", [KeyboardInterrupt(), BaseExceptionGroup("nursery", [KeyboardInterrupt()])])
+def test_an_interrupt_from_the_keyboard_ends_the_node(raised: BaseException) -> None:
+    """It belongs to the person at the keyboard, wherever it strikes; the run is given back (S6.7)."""
+    repository = InMemoryScheduleRepository()
+
+    async def work(run: RunContext) -> None:
+        raise raised
+
+    async def main() -> RunRecord:
+        with pytest.raises(KeyboardInterrupt):
+            async with a_node({"work": work}, store=keeping(repository)) as (scheduler, _):
+                await scheduler.schedules.put(once())
+                await trio.sleep(60)
+        (run,) = await rows_of(repository, once())
+        return run
+
+    run = in_virtual_time(main)
+    assert (run.state, run.attempt) == (State.PENDING, 0)
+
+
+def test_failures_are_logged_in_one_line_and_traced_only_when_asked(caplog: pytest.LogCaptureFixture) -> None:
+    """A failing handler is a fact of life: one warning per run; its trace is for those who look for it."""
+
+    async def work(run: RunContext) -> None:
+        raise OSError("no route")
+
+    with caplog.at_level(logging.INFO, "trioarm"):
+        run_after(60, work, once(retry=NEVER_AGAIN))
+    (line,) = [record for record in caplog.records if record.name.startswith("trioarm") and "route" in record.message]
+    assert (line.levelno, line.message, line.exc_info) == (logging.WARNING, "one: OSError: no route (failed)", None)
+
+
+def test_arguments_are_a_copy() -> None:
+    """A handler cannot change what the next run gets."""
+    seen: list[object] = []
+
+    async def work(run: RunContext) -> None:
+        seen.append(run.args)
+        run.args["to"] = "nobody"
+
+    run_after(60, work, once(args={"to": "all", "lines": [1, 2]}, retry=NEVER_AGAIN))
+    assert seen == [{"to": "all", "lines": [1, 2]}]
