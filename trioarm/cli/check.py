@@ -12,7 +12,7 @@ from trioarm.cli.wording import counted
 def check(*, config: ConfigFile = None) -> Exit:
     """Validate the configuration: every problem in one line on stderr, exit code 2; or a short summary.
 
-    Examples:
+    For example:
 
     - `trioarm check`
     - `trioarm check --config night.toml`

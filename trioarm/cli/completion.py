@@ -19,7 +19,7 @@ def completion_of(app: App) -> Callable[..., Exit]:
     ) -> Exit:
         """Print a script that completes commands and options.
 
-        Examples:
+        For example:
 
         - `trioarm completion bash > ~/.local/share/bash-completion/completions/trioarm`
         - `trioarm completion fish > ~/.config/fish/completions/trioarm.fish`

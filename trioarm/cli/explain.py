@@ -53,7 +53,7 @@ def explain(
 ) -> Exit:
     """Put a schedule into words: its rule, its next instants and why, its zone, its policies.
 
-    Examples:
+    For example:
 
     - `trioarm explain backup`
     - `trioarm explain weeknight --json`

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import trio
+
 from trioarm.cli.narrator import HOUSEKEEPING
 from trioarm.container import Container
 from trioarm.core.events import RunDecided, RunFinished, ScheduleChanged
@@ -24,7 +26,8 @@ async def wait_until_idle(scheduler: Scheduler, container: Container, soon_s: fl
             return
         async for _ in events:
             if await _is_idle(scheduler, container.get(Clock), soon_s):
-                return
+                break
+    await trio.lowlevel.checkpoint()  # so that whoever logs the last event has done so before this is acted on
 
 
 async def _is_idle(scheduler: Scheduler, clock: Clock, soon_s: float) -> bool:

@@ -20,7 +20,7 @@ def init(
 ) -> Exit:
     """Write a commented scheduler.toml that runs as it stands.
 
-    Examples:
+    For example:
 
     - `trioarm init`
     - `trioarm init --config night.toml`

@@ -93,8 +93,8 @@ def logger(name: str) -> structlog.stdlib.BoundLogger:
 
 
 def _unless_told_otherwise(record: logging.LogRecord) -> bool:
-    """Leave out the recorder's line for a failed attempt: the narrator tells the same, with lateness and duration."""
-    return not (record.name == f"{ROOT}.recorder" and record.levelno == logging.WARNING)
+    """Leave out the recorder's lines for failed attempts: the narrator tells the same, with lateness and duration."""
+    return record.name != f"{ROOT}.recorder" or record.levelno >= logging.ERROR
 
 
 def _masked(masking: Masking) -> Processor:

@@ -81,8 +81,8 @@ class Narrator:
             case RunStarted(run):
                 self._line(logging.DEBUG, f"{run.schedule}  running  {_lateness(run)}", event, run)
             case RunRequeued(run):
-                self.given_back += run.waiting_for is WaitingFor.DUE
-                level = logging.WARNING if run.waiting_for is WaitingFor.RETRY else logging.INFO
+                self._count_given_back(run)
+                level = logging.INFO if run.error is None else logging.WARNING
                 self._line(level, f"{run.schedule}  {_requeued(run)}", event, run)
             case RunFinished(run):
                 self._count(run, 1)
@@ -114,6 +114,10 @@ class Narrator:
         if not run.schedule.startswith(HOUSEKEEPING):
             self.ended[run.state] += occurrences
 
+    def _count_given_back(self, run: Run) -> None:
+        returned = run.error is None and run.waiting_for is not WaitingFor.SNOOZE
+        self.given_back += returned and not run.schedule.startswith(HOUSEKEEPING)
+
     def _line(self, level: int, text: str, event: Event, run: Run) -> None:
         if run.schedule.startswith(HOUSEKEEPING) and level < logging.WARNING:
             level = logging.DEBUG
@@ -138,13 +142,11 @@ def _never_ran(run: Run) -> str:
 
 
 def _requeued(run: Run) -> str:
-    match run.waiting_for:
-        case WaitingFor.RETRY:
-            return f"attempt {run.attempt} failed, next at {wall(run.due_at)}: {run.error}"
-        case WaitingFor.SNOOZE:
-            return f"asks to be called again at {wall(run.due_at)}"
-        case _:
-            return "given back: it will run later, here or elsewhere"
+    if run.error is not None:
+        return f"attempt {run.attempt} failed, next at {wall(run.due_at)}: {run.error}"
+    if run.waiting_for is WaitingFor.SNOOZE:
+        return f"asks to be called again at {wall(run.due_at)}"
+    return "given back: what did not end will run again"
 
 
 def _finished(run: Run) -> str:

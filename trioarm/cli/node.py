@@ -24,7 +24,6 @@ from trioarm.cli.narrator import HOUSEKEEPING, KINDS, Narrator
 from trioarm.cli.panels import watch_panel
 from trioarm.cli.wording import counted, span, wall
 from trioarm.core.queries import PAGE_MAX, ScheduleOrder, ScheduleQuery
-from trioarm.core.schedule import ScheduleState
 from trioarm.engine.attempt import STUCK_GRACE_S
 from trioarm.engine.executor import RunExecutor
 from trioarm.engine.hub import Hub
@@ -97,9 +96,7 @@ class ForegroundNode:
 
     async def _say_started(self, scheduler: Scheduler) -> None:
         config = self._bootstrap.config
-        active = frozenset({ScheduleState.ACTIVE})
-        query = ScheduleQuery(states=active, order=ScheduleOrder.NEXT_DUE_AT, limit=PAGE_MAX)
-        page = await scheduler.schedules.find(query)
+        page = await scheduler.schedules.find(ScheduleQuery(order=ScheduleOrder.NEXT_DUE_AT, limit=PAGE_MAX))
         ours = [schedule for schedule in page.rows if not schedule.name.startswith(HOUSEKEEPING)]
         many = counted(len(ours), "schedule") if page.next is None else f"more than {counted(PAGE_MAX, 'schedule')}"
         first = next((schedule for schedule in ours if schedule.next_due_at is not None), None)

@@ -14,7 +14,8 @@ SETTLE_S: Final = 0.005  # past the announced end of a delay, so that the look t
 async def watch_panel(name: str, panel: Panel, clock: Clock) -> None:
     """Log what a partition reports, now and at each change, until cancelled.
 
-    It looks when the driver has news and when a delay ends, so a panel that cannot be watched costs nothing.
+    It looks when the driver has news and when a delay ends, and never for the log's sake alone: a panel that cannot be
+    watched is told of once, and after that by the runs that command it.
     """
     log = logger("panel")
     last: PanelReport | None = None
@@ -23,8 +24,11 @@ async def watch_panel(name: str, panel: Panel, clock: Clock) -> None:
         if last is None or report.state is not last.state or report.open_zones != last.open_zones:
             log.info(f"{name}: {_words(report)}", kind="panel", partition=name, reported=report.state.value)
         last = report
-        with clock.nap_until(report.settles_at, at_least_s=SETTLE_S):
+        if report.settles_at is None:
             await panel.changed()
+        else:
+            with clock.nap_until(report.settles_at, at_least_s=SETTLE_S):
+                await panel.changed()
 
 
 async def _read(panel: Panel) -> PanelReport:

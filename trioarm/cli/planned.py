@@ -49,7 +49,8 @@ def chosen(records: Sequence[ScheduleRecord], names: Iterable[str]) -> list[Sche
     for name in names:
         meant = {record.key: record for record in records if _is_meant(record.schedule.name, name)}
         if not meant:
-            known = [record.schedule.name for record in records]
+            own = [record.schedule.name for record in records]
+            known = dict.fromkeys([*(each.rpartition("/")[0] or each for each in own), *own])
             raise UsageError(f"there is no schedule {name!r}{suggest(name, known)}")
         found |= meant
     return list(found.values())

@@ -68,7 +68,7 @@ def preview(
 
     Schedules that come due more than 12 times a day are summarised, unless they are named or --all is given.
 
-    Examples:
+    For example:
 
     - `trioarm preview`
     - `trioarm preview weeknight --days 30`

@@ -39,7 +39,7 @@ def run(
 
     The first SIGINT (Ctrl+C) or SIGTERM lets runs end, the second cancels them.
 
-    Examples:
+    For example:
 
     - `trioarm run`
     - `trioarm run --for 10m`

@@ -17,7 +17,7 @@ def show(*, config: ConfigFile = None, json: AsJson = False) -> Exit:
 
     Passwords in URLs are masked; codes of panels are not settings, and are shown nowhere.
 
-    Examples:
+    For example:
 
     - `trioarm config show`
     - `trioarm config show --json`

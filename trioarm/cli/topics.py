@@ -157,7 +157,7 @@ TOPICS: Final = {
 def help_(topic: Annotated[str | None, Parameter(name="TOPIC", help="What to read about.")] = None, /) -> Exit:
     """Show a short text on a topic, or the list of topics.
 
-    Examples:
+    For example:
 
     - `trioarm help`
     - `trioarm help dst`

@@ -1,0 +1,90 @@
+"""The program as a process: started, listened to line by line, sent signals, and waited for."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import trio
+
+REPOSITORY = Path(__file__).parents[2]
+DEADLINE_S = 20.0  # for whatever a program is waited for; a busy machine takes its time
+
+
+class Program:
+    """A running process of ours.
+
+    Args:
+        process: with pipes for stdout and stderr.
+    """
+
+    def __init__(self, process: trio.Process) -> None:
+        self.process = process
+        self.lines: list[str] = []
+        self._rest = b""
+
+    async def line_with(self, text: str) -> str:
+        """Return the next line of stdout that contains a text."""
+        with trio.fail_after(DEADLINE_S):
+            while True:
+                line = await self._line()
+                assert line is not None, f"it ended without {text!r}:\n" + "\n".join(self.lines)
+                if text in line:
+                    return line
+
+    async def _line(self) -> str | None:
+        assert self.process.stdout is not None
+        while b"\n" not in self._rest:
+            data = await self.process.stdout.receive_some()
+            if not data:
+                return None
+            self._rest += data
+        line, _, self._rest = self._rest.partition(b"\n")
+        self.lines.append(line.decode())
+        return self.lines[-1]
+
+    async def end(self) -> tuple[int, str]:
+        """Wait until it has ended; return its exit code and its stderr. All of stdout is in `lines` then."""
+        assert self.process.stderr is not None
+        errors = b""
+        with trio.fail_after(DEADLINE_S):
+            while await self._line() is not None:
+                pass
+            async for data in self.process.stderr:
+                errors += data
+            code = await self.process.wait()
+        assert b"Traceback" not in errors, errors.decode()
+        return code, errors.decode()
+
+
+@asynccontextmanager
+async def started(
+    folder: Path, arguments: Sequence[str], environ: Mapping[str, str] | None = None
+) -> AsyncIterator[Program]:
+    """Run `python ARGUMENTS` in a folder while the context lasts."""
+    process = await trio.lowlevel.open_process(
+        [sys.executable, *arguments],
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(environ or {}),
+    )
+    try:
+        yield Program(process)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        with trio.CancelScope(shield=True):
+            await process.wait()
+
+
+def environment(more: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment in which only the caller's settings count."""
+    ours = ("SCHEDULER_", "TASK_EXECUTOR_", "TRIOARM_", "NO_COLOR", "COLUMNS")
+    rest = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return {**rest, "PYTHONPATH": str(REPOSITORY), **more}
