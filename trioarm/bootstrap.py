@@ -189,12 +189,15 @@ class SchedulerBootstrap:
                 self.drained = await executor.drain(self.config.scheduler.drain_s)
                 root.cancel_scope.cancel()
         finally:
-            with trio.move_on_after(FLUSH_S, shield=True):
-                await recorder.flush()
-            self.container.get(Hub).close()
-            with trio.move_on_after(FLUSH_S, shield=True):
-                await repository.close()
-            self._stopped.set()
+            try:
+                executor.give_back()  # what the engine claimed in a last pass that nobody was left to work on
+                with trio.move_on_after(FLUSH_S, shield=True):
+                    await recorder.flush()
+            finally:
+                self.container.get(Hub).close()
+                with trio.move_on_after(FLUSH_S, shield=True):
+                    await repository.close()
+                self._stopped.set()
 
     async def initialize(self, nursery: trio.Nursery) -> Scheduler:
         """Start the node in a nursery and return its scheduler.

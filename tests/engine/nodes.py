@@ -38,7 +38,7 @@ def every(name: str, trigger: Trigger, **policies: Any) -> Schedule:
 def a_config(workers: int = 3, held: int | None = None, **settings: Any) -> SchedulerConfig:
     """Return a configuration with so many workers; retries follow without chance."""
     executor = {name: settings.pop(name) for name in list(settings) if hasattr(ExecutorSettings(), name)}
-    scheduler = SchedulerSettings(health_check_interval_s=3600.0, max_concurrent=held or workers, **{**settings})
+    scheduler = SchedulerSettings(health_check_interval_s=3600.0, max_concurrent=held or workers, **settings)
     config = SchedulerConfig(scheduler=scheduler, executor=ExecutorSettings(max_concurrent=workers, **executor))
     return attrs.evolve(config, features=attrs.evolve(config.features, advanced_retries=False))
 

@@ -279,11 +279,14 @@ def test_an_interrupt_from_the_keyboard_ends_the_node(raised: BaseException) -> 
     async def work(run: RunContext) -> None:
         raise raised
 
+    async def node() -> None:
+        async with a_node({"work": work}, store=keeping(repository)) as (scheduler, _):
+            await scheduler.schedules.put(once())
+            await trio.sleep(60)
+
     async def main() -> RunRecord:
         with pytest.raises(KeyboardInterrupt):
-            async with a_node({"work": work}, store=keeping(repository)) as (scheduler, _):
-                await scheduler.schedules.put(once())
-                await trio.sleep(60)
+            await node()
         (run,) = await rows_of(repository, once())
         return run
 
