@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from bisect import insort
 from heapq import heappop, heappush
-from operator import itemgetter
 from typing import Final
 
 import attrs
@@ -16,14 +15,17 @@ import attrs
 from trioarm.core.run import RunRecord
 from trioarm.core.states import State, WaitingFor
 
-_Entry = tuple[tuple[int, int, int], int, RunRecord]  # (urgency, token, run)
-_ORDER: Final = itemgetter(0)
+_Entry = tuple[int, int, int, int, RunRecord]  # (*urgency, token, run); one tuple, to be light on the collector
 _SLACK: Final = 1_024  # used-up entries kept before they are swept away, so that taking is O(1) amortised
 
 
 def urgency(run: RunRecord) -> tuple[int, int, int]:
     """Return the order in which runs start: most urgent, then longest due, then first decided."""
     return (-run.schedule.schedule.priority, run.due_at, run.run_id)
+
+
+def _entry(run: RunRecord) -> _Entry:
+    return (-run.schedule.schedule.priority, run.due_at, run.run_id, run.token, run)
 
 
 class ReadyQueue:
@@ -38,17 +40,21 @@ class ReadyQueue:
 
     def put(self, run: RunRecord) -> None:
         """Add a run that may start; runs mostly come in order, so this is an append."""
-        insort(self._entries, (urgency(run), run.token, run), lo=self._head, key=_ORDER)
+        entry, entries = _entry(run), self._entries
+        if not entries or entries[-1] <= entry:
+            entries.append(entry)
+        else:
+            insort(entries, entry, lo=self._head)
 
-    def peek(self, limit: int) -> list[tuple[tuple[int, int, int], RunRecord]]:
-        """Return up to `limit` runs that still wait here, with their urgency; they stay until they move on."""
-        found: list[tuple[tuple[int, int, int], RunRecord]] = []
+    def peek(self, limit: int) -> list[RunRecord]:
+        """Return up to `limit` runs that still wait here, most urgent first; they stay until they move on."""
+        found: list[RunRecord] = []
         entries, last, used_up = self._entries, None, 0
         for index in range(self._head, len(entries)):
             entry = entries[index]
-            run = entry[2]
+            run = entry[4]
             if run is not last and self._waits(entry):  # put twice, a run's entries are neighbours
-                found.append((entry[0], run))
+                found.append(run)
                 last = run
                 if len(found) == limit:
                     break
@@ -65,14 +71,14 @@ class ReadyQueue:
         return found
 
     def _waits(self, entry: _Entry) -> bool:
-        order, token, run = entry
+        urgent, _, _, token, run = entry
         schedule = run.schedule.schedule
         return (
             run.state is State.PENDING
             and run.token == token
             and run.waiting_for is WaitingFor.HANDLER
             and schedule.handler == self._handler
-            and schedule.priority == -order[0]
+            and schedule.priority == -urgent
         )
 
 
@@ -93,7 +99,7 @@ class Lane:
         """Queue a run that could start but for the lane."""
         run.waiting_for = WaitingFor.LANE
         queue = self._waiting.setdefault(run.schedule.schedule.handler, [])
-        heappush(queue, (urgency(run), run.token, run))
+        heappush(queue, _entry(run))
 
     def first_waiters(self) -> list[RunRecord]:
         """Take the run whose turn it is, of each handler: one without workers keeps no other from starting (S2.6)."""
@@ -102,7 +108,7 @@ class Lane:
             while queue:
                 entry = heappop(queue)
                 if self._waits(entry, handler):
-                    found.append(entry[2])
+                    found.append(entry[4])
                     break
             if not queue:
                 del self._waiting[handler]
@@ -110,12 +116,12 @@ class Lane:
 
     @staticmethod
     def _waits(entry: _Entry, handler: str) -> bool:
-        order, token, run = entry
+        urgent, _, _, token, run = entry
         schedule = run.schedule.schedule
         return (
             run.state is State.PENDING
             and run.token == token
             and run.waiting_for is WaitingFor.LANE
             and schedule.handler == handler
-            and schedule.priority == -order[0]
+            and schedule.priority == -urgent
         )

@@ -32,8 +32,9 @@ from trioarm.core.states import ACTIVE, TABLE, State, WaitingFor
 from trioarm.engine.ports import DueView
 from trioarm.repositories.memory.history import History
 from trioarm.repositories.memory.papers import Papers
-from trioarm.repositories.memory.ready import Lane, ReadyQueue
+from trioarm.repositories.memory.ready import Lane, ReadyQueue, urgency
 from trioarm.repositories.memory.search import page_of_runs, page_of_schedules
+from trioarm.repositories.memory.unfinished import Unfinished
 
 
 class InMemoryScheduleRepository:
@@ -51,7 +52,7 @@ class InMemoryScheduleRepository:
         self._names: dict[str, ScheduleRecord] = {}
         self._superseding: dict[str, dict[int, ScheduleRecord]] = {}
         self._history = History()
-        self._unfinished: dict[int, list[RunRecord]] = {}
+        self._unfinished = Unfinished()
         self._lanes: dict[str, Lane] = {}
         self._busy_lanes: set[str] = set()
         self._ready: dict[str, ReadyQueue] = {}
@@ -82,7 +83,7 @@ class InMemoryScheduleRepository:
             record = self._schedules[key]
             schedule = record.schedule
             if not schedule.supersede:
-                view.groups.append(Group((record,), self._unfinished.get(key, ())))
+                view.groups.append(Group((record,), self._unfinished.of(key)))
             elif schedule.lane is not None and schedule.lane not in lanes:
                 lanes.add(schedule.lane)
                 members = list(self._superseding[schedule.lane].values())
@@ -102,10 +103,9 @@ class InMemoryScheduleRepository:
         """Return up to `limit` pending runs of these handlers that wait for nothing but a worker."""
         queues = [self._ready[handler] for handler in handlers if handler in self._ready]
         while queues:
-            found = [entry for queue in queues for entry in queue.peek(limit)]
+            runs = [run for queue in queues for run in queue.peek(limit)]
             if len(queues) > 1:
-                found.sort(key=lambda entry: entry[0])
-            runs = [run for _, run in found[:limit]]
+                runs = sorted(runs, key=urgency)[:limit]
             blocked = [run for run in runs if run.lane in self._busy_lanes and not run.holds_lane]
             if not blocked:
                 return runs
@@ -174,7 +174,9 @@ class InMemoryScheduleRepository:
             record = self._schedules.get(step.record.key)
             return record is not None and record.revision == step.expected_revision
         record = self._names.get(step.schedule.name)
-        return (0 if record is None else record.revision) == step.expected_revision
+        if record is None:
+            return step.expected_key == step.expected_revision == 0
+        return record.key == step.expected_key and record.revision == step.expected_revision
 
     def _keep(self, change: Change) -> None:
         for step in change.steps:
@@ -198,7 +200,7 @@ class InMemoryScheduleRepository:
         if run.state not in ACTIVE:
             self._history.ended(run)
             return
-        self._unfinished.setdefault(run.schedule.key, []).append(run)
+        self._unfinished.add(run)
         if run.lane is not None:
             self._lanes.setdefault(run.lane, Lane()).unfinished[run.run_id] = run
         if run.state is State.PENDING:
@@ -235,10 +237,7 @@ class InMemoryScheduleRepository:
 
     def _forget_unfinished(self, run: RunRecord, now: int) -> None:
         self._history.ended(run)
-        mine = self._unfinished[run.schedule.key]
-        mine.remove(run)
-        if not mine:
-            del self._unfinished[run.schedule.key]
+        self._unfinished.remove(run)
         if run.lane is not None:
             del self._lanes[run.lane].unfinished[run.run_id]
             self._release(run, run.lane, now)
@@ -338,7 +337,7 @@ class InMemoryScheduleRepository:
             return []
         return [
             run
-            for run in self._unfinished.get(record.key, ())
+            for run in self._unfinished.of(record.key)
             if run.waiting_for is WaitingFor.HANDLER or run.waiting_for is WaitingFor.LANE
         ]
 
@@ -385,11 +384,10 @@ class InMemoryScheduleRepository:
         self, *, schedule: ScheduleRecord | None = None, lane: str | None = None, node: str | None = None
     ) -> list[RunRecord]:
         """Return the runs with steps to go, of one schedule or lane, or held by one node, in order of decision."""
-        groups = self._unfinished.values() if schedule is None else [self._unfinished.get(schedule.key, [])]
+        mine = self._unfinished if schedule is None else self._unfinished.of(schedule.key)
         runs = [
             run
-            for group in groups
-            for run in group
+            for run in mine
             if (lane is None or run.lane == lane)
             and (node is None or (run.node == node and run.state is not State.PENDING))
         ]
@@ -398,13 +396,13 @@ class InMemoryScheduleRepository:
     async def find_runs(self, query: RunQuery) -> Page[RunRecord]:
         """Return one page of runs; a question for unfinished ones does not look through the history."""
         if query.states is not None and query.states <= ACTIVE:
-            return page_of_runs((run for group in self._unfinished.values() for run in group), query)
+            return page_of_runs(self._unfinished, query)
         return page_of_runs(self._history.all(), query)
 
     async def statistics(self) -> Statistics:
         """Return counts over all that is kept."""
         runs, occurrences = self._history.counts()
-        pending = [run.due_at for group in self._unfinished.values() for run in group if run.state is State.PENDING]
+        pending = [run.due_at for run in self._unfinished if run.state is State.PENDING]
         schedules = Counter(record.state for record in self._schedules.values())
         return Statistics(schedules, runs, occurrences, min(pending, default=None))
 
