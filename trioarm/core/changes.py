@@ -162,10 +162,12 @@ def apply(step: RunStep) -> None:
 
 @attrs.define(slots=True, eq=False)
 class PutSchedule:
-    """A new schedule, or a new revision of one (S5.6). Refused unless the revision is as expected.
+    """A new schedule, or a new revision of one (S5.6). Refused unless key and revision are as expected.
 
     Args:
         schedule: the definition.
+        expected_key: 0 for a schedule that must not exist yet. A removed schedule and its successor of the same name
+            may be at the same revision; their keys tell them apart.
         expected_revision: 0 for a schedule that must not exist yet.
         cursor_at: where its evaluated range begins; an update has decided everything up to here by the old definition.
         next_due_at: the first occurrence after the cursor, or None.
@@ -175,6 +177,7 @@ class PutSchedule:
     """
 
     schedule: Schedule
+    expected_key: int
     expected_revision: int
     cursor_at: int
     next_due_at: int | None

@@ -22,7 +22,7 @@ def first_put(schedule: Schedule, now: int) -> PutSchedule:
     cursor_at = now
     if isinstance(schedule.trigger, Once):
         cursor_at = min(now, schedule.trigger.at - 1)
-    return _put(schedule, 0, cursor_at, now, None, runs=0)
+    return _put(schedule, None, cursor_at, now, None)
 
 
 def revised(record: ScheduleRecord, schedule: Schedule, now: int, pause: Pause | None) -> PutSchedule:
@@ -31,12 +31,13 @@ def revised(record: ScheduleRecord, schedule: Schedule, now: int, pause: Pause |
     Everything due until now must have been decided by the old definition before.
     """
     anchor_at = record.anchor_at if schedule.trigger == record.schedule.trigger else now
-    return _put(schedule, record.revision, max(record.cursor_at, now), anchor_at, pause, runs=record.runs)
+    return _put(schedule, record, max(record.cursor_at, now), anchor_at, pause)
 
 
 def _put(
-    schedule: Schedule, revision: int, cursor_at: int, anchor_at: int, pause: Pause | None, *, runs: int
+    schedule: Schedule, record: ScheduleRecord | None, cursor_at: int, anchor_at: int, pause: Pause | None
 ) -> PutSchedule:
+    key, revision, runs = (0, 0, 0) if record is None else (record.key, record.revision, record.runs)
     exhausted = schedule.max_runs is not None and runs >= schedule.max_runs
     next_due_at = None if exhausted else schedule.next_after(cursor_at, schedule.trigger.anchored(anchor_at))
     if pause is not None or not schedule.enabled:
@@ -45,7 +46,7 @@ def _put(
         state = ScheduleState.FINISHED
     else:
         state = ScheduleState.ACTIVE
-    return PutSchedule(schedule, revision, cursor_at, next_due_at, state, pause, anchor_at)
+    return PutSchedule(schedule, key, revision, cursor_at, next_due_at, state, pause, anchor_at)
 
 
 def while_paused(record: ScheduleRecord, now: int) -> list[RunRecord]:

@@ -84,10 +84,20 @@ class Commands:
 
     async def _put_chunk(self, schedules: Sequence[Schedule]) -> list[PutResult]:
         now = self._clock.now()
-        stored = await self._repository.get_schedules([schedule.name for schedule in schedules])
+        return await self._commit_puts(schedules, await self._stored(schedules, now), now)
+
+    async def _stored(self, schedules: Sequence[Schedule], now: int) -> list[ScheduleRecord | None]:
+        """Return what is stored under these names once all that is due of it is decided."""
+        names = [schedule.name for schedule in schedules]
+        stored = await self._repository.get_schedules(names)
         if any(record is not None and _is_due(record, now) for record in stored):
             await self._engine.decide_due(now)
-            stored = await self._repository.get_schedules([schedule.name for schedule in schedules])
+            stored = await self._repository.get_schedules(names)
+        return stored
+
+    async def _commit_puts(
+        self, schedules: Sequence[Schedule], stored: Sequence[ScheduleRecord | None], now: int
+    ) -> list[PutResult]:
         changes = [_put(record, schedule, now) for record, schedule in zip(stored, schedules, strict=True)]
         verdicts = iter(await self._repository.commit([change for change in changes if change is not None]))
         results = []
@@ -112,17 +122,16 @@ class Commands:
         Raises:
             RevisionConflict: it has another revision now.
         """
-        if revision is not None:
-            record = await self._repository.get_schedule(schedule.name)
-            if (0 if record is None else record.revision) != revision:
+        for _ in range(TRIES):
+            now = self._clock.now()
+            [record] = await self._stored([schedule], now)
+            if revision is not None and (0 if record is None else record.revision) != revision:
                 stored = "it is not stored" if record is None else f"it is at revision {record.revision}"
                 raise RevisionConflict(f"{schedule.name} was read at revision {revision}, now {stored}: read it again")
-        for _ in range(TRIES):
-            [result] = await self.put_many([schedule])
+            [result] = await self._commit_puts([schedule], [record], now)
+            await trio.lowlevel.checkpoint()
             if result.outcome is not PutOutcome.REFUSED:
                 return await self._record(schedule.name)
-            if revision is not None:
-                break
         raise RevisionConflict(f"{schedule.name}: {_FASTER}")
 
     async def remove(self, name: str) -> None:

@@ -32,6 +32,7 @@ async def refuse(repository: ScheduleRepository, **parts: Any) -> None:
 def putting(
     schedule: Schedule,
     revision: int = 0,
+    key: int = 0,
     *,
     next_due_at: int | None = NOW,
     cursor_at: int = NOW - 1,
@@ -39,7 +40,7 @@ def putting(
     pause: Pause | None = None,
 ) -> PutSchedule:
     """Return the step that puts a schedule, due now unless said otherwise."""
-    return PutSchedule(schedule, revision, cursor_at, next_due_at, state, pause, cursor_at)
+    return PutSchedule(schedule, key, revision, cursor_at, next_due_at, state, pause, cursor_at)
 
 
 async def put(
@@ -62,7 +63,8 @@ async def revise(
 ) -> ScheduleRecord:
     """Put the next revision of a schedule at an instant, with the same trigger, and return it as it is kept."""
     schedule = a_schedule(record.schedule.name, record.schedule.trigger, **policies)
-    step = putting(schedule, record.revision, next_due_at=record.next_due_at, cursor_at=max(record.cursor_at, at))
+    cursor_at = max(record.cursor_at, at)
+    step = putting(schedule, record.revision, record.key, next_due_at=record.next_due_at, cursor_at=cursor_at)
     await keep(repository, schedules=[step])
     return await schedule_of(repository, schedule.name)
 

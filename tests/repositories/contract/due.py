@@ -88,21 +88,21 @@ class DueContract:
     @pytest.mark.parametrize("state", [ScheduleState.PAUSED, ScheduleState.FINISHED, ScheduleState.QUARANTINED])
     async def test_only_active_schedules_are_due(self, repository: ScheduleRepository, state: ScheduleState) -> None:
         """A schedule that is paused, finished or quarantined waits for no instant, until it is active again."""
-        await put(repository, state=state)
+        key = (await put(repository, state=state)).key
         assert repository.next_due_at is None
         assert await due_names(repository, NOW + HOUR) == []
-        await keep(repository, schedules=[putting(a_schedule(), 1)])
+        await keep(repository, schedules=[putting(a_schedule(), 1, key)])
         assert await due_names(repository) == [["nightly"]]
-        await keep(repository, schedules=[putting(a_schedule(), 2, state=state)])
+        await keep(repository, schedules=[putting(a_schedule(), 2, key, state=state)])
         assert (repository.next_due_at, await due_names(repository)) == (None, [])
 
     async def test_a_revision_moves_the_due_instant(self, repository: ScheduleRepository) -> None:
         """Only the latest due instant of a schedule counts."""
-        await put(repository)
-        await keep(repository, schedules=[putting(a_schedule(), 1, next_due_at=NOW + HOUR)])
+        key = (await put(repository)).key
+        await keep(repository, schedules=[putting(a_schedule(), 1, key, next_due_at=NOW + HOUR)])
         assert repository.next_due_at == NOW + HOUR
         assert await due_names(repository, NOW + MINUTE) == []
-        await keep(repository, schedules=[putting(a_schedule(), 2, next_due_at=NOW - HOUR)])
+        await keep(repository, schedules=[putting(a_schedule(), 2, key, next_due_at=NOW - HOUR)])
         assert repository.next_due_at == NOW - HOUR
 
     async def test_a_group_brings_its_unfinished_runs(self, repository: ScheduleRepository) -> None:

@@ -137,10 +137,13 @@ class History:
         }
         state = _PUT_STATES[act.how // 48 % 4]
         row = self.model.named(name)
-        revision = (row.revision if row else 0) + act.stale
+        stored = await self.repository.get_schedule(name)
+        key, revision = (stored.key, row.revision) if stored and row else (0, 0)
+        if act.stale:  # half of them by the key alone: what a predecessor of the same name would have said
+            key, revision = (key + 1, revision) if act.when % 2 else (key, revision + 1)
         next_due_at = None if act.when == 6 else self.now + act.when - 1
         schedule = a_schedule(name, lane=lane, **policies)
-        step = putting(schedule, revision, next_due_at=next_due_at, cursor_at=self.now, state=state)
+        step = putting(schedule, revision, key, next_due_at=next_due_at, cursor_at=self.now, state=state)
 
         def effect() -> None:
             kept = row

@@ -63,7 +63,8 @@ class SchedulesContract:
         await keep(repository, moved=[moving(first, NOW, NOW + MINUTE, runs=3)])
         schedule = a_schedule(trigger=Every(3600))
         pause = Pause("jana", "holiday", NOW)
-        step = putting(schedule, 1, next_due_at=NOW + HOUR, cursor_at=NOW + 7, state=ScheduleState.PAUSED, pause=pause)
+        later = {"next_due_at": NOW + HOUR, "cursor_at": NOW + 7}
+        step = putting(schedule, 1, first.key, state=ScheduleState.PAUSED, pause=pause, **later)
         await keep(repository, schedules=[step])
         second = await schedule_of(repository, "nightly")
         assert (second.key, second.revision, second.runs) == (first.key, 2, 3)
@@ -75,15 +76,17 @@ class SchedulesContract:
         record = await put(repository)
         key = record.key
         await revise(repository, record, handler="second")
-        await refuse(repository, schedules=[putting(a_schedule(handler="third"), 1)])
-        await refuse(repository, schedules=[putting(a_schedule(handler="third"), 3)])
+        await refuse(repository, schedules=[putting(a_schedule(handler="third"), 1, key)])
+        await refuse(repository, schedules=[putting(a_schedule(handler="third"), 3, key)])
         await refuse(repository, schedules=[RemoveSchedule(await schedule_of(repository, "nightly"), 1)])
         kept = await schedule_of(repository, "nightly")
         assert (kept.key, kept.revision, kept.schedule.handler) == (key, 2, "second")
 
     async def test_an_update_of_what_is_not_there_is_refused(self, repository: ScheduleRepository) -> None:
         """A revision of an unknown schedule is not a first put."""
+        await refuse(repository, schedules=[putting(a_schedule(), 1, 1)])
         await refuse(repository, schedules=[putting(a_schedule(), 1)])
+        await refuse(repository, schedules=[putting(a_schedule(), 0, 1)])
         assert await repository.get_schedule("nightly") is None
 
     async def test_a_removed_schedule_is_gone(self, repository: ScheduleRepository) -> None:
@@ -107,6 +110,17 @@ class SchedulesContract:
             await remove(repository, record)
         assert len(set(keys)) == 3
         assert keys == sorted(keys)
+
+    async def test_an_old_record_does_not_revise_its_successor(self, repository: ScheduleRepository) -> None:
+        """A revision of a removed schedule is refused by the next one of its name, though that is at the same one."""
+        old = await put(repository, handler="old")
+        await remove(repository, old)
+        new = await put(repository, handler="new")
+        assert new.revision == old.revision
+        await refuse(repository, schedules=[putting(a_schedule(handler="third"), old.revision, old.key)])
+        await refuse(repository, schedules=[putting(a_schedule(handler="third"), new.revision)])
+        assert (await schedule_of(repository, "nightly")).schedule.handler == "new"
+        assert (await revise(repository, new, handler="third")).revision == 2
 
     async def test_an_old_record_does_not_remove_its_successor(self, repository: ScheduleRepository) -> None:
         """Who read a schedule that was removed and put anew meanwhile is refused, whatever the revisions say."""
@@ -141,16 +155,18 @@ class SchedulesContract:
 
     async def test_later_items_see_earlier_ones(self, repository: ScheduleRepository) -> None:
         """Changes are kept in order: the second put of a name in one commit is refused, its update is not."""
+        key = (await put(repository)).key
         verdicts = await repository.commit(
             [
-                Change(schedules=[putting(a_schedule(handler="first"))]),
-                Change(schedules=[putting(a_schedule(handler="second"))]),
-                Change(schedules=[putting(a_schedule(handler="third"), 1)]),
+                Change(schedules=[putting(a_schedule("other"))]),
+                Change(schedules=[putting(a_schedule("other", handler="second"))]),
+                Change(schedules=[putting(a_schedule(handler="second"), 1, key)]),
+                Change(schedules=[putting(a_schedule(handler="third"), 2, key)]),
             ]
         )
-        assert verdicts == [Verdict.DONE, Verdict.REFUSED, Verdict.DONE]
+        assert verdicts == [Verdict.DONE, Verdict.REFUSED, Verdict.DONE, Verdict.DONE]
         record = await schedule_of(repository, "nightly")
-        assert (record.revision, record.schedule.handler) == (2, "third")
+        assert (record.revision, record.schedule.handler) == (3, "third")
 
     async def test_several_schedules_of_one_change_are_put_together(self, repository: ScheduleRepository) -> None:
         """One change puts all of its schedules or none of them."""
