@@ -31,7 +31,7 @@ def a_record(
     """Return what a repository would hold after the schedule was put with this cursor."""
     schedule = schedule or a_schedule()
     anchor_at = cursor_at if anchor_at is None else anchor_at
-    next_due_at = schedule.next_after(cursor_at, schedule.trigger.anchored(anchor_at))
+    next_due_at = schedule.next_after(cursor_at, schedule.anchored(anchor_at))
     return ScheduleRecord(key, schedule, 1, cursor_at, next_due_at, anchor_at, runs)
 
 

@@ -102,7 +102,7 @@ class _Checked:
         schedule, record = self.record.schedule, self.record
         if ended and isinstance(schedule.trigger, After) and record.state is ScheduleState.ACTIVE:
             record.anchor_at = self.now
-            record.next_due_at = schedule.next_after(record.cursor_at, schedule.trigger.anchored(self.now))
+            record.next_due_at = schedule.next_after(record.cursor_at, schedule.anchored(self.now))
 
     def _plan_once(self, now: int) -> None:
         record, before = self.record, attrs.asdict(self.record, recurse=False)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.making import HOUR, MINUTE, NOW, a_record, a_schedule
+from tests.making import HOUR, MINUTE, NOW, SECOND, a_record, a_schedule
 from trioarm.core.errors import InvalidInstant, InvalidSchedule
 from trioarm.core.instants import as_datetime
 from trioarm.core.schedule import (
@@ -188,6 +188,30 @@ def test_a_record_anchors_its_trigger() -> None:
     assert record.trigger == Once(NOW + HOUR)
     assert a_record().trigger == Every(60)
     assert (record.state, record.pause, record.removed, record.runs) == (ScheduleState.ACTIVE, None, False, 0)
+
+
+def test_a_fixed_delay_begins_with_its_schedule() -> None:
+    """A delay that is over before the start has its occurrence at the start; one that ends later keeps its own."""
+    early = a_schedule(trigger=After(60), start_at=NOW + HOUR)
+    assert early.anchored(NOW) == Once(NOW + HOUR)
+    assert early.anchored(NOW + HOUR) == Once(NOW + HOUR + MINUTE)
+    assert early.anchored(NOW + HOUR - MINUTE) == Once(NOW + HOUR)
+    assert a_record(early, anchor_at=NOW).next_due_at == NOW + HOUR
+    over = a_schedule(trigger=Once(NOW), start_at=NOW + HOUR)
+    assert over.next_after(NOW - 1, over.anchored(NOW)) is None
+
+
+@given(st.integers(1, 10_000), st.none() | st.integers(-9_000, 9_000), st.none() | st.integers(0, 9_000))
+@settings(max_examples=200, deadline=None, derandomize=True)
+def test_a_fixed_delay_has_one_occurrence(delay_s: int, start_s: int | None, lasts_s: int | None) -> None:
+    """Whatever its bounds: the later one of anchor plus delay and start, unless the end lies before."""
+    start_at = None if start_s is None else NOW + start_s * SECOND
+    end_at = None if lasts_s is None else (NOW if start_at is None else start_at) + lasts_s * SECOND
+    schedule = a_schedule(trigger=After(delay_s), start_at=start_at, end_at=end_at)
+    expected = max(NOW + delay_s * SECOND, NOW if start_at is None else start_at)
+    found = schedule.next_after(NOW, schedule.anchored(NOW))
+    assert found == (expected if end_at is None or expected <= end_at else None)
+    assert schedule.next_after(expected, schedule.anchored(NOW)) is None
 
 
 def test_what_people_see_of_a_schedule_is_a_copy() -> None:

@@ -39,7 +39,7 @@ def _put(
 ) -> PutSchedule:
     key, revision, runs = (0, 0, 0) if record is None else (record.key, record.revision, record.runs)
     exhausted = schedule.max_runs is not None and runs >= schedule.max_runs
-    next_due_at = None if exhausted else schedule.next_after(cursor_at, schedule.trigger.anchored(anchor_at))
+    next_due_at = None if exhausted else schedule.next_after(cursor_at, schedule.anchored(anchor_at))
     if pause is not None or not schedule.enabled:
         state = ScheduleState.PAUSED
     elif next_due_at is None and (exhausted or not isinstance(schedule.trigger, After)):
@@ -70,7 +70,7 @@ def after_end(run: RunRecord, ended_at: int) -> CursorMove | None:
     schedule = record.schedule
     if not isinstance(schedule.trigger, After) or record.state is not ScheduleState.ACTIVE or record.removed:
         return None
-    next_due_at = schedule.next_after(record.cursor_at, schedule.trigger.anchored(ended_at))
+    next_due_at = schedule.next_after(record.cursor_at, schedule.anchored(ended_at))
     state = ScheduleState.FINISHED if next_due_at is None else ScheduleState.ACTIVE
     return CursorMove(
         record, record.cursor_at, record.revision, record.cursor_at, next_due_at, record.runs, state, ended_at

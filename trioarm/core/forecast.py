@@ -93,9 +93,9 @@ def preview(
 
 def _from(record: ScheduleRecord, start: int) -> ScheduleRecord:
     schedule = record.schedule
-    next_due_at = schedule.next_after(max(start, record.cursor_at), schedule.trigger.anchored(record.anchor_at))
+    next_due_at = schedule.next_after(max(start, record.cursor_at), schedule.anchored(record.anchor_at))
     if isinstance(schedule.trigger, After) and next_due_at is None:
-        next_due_at = schedule.next_after(start, schedule.trigger.anchored(start))
+        next_due_at = schedule.next_after(start, schedule.anchored(start))
     return attrs.evolve(record, cursor_at=start, next_due_at=next_due_at)
 
 

@@ -252,7 +252,7 @@ def _move(due: _Due, cursor_at: int, *, ran: int) -> CursorMove:
     elif not ran or not isinstance(schedule.trigger, After):
         if isinstance(schedule.trigger, After):
             anchor_at = cursor_at
-            following = schedule.next_after(cursor_at, schedule.trigger.anchored(cursor_at))
+            following = schedule.next_after(cursor_at, schedule.anchored(cursor_at))
         if following is None:
             state = ScheduleState.FINISHED
     return CursorMove(record, record.cursor_at, record.revision, cursor_at, following, runs, state, anchor_at)

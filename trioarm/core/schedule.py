@@ -16,7 +16,7 @@ import attrs
 from trioarm.core.errors import InvalidSchedule
 from trioarm.core.instants import as_datetime, instant
 from trioarm.core.jsonable import Json, as_json
-from trioarm.core.triggers import Trigger
+from trioarm.core.triggers import Once, Trigger
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._/-]{0,62}")
 DURATION_S_MAX: Final = 366 * 86400.0  # a policy longer than a year is a mistake in units
@@ -222,6 +222,16 @@ class Schedule:
         _between(f"{self.name}: misfire_window_s", self.misfire_window_s, 0, DURATION_S_MAX)
         _between(f"{self.name}: timeout_s", self.timeout_s, 0.001, DURATION_S_MAX)
 
+    def anchored(self, anchor_at: int) -> Trigger:
+        """Return the trigger to use when the last run ended, or the schedule was put, at `anchor_at`.
+
+        A fixed delay that is over before the schedule's start has its occurrence at the start.
+        """
+        trigger = self.trigger.anchored(anchor_at)
+        if self.start_at is None or trigger is self.trigger:
+            return trigger
+        return Once(self.start_at) if trigger.next_after(self.start_at - 1) is None else trigger
+
     def next_after(self, instant: int, trigger: Trigger) -> int | None:
         """Return the first occurrence after `instant` between start and end, or None.
 
@@ -277,7 +287,7 @@ class ScheduleRecord:
     @property
     def trigger(self) -> Trigger:
         """The schedule's trigger, anchored: what planning evaluates."""
-        return self.schedule.trigger.anchored(self.anchor_at)
+        return self.schedule.anchored(self.anchor_at)
 
 
 @attrs.frozen(slots=True)
