@@ -48,7 +48,7 @@ class TestEnding:
             program.process.send_signal(signal.SIGINT)
             await program.line_with("SIGINT: stopping")
             program.process.send_signal(signal.SIGTERM)
-            await program.line_with("SIGTERM again: cancelling")
+            await program.line_with("SIGTERM: cancelling")
             assert "runs: 1 given back" in await program.line_with("stopped after")
             assert await program.end() == (3, "")
 

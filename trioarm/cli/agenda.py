@@ -28,8 +28,7 @@ def agenda(items: Sequence[Foreseen]) -> str:
     days: dict[str, list[Foreseen]] = {}
     for item in sorted(items, key=lambda item: (item.local_at.date(), item.due_at)):
         days.setdefault(f"{item.local_at:%a %d %b %Y}", []).append(item)
-    seconds = any(item.local_at.second or item.local_at.microsecond for item in items)
-    rows = {id(item): _row(item, seconds) for item in items}
+    rows = {id(item): _row(item) for item in items}
     widths = [max(len(row[column]) for row in rows.values()) for column in range(4)]
     console = _console()
     with console.capture() as capture:
@@ -41,7 +40,7 @@ def agenda(items: Sequence[Foreseen]) -> str:
             table.add_column(overflow="fold")
             for item in foreseen:
                 cells = rows[id(item)]
-                table.add_row(*(Text(cell, _style(item)) for cell in (INDENT + cells[0], *cells[1:])))
+                table.add_row(*(Text(cell, _style(item)) for cell in cells))
             console.print(table)
     return "\n".join(line.rstrip() for line in capture.get().rstrip("\n").split("\n"))
 
@@ -58,12 +57,16 @@ def _console() -> Console:
     )
 
 
-def _row(item: Foreseen, seconds: bool) -> tuple[str, str, str, str, str]:
-    clock = "%H:%M:%S" if seconds else "%H:%M"
+def _row(item: Foreseen) -> tuple[str, str, str, str, str]:
     local, utc = item.local_at, as_datetime(item.due_at)
     elsewhere = f"{utc:%a} " if utc.date() != local.date() else ""
-    offset = local.isoformat(timespec="seconds")[19:]
-    return f"{local:{clock}}", offset, f"{elsewhere}{utc:{clock}}Z", item.schedule.name, _what(item)
+    offset = local.isoformat(timespec="seconds")[len("2026-11-23T22:30:00") :]
+    return INDENT + _clock(local), offset, f"{elsewhere}{_clock(utc)}Z", item.schedule.name, _what(item)
+
+
+def _clock(moment: datetime) -> str:
+    """Return a time of day as short as it can be said."""
+    return moment.time().isoformat("seconds" if moment.second else "minutes")
 
 
 def _what(item: Foreseen) -> str:

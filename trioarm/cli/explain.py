@@ -126,7 +126,7 @@ def next_change(zone: Zone, now: int) -> int | None:
 
 
 def _offset(moment: datetime) -> str:
-    return moment.isoformat(timespec="seconds")[19:]
+    return moment.isoformat(timespec="seconds")[len("2026-11-23T22:30:00") :]
 
 
 def _more_policies(schedule: Schedule, config: SchedulerConfig) -> Iterator[str]:

@@ -115,7 +115,7 @@ class ForegroundNode:
         async for number in signals:
             name = signal.Signals(number).name
             if self._stopping:
-                self._log.warning(f"{name} again: cancelling what still runs")
+                self._log.warning(f"{name}: cancelling what still runs")
                 self._bootstrap.cancel()
                 self._watchers.start_soon(self._leave_after, LEAVE_AFTER_S)
             else:
@@ -138,7 +138,7 @@ class ForegroundNode:
         if running:
             self._log.info(
                 f"{why}: stopping; {counted(running, 'run')} may go on for {span(drain_s)}, "
-                "a second SIGINT or SIGTERM (Ctrl+C) cancels at once"
+                "a further SIGINT (Ctrl+C) or SIGTERM cancels at once"
             )
         else:
             self._log.info(f"{why}: stopping")

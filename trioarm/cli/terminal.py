@@ -25,7 +25,6 @@ class Style(Enum):
     """How a piece of text looks on a terminal, as ANSI codes; names say what it is for."""
 
     HEADING = "1"
-    GOOD = "32"
     NOTICE = "33"
     BAD = "31"
     FAINT = "2"
