@@ -307,8 +307,7 @@ class Commands:
         for _ in range(TRIES):
             if not run.unfinished:
                 raise InvalidSchedule(f"run {run.run_id} is {run.state} already")
-            step = cancellation(run, self._clock.now())
-            if await self._commit(Change(steps=(step,))):
+            if await self._commit(cancellation(run, self._clock.now())):
                 return
             again = await self._repository.get_run(run.run_id)
             if again is None:

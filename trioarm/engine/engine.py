@@ -38,7 +38,7 @@ class SchedulingEngine:
         metrics: counts them.
         node: this node's name, random per boot.
         rules: what schedules leave open; may be replaced while it runs.
-        chunk: due entries decided in one transaction.
+        chunk: the most due entries decided in one transaction.
     """
 
     def __init__(
@@ -117,8 +117,9 @@ class SchedulingEngine:
 
     async def decide_due(self, now: int) -> bool:
         """Decide everything due by `now`, a chunk at a time; return False when the repository took none of a chunk."""
+        batch = min(self.chunk, self._repository.batch)
         while True:
-            view = await self._repository.read_due(now, self.chunk)
+            view = await self._repository.read_due(now, batch)
             if not view.groups and not view.expired:
                 return True
             changes = self._plan(view, now)
@@ -127,7 +128,7 @@ class SchedulingEngine:
             self._settle(changes, started, verdicts)
             if Verdict.DONE not in verdicts:
                 return False
-            if len(changes) * 2 < self.chunk:
+            if len(changes) * 2 < batch:
                 return True  # what else became due meanwhile is for the next pass
             await trio.lowlevel.checkpoint()
 

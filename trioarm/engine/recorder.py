@@ -11,7 +11,7 @@ import trio
 from trioarm.core.changes import AppendJournal, Change, Finished, PutDocument, Requeued, Started, Verdict
 from trioarm.core.diff import after_end
 from trioarm.core.events import ResultRefused, RunFinished, RunRequeued, RunStarted
-from trioarm.core.outcome import Stopped
+from trioarm.core.outcome import Outcome, Stopped
 from trioarm.core.retrying import RetryRules, settle
 from trioarm.core.run import Run
 from trioarm.core.states import ACTIVE, Reason, State
@@ -143,9 +143,17 @@ class Recorder:
         return not unknown
 
     def _settle(self, attempt: Attempt) -> Finished | Requeued:
+        step = self._step(attempt, attempt.outcome or Stopped(Reason.SHUTDOWN))
+        cancelled = attempt.run.cancel
+        if cancelled is not None and isinstance(step, Requeued):  # asked for after the attempt ended: no other follows
+            step = self._step(attempt, Stopped(cancelled))
+        step.token = attempt.token  # the run's own has moved on where an earlier write was kept after all
+        return step
+
+    def _step(self, attempt: Attempt, outcome: Outcome) -> Finished | Requeued:
         return settle(
             attempt.run,
-            attempt.outcome or Stopped(Reason.SHUTDOWN),
+            outcome,
             started_at=attempt.started_at,
             at=attempt.ended_at,
             rules=self.rules,

@@ -45,6 +45,7 @@ class InMemoryScheduleRepository:
     """
 
     url = "memory://"
+    batch = 250  # measured: half the collector's work of 1 000, and no transaction to share
 
     def __init__(self) -> None:
         self._index = DueIndex()
