@@ -30,7 +30,7 @@ def napping(folder: Path, seconds: str) -> None:
 class TestEnding:
     async def test_the_first_sigterm_lets_runs_end(self, tmp_path: Path) -> None:
         """A run that works when SIGTERM comes ends by itself, and the exit code is 0 (S8.2)."""
-        napping(tmp_path, "0.7")
+        napping(tmp_path, "1.2")
         async with started(tmp_path, (*RUN, "--set", "log.level=debug")) as program:
             await program.line_with("nap  running")
             program.process.send_signal(signal.SIGTERM)
