@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trioarm.core.jsonable import DEPTH_MAX, ITEMS_MAX, as_json
+from trioarm.core.jsonable import DEPTH_MAX, INTEGER_MAX, INTEGER_MIN, ITEMS_MAX, TEXT_BYTES_MAX, as_json
 
-_leaves = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+_texts = st.text(st.characters(exclude_characters="\0", codec="utf-8"))
+_integers = st.integers(INTEGER_MIN, INTEGER_MAX)
+_leaves = st.none() | st.booleans() | _integers | st.floats(allow_nan=False, allow_infinity=False) | _texts
 _values = st.recursive(
-    _leaves, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4), max_leaves=20
+    _leaves, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_texts, inner, max_size=4), max_leaves=20
 )
 
 
@@ -47,6 +49,17 @@ def test_tuples_become_lists() -> None:
         ({"at": datetime(2026, 1, 1, tzinfo=UTC)}, r"args\.at: a datetime cannot be kept"),
         ([{1}], r"args\[0\]: a set cannot be kept"),
         (b"x", "args: a bytes cannot be kept"),
+        ({"n": [0, 2**63]}, r"args\.n\[1\]: an integer beyond 64 bits cannot be kept: write it as text"),
+        ({"n": -(2**63) - 1}, r"args\.n: an integer beyond 64 bits"),
+        ({"n": 10**5000}, r"args\.n: an integer beyond 64 bits"),
+        ({"a": ["x\0"]}, r"args\.a\[0\]: a text with a NUL character"),
+        ({"a": "é\ud800"}, r"args\.a: character 1 is half of a surrogate pair"),
+        ({"a": "x" * (TEXT_BYTES_MAX + 1)}, r"args\.a: a text of 65537 bytes cannot be kept: at most 65536"),
+        ({"a": "é" * (TEXT_BYTES_MAX // 2 + 1)}, r"args\.a: a text of 65538 bytes"),
+        ({"a": {"\0": 1}}, r"args\.a: a key: a text with a NUL character"),
+        ({"\ud800": 1}, "args: a key: character 0 is half"),
+        ({"k" * (TEXT_BYTES_MAX + 1): 1}, "args: a key: a text of 65537 bytes"),
+        ({"k" * 1000: {1}}, rf"^args\.{'k' * 40}: a set cannot be kept"),
     ],
 )
 def test_a_refusal_names_the_place(value: object, message: str) -> None:
@@ -70,6 +83,12 @@ def test_depth_is_bounded() -> None:
     for value in (_nested(DEPTH_MAX + 1), cycle):
         with pytest.raises(ValueError, match="too large to keep"):
             as_json(value, what="args")
+
+
+def test_the_longest_text_and_the_largest_integer_are_kept() -> None:
+    """The bounds themselves are allowed, and bytes are counted, not characters."""
+    value = ["x" * TEXT_BYTES_MAX, "é" * (TEXT_BYTES_MAX // 2), INTEGER_MAX, INTEGER_MIN]
+    assert as_json(value, what="args") == value
 
 
 def test_size_is_bounded() -> None:

@@ -7,10 +7,12 @@ from typing import TypeAlias
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
-DEPTH_MAX = (
-    32  # deeper values are mistakes (a cycle, a whole object graph), and recursion stays far from Python's own limit
-)
+# Deeper values are mistakes (a cycle, a whole object graph), and recursion stays far from Python's own limit.
+DEPTH_MAX = 32
 ITEMS_MAX = 10_000  # a value with more is data, and belongs into a file or database of the caller
+TEXT_BYTES_MAX = 64 * 1024  # of one text, as UTF-8; likewise
+INTEGER_MIN, INTEGER_MAX = -(2**63), 2**63 - 1  # what databases and other languages read back as it was written
+KEY_SHOWN_MAX = 40  # characters of a key that a path quotes
 
 
 def as_json(value: object, *, what: str) -> Json:
@@ -21,7 +23,8 @@ def as_json(value: object, *, what: str) -> Json:
         what: how the message names it, such as `args of schedule 'nightly'`.
 
     Raises:
-        ValueError: the value holds something JSON cannot, is too deep (32) or has too many parts (10 000).
+        ValueError: the value holds something JSON cannot, is too deep (32), has too many parts (10 000), a text of more
+            than 64 KiB or one that UTF-8 or a database cannot hold, or an integer of more than 64 bits.
     """
     budget = [ITEMS_MAX]
     return _copy(value, what, DEPTH_MAX, budget)
@@ -32,7 +35,13 @@ def _copy(value: object, path: str, depth: int, budget: list[int]) -> Json:
     if depth == 0 or budget[0] < 0:
         raise ValueError(f"{path}: too large to keep (at most {DEPTH_MAX} levels and {ITEMS_MAX} parts)")
     match value:
-        case None | bool() | int() | str():
+        case None | bool():
+            return value
+        case str():
+            return _text(value, path)
+        case int():
+            if not INTEGER_MIN <= value <= INTEGER_MAX:
+                raise ValueError(f"{path}: an integer beyond 64 bits cannot be kept: write it as text")
             return value
         case float():
             if not isfinite(value):
@@ -41,11 +50,31 @@ def _copy(value: object, path: str, depth: int, budget: list[int]) -> Json:
         case list() | tuple():
             return [_copy(item, f"{path}[{index}]", depth - 1, budget) for index, item in enumerate(value)]
         case dict():
-            for key in value:
-                if not isinstance(key, str):
-                    raise ValueError(f"{path}: key {key!r} is no text")
-            return {key: _copy(item, f"{path}.{key}", depth - 1, budget) for key, item in value.items()}
+            return {
+                _key(key, path): _copy(item, f"{path}.{key[:KEY_SHOWN_MAX]}", depth - 1, budget)
+                for key, item in value.items()
+            }
         case _:
             raise ValueError(
                 f"{path}: a {type(value).__name__} cannot be kept: use None, numbers, text, lists and mappings"
             )
+
+
+def _key(key: object, path: str) -> str:
+    if isinstance(key, str):
+        return _text(key, f"{path}: a key")
+    raise ValueError(f"{path}: key {key!r} is no text")
+
+
+def _text(text: str, path: str) -> str:
+    if text.isascii() and len(text) <= TEXT_BYTES_MAX and "\0" not in text:
+        return text  # by far the most
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{path}: character {error.start} is half of a surrogate pair, which is no text") from None
+    if size > TEXT_BYTES_MAX:
+        raise ValueError(f"{path}: a text of {size} bytes cannot be kept: at most {TEXT_BYTES_MAX}")
+    if "\0" in text:
+        raise ValueError(f"{path}: a text with a NUL character cannot be kept")
+    return text
