@@ -15,6 +15,7 @@ from trioarm.core.events import HandlerStuck
 from trioarm.core.instants import SECOND
 from trioarm.core.outcome import Stopped, TimedOut
 from trioarm.core.run import RunRecord
+from trioarm.core.schedule import Schedule
 from trioarm.core.states import Reason
 from trioarm.engine.attempt import STUCK_GRACE_S, Attempt, Handler, call
 from trioarm.engine.hub import Hub
@@ -59,6 +60,7 @@ class Pool:
         self.open = 0  # given and not yet ended
         self.running: dict[int, Attempt] = {}
         self.stuck: dict[int, Attempt] = {}
+        self.missing = 0  # workers lost to stuck handlers and not replaced
         self.backlog = False  # whether runs were left waiting when it was last full
         self.send, self.receive = trio.open_memory_channel[RunRecord](POOL_MAX)
 
@@ -158,6 +160,9 @@ class RunExecutor:
         pool.held[run.run_id] = run
         pool.open += 1
         pool.send.send_nowait(run)
+        stuck_at = trio.current_time() + self._timeout_s(run.schedule.schedule) + STUCK_GRACE_S  # it begins no earlier
+        if stuck_at < self._watch_at:
+            self._watch_at = stuck_at
 
     def release(self, attempts: Iterable[Attempt]) -> bool:
         """Give room back: these outcomes are recorded, or nobody's any more.
@@ -204,7 +209,9 @@ class RunExecutor:
                 attempt = await self._attempt(pool, run)
                 if attempt.abandoned:
                     del pool.stuck[run.run_id]
-                    return  # another worker has taken this one's place
+                    if not pool.missing:
+                        return  # another worker has taken this one's place
+                    pool.missing -= 1
                 if turn == BURST - 1:
                     break
                 try:
@@ -214,8 +221,7 @@ class RunExecutor:
 
     async def _attempt(self, pool: Pool, run: RunRecord) -> Attempt:
         schedule = run.schedule.schedule
-        timeout_s = self.timeout_s if schedule.timeout_s is None else schedule.timeout_s
-        deadline = trio.current_time() + timeout_s
+        deadline = trio.current_time() + self._timeout_s(schedule)
         attempt = Attempt(run, run.token, trio.CancelScope(deadline=deadline), stuck_at=deadline + STUCK_GRACE_S)
         if self._unbegun and (reason := self._unbegun.pop(run.run_id, None)) is not None:
             attempt.outcome = Stopped(reason)
@@ -233,6 +239,9 @@ class RunExecutor:
                 del pool.running[run.run_id]
                 self._ended(pool, attempt)
         return attempt
+
+    def _timeout_s(self, schedule: Schedule) -> float:
+        return self.timeout_s if schedule.timeout_s is None else schedule.timeout_s
 
     def _ended(self, pool: Pool, attempt: Attempt) -> None:
         attempt.ended_at = ended_at = self._clock.now()
@@ -277,6 +286,8 @@ class RunExecutor:
         self._hub.publish(HandlerStuck(handler, run.run_id, overdue_s))
         if len(pool.stuck) <= pool.settings.workers:
             self._nursery.start_soon(self._work, pool, name=f"trioarm worker of {pool.name}")
+        else:
+            pool.missing += 1
 
     # Stopping
 
@@ -298,10 +309,10 @@ class RunExecutor:
         self.give_back()
         if await self._quiet_within(within_s):
             return True
-        for pool in self.pools:
-            for attempt in pool.running.values():
-                attempt.cancel(Reason.SHUTDOWN)
-        await self._quiet_within(STUCK_GRACE_S)
+        for run_id in [run_id for pool in self.pools for run_id in pool.running]:
+            self.cancel(run_id, Reason.SHUTDOWN)
+        if not await self._quiet_within(STUCK_GRACE_S):
+            self.look_for_stuck()
         return False
 
     async def _quiet_within(self, seconds: float) -> bool:
