@@ -142,8 +142,9 @@ def _scheduler(c: Container) -> Scheduler:
 class SchedulerBootstrap:
     """Starts and stops one node.
 
-    Start order: repository, recorder, executor, declared schedules, engine. Stop order: the engine claims nothing more,
-    runs end until the drain deadline, the rest is cancelled, outcomes are recorded, the repository closes (S8.2).
+    Start order: repository, clock, recorder, executor, declared schedules, engine. Stop order: the engine claims
+    nothing more, runs end until the drain deadline, the rest is cancelled, outcomes are recorded, the repository
+    closes (S8.2).
 
     Args:
         config: what the node is to be.
@@ -177,6 +178,7 @@ class SchedulerBootstrap:
         try:
             async with trio.open_nursery() as root:
                 self._root = root.cancel_scope
+                await root.start(self.container.get(Clock).run)
                 await root.start(recorder.run)
                 await root.start(executor.run, recorder)
                 await self._declare()

@@ -8,8 +8,11 @@ from typing import Final
 import trio
 
 from trioarm.core.instants import SECOND
+from trioarm.engine.timerfd import ExactTimer
 
 CHECK_INTERVAL_S: Final = 60.0
+EARLY_MAX: Final = 3  # naps in a row that the exact timer may end too early before it is no longer trusted
+EARLY_BY: Final = 2_000  # microseconds that count as too early; a fake clock is wrong by far more
 
 
 class SystemClock:
@@ -21,6 +24,30 @@ class SystemClock:
 
     def __init__(self, check_interval_s: float = CHECK_INTERVAL_S) -> None:
         self.check_interval_s = check_interval_s
+        self._timer: ExactTimer | None = None
+        self._nap: trio.CancelScope | None = None
+        self._due_at: int | None = None
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """End naps to the microsecond where the system can; elsewhere return at once.
+
+        Cancellation: naps end on whole milliseconds from then on.
+        """
+        self._timer = timer = ExactTimer.open()
+        task_status.started()
+        if timer is None:
+            return
+        early = 0
+        try:
+            while early < EARLY_MAX:  # a clock that only this process sees as it is (faketime) fools the kernel's timer
+                await timer.wait()
+                ahead = 0 if self._due_at is None else self._due_at - self.now()
+                early = early + 1 if ahead > EARLY_BY else 0
+                if self._nap is not None:
+                    self._nap.cancel()
+        finally:
+            self._timer = None
+            timer.close()
 
     def now(self) -> int:
         """Return the wall clock in microseconds since 1970 UTC."""
@@ -31,7 +58,11 @@ class SystemClock:
         nap_s = self.check_interval_s
         if due_at is not None:
             nap_s = max(at_least_s, min(nap_s, (due_at - self.now()) / SECOND))
-        return trio.move_on_after(max(0.0, nap_s))
+        nap = trio.move_on_after(max(0.0, nap_s))
+        if self._timer is not None and due_at is not None and at_least_s < nap_s < self.check_interval_s:
+            self._nap, self._due_at = nap, due_at
+            self._timer.set(due_at)
+        return nap
 
 
 class VirtualClock(SystemClock):
@@ -50,6 +81,10 @@ class VirtualClock(SystemClock):
     def now(self) -> int:
         """Return the wall clock in microseconds since 1970 UTC."""
         return self._offset + round(trio.current_time() * SECOND)
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Return at once: trio's mock clock is exact by itself."""
+        task_status.started()
 
     def step(self, seconds: float) -> None:
         """Set the wall clock forward, or back, as an operator or a time server would."""

@@ -1,4 +1,4 @@
-"""`SchedulingEngine`: the heart, and nothing else. It looks, decides, claims, and naps until the next due instant (S6.1)."""
+"""`SchedulingEngine`: the heart, and nothing else. It looks, decides, claims, naps until the next due instant (S6.1)."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class SchedulingEngine:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Decide and claim from `start` until `stop`.
 
-        Cancellation: at any checkpoint; what was committed stands, what was not is decided by the next pass of any node.
+        Cancellation: at any checkpoint; what was committed stands, what was not is decided by the next pass.
         """
         task_status.started()
         await self._may_begin.wait()

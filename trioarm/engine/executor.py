@@ -110,7 +110,7 @@ class RunExecutor:
         Args:
             recorder: takes starts and outcomes.
 
-        Cancellation: running handlers are cancelled, queued runs given back; the recorder has all of them when this ends.
+        Cancellation: running handlers are cancelled, queued runs given back; the recorder has all of them then.
         """
         self._recorder = recorder
         try:

@@ -71,7 +71,8 @@ class ScheduleRepository(Protocol):
     async def commit(self, changes: Sequence[Change]) -> list[Verdict]:
         """Keep each change that still fits, in order, and return what became of each.
 
-        Decided runs get their `run_id`, and after `done` the records a change names show what is kept. Raises nothing for what another was faster with: that is `refused`.
+        Decided runs get their `run_id`, and after `done` the records a change names show what is kept. Raises nothing
+        for what another was faster with: that is `refused`.
         """
 
     async def get_schedule(self, name: str) -> ScheduleRecord | None:
@@ -115,6 +116,9 @@ class ScheduleRepository(Protocol):
 
 class Clock(Protocol):
     """Wall time for what is due, and the nap that ends when it comes (S3.2)."""
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Do what naps need while the node lives; a clock that needs nothing returns at once."""
 
     def now(self) -> int:
         """Return the wall clock in microseconds since 1970 UTC."""
