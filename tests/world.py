@@ -1,4 +1,4 @@
-"""A whole node in virtual time: real components, a wall clock that follows trio's mock clock, chance that repeats itself."""
+"""A whole node in virtual time: real components, a wall clock that follows trio's mock clock, chance that repeats."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import trio
 from trio.testing import MockClock
 
-from trioarm import Container, Scheduler, ScheduleRepository, SchedulerConfig, open_scheduler, scheduler_components
+from trioarm import Container, Scheduler, SchedulerConfig, ScheduleRepository, open_scheduler, scheduler_components
 from trioarm.config import SchedulerSettings
 from trioarm.core.queries import PAGE_MAX, RunQuery
 from trioarm.core.run import Origin, RunRecord

@@ -1,6 +1,7 @@
 """The container: one place where every component of a node is made, can be replaced, and is known by its type.
 
-No scanning, no decorators, no globals: a factory per type, called once, in the order in which components need each other.
+No scanning, no decorators, no globals: a factory per type, called once, in the order in which components need each
+other.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The recorder: the one writer of outcomes. It gathers what ended, commits in batches, copes with every verdict (S7.4)."""
+"""The recorder: the one writer of outcomes. It commits what ended in batches, and copes with every verdict (S7.4)."""
 
 from __future__ import annotations
 
