@@ -1,4 +1,4 @@
-"""`SchedulingEngine`: the heart, and nothing else. It looks, decides, claims, and naps until something is due (S6.1)."""
+"""`SchedulingEngine`: the heart, and nothing else. It looks, decides, claims, and naps until something is due."""
 
 from __future__ import annotations
 
