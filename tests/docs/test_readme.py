@@ -46,7 +46,7 @@ def test_the_program_runs_as_it_stands(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "shown"), re.findall(r"^\$ python -m trioarm (.*)\n(.*?)^```$", README, flags=SHOWN)
+    ("command", "shown"), re.findall(r"^\$ python -m trioarm ([^\n]*)\n(.*?)^```$", README, flags=SHOWN)
 )
 def test_the_commands_print_what_is_shown(command: str, shown: str) -> None:
     """Each command of the README prints what stands below it, on the shipped configuration."""
