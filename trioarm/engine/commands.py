@@ -5,14 +5,14 @@ Each reads, decides by a pure rule, and commits; refused because somebody was fa
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Final
 
 import attrs
 import trio
 
-from trioarm.core.changes import Change, RemoveSchedule, RunStep, Verdict
+from trioarm.core.changes import Change, PutSchedule, RemoveSchedule, RunStep, Verdict
 from trioarm.core.diff import SyncDiff, cancellation, first_put, removal, revised, sync_diff, while_paused
 from trioarm.core.errors import InvalidSchedule, RepositoryError, RevisionConflict, UnknownRun, UnknownSchedule
 from trioarm.core.events import ScheduleChange, ScheduleChanged
@@ -84,16 +84,22 @@ class Commands:
 
     async def _put_chunk(self, schedules: Sequence[Schedule]) -> list[PutResult]:
         now = self._clock.now()
-        return await self._commit_puts(schedules, await self._stored(schedules, now), now)
+        stored = await self._stored([schedule.name for schedule in schedules], now)
+        return await self._commit_puts(schedules, stored, now)
 
-    async def _stored(self, schedules: Sequence[Schedule], now: int) -> list[ScheduleRecord | None]:
-        """Return what is stored under these names once all that is due of it is decided."""
-        names = [schedule.name for schedule in schedules]
-        stored = await self._repository.get_schedules(names)
-        if any(record is not None and _is_due(record, now) for record in stored):
-            await self._engine.decide_due(now)
+    async def _stored(self, names: Sequence[str], now: int) -> list[ScheduleRecord | None]:
+        """Return what is stored under these names once all that is due of it is decided.
+
+        Raises:
+            RevisionConflict: the repository keeps refusing what is decided.
+        """
+        refused = 0
+        while refused < TRIES:
             stored = await self._repository.get_schedules(names)
-        return stored
+            if not any(record is not None and _is_due(record, now) for record in stored):
+                return stored
+            refused += not await self._engine.decide_due(now)
+        raise RevisionConflict(f"what is due of {names[0]} cannot be decided: {_FASTER}")
 
     async def _commit_puts(
         self, schedules: Sequence[Schedule], stored: Sequence[ScheduleRecord | None], now: int
@@ -124,7 +130,7 @@ class Commands:
         """
         for _ in range(TRIES):
             now = self._clock.now()
-            [record] = await self._stored([schedule], now)
+            [record] = await self._stored([schedule.name], now)
             if revision is not None and (0 if record is None else record.revision) != revision:
                 stored = "it is not stored" if record is None else f"it is at revision {record.revision}"
                 raise RevisionConflict(f"{schedule.name} was read at revision {revision}, now {stored}: read it again")
@@ -190,10 +196,9 @@ class Commands:
     ) -> ScheduleRecord:
         for _ in range(TRIES):
             now = self._clock.now()
-            record = await self._record(name)
-            if _is_due(record, now):
-                await self._engine.decide_due(now)
-                record = await self._record(name)
+            [record] = await self._stored([name], now)
+            if record is None:
+                raise UnknownSchedule(f"there is no schedule {name!r}")
             wanted = await change(record, now)
             if wanted is None or await self._commit(wanted):
                 return record
@@ -215,35 +220,40 @@ class Commands:
         Raises:
             RevisionConflict: others kept changing the same schedules.
         """
+        wanted = {schedule.name: attrs.evolve(schedule, owner=owner) for schedule in declared}
         for _ in range(TRIES):
             now = self._clock.now()
-            await self._engine.decide_due(now)
-            diff, change = await self._sync_change(owner, [attrs.evolve(item, owner=owner) for item in declared], now)
-            if dry_run or not change.schedules or await self._commit(change):
+            diff = await self._diff(owner, wanted)
+            if dry_run or not (diff.added or diff.changed or diff.removed):
+                return diff
+            stored = await self._stored([*diff.changed, *diff.removed], now)  # not all: a node may wait to be started
+            if await self._commit(await self._sync_change(diff, wanted, [record for record in stored if record], now)):
                 return diff
         raise RevisionConflict(f"schedules of {owner}: {_FASTER}")
 
-    async def _sync_change(self, owner: str, declared: Sequence[Schedule], now: int) -> tuple[SyncDiff, Change]:
-        records = await self._repository.get_schedules([schedule.name for schedule in declared])
-        stored = {record.schedule.name: record for record in records if record is not None}
+    async def _diff(self, owner: str, wanted: Mapping[str, Schedule]) -> SyncDiff:
+        records = await self._repository.get_schedules(list(wanted))
+        present = {record.schedule.name: record.schedule for record in records if record is not None}
         owned = await self._owned(owner)
-        present = {name: record.schedule for name, record in stored.items()}
-        diff = sync_diff(owner, declared, present, [record.schedule.name for record in owned])
-        wanted = {schedule.name: schedule for schedule in declared}
-        puts = [first_put(wanted[name], now) for name in diff.added]
+        return sync_diff(owner, list(wanted.values()), present, [record.schedule.name for record in owned])
+
+    async def _sync_change(
+        self, diff: SyncDiff, wanted: Mapping[str, Schedule], stored: Sequence[ScheduleRecord], now: int
+    ) -> Change:
+        puts: list[PutSchedule | RemoveSchedule] = [first_put(wanted[name], now) for name in diff.added]
         decided: list[RunRecord] = []
-        for name in diff.changed:
-            if stored[name].state is ScheduleState.PAUSED:
-                decided += while_paused(stored[name], now)
-            puts.append(revised(stored[name], wanted[name], now, stored[name].pause))
         steps: list[RunStep] = []
-        gone: list[RemoveSchedule] = []
-        for record in owned:
-            if record.schedule.name in diff.removed:
+        for record in stored:
+            schedule = wanted.get(record.schedule.name)
+            if schedule is None:
                 removed = removal(record, await self._repository.unfinished_runs(schedule=record), now)
                 steps += removed.steps
-                gone.append(RemoveSchedule(record, record.revision))
-        return diff, Change(decided=decided, steps=steps, schedules=[*puts, *gone])
+                puts += removed.schedules
+                continue
+            if record.state is ScheduleState.PAUSED:
+                decided += while_paused(record, now)
+            puts.append(revised(record, schedule, now, record.pause))
+        return Change(decided=decided, steps=steps, schedules=puts)
 
     async def _owned(self, owner: str) -> list[ScheduleRecord]:
         records: list[ScheduleRecord] = []

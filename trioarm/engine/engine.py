@@ -160,7 +160,8 @@ class SchedulingEngine:
         return True
 
     def _start_at_once(self, changes: list[Change], view: DueView) -> list[list[RunRecord]]:
-        admission = Admission(self._executor.rooms(), view.busy_lanes)
+        rooms = self._executor.rooms() if self._may_begin.is_set() else {}  # a command decides before the start, too
+        admission = Admission(rooms, view.busy_lanes)
         return [start_at_once(change.decided, admission, self.node) if change.decided else [] for change in changes]
 
     def _settle(self, changes: list[Change], started: list[list[RunRecord]], verdicts: list[Verdict]) -> None:

@@ -1,0 +1,418 @@
+"""How a node starts and stops: draining, leaving in a hurry, crashing aloud, and waiting to be started (S8)."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+import pytest
+import trio
+
+from tests.world import a_node, all_runs, in_virtual_time
+from trioarm import (
+    Every,
+    InMemoryScheduleRepository,
+    Reason,
+    RepositoryError,
+    RunContext,
+    Schedule,
+    SchedulerBootstrap,
+    SchedulerConfig,
+    SchedulerStopped,
+    State,
+)
+from trioarm.core.run import RunRecord
+from trioarm.engine.ports import DueView
+from trioarm.handlers.housekeeping import OWNER
+
+from .nodes import a_config, at, every, keeping, once, rows_of
+
+
+async def takes_20_s(run: RunContext) -> str:
+    """Take twenty seconds."""
+    await trio.sleep(20)
+    return "done"
+
+
+async def never_ends(run: RunContext) -> None:
+    """Hang."""
+    await trio.sleep_forever()
+
+
+async def the_run(repository: InMemoryScheduleRepository, schedule: Schedule | None = None) -> RunRecord:
+    """Return the one row of the schedule `one`."""
+    (run,) = await rows_of(repository, schedule or once())
+    return run
+
+
+def test_leaving_lets_running_handlers_end() -> None:
+    """The context ends when the handler has, its outcome is recorded, and nothing new begins meanwhile (S8.3)."""
+
+    async def main() -> tuple[float, RunRecord, list[RunRecord]]:
+        repository = InMemoryScheduleRepository()
+        async with a_node({"work": takes_20_s}, a_config(drain_s=30), store=keeping(repository)) as (scheduler, _):
+            await scheduler.schedules.put_many([once(), once("later", 20)])
+            await trio.sleep(15)
+            left = trio.current_time()
+        return trio.current_time() - left, await the_run(repository), await rows_of(repository, once("later"))
+
+    took, run, later = in_virtual_time(main)
+    assert took == pytest.approx(15)
+    assert (run.state, run.result, run.finished_at) == (State.SUCCEEDED, "done", at(30))
+    assert later == []
+
+
+def test_queued_runs_are_given_back_when_the_node_stops() -> None:
+    """What no worker has begun waits for the next node without having used an attempt (S7.3)."""
+
+    async def main() -> list[RunRecord]:
+        repository = InMemoryScheduleRepository()
+        config = a_config(workers=1, held=3)
+        schedules = once("a"), once("b"), once("c")
+        async with a_node({"work": takes_20_s}, config, store=keeping(repository)) as (scheduler, _):
+            await scheduler.schedules.put_many(schedules)
+            await trio.sleep(15)
+        rows = await rows_of(repository, *schedules)
+        assert sorted((run.state, run.attempt) for run in rows) == [
+            (State.PENDING, 0),
+            (State.PENDING, 0),
+            (State.SUCCEEDED, 1),
+        ]
+        async with a_node({"work": takes_20_s}, config, store=keeping(repository), start_at=at(40)):
+            await trio.sleep(60)
+        return await rows_of(repository, *schedules)
+
+    assert {(run.state, run.attempt) for run in in_virtual_time(main)} == {(State.SUCCEEDED, 1)}
+
+
+def test_past_the_drain_deadline_handlers_are_cancelled_and_given_back() -> None:
+    """The run waits for the next node, without having used an attempt (S7.3, S8.2)."""
+
+    async def main() -> tuple[float, RunRecord]:
+        repository = InMemoryScheduleRepository()
+        async with a_node({"work": never_ends}, a_config(drain_s=7), store=keeping(repository)) as (scheduler, _):
+            await scheduler.schedules.put(once())
+            await trio.sleep(15)
+            left = trio.current_time()
+        took = trio.current_time() - left
+        run = await the_run(repository)
+        assert (run.state, run.attempt, run.token) == (State.PENDING, 0, 1)
+        async with a_node({"work": takes_20_s}, store=keeping(repository), start_at=at(60)):
+            await trio.sleep(30)
+        return took, run
+
+    took, run = in_virtual_time(main)
+    assert took == pytest.approx(7)
+    assert (run.state, run.attempt, run.token, run.started_at) == (State.SUCCEEDED, 1, 2, at(60))
+
+
+def test_a_handler_that_ignores_the_end_of_the_node_is_recorded_before_all_wait_for_it() -> None:
+    """Nothing can end such a task, but what is known of its run is kept, and so is every other outcome."""
+
+    async def main() -> None:
+        repository = InMemoryScheduleRepository()
+        let_go = trio.Event()
+
+        async def deaf(run: RunContext) -> None:
+            with trio.CancelScope(shield=True):
+                await let_go.wait()
+
+        async def node() -> None:
+            config = a_config(drain_s=5)
+            async with a_node({"deaf": deaf, "work": never_ends}, config, store=keeping(repository)) as (scheduler, _):
+                await scheduler.schedules.put_many([once("deaf", handler="deaf"), once()])
+                await trio.sleep(15)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(node)
+            await trio.sleep(15 + 5 + 5.1)
+            deaf_run = await the_run(repository, once("deaf"))
+            assert (deaf_run.state, deaf_run.reason) == (State.TIMED_OUT, Reason.STUCK)
+            assert (await the_run(repository)).state is State.PENDING
+            let_go.set()
+
+    in_virtual_time(main)
+
+
+def test_an_exception_of_the_body_leaves_as_itself_and_at_once() -> None:
+    """Not in a group, not after the drain deadline; what ran is given back (S8.3)."""
+    error = LookupError("the body's own")
+    repository = InMemoryScheduleRepository()
+    left: list[float] = []
+
+    async def node() -> None:
+        async with a_node({"work": takes_20_s}, a_config(drain_s=600), store=keeping(repository)) as (scheduler, _):
+            await scheduler.schedules.put(once())
+            await trio.sleep(15)
+            left.append(trio.current_time())
+            raise error
+
+    async def main() -> RunRecord:
+        with pytest.raises(LookupError) as caught:
+            await node()
+        assert caught.value is error
+        assert trio.current_time() == left[0]
+        return await the_run(repository)
+
+    run = in_virtual_time(main)
+    assert (run.state, run.attempt) == (State.PENDING, 0)
+
+
+def test_a_group_raised_by_the_body_leaves_as_it_is() -> None:
+    """It is the body's own exception, whatever it holds."""
+    error = ExceptionGroup("mine", [ValueError("a"), ValueError("b")])
+
+    async def node() -> None:
+        async with a_node():
+            raise error
+
+    async def main() -> None:
+        with pytest.raises(ExceptionGroup) as caught:
+            await node()
+        assert caught.value is error
+
+    in_virtual_time(main)
+
+
+def test_cancelling_the_body_from_outside_stops_at_once() -> None:
+    """Outcomes are still recorded, and the cancellation ends at the scope it belongs to (S8.3)."""
+
+    async def main() -> tuple[float, RunRecord]:
+        repository = InMemoryScheduleRepository()
+        began = trio.current_time()
+        with trio.move_on_after(15) as scope:
+            config = a_config(drain_s=600)
+            async with a_node({"work": takes_20_s}, config, store=keeping(repository)) as (scheduler, _):
+                await scheduler.schedules.put(once())
+                await trio.sleep_forever()
+        assert scope.cancelled_caught
+        return trio.current_time() - began, await the_run(repository)
+
+    took, run = in_virtual_time(main)
+    assert took == pytest.approx(15)
+    assert (run.state, run.attempt) == (State.PENDING, 0)
+
+
+def test_cancelling_while_draining_stops_at_once() -> None:
+    """A person who waits no longer does not wait."""
+
+    async def main() -> tuple[float, RunRecord]:
+        repository = InMemoryScheduleRepository()
+        began = trio.current_time()
+        with trio.move_on_after(20):
+            config = a_config(drain_s=600)
+            async with a_node({"work": never_ends}, config, store=keeping(repository)) as (scheduler, _):
+                await scheduler.schedules.put(once())
+                await trio.sleep(15)
+        return trio.current_time() - began, await the_run(repository)
+
+    took, run = in_virtual_time(main)
+    assert took == pytest.approx(20)
+    assert (run.state, run.attempt) == (State.PENDING, 0)
+
+
+class Crashing(InMemoryScheduleRepository):
+    """A repository that breaks for good after a while."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.broken = False
+        self.closed = False
+
+    async def read_due(self, now: int, limit: int) -> DueView:
+        """Say what is due, or break."""
+        if self.broken:
+            raise RepositoryError("the disk is gone")
+        return await super().read_due(now, limit)
+
+    async def close(self) -> None:
+        """Note it."""
+        self.closed = True
+
+
+def test_a_crash_inside_the_engine_is_loud() -> None:
+    """The body is cancelled, the error leaves as itself, what ran is given back, the repository closed (S8.1)."""
+    repository = Crashing()
+
+    async def node() -> NoReturn:
+        async with a_node({"work": never_ends}, a_config(), store=keeping(repository)) as (scheduler, _):
+            await scheduler.schedules.put_many([once(), once("two", 30)])
+            await trio.sleep(20)
+            repository.broken = True
+            await trio.sleep_forever()
+        raise AssertionError("the node outlived its engine")
+
+    async def main() -> RunRecord:
+        with pytest.raises(RepositoryError, match=r"^the disk is gone$"):
+            await node()
+        return await the_run(repository)
+
+    run = in_virtual_time(main)
+    assert (run.state, run.attempt) == (State.PENDING, 0)
+    assert repository.closed
+
+
+class CannotWrite(InMemoryScheduleRepository):
+    """A repository that cannot write any more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.broken = self.closed = False
+
+    async def commit(self, changes: object) -> list:
+        """Keep, or break."""
+        if self.broken:
+            raise RepositoryError("the disk is full")
+        return await super().commit(changes)
+
+    async def close(self) -> None:
+        """Note it."""
+        self.closed = True
+
+
+def test_a_repository_that_cannot_write_is_closed_all_the_same() -> None:
+    """When even the last outcomes cannot be written, the node still ends, with that error."""
+    repository = CannotWrite()
+
+    async def node() -> None:
+        async with a_node({"work": takes_20_s}, a_config(), store=keeping(repository)) as (scheduler, _):
+            await scheduler.schedules.put(once())
+            await trio.sleep(15)
+            repository.broken = True
+            await trio.sleep_forever()
+
+    async def main() -> None:
+        with pytest.raises(RepositoryError, match=r"^the disk is full$"):
+            await node()
+
+    in_virtual_time(main)
+    assert repository.closed
+
+
+def test_a_node_that_is_not_to_start_by_itself_waits() -> None:
+    """It opens, answers, and decides nothing until `scheduler.start()`; then what is due follows the rules (S8.4)."""
+    called: list[str] = []
+
+    async def work(run: RunContext) -> None:
+        called.append(run.schedule)
+
+    async def main() -> list[RunRecord]:
+        repository = InMemoryScheduleRepository()
+        config = a_config(auto_start=False, misfire_window_s=3600.0)
+        async with a_node({"work": work}, config, store=keeping(repository)) as (scheduler, _):
+            await scheduler.schedules.put_many([once(), once("asked", 86_400)])
+            await trio.sleep(600)
+            await scheduler.runs.fire("asked")
+            await trio.sleep(600)
+            assert called == []
+            assert await rows_of(repository, once()) == []
+            report = await scheduler.health()
+            assert "engine: down: it has not begun to decide" in [
+                f"{item.component}: {item.level}: {' '.join(item.reasons)}" for item in report.components
+            ]
+            scheduler.start()
+            await trio.sleep(1)
+            return await rows_of(repository, once(), once("asked"))
+
+    rows = in_virtual_time(main)
+    assert sorted(called) == ["asked", "one"]
+    assert [run.state for run in rows] == [State.SUCCEEDED, State.SUCCEEDED]
+
+
+def test_a_node_that_is_not_to_start_by_itself_leaves_alone_what_it_finds() -> None:
+    """What came due while it was down waits for the start, even when its definition has changed since (S8.4)."""
+    called: list[str] = []
+
+    async def work(run: RunContext) -> None:
+        called.append(run.schedule)
+
+    def config(**policies: object) -> SchedulerConfig:
+        return SchedulerConfig(
+            scheduler=a_config(auto_start=False).scheduler,
+            schedules=(Schedule("declared", Every(3600), handler="work", **policies),),
+        )
+
+    async def main() -> tuple[list[RunRecord], list[RunRecord]]:
+        repository = InMemoryScheduleRepository()
+        async with a_node({"work": work}, config(), store=keeping(repository)) as (scheduler, _):
+            await scheduler.schedules.put(once())
+        for priority in (5, 7):
+            nodes = a_node({"work": work}, config(priority=priority), store=keeping(repository), start_at=at(3601))
+            async with nodes as (scheduler, _):
+                await trio.sleep(60)
+                assert called == []
+                if priority == 5:
+                    assert await all_runs(repository) == []
+        nodes = a_node({"work": work}, config(priority=7), store=keeping(repository), start_at=at(3700))
+        async with nodes as (scheduler, _):
+            scheduler.start()
+            await trio.sleep(60)
+            return await rows_of(repository, once()), await rows_of(repository, every("declared", Every(3600)))
+
+    one, declared = in_virtual_time(main)
+    assert sorted(called) == ["declared", "one"]
+    assert [run.state for run in declared] == [State.SUCCEEDED]
+    assert [run.state for run in one] == [State.SUCCEEDED]
+
+
+def test_without_recovery_what_was_missed_is_decided_missed() -> None:
+    """One row for the whole range, with its reason, and the next occurrence runs as ever (S8.4)."""
+
+    async def main() -> list[RunRecord]:
+        repository = InMemoryScheduleRepository()
+        schedule = every("hourly", Every(3600))
+
+        async def work(run: RunContext) -> None:
+            await trio.lowlevel.checkpoint()
+
+        async with a_node({"work": work}, store=keeping(repository)) as (scheduler, _):
+            await scheduler.schedules.put(schedule)
+            await trio.sleep(5)
+        config = a_config(auto_recovery=False)
+        async with a_node({"work": work}, config, store=keeping(repository), start_at=at(5 * 3600 + 60)):
+            await trio.sleep(3600)
+        return await rows_of(repository, schedule)
+
+    missed, ran = in_virtual_time(main)
+    assert (missed.state, missed.reason, missed.count) == (State.MISSED, Reason.RECOVERY_OFF, 5)
+    assert (missed.nominal_at, missed.last_at) == (at(3600), at(5 * 3600))
+    assert (ran.state, ran.nominal_at) == (State.SUCCEEDED, at(6 * 3600))
+
+
+async def test_stopping_what_was_never_started_says_so() -> None:
+    """`stop` waits for the end of a node, which one that never began will not have."""
+    with pytest.raises(SchedulerStopped, match="call initialize"):
+        await SchedulerBootstrap().stop()
+
+
+def test_a_node_started_in_a_nursery_stops_when_asked() -> None:
+    """`stop` returns whether every run ended by itself; `cancel` does not wait for them."""
+
+    async def main() -> None:
+        for impatient in (False, True):
+            bootstrap = SchedulerBootstrap(a_config(drain_s=60), {"work": takes_20_s})
+            async with trio.open_nursery() as nursery:
+                scheduler = await bootstrap.initialize(nursery)
+                await scheduler.schedules.put(Schedule("one", Every(3600), handler="work"))
+                await scheduler.runs.fire("one")
+                await trio.sleep(1)
+                assert (await bootstrap.check_health()).level == "healthy"
+                began = trio.current_time()
+                if impatient:
+                    bootstrap.cancel()
+                assert await bootstrap.stop() is not impatient
+                assert trio.current_time() - began == pytest.approx(0 if impatient else 19)
+
+    in_virtual_time(main)
+
+
+def test_the_built_in_schedules_belong_to_trioarm() -> None:
+    """Housekeeping is stored like any other schedule, and put again unchanged by the next node (S6.10)."""
+
+    async def main() -> None:
+        repository = InMemoryScheduleRepository()
+        for _ in range(2):
+            async with a_node(store=keeping(repository)) as (scheduler, _):
+                rows = (await scheduler.schedules.find()).rows
+                assert {(row.schedule.owner, row.revision) for row in rows} == {(OWNER, 1)}
+
+    in_virtual_time(main)
