@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -57,6 +58,7 @@ def test_the_commands_print_what_is_shown(command: str, shown: str) -> None:
         timeout=30,
         check=False,
         cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if name != "COLUMNS"},  # as wide as it wants to be
     )
     assert (ended.returncode, ended.stderr) == (0, "")
     assert [line.rstrip() for line in ended.stdout.splitlines()] == shown.splitlines()
