@@ -12,17 +12,22 @@ import tomli_w
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.making import NOW
 from trioarm.core.codec import (
     Defaults,
     InvalidDefinition,
+    from_json,
     run_to_json,
     schedule_to_json,
     structure_schedule,
+    to_json,
     unstructure_schedule,
 )
 from trioarm.core.errors import InvalidSchedule
+from trioarm.core.forecast import explain
 from trioarm.core.instants import EARLIEST, LATEST, parse_instant
 from trioarm.core.jsonable import Json
+from trioarm.core.planning import PlanRules
 from trioarm.core.reading import PROBLEMS_MAX
 from trioarm.core.run import Run, RunRecord
 from trioarm.core.schedule import (
@@ -34,6 +39,7 @@ from trioarm.core.schedule import (
     Schedule,
     ScheduleRecord,
     ScheduleState,
+    StoredSchedule,
 )
 from trioarm.core.states import Reason, State
 from trioarm.core.triggers import After, Cron, Every, Once, Trigger, Weekly
@@ -529,3 +535,110 @@ def test_a_run_that_waits_says_for_what() -> None:
     listed = run_to_json(Run.of(RunRecord(RECORD, 0, 0, 0)))
     assert (listed["state"], listed["waiting_for"]) == ("pending", "due")
     assert listed["reason"] is listed["started_at"] is listed["late_s"] is None
+
+
+@attrs.frozen
+class Inner:
+    """A value in a value."""
+
+    state: State
+    share: float
+
+
+@attrs.frozen(kw_only=True)
+class Outer:
+    """One field of every kind that is kept in documents."""
+
+    name: str
+    count: int
+    on: bool
+    seen_at: int
+    ended_at: int | None
+    words: tuple[str, ...]
+    inner: Inner
+    others: tuple[Inner, ...] = ()
+    note: str | None = None
+
+
+OUTER = Outer(
+    name="house", count=3, on=True, seen_at=NOW, ended_at=None, words=("a", "b"), inner=Inner(State.FAILED, 0.5)
+)
+
+
+@given(
+    st.builds(
+        Outer,
+        name=TEXT,
+        count=st.integers(),
+        on=st.booleans(),
+        seen_at=INSTANTS,
+        ended_at=st.none() | INSTANTS,
+        words=st.lists(TEXT, max_size=3).map(tuple),
+        inner=st.builds(Inner, st.sampled_from(State), st.floats(allow_nan=False)),
+        others=st.lists(st.builds(Inner, st.sampled_from(State), st.floats(allow_nan=False)), max_size=2).map(tuple),
+        note=st.none() | TEXT,
+    )
+)
+@settings(max_examples=100, deadline=None, derandomize=True)
+def test_a_value_is_read_back_as_it_was_written(value: Outer) -> None:
+    """A frozen value becomes plain JSON, survives as text, and comes back equal."""
+    written = json.loads(json.dumps(to_json(value)))
+    assert from_json(Outer, written, "document", InvalidDefinition) == value
+
+
+def test_a_written_value_says_instants_as_people_do() -> None:
+    """A key for each field; what its name calls an instant is text in UTC, whatever the type behind it."""
+    assert to_json(OUTER) == {
+        "name": "house",
+        "count": 3,
+        "on": True,
+        "seen_at": "2026-11-23T22:00:00Z",
+        "ended_at": None,
+        "words": ["a", "b"],
+        "inner": {"state": "failed", "share": 0.5},
+        "others": [],
+        "note": None,
+    }
+    stored = to_json(StoredSchedule.of(RECORD))
+    assert (stored["schedule"], stored["pause"]) == (unstructure_schedule(RECORD.schedule), None)
+    assert stored["next_due_at"] == "2026-12-24T01:30:00Z"
+    explained = to_json(explain(RECORD, NOW, PlanRules()))
+    assert (explained["previous_at"], len(explained["next_at"] or ())) == ("2026-11-23T01:30:00Z", 5)
+
+
+@pytest.mark.parametrize(
+    ("change", "lines"),
+    [
+        ({"count": "3"}, ['document.count: "3" is no whole number: write it like 5']),
+        ({"count": True}, ["document.count: true is no whole number: write it like 5"]),
+        ({"on": 1}, ["document.on: 1 is neither true nor false"]),
+        ({"name": 5}, ['document.name: 5 is no text: put it between quotes, like "text"']),
+        ({"seen_at": 5}, ["document.seen_at: 5 is no instant: write it like 2026-12-24T18:00:00+01:00"]),
+        ({"seen_at": None}, ["document.seen_at: None is no instant: write it like 2026-12-24T18:00:00+01:00"]),
+        ({"words": "ab"}, ['document.words: "ab" is no list: put it between [ and ]']),
+        ({"inner": {"state": "fail", "share": 1}}, ['document.inner.state: "fail" is unknown; did you mean failed?']),
+        ({"inner": {"state": "failed", "share": "x"}}, ['document.inner.share: "x" is no number: write it like 1.5']),
+        ({"not": 1}, ["document: unknown key not; did you mean note?"]),
+        (
+            {"count": None, "on": None},
+            [
+                "document.count: None is no whole number: write it like 5",
+                "document.on: None is neither true nor false",
+            ],
+        ),
+    ],
+)
+def test_a_value_that_was_spoilt_is_never_guessed_at(change: dict[str, Json], lines: list[str]) -> None:
+    """Nothing is coerced, nothing unknown is passed over, and every problem is named by its path."""
+    with pytest.raises(InvalidDefinition) as raised:
+        from_json(Outer, {**to_json(OUTER), **change}, "document", InvalidDefinition)
+    assert list(raised.value.problems) == lines
+
+
+def test_a_value_without_one_of_its_fields_is_not_read() -> None:
+    """A default stands for what a program leaves out, and for nothing that is missing in what was kept."""
+    form = to_json(OUTER)
+    del form["note"], form["count"]
+    with pytest.raises(InvalidDefinition) as raised:
+        from_json(Outer, form, "document", InvalidDefinition)
+    assert raised.value.problems == ("document.count: is missing", "document.note: is missing")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 import attrs
@@ -11,10 +10,9 @@ from trioarm.arming.model import Reported, Target
 from trioarm.arming.panels.base import FailureKind, PanelFailure, PanelReport
 from trioarm.arming.verify import Sent
 from trioarm.core.changes import AppendJournal, Change, PutDocument, Verdict
-from trioarm.core.instants import render_instant
+from trioarm.core.codec import from_json, to_json
 from trioarm.core.jsonable import Json
-from trioarm.core.reading import Problems, Table, moment, text, whole
-from trioarm.core.run import parse_run_id
+from trioarm.core.run import Origin, parse_run_id
 from trioarm.engine.attempt import RunContext
 from trioarm.engine.ports import ScheduleRepository
 
@@ -44,6 +42,43 @@ class LatestCommand:
         return Sent(sends=self.sends, last_at=self.sent_at) if self.run == run else Sent()
 
 
+@attrs.frozen(slots=True, kw_only=True)
+class _Command:
+    """The body of a document in `COMMANDS`: what is about to be sent, and under which token."""
+
+    run: str
+    target: Target
+    sends: int
+    sent_at: int
+    token: int
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class _LastReport:
+    """The body of a document in `PARTITIONS`: what a partition was when a run of it ended."""
+
+    reported: Reported
+    since_at: int | None
+    changed_by: str | None
+    open_zones: tuple[str, ...]
+    read_at: int
+    run: str
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class _Entry:
+    """The body of an entry of `AUDIT`."""
+
+    actor: str
+    origin: Origin
+    partition: str
+    verb: str
+    before: Reported
+    after: Reported
+    reason: str
+    correlation: str
+
+
 class Ledger:
     """Reads and writes arming's documents.
 
@@ -61,7 +96,10 @@ class Ledger:
             PanelFailure: `unavailable`, because the record cannot be understood: without it nothing may be sent.
         """
         document = await self._repository.get_document(COMMANDS, partition)
-        return LatestCommand() if document is None else _read_command(document.body, document.version, partition)
+        if document is None:
+            return LatestCommand()
+        said = from_json(_Command, document.body, f"document {COMMANDS}/{partition}", _unreadable)
+        return LatestCommand(run=said.run, sends=said.sends, sent_at=said.sent_at, version=document.version)
 
     async def announce(
         self, run: RunContext, partition: str, target: Target, sends: int, now: int, version: int
@@ -75,13 +113,7 @@ class Ledger:
         Raises:
             PanelFailure: `unavailable`, because it is not certain to be kept, or another node was faster: look again.
         """
-        body: dict[str, Json] = {
-            "run": run.id,
-            "target": target.value,
-            "sends": sends,
-            "sent_at": render_instant(now),
-            "token": run.token,
-        }
+        body = to_json(_Command(run=run.id, target=target, sends=sends, sent_at=now, token=run.token))
         verdicts = await self._repository.commit([Change(documents=[PutDocument(COMMANDS, partition, version, body)])])
         if verdicts != [Verdict.DONE] and not await self._is_kept(partition, body):
             raise PanelFailure(FailureKind.UNAVAILABLE, "nothing was sent: the repository did not keep the command")
@@ -121,37 +153,30 @@ class Ledger:
 def _audit(
     run: RunContext, partition: str, verb: str, before: PanelReport, after: PanelReport, reason: str
 ) -> dict[str, Json]:
-    return {
-        "actor": f"schedule:{run.schedule}",
-        "origin": parse_run_id(run.id)[2].value,
-        "partition": partition,
-        "verb": verb,
-        "before": before.state.value,
-        "after": after.state.value,
-        "reason": reason,
-        "correlation": run.id,
-    }
+    entry = _Entry(
+        actor=f"schedule:{run.schedule}",
+        origin=parse_run_id(run.id)[2],
+        partition=partition,
+        verb=verb,
+        before=before.state,
+        after=after.state,
+        reason=reason,
+        correlation=run.id,
+    )
+    return to_json(entry)
 
 
 def _last_report(run: RunContext, report: PanelReport, now: int) -> dict[str, Json]:
-    return {
-        "reported": report.state.value,
-        "since_at": None if report.since_at is None else render_instant(report.since_at),
-        "changed_by": report.changed_by,
-        "open_zones": list(report.open_zones),
-        "read_at": render_instant(now),
-        "run": run.id,
-    }
-
-
-def _read_command(body: Mapping[str, Json], version: int, partition: str) -> LatestCommand:
-    problems = Problems(lambda lines: PanelFailure(FailureKind.UNAVAILABLE, "; ".join(lines)))
-    table = Table(body, f"document {COMMANDS}/{partition}", problems)
-    command = LatestCommand(
-        run=table.need("run", text, "the id of a run"),
-        sends=table.need("sends", whole(0), "a number") or 0,
-        sent_at=table.need("sent_at", moment, "an instant"),
-        version=version,
+    last = _LastReport(
+        reported=report.state,
+        since_at=report.since_at,
+        changed_by=report.changed_by,
+        open_zones=report.open_zones,
+        read_at=now,
+        run=run.id,
     )
-    problems.settle()
-    return command
+    return to_json(last)
+
+
+def _unreadable(lines: tuple[str, ...]) -> PanelFailure:
+    return PanelFailure(FailureKind.UNAVAILABLE, "; ".join(lines))

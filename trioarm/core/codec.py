@@ -1,16 +1,22 @@
-"""The one codec: schedules and runs to plain JSON-able mappings, and schedules back, in the form scheduler.toml has.
+"""The one codec: schedules, runs, documents and whatever else crosses a border, to plain JSON-able mappings and back.
 
-Files, command line, repositories and programs all speak this form. What a mapping says is read strictly: see `reading`.
-`structure_schedule(unstructure_schedule(s)) == s` for every schedule.
+A schedule has the form it has in scheduler.toml, and `structure_schedule(unstructure_schedule(s)) == s`. Every other
+frozen value goes through one strict converter: a key for each field, instants (`*_at`) as text. Nothing is coerced on
+the way back, whoever reads: the scalars are those of `reading`.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Final, TypeVar, get_args, get_origin
 
 import attrs
+from cattrs import BaseValidationError, Converter, ForbiddenExtraKeysError, transform_error
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
-from trioarm.core.errors import InvalidSchedule
+from trioarm.core.errors import InvalidSchedule, TrioarmError
 from trioarm.core.instants import render_instant
 from trioarm.core.jsonable import Json, as_json
 from trioarm.core.reading import (
@@ -19,12 +25,14 @@ from trioarm.core.reading import (
     Table,
     duration,
     flag,
+    integer,
     listed,
     mapping,
     member,
     moment,
     number,
     show,
+    suggest,
     text,
     whole,
     within,
@@ -258,23 +266,103 @@ def schedule_to_json(record: ScheduleRecord) -> dict[str, Json]:
 
 def run_to_json(run: Run) -> dict[str, Json]:
     """Render a run for listings and `--json`."""
+    return {key: value for key, value in to_json(run).items() if key not in _RUN_UNLISTED}
+
+
+_RUN_UNLISTED: Final = ("key", "token")  # numbers of the repository, and of no use outside
+
+T = TypeVar("T", bound=attrs.AttrsInstance)
+
+
+def to_json(value: attrs.AttrsInstance) -> dict[str, Json]:
+    """Write a frozen value as a mapping of plain JSON, a key for each field."""
+    form: dict[str, Json] = _CONVERTER.unstructure(value)
+    return form
+
+
+def from_json(
+    kind: type[T], form: Mapping[str, Json], path: str, error: Callable[[tuple[str, ...]], TrioarmError]
+) -> T:
+    """Read back what `to_json` wrote. Every field must be there, and nothing else: what was kept is never guessed at.
+
+    Args:
+        kind: what it is.
+        form: as kept.
+        path: how problems name it.
+        error: the kind of error that carries them.
+
+    Raises:
+        TrioarmError: of the kind asked for, with a line for every problem.
+    """
+    problems = Problems(error)
+    for field in attrs.fields(kind):
+        if field.name not in form:
+            problems.add(f"{path}.{field.name}", "is missing")
+    problems.settle()
+    try:
+        return _CONVERTER.structure(form, kind)
+    except BaseValidationError as found:
+        for line in transform_error(found, "", _say):
+            message, _, place = line.rpartition(" @ ")
+            problems.add(path + place, message)
+        problems.settle()
+        raise AssertionError("what could not be read has no problem") from found
+
+
+def _say(error: BaseException, kind: type | None) -> str:
+    if isinstance(error, ForbiddenExtraKeysError):
+        known = [field.name for field in attrs.fields(error.cl)]
+        return "; ".join(f"unknown key {key}{suggest(key, known)}" for key in sorted(error.extra_fields))
+    return str(error)
+
+
+def _instants(kind: type[attrs.AttrsInstance]) -> dict[str, object]:
+    """Return how the fields are converted whose names say that their numbers are instants."""
+    attrs.resolve_types(kind)
+    always = override(unstruct_hook=write_instant, struct_hook=lambda value, _: moment(value))
+    perhaps = override(
+        unstruct_hook=write_instant, struct_hook=lambda value, _: None if value is None else moment(value)
+    )
     return {
-        "id": run.id,
-        "schedule": run.schedule,
-        "due_at": write_instant(run.due_at),
-        "state": run.state.value,
-        "reason": None if run.reason is None else run.reason.value,
-        "attempt": run.attempt,
-        "origin": run.origin.value,
-        "started_at": write_instant(run.started_at),
-        "finished_at": write_instant(run.finished_at),
-        "late_s": run.late_s,
-        "nominal_at": write_instant(run.nominal_at),
-        "last_at": write_instant(run.last_at),
-        "occurrences": run.occurrences,
-        "handler": run.handler,
-        "waiting_for": None if run.waiting_for is None else run.waiting_for.value,
-        "error": run.error,
-        "result": run.result,
-        "node": run.node,
+        field.name: always if field.type is int else perhaps
+        for field in attrs.fields(kind)
+        if field.name.endswith("_at") and field.type in (int, int | None)
     }
+
+
+# Called with overrides by field name, which their own signatures cannot tell from their options.
+_write_fields: Final[Callable[..., Callable[..., object]]] = make_dict_unstructure_fn
+_read_fields: Final[Callable[..., Callable[..., object]]] = make_dict_structure_fn
+
+
+def _is_several(kind: object) -> bool:
+    return get_origin(kind) is tuple
+
+
+def _several(kind: type) -> Callable[[object, object], tuple[object, ...]]:
+    item = get_args(kind)[0]
+    read = listed(lambda value: _CONVERTER.structure(value, item))
+    return lambda value, _: tuple(read(value))
+
+
+def _converter() -> Converter:
+    """Return a converter that writes what JSON can hold, and coerces nothing when it reads."""
+    made = Converter(forbid_extra_keys=True, detailed_validation=True)
+    made.register_unstructure_hook(datetime, write_instant)
+    made.register_unstructure_hook(Schedule, unstructure_schedule)
+    made.register_unstructure_hook_factory(
+        lambda kind: attrs.has(kind) and kind is not Schedule,
+        lambda kind: _write_fields(kind, made, **_instants(kind)),
+    )
+    made.register_structure_hook_factory(
+        attrs.has,
+        lambda kind: _read_fields(kind, made, _cattrs_forbid_extra_keys=True, **_instants(kind)),
+    )
+    for scalar, read in ((str, text), (int, integer), (float, number), (bool, flag)):
+        made.register_structure_hook(scalar, lambda value, _, read=read: read(value))
+    made.register_structure_hook(StrEnum, lambda value, kind: member(kind)(value))
+    made.register_structure_hook_factory(_is_several, _several)
+    return made
+
+
+_CONVERTER: Final = _converter()

@@ -7,19 +7,16 @@ What time alone changes is never stored. A partition told to arm holds the insta
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, TypeVar
+from typing import Final
 
 import attrs
 
 from trioarm.arming.model import Reported, Target
 from trioarm.arming.panels.base import FailureKind, PanelFailure, PanelReport
-from trioarm.core.instants import render_instant
+from trioarm.core.codec import from_json, to_json
 from trioarm.core.jsonable import Json
-from trioarm.core.reading import Problems, Reader, Table, integer, listed, member, moment, text
 
 ZONES_MAX: Final = 256  # names kept; the largest panels have about that many inputs
-
-T = TypeVar("T")
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -31,7 +28,7 @@ class PanelState:
         since_at: when it was told; None while nobody ever did.
         changed_by: who told it; None for its first state.
         armed_at: when the exit delay that began at `since_at` is over.
-        entry_delay: from a zone's opening to the alarm, as it was set when the partition was told to arm.
+        entry_delay_us: from a zone's opening to the alarm, as it was set when the partition was told to arm.
         tripped_at: when a zone opened while it was armed; None when none did.
         open_zones: zones that stand open, by name.
     """
@@ -40,7 +37,7 @@ class PanelState:
     since_at: int | None = None
     changed_by: str | None = None
     armed_at: int = 0
-    entry_delay: int = 0
+    entry_delay_us: int = 0
     tripped_at: int | None = None
     open_zones: tuple[str, ...] = ()
 
@@ -52,7 +49,7 @@ def report(state: PanelState, now: int) -> PanelReport:
         return PanelReport(state=Reported.DISARMED, since_at=at, changed_by=by, open_zones=zones)
     tripped_at = _tripped_at(state, now)
     if tripped_at is not None:
-        alarm_at = tripped_at + state.entry_delay
+        alarm_at = tripped_at + state.entry_delay_us
         if now < alarm_at:
             return PanelReport(state=Reported.PENDING, since_at=tripped_at, open_zones=zones, settles_at=alarm_at)
         return PanelReport(state=Reported.TRIGGERED, since_at=alarm_at, open_zones=zones)
@@ -83,7 +80,7 @@ def commanded(state: PanelState, target: Target, by: str, now: int, *, exit_dela
     if state.open_zones:
         message = f"the panel refuses to arm while zones are open: {', '.join(state.open_zones)}"
         raise PanelFailure(FailureKind.BLOCKED, message, state.open_zones)
-    return PanelState(target=target, since_at=now, changed_by=by, armed_at=now + exit_delay, entry_delay=entry_delay)
+    return PanelState(target=target, since_at=now, changed_by=by, armed_at=now + exit_delay, entry_delay_us=entry_delay)
 
 
 def opened(state: PanelState, zone: str, now: int) -> PanelState:
@@ -117,15 +114,7 @@ def _tripped_at(state: PanelState, now: int) -> int | None:
 
 def to_body(state: PanelState) -> dict[str, Json]:
     """Write a state as the body of a document."""
-    return {
-        "target": state.target.value,
-        "since_at": _written(state.since_at),
-        "changed_by": state.changed_by,
-        "armed_at": render_instant(state.armed_at),
-        "entry_delay_us": state.entry_delay,
-        "tripped_at": _written(state.tripped_at),
-        "open_zones": list(state.open_zones),
-    }
+    return to_json(state)
 
 
 def from_body(body: Mapping[str, Json], what: str) -> PanelState:
@@ -138,24 +127,4 @@ def from_body(body: Mapping[str, Json], what: str) -> PanelState:
     Raises:
         PanelFailure: `unavailable`, because it cannot be understood; the message says what is wrong with it.
     """
-    problems = Problems(lambda lines: PanelFailure(FailureKind.UNAVAILABLE, "; ".join(lines)))
-    table = Table(body, what, problems)
-    state = PanelState(
-        target=table.need("target", member(Target), "a target") or Target.DISARMED,
-        since_at=table.need("since_at", _optional(moment), "an instant"),
-        changed_by=table.need("changed_by", _optional(text), "a name"),
-        armed_at=table.need("armed_at", moment, "an instant") or 0,
-        entry_delay=table.need("entry_delay_us", integer, "microseconds") or 0,
-        tripped_at=table.need("tripped_at", _optional(moment), "an instant"),
-        open_zones=tuple(table.need("open_zones", listed(text), "names") or ()),
-    )
-    problems.settle()
-    return state
-
-
-def _optional(read: Reader[T]) -> Reader[T | None]:
-    return lambda value: None if value is None else read(value)
-
-
-def _written(instant: int | None) -> str | None:
-    return None if instant is None else render_instant(instant)
+    return from_json(PanelState, body, what, lambda lines: PanelFailure(FailureKind.UNAVAILABLE, "; ".join(lines)))
