@@ -13,9 +13,10 @@ from typing import TypeAlias, assert_never
 import attrs
 
 from trioarm.core.jsonable import Json
-from trioarm.core.run import RunRecord
+from trioarm.core.run import Origin, RunRecord
 from trioarm.core.schedule import Pause, Schedule, ScheduleRecord, ScheduleState
 from trioarm.core.states import Reason, Step, WaitingFor, advance
+from trioarm.core.triggers import After
 
 
 class Verdict(StrEnum):
@@ -49,6 +50,30 @@ class CursorMove:
     runs: int
     state: ScheduleState
     anchor_at: int | None = None
+
+
+def restarted(record: ScheduleRecord, ended_at: int) -> CursorMove | None:
+    """Return the move by which a fixed delay counts from `ended_at`; None for what depends on no run's end (S4.2).
+
+    A paused schedule is moved too: what it counts from is a fact, and a pause only skips what comes of it.
+    """
+    schedule, state = record.schedule, record.state
+    if not isinstance(schedule.trigger, After) or record.removed:
+        return None
+    if state is not ScheduleState.ACTIVE and state is not ScheduleState.PAUSED:
+        return None
+    next_due_at = schedule.next_after(record.cursor_at, schedule.anchored(ended_at))
+    if next_due_at is None:
+        state = ScheduleState.FINISHED
+    return CursorMove(
+        record, record.cursor_at, record.revision, record.cursor_at, next_due_at, record.runs, state, ended_at
+    )
+
+
+def freed(run: RunRecord, now: int) -> CursorMove | None:
+    """Return the move of a fixed delay whose run will never be made, because it ends while it waits; else None."""
+    waited_for = run.origin is Origin.SCHEDULE and run.schedule.next_due_at is None
+    return restarted(run.schedule, now) if waited_for else None
 
 
 @attrs.define(slots=True, eq=False)

@@ -6,7 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 
-from trioarm.core.changes import CancelAsked, Change, CursorMove, Finished, PutSchedule, RemoveSchedule, RunStep
+from trioarm.core.changes import (
+    CancelAsked,
+    Change,
+    CursorMove,
+    Finished,
+    PutSchedule,
+    RemoveSchedule,
+    RunStep,
+    freed,
+    restarted,
+)
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import Pause, Schedule, ScheduleRecord, ScheduleState
 from trioarm.core.states import Reason, State, Step
@@ -30,7 +40,9 @@ def revised(record: ScheduleRecord, schedule: Schedule, now: int, pause: Pause |
 
     Everything due until now must have been decided by the old definition before.
     """
-    anchor_at = record.anchor_at if schedule.trigger == record.schedule.trigger else now
+    anchor_at = record.anchor_at
+    if schedule.trigger != record.schedule.trigger or (record.next_due_at is not None and record.next_due_at <= now):
+        anchor_at = now  # a fixed delay that came due while paused did not run, so it counts from now
     return _put(schedule, record, max(record.cursor_at, now), anchor_at, pause)
 
 
@@ -39,10 +51,13 @@ def _put(
 ) -> PutSchedule:
     key, revision, runs = (0, 0, 0) if record is None else (record.key, record.revision, record.runs)
     exhausted = schedule.max_runs is not None and runs >= schedule.max_runs
-    next_due_at = None if exhausted else schedule.next_after(cursor_at, schedule.anchored(anchor_at))
+    trigger = schedule.anchored(anchor_at)
+    next_due_at = None if exhausted else schedule.next_after(cursor_at, trigger)
+    # The occurrence of a fixed delay that is over already is a run at work: its end makes the next one.
+    at_work = isinstance(schedule.trigger, After) and trigger.next_after(cursor_at) is None
     if pause is not None or not schedule.enabled:
         state = ScheduleState.PAUSED
-    elif next_due_at is None and (exhausted or not isinstance(schedule.trigger, After)):
+    elif next_due_at is None and (exhausted or not at_work):
         state = ScheduleState.FINISHED
     else:
         state = ScheduleState.ACTIVE
@@ -66,15 +81,7 @@ def while_paused(record: ScheduleRecord, now: int) -> list[RunRecord]:
 
 def after_end(run: RunRecord, ended_at: int) -> CursorMove | None:
     """Return the move that sets the next occurrence of a fixed delay: the end of its run plus the delay (S4.2)."""
-    record = run.schedule
-    schedule = record.schedule
-    if not isinstance(schedule.trigger, After) or record.state is not ScheduleState.ACTIVE or record.removed:
-        return None
-    next_due_at = schedule.next_after(record.cursor_at, schedule.anchored(ended_at))
-    state = ScheduleState.FINISHED if next_due_at is None else ScheduleState.ACTIVE
-    return CursorMove(
-        record, record.cursor_at, record.revision, record.cursor_at, next_due_at, record.runs, state, ended_at
-    )
+    return restarted(run.schedule, ended_at)
 
 
 def removal(record: ScheduleRecord, unfinished: Iterable[RunRecord], now: int) -> Change:
@@ -87,11 +94,13 @@ def removal(record: ScheduleRecord, unfinished: Iterable[RunRecord], now: int) -
     return Change(steps=steps, schedules=[RemoveSchedule(record, record.revision)])
 
 
-def cancellation(run: RunRecord, now: int) -> RunStep:
-    """Return the step by which a person cancels an unfinished run."""
-    if run.state is State.PENDING:
-        return Finished(run, run.token, Step.CANCEL, now, Reason.USER, run.error)
-    return CancelAsked(run, run.token, Reason.USER, now)
+def cancellation(run: RunRecord, now: int) -> Change:
+    """Return the change by which a person cancels an unfinished run; a fixed delay goes on from here."""
+    if run.state is not State.PENDING:
+        return Change(steps=[CancelAsked(run, run.token, Reason.USER, now)])
+    move = freed(run, now)
+    step = Finished(run, run.token, Step.CANCEL, now, Reason.USER, run.error)
+    return Change(steps=[step], moved=[] if move is None else [move])
 
 
 @attrs.frozen(slots=True)

@@ -11,7 +11,7 @@ from typing import Final
 
 import attrs
 
-from trioarm.core.changes import CancelAsked, Change, CursorMove, Finished, RunStep
+from trioarm.core.changes import CancelAsked, Change, CursorMove, Finished, RunStep, freed
 from trioarm.core.instants import HOUR, MINUTE, microseconds
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import Misfire, Overlap, ScheduleRecord, ScheduleState
@@ -192,6 +192,7 @@ def _plan_superseding(group: Group, now: int, rules: PlanRules) -> Change:
             decided.append(_not_run(due, due.newest, due.newest, State.MISSED, _late(due.newest, rules), now))
         moved.append(_move(due, now, ran=int(runs)))
     steps = [step for run in group.unfinished if (step := give_way(run, now)) is not None]
+    moved += [move for step in steps if isinstance(step, Finished) and (move := freed(step.run, now)) is not None]
     return Change(decided, moved, steps)
 
 

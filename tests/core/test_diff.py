@@ -1,0 +1,298 @@
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.making import HOUR, MINUTE, NOW, a_record, a_run, a_schedule
+from trioarm.core.changes import CancelAsked, CursorMove, Finished, RemoveSchedule, freed, restarted
+from trioarm.core.diff import after_end, cancellation, first_put, removal, revised, sync_diff, while_paused
+from trioarm.core.planning import Group, PlanRules, plan
+from trioarm.core.run import Origin
+from trioarm.core.schedule import Pause, Schedule, ScheduleRecord, ScheduleState
+from trioarm.core.states import Reason, State, Step
+from trioarm.core.triggers import After, Cron, Every, Once, Trigger
+
+BY_JANA = Pause("jana", "holiday", NOW)
+
+
+def _delay(**fields: Any) -> ScheduleRecord:
+    """Return a fixed delay of an hour, put now, whose occurrence is still to come."""
+    return a_record(a_schedule(trigger=After(3600), **fields), cursor_at=NOW)
+
+
+def _moved(record: ScheduleRecord, move: CursorMove) -> ScheduleRecord:
+    anchor_at = record.anchor_at if move.anchor_at is None else move.anchor_at
+    return attrs.evolve(
+        record,
+        cursor_at=move.cursor_at,
+        next_due_at=move.next_due_at,
+        state=move.state,
+        runs=move.runs,
+        anchor_at=anchor_at,
+    )
+
+
+# First puts
+
+
+@pytest.mark.parametrize(
+    ("trigger", "next_due_at"),
+    [
+        (Every(60), NOW + MINUTE),
+        (Cron("0 23 * * *"), NOW + HOUR),
+        (After(90), NOW + 90_000_000),
+        (Once(NOW + 1), NOW + 1),
+    ],
+)
+def test_a_new_schedule_counts_from_now(trigger: Trigger, next_due_at: int) -> None:
+    """Nothing before its put is its business; what comes first after it is due next."""
+    put = first_put(a_schedule(trigger=trigger), NOW)
+    assert (put.expected_key, put.expected_revision) == (0, 0)
+    assert (put.cursor_at, put.anchor_at, put.next_due_at) == (NOW, NOW, next_due_at)
+    assert (put.state, put.pause) == (ScheduleState.ACTIVE, None)
+
+
+def test_a_single_instant_of_the_past_is_decided_late() -> None:
+    """It is due at once, so that it runs late or is recorded as missed, instead of never being heard of."""
+    put = first_put(a_schedule(trigger=Once(NOW - HOUR)), NOW)
+    assert (put.cursor_at, put.next_due_at, put.state) == (NOW - HOUR - 1, NOW - HOUR, ScheduleState.ACTIVE)
+
+
+@pytest.mark.parametrize(
+    ("fields", "state"),
+    [
+        ({}, ScheduleState.ACTIVE),
+        ({"enabled": False}, ScheduleState.PAUSED),
+        ({"end_at": NOW - 1}, ScheduleState.FINISHED),
+        ({"trigger": After(3600), "end_at": NOW + MINUTE}, ScheduleState.FINISHED),
+        ({"trigger": After(3600), "start_at": NOW + HOUR}, ScheduleState.ACTIVE),
+    ],
+)
+def test_a_new_schedule_is_in_the_state_its_definition_says(fields: dict[str, Any], state: ScheduleState) -> None:
+    """Disabled it is paused; without anything to come it is finished."""
+    assert first_put(a_schedule(**fields), NOW).state is state
+
+
+# Revisions
+
+
+def test_a_revision_is_not_retroactive() -> None:
+    """The cursor stays where the old definition has decided to, or moves to now; never back (S5.6)."""
+    record = a_record(cursor_at=NOW - HOUR)
+    put = revised(record, a_schedule(trigger=Every(7)), NOW, None)
+    assert (put.expected_key, put.expected_revision, put.cursor_at) == (1, 1, NOW)
+    ahead = attrs.evolve(record, cursor_at=NOW + HOUR)
+    assert revised(ahead, a_schedule(trigger=Every(7)), NOW, None).cursor_at == NOW + HOUR
+
+
+@pytest.mark.parametrize(
+    ("runs", "max_runs", "state"),
+    [(0, 1, ScheduleState.ACTIVE), (3, 4, ScheduleState.ACTIVE), (3, 3, ScheduleState.FINISHED)],
+)
+@pytest.mark.parametrize("trigger", [Every(60), After(60)])
+def test_runs_are_counted_over_revisions(trigger: Trigger, runs: int, max_runs: int, state: ScheduleState) -> None:
+    """A revision that allows no more runs than there were is finished, and one that allows more is not."""
+    put = revised(a_record(runs=runs), a_schedule(trigger=trigger, max_runs=max_runs), NOW, None)
+    assert put.state is state
+    assert (put.next_due_at is None) == (state is ScheduleState.FINISHED)
+
+
+def test_a_pause_keeps_what_is_to_come() -> None:
+    """A paused schedule is not active, but knows its next occurrence, from which the skipped ones are counted."""
+    put = revised(a_record(), a_schedule(), NOW, BY_JANA)
+    assert (put.state, put.pause, put.next_due_at) == (ScheduleState.PAUSED, BY_JANA, NOW + MINUTE)
+
+
+def test_a_fixed_delay_keeps_counting_over_revisions() -> None:
+    """A revision that leaves the delay as it is leaves its occurrence where it is; another delay counts from now."""
+    record, later = _delay(), NOW + 10 * MINUTE
+    assert revised(record, a_schedule(trigger=After(3600), priority=9), later, None).next_due_at == NOW + HOUR
+    put = revised(record, a_schedule(trigger=After(60)), later, None)
+    assert (put.anchor_at, put.next_due_at) == (later, later + MINUTE)
+
+
+def test_a_fixed_delay_whose_run_is_at_work_stays_active() -> None:
+    """Nothing is to come until the run ends: that does not finish the schedule, whatever is changed meanwhile."""
+    record = _delay()
+    (move,) = plan(Group((record,)), NOW + HOUR, PlanRules()).moved
+    at_work = _moved(record, move)
+    assert at_work.next_due_at is None
+    put = revised(at_work, a_schedule(trigger=After(3600), priority=9), NOW + 2 * HOUR, None)
+    assert (put.state, put.next_due_at) == (ScheduleState.ACTIVE, None)
+
+
+# Pauses
+
+
+def test_paused_time_is_one_row() -> None:
+    """Whatever came due while paused is skipped in one row with both ends and a count (S5.3)."""
+    record = attrs.evolve(a_record(), state=ScheduleState.PAUSED)
+    (row,) = while_paused(record, NOW + 5 * MINUTE + 1)
+    assert (row.state, row.reason, row.waiting_for) == (State.SKIPPED, Reason.PAUSED, None)
+    assert (row.nominal_at, row.last_at, row.count) == (NOW, NOW + 5 * MINUTE, 6)
+    assert (row.decided_at, row.finished_at) == (NOW + 5 * MINUTE + 1,) * 2
+
+
+def test_one_paused_occurrence_is_no_range() -> None:
+    """A single skipped occurrence stands for itself."""
+    (row,) = while_paused(a_record(), NOW)
+    assert (row.nominal_at, row.last_at, row.count) == (NOW, None, 1)
+
+
+def test_a_pause_without_occurrences_skips_none() -> None:
+    """Nothing due, nothing skipped."""
+    assert while_paused(a_record(), NOW - 1) == []
+    assert while_paused(a_record(a_schedule(trigger=Once(NOW - HOUR))), NOW) == []
+
+
+def test_a_pause_skips_nothing_after_the_end() -> None:
+    """Occurrences after the schedule's end never were."""
+    (row,) = while_paused(a_record(a_schedule(end_at=NOW + 2 * MINUTE)), NOW + HOUR)
+    assert (row.last_at, row.count) == (NOW + 2 * MINUTE, 3)
+
+
+def test_a_fixed_delay_goes_on_after_a_pause() -> None:
+    """Its occurrence that came due while paused is skipped, and the delay counts from the moment it is resumed."""
+    record, later = attrs.evolve(_delay(), state=ScheduleState.PAUSED), NOW + 5 * HOUR
+    (row,) = while_paused(record, later)
+    assert (row.nominal_at, row.count) == (NOW + HOUR, 1)
+    put = revised(record, record.schedule, later, None)
+    assert (put.state, put.anchor_at, put.next_due_at) == (ScheduleState.ACTIVE, later, later + HOUR)
+    early = revised(record, record.schedule, NOW + MINUTE, None)
+    assert (early.anchor_at, early.next_due_at) == (NOW, NOW + HOUR)
+
+
+# Fixed delays
+
+
+def test_a_fixed_delay_counts_from_the_end_of_its_run() -> None:
+    """End plus delay is due next (S4.2)."""
+    move = after_end(a_run(_delay()), NOW + MINUTE)
+    assert move is not None
+    assert (move.next_due_at, move.anchor_at, move.state) == (NOW + MINUTE + HOUR, NOW + MINUTE, ScheduleState.ACTIVE)
+    assert (move.cursor_at, move.expected_cursor_at, move.runs) == (NOW, NOW, 0)
+
+
+def test_a_run_that_ends_during_a_pause_still_counts() -> None:
+    """The delay counts from its end, so that the schedule has something to come when it is resumed."""
+    move = after_end(a_run(attrs.evolve(_delay(), state=ScheduleState.PAUSED)), NOW + MINUTE)
+    assert move is not None
+    assert (move.next_due_at, move.state) == (NOW + MINUTE + HOUR, ScheduleState.PAUSED)
+
+
+def test_a_fixed_delay_that_would_end_too_late_is_finished() -> None:
+    """Its last run was the last."""
+    move = after_end(a_run(_delay(end_at=NOW + HOUR)), NOW + MINUTE)
+    assert move is not None
+    assert (move.next_due_at, move.state) == (None, ScheduleState.FINISHED)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        a_record(),
+        attrs.evolve(_delay(), removed=True),
+        attrs.evolve(_delay(), state=ScheduleState.FINISHED),
+        attrs.evolve(_delay(), state=ScheduleState.QUARANTINED),
+    ],
+)
+def test_what_counts_from_no_end_is_not_moved(record: ScheduleRecord) -> None:
+    """Other triggers know their instants; what is removed, finished or quarantined has none."""
+    assert restarted(record, NOW) is None
+    assert after_end(a_run(record), NOW) is None
+
+
+def test_a_fixed_delay_outlives_a_run_that_is_never_made() -> None:
+    """Cancelled or superseded while it waited, a run leaves its schedule counting from then."""
+    record = attrs.evolve(_delay(), next_due_at=None)
+    move = freed(a_run(record), NOW + MINUTE)
+    assert move is not None
+    assert move.next_due_at == NOW + MINUTE + HOUR
+    assert freed(a_run(record, origin=Origin.MANUAL), NOW) is None
+    assert freed(a_run(_delay()), NOW) is None
+
+
+def test_a_fixed_delay_outlives_giving_way_in_its_lane() -> None:
+    """A waiting run that a newer one of its lane supersedes is not the last of its schedule."""
+    delay = attrs.evolve(_delay(lane="house", supersede=True), next_due_at=None)
+    other = a_record(a_schedule("other", lane="house", supersede=True), key=2)
+    change = plan(Group((delay, other), (a_run(delay),)), NOW, PlanRules())
+    assert {move.record.key: move.next_due_at for move in change.moved} == {1: NOW + HOUR, 2: NOW + MINUTE}
+
+
+# Removals and cancellations
+
+
+def test_removing_a_schedule_cancels_what_waits() -> None:
+    """What is held may end; what is pending is cancelled, and says that its schedule is gone."""
+    record = a_record()
+    waiting, held = a_run(record, error="boom"), a_run(record, NOW + 1, state=State.RUNNING)
+    change = removal(record, [waiting, held], NOW)
+    (step,) = change.steps
+    assert isinstance(step, Finished)
+    assert (step.run, step.step, step.reason, step.error) == (waiting, Step.CANCEL, Reason.REMOVED, "boom")
+    (gone,) = change.schedules
+    assert isinstance(gone, RemoveSchedule)
+    assert (gone.record, gone.expected_revision) == (record, 1)
+
+
+def test_a_person_cancels_what_waits_at_once() -> None:
+    """A pending run is final; a fixed delay goes on from there."""
+    change = cancellation(a_run(token=3, error="boom"), NOW)
+    (step,) = change.steps
+    assert isinstance(step, Finished)
+    assert (step.step, step.reason, step.token, step.error) == (Step.CANCEL, Reason.USER, 3, "boom")
+    assert list(change.moved) == []
+    (move,) = cancellation(a_run(attrs.evolve(_delay(), next_due_at=None)), NOW).moved
+    assert move.next_due_at == NOW + HOUR
+
+
+@pytest.mark.parametrize("state", [State.CLAIMED, State.RUNNING])
+def test_a_person_asks_what_works_to_stop(state: State) -> None:
+    """A held run is asked, and its schedule waits for its end."""
+    change = cancellation(a_run(attrs.evolve(_delay(), next_due_at=None), state=state, token=2), NOW)
+    (step,) = change.steps
+    assert isinstance(step, CancelAsked)
+    assert (step.token, step.reason, list(change.moved)) == (2, Reason.USER, [])
+
+
+# Declared sets
+
+_sets = st.lists(
+    st.tuples(st.sampled_from("abcdef"), st.sampled_from(("x", "y"))), max_size=6, unique_by=lambda one: one[0]
+)
+
+
+@given(
+    _sets,
+    st.lists(
+        st.tuples(st.sampled_from("abcdef"), st.sampled_from(("x", "y")), st.booleans()),
+        max_size=6,
+        unique_by=lambda one: one[0],
+    ),
+)
+@settings(max_examples=200, deadline=None, derandomize=True)
+def test_a_synchronisation_leads_from_what_is_stored_to_what_is_declared(
+    declared: list[tuple[str, str]], kept: list[tuple[str, str, bool]]
+) -> None:
+    """Applied, it leaves the owner with the declared set but for foreign names, and everybody else untouched (S5.8)."""
+    wanted = [a_schedule(name, handler=handler, owner="me") for name, handler in declared]
+    stored = {name: a_schedule(name, handler=handler, owner="me" if mine else None) for name, handler, mine in kept}
+    owned = [name for name, schedule in stored.items() if schedule.owner == "me"]
+    present = {one.name: stored[one.name] for one in wanted if one.name in stored}
+    diff = sync_diff("me", wanted, present, owned)
+    after: dict[str, Schedule] = {name: one for name, one in stored.items() if name not in diff.removed}
+    after |= {one.name: one for one in wanted if one.name in diff.added + diff.changed}
+    foreign = {name for name, schedule in stored.items() if schedule.owner is None}
+    assert set(diff.foreign) == foreign & {one.name for one in wanted}
+    assert {name: one for name, one in after.items() if name in foreign} == {name: stored[name] for name in foreign}
+    mine = {name: one for name, one in after.items() if name not in foreign}
+    assert mine == {one.name: one for one in wanted if one.name not in foreign}
+    assert not set(diff.added) & set(stored)
+    assert all(stored[name] != after[name] for name in diff.changed)
+    said = [*diff.added, *diff.changed, *diff.unchanged, *diff.foreign]
+    assert sorted(said) == sorted(one.name for one in wanted)
