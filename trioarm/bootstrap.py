@@ -80,10 +80,13 @@ def _housekeeping(c: Container) -> Housekeeping:
 def _executor(c: Container, ordinary: dict[str, Handler]) -> RunExecutor:
     """Make the pools: arming and housekeeping have workers of their own, so that nothing else can keep them waiting."""
     config, installation = c.get(SchedulerConfig), c.get(Installation)
+    rest = dict(ordinary)
+    arming = {name: rest.pop(name, handler) for name, handler in installation.handlers.items()}
+    housekeeping = {name: rest.pop(name, handler) for name, handler in c.get(Housekeeping).handlers.items()}
     pools = [
-        Pool("arming", PoolSettings(installation.workers, installation.workers), installation.handlers),
-        Pool("housekeeping", PoolSettings(1, 1), c.get(Housekeeping).handlers),
-        Pool("default", PoolSettings(config.executor.max_concurrent, config.scheduler.max_concurrent), ordinary),
+        Pool("arming", PoolSettings(installation.workers, installation.workers), arming),
+        Pool("housekeeping", PoolSettings(1, 1), housekeeping),
+        Pool("default", PoolSettings(config.executor.max_concurrent, config.scheduler.max_concurrent), rest),
     ]
     return RunExecutor(pools, c.get(Clock), c.get(Hub), c.get(Metrics), config.executor.timeout_s)
 
@@ -97,7 +100,9 @@ def _recorder(c: Container) -> Recorder:
         c.get(Chance),
         c.get(SchedulerConfig).retry_rules(),
         release=c.get(RunExecutor).release,
-        wake=lambda: c.get(SchedulingEngine).wake(),  # made later: it is the engine that knows the executor
+        # The engine is made later: it is the one that knows the executor.
+        wake=lambda: c.get(SchedulingEngine).wake(),
+        due_changed=lambda: c.get(SchedulingEngine).due_changed(),
     )
 
 

@@ -13,19 +13,14 @@ import attrs
 import trio
 
 from trioarm.core.changes import Change, PutSchedule, RemoveSchedule, RunStep, Verdict
-from trioarm.core.diff import SyncDiff, cancellation, first_put, removal, revised, sync_diff, while_paused
-from trioarm.core.errors import InvalidSchedule, RepositoryError, RevisionConflict, UnknownRun, UnknownSchedule
+from trioarm.core.diff import SyncDiff, first_put, removal, revised, sync_diff, while_paused
+from trioarm.core.errors import InvalidSchedule, RepositoryError, RevisionConflict, UnknownSchedule
 from trioarm.core.events import ScheduleChange, ScheduleChanged
-from trioarm.core.jsonable import Json, as_json
-from trioarm.core.planning import give_way
 from trioarm.core.queries import PAGE_MAX, ScheduleQuery
-from trioarm.core.run import Origin, RunRecord
+from trioarm.core.run import RunRecord
 from trioarm.core.schedule import Pause, Schedule, ScheduleRecord, ScheduleState
-from trioarm.engine.engine import SchedulingEngine
-from trioarm.engine.hub import Hub
-from trioarm.engine.ports import Clock, ScheduleRepository
+from trioarm.engine.run_commands import FASTER, TRIES, RunCommands
 
-TRIES: Final = 10  # times a command reads again after somebody else was faster
 BULK: Final = 1_000  # items committed at once
 SYNC_MAX: Final = 100_000  # schedules one owner may declare
 
@@ -56,23 +51,8 @@ class PutResult:
     error: str | None = None
 
 
-class Commands:
-    """What can be asked of a scheduler.
-
-    Args:
-        repository: where it is kept.
-        clock: what time it is.
-        hub: told of changes.
-        engine: decides what is due before a definition changes, and is told of what was committed.
-    """
-
-    def __init__(self, repository: ScheduleRepository, clock: Clock, hub: Hub, engine: SchedulingEngine) -> None:
-        self._repository = repository
-        self._clock = clock
-        self._hub = hub
-        self._engine = engine
-
-    # Schedules
+class Commands(RunCommands):
+    """What can be asked of a scheduler: of its schedules here, of its runs in `RunCommands`."""
 
     async def put_many(self, schedules: Sequence[Schedule]) -> list[PutResult]:
         """Store schedules, each on its own: new, as a new revision, or not at all when nothing changed (S5.6)."""
@@ -99,7 +79,7 @@ class Commands:
             if not any(record is not None and _is_due(record, now) for record in stored):
                 return stored
             refused += not await self._engine.decide_due(now)
-        raise RevisionConflict(f"what is due of {names[0]} cannot be decided: {_FASTER}")
+        raise RevisionConflict(f"what is due of {names[0]} cannot be decided: {FASTER}")
 
     async def _commit_puts(
         self, schedules: Sequence[Schedule], stored: Sequence[ScheduleRecord | None], now: int
@@ -112,7 +92,7 @@ class Commands:
             if change is not None:
                 done = next(verdicts) is Verdict.DONE
                 outcome = (PutOutcome.ADDED if record is None else PutOutcome.CHANGED) if done else PutOutcome.REFUSED
-            results.append(PutResult(schedule.name, outcome, _FASTER if outcome is PutOutcome.REFUSED else None))
+            results.append(PutResult(schedule.name, outcome, FASTER if outcome is PutOutcome.REFUSED else None))
             if outcome in (PutOutcome.ADDED, PutOutcome.CHANGED) and self._hub.observed:
                 self._hub.publish(ScheduleChanged(schedule.name, ScheduleChange.PUT))
         self._engine.wake()
@@ -138,7 +118,7 @@ class Commands:
             await trio.lowlevel.checkpoint()
             if result.outcome is not PutOutcome.REFUSED:
                 return await self._record(schedule.name)
-        raise RevisionConflict(f"{schedule.name}: {_FASTER}")
+        raise RevisionConflict(f"{schedule.name}: {FASTER}")
 
     async def remove(self, name: str) -> None:
         """Remove a schedule; what waits is cancelled, what works may end, history stays.
@@ -202,13 +182,7 @@ class Commands:
             wanted = await change(record, now)
             if wanted is None or await self._commit(wanted):
                 return record
-        raise RevisionConflict(f"{name}: {_FASTER}")
-
-    async def _record(self, name: str) -> ScheduleRecord:
-        record = await self._repository.get_schedule(name)
-        if record is None:
-            raise UnknownSchedule(f"there is no schedule {name!r}")
-        return record
+        raise RevisionConflict(f"{name}: {FASTER}")
 
     # A declared set
 
@@ -229,7 +203,7 @@ class Commands:
             stored = await self._stored([*diff.changed, *diff.removed], now)  # not all: a node may wait to be started
             if await self._commit(await self._sync_change(diff, wanted, [record for record in stored if record], now)):
                 return diff
-        raise RevisionConflict(f"schedules of {owner}: {_FASTER}")
+        raise RevisionConflict(f"schedules of {owner}: {FASTER}")
 
     async def _diff(self, owner: str, wanted: Mapping[str, Schedule]) -> SyncDiff:
         records = await self._repository.get_schedules(list(wanted))
@@ -265,76 +239,6 @@ class Commands:
             if after is None:
                 return records
         raise RepositoryError(f"{owner} has stored more than {SYNC_MAX} schedules: too many to synchronise as a set")
-
-    # Runs
-
-    async def fire(self, name: str, args: dict[str, Json] | None = None) -> RunRecord:
-        """Run a schedule now, whatever its trigger, pauses or misfires say; its lane still counts.
-
-        Args:
-            args: instead of the schedule's own.
-
-        Raises:
-            UnknownSchedule: there is none of that name.
-        """
-        record = await self._record(name)
-        if args is not None:
-            as_json(args, what="args")
-        return await self._decide_to_run(record, Origin.MANUAL, args, None)
-
-    async def retry(self, run: RunRecord) -> RunRecord:
-        """Run again what is final: a new run that points to the old one and changes nothing in it (S2.4).
-
-        Raises:
-            InvalidSchedule: the run is not final yet, or its schedule was removed.
-        """
-        if run.unfinished:
-            raise InvalidSchedule(f"run {run.run_id} is still {run.state}: cancel it first, or wait")
-        if run.schedule.removed:
-            raise InvalidSchedule(f"the schedule {run.schedule.schedule.name} of run {run.run_id} was removed")
-        return await self._decide_to_run(run.schedule, Origin.RETRY, run.args, run.run_id)
-
-    async def _decide_to_run(
-        self, record: ScheduleRecord, origin: Origin, args: dict[str, Json] | None, retry_of: int | None
-    ) -> RunRecord:
-        for offset in range(TRIES):  # two in one microsecond are two occurrences
-            now = self._clock.now()
-            run = RunRecord(record, now + offset, now, now, record.schedule.lane, origin, args=args, retry_of=retry_of)
-            steps: list[RunStep] = []
-            if record.schedule.supersede:
-                rivals = await self._repository.unfinished_runs(lane=run.lane)
-                steps = [step for rival in rivals if (step := give_way(rival, now)) is not None]
-            if await self._commit(Change(decided=[run], steps=steps)):
-                return run
-        raise RevisionConflict(f"{record.schedule.name}: {_FASTER}")
-
-    async def cancel(self, run: RunRecord) -> None:
-        """Cancel an unfinished run: at once while it waits, by asking its handler while it works.
-
-        Raises:
-            InvalidSchedule: the run is final.
-        """
-        for _ in range(TRIES):
-            if not run.unfinished:
-                raise InvalidSchedule(f"run {run.run_id} is {run.state} already")
-            if await self._commit(cancellation(run, self._clock.now())):
-                return
-            again = await self._repository.get_run(run.run_id)
-            if again is None:
-                raise UnknownRun(f"run {run.run_id} is no longer kept")
-            run = again
-        raise RevisionConflict(f"run {run.run_id}: {_FASTER}")
-
-    async def _commit(self, change: Change) -> bool:
-        """Commit one change, let the engine act on it, and return whether it was kept."""
-        kept = (await self._repository.commit([change])) == [Verdict.DONE]
-        if kept:
-            self._engine.tell(change)
-            self._engine.wake()
-        return kept
-
-
-_FASTER: Final = "somebody else changed it at the same time: read it again, then repeat the change"
 
 
 def _is_due(record: ScheduleRecord, now: int) -> bool:

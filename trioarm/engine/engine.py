@@ -63,13 +63,18 @@ class SchedulingEngine:
         self.chunk = chunk
         self.last_pass_at: int | None = None
         self._wake = trio.Event()
+        self._nap = trio.CancelScope()
         self._may_begin = trio.Event()
         self._stopping = False
         self._in_doubt = False
 
     def wake(self) -> None:
-        """Make the engine look again now: something was put, released, or is due earlier than it thought."""
+        """Make the engine look again now: something was put or released, or may start."""
         self._wake.set()
+
+    def due_changed(self) -> None:
+        """Let the engine look again no later than the next due instant, which may be earlier than it was."""
+        self._clock.shorten(self._nap, self._repository.next_due_at)
 
     def start(self) -> None:
         """Let the engine decide and claim; until then it only waits (S8.4)."""
@@ -98,7 +103,8 @@ class SchedulingEngine:
             self._executor.look_for_stuck()
             self.last_pass_at = now
             self._metrics.passes += 1
-            with self._clock.nap_until(self._next_look_at(now), at_least_s=0 if progress else PAUSE_WITHOUT_PROGRESS_S):
+            look_at, pause_s = (self._next_look_at(now), 0.0) if progress else (now, PAUSE_WITHOUT_PROGRESS_S)
+            with self._clock.nap_until(look_at, at_least_s=pause_s) as self._nap:
                 await wake.wait()
 
     def _rearm(self) -> trio.Event:
@@ -107,9 +113,9 @@ class SchedulingEngine:
 
     def _next_look_at(self, now: int) -> int | None:
         due_at = self._repository.next_due_at
-        watch_s = self._executor.watch_at - trio.current_time()
-        if watch_s == inf:
+        if self._executor.watch_at == inf:
             return due_at
+        watch_s = self._executor.watch_at - trio.current_time()
         watch_at = now + int(max(0.0, watch_s) * SECOND) + 1  # rounded up: a nap that ends before it would be no nap
         return watch_at if due_at is None else min(due_at, watch_at)
 
@@ -203,20 +209,23 @@ class SchedulingEngine:
     # Claiming
 
     async def _claim(self, now: int) -> bool:
-        """Claim waiting runs for pools with room; return False when the repository took none of those of a pool."""
+        """Claim waiting runs for pools with room; return False when the repository did not keep all of it."""
         if self._in_doubt:
             await self._adopt()
         progress = True
         for pool in self._executor.pools:
-            free = pool.settings.held - len(pool.held)
-            if free > 0:
+            while (free := pool.settings.held - len(pool.held)) > 0:
                 waiting = await self._repository.read_ready(pool.callable(), free)
                 pool.backlog = len(waiting) >= free
-                if waiting:
-                    progress &= await self._claim_for(pool, waiting, now)
+                if not waiting:
+                    break
+                claimed, kept = await self._claim_for(pool, waiting, now)
+                progress &= kept
+                if not claimed or claimed == len(waiting) or not kept:
+                    break  # else what waits for the lane of another has made room in the queue: look behind it
         return progress
 
-    async def _claim_for(self, pool: Pool, waiting: list[RunRecord], now: int) -> bool:
+    async def _claim_for(self, pool: Pool, waiting: list[RunRecord], now: int) -> tuple[int, bool]:
         admission = Admission(dict.fromkeys(pool.callable(), pool.room()), ())
         runs = [run for run in waiting if admission.admit(run)]
         pool.backlog |= len(runs) < len(waiting)
@@ -227,14 +236,22 @@ class SchedulingEngine:
                 self._executor.give(run)
             elif verdict is Verdict.UNKNOWN:
                 self._in_doubt = True
-        return not runs or Verdict.DONE in verdicts
+        claimed = verdicts.count(Verdict.DONE)
+        return claimed, claimed == len(runs)
+
+    def doubt(self) -> None:
+        """Look for what was kept after all: somebody got an unknown verdict."""
+        self._in_doubt = True
+        self.wake()
 
     async def _adopt(self) -> None:
-        """After an unknown verdict: a run that is claimed for this node but not held by it is ours after all (S2.4)."""
+        """After an unknown verdict: what is claimed for this node but not held by it, or asked of it, is so (S2.4)."""
         self._in_doubt = False
         for run in await self._repository.unfinished_runs(node=self.node):
             if not self._executor.holds(run.run_id):
                 self._executor.give(run)
+            if run.cancel is not None:
+                self._executor.cancel(run.run_id, run.cancel)
 
 
 def _line(run: RunRecord) -> str:

@@ -39,7 +39,8 @@ class Recorder:
         rules: the node's retry rules; may be replaced while it runs.
         release: called with attempts whose outcome is recorded, or refused for good; says whether a run waits for
             the room they leave.
-        wake: called when the engine may have something to do because of what was recorded.
+        wake: called when a run may be able to start because of what was recorded.
+        due_changed: called when something may be due earlier because of it.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Recorder:
         rules: RetryRules,
         release: Callable[[Iterable[Attempt]], bool],
         wake: Callable[[], None],
+        due_changed: Callable[[], None],
     ) -> None:
         self._repository = repository
         self._clock = clock
@@ -61,6 +63,7 @@ class Recorder:
         self.rules = rules
         self._release = release
         self._wake_engine = wake
+        self._due_changed = due_changed
         self._begun: list[Attempt] = []
         self._ended: list[Attempt] = []
         self._in_doubt = 0
@@ -97,10 +100,14 @@ class Recorder:
                 self._wake.set()
 
     async def flush(self) -> None:
-        """Record everything that is queued now."""
+        """Record everything that is queued now, again and again until it is kept.
+
+        Cancellation: what is not recorded yet stays queued.
+        """
         self._begun.clear()
-        while self._ended and await self._record_batch():
-            pass
+        while self._ended:
+            if not await self._record_batch():
+                await trio.sleep(PAUSE_AFTER_UNKNOWN_S)
 
     async def _record_starts(self) -> None:
         begun, self._begun = self._begun, []
@@ -138,8 +145,10 @@ class Recorder:
         wanted = self._release(ended if not unknown else [attempt for attempt in ended if attempt not in unknown])
         self._ended = unknown + self._ended
         self._in_doubt = len(unknown)
-        if wanted or any(map(_stirs, changes)):
+        if wanted or any(map(_lets_start, changes)):
             self._wake_engine()
+        elif any(map(_moves_due, changes)):
+            self._due_changed()
         return not unknown
 
     def _settle(self, attempt: Attempt) -> Finished | Requeued:
@@ -188,10 +197,15 @@ class Recorder:
             _log.log(level, "%s: %s (%s)", run.schedule.schedule.name, step.error, run.state)
 
 
-def _stirs(change: Change) -> bool:
-    """Whether something may be due earlier, or able to start, because of a change: all but a plain end."""
+def _lets_start(change: Change) -> bool:
+    """Whether a run may be able to start now because of a change: a lane was left, or a run given back."""
     [step] = change.steps
-    return bool(change.moved) or isinstance(step, Requeued) or step.run.lane is not None
+    return step.run.lane is not None or (isinstance(step, Requeued) and step.due_at <= step.at)
+
+
+def _moves_due(change: Change) -> bool:
+    """Whether something may be due earlier because of a change."""
+    return bool(change.moved) or isinstance(change.steps[0], Requeued)
 
 
 def _change(attempt: Attempt, step: Finished | Requeued) -> Change:

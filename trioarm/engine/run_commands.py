@@ -1,0 +1,124 @@
+"""What can be asked of runs: fire, retry, cancel; and how any command commits.
+
+Each reads, decides by a pure rule, and commits; refused because somebody was faster, it reads again.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from trioarm.core.changes import Change, RunStep, Verdict
+from trioarm.core.diff import cancellation
+from trioarm.core.errors import InvalidSchedule, RevisionConflict, UnknownRun, UnknownSchedule
+from trioarm.core.jsonable import Json, as_json
+from trioarm.core.planning import give_way
+from trioarm.core.run import Origin, RunRecord
+from trioarm.core.schedule import ScheduleRecord
+from trioarm.core.states import Reason, State
+from trioarm.engine.engine import SchedulingEngine
+from trioarm.engine.hub import Hub
+from trioarm.engine.ports import Clock, ScheduleRepository
+
+TRIES: Final = 10  # times a command reads again after somebody else was faster
+
+FASTER: Final = "somebody else changed it at the same time: read it again, then repeat the change"
+
+
+class RunCommands:
+    """What can be asked of runs.
+
+    Args:
+        repository: where they are kept.
+        clock: what time it is.
+        hub: told of changes.
+        engine: decides what is due before a definition changes, and is told of what was committed.
+    """
+
+    def __init__(self, repository: ScheduleRepository, clock: Clock, hub: Hub, engine: SchedulingEngine) -> None:
+        self._repository = repository
+        self._clock = clock
+        self._hub = hub
+        self._engine = engine
+
+    async def fire(self, name: str, args: dict[str, Json] | None = None) -> RunRecord:
+        """Run a schedule now, whatever its trigger, pauses or misfires say; its lane still counts.
+
+        Args:
+            args: instead of the schedule's own.
+
+        Raises:
+            UnknownSchedule: there is none of that name.
+        """
+        record = await self._record(name)
+        if args is not None:
+            as_json(args, what="args")
+        return await self._decide_to_run(record, Origin.MANUAL, args, None)
+
+    async def retry(self, run: RunRecord) -> RunRecord:
+        """Run again what is final: a new run that points to the old one and changes nothing in it (S2.4).
+
+        Raises:
+            InvalidSchedule: the run is not final yet, or its schedule was removed.
+        """
+        if run.unfinished:
+            raise InvalidSchedule(f"run {run.run_id} is still {run.state}: cancel it first, or wait")
+        if run.schedule.removed:
+            raise InvalidSchedule(f"the schedule {run.schedule.schedule.name} of run {run.run_id} was removed")
+        return await self._decide_to_run(run.schedule, Origin.RETRY, run.args, run.run_id)
+
+    async def _decide_to_run(
+        self, record: ScheduleRecord, origin: Origin, args: dict[str, Json] | None, retry_of: int | None
+    ) -> RunRecord:
+        for offset in range(TRIES):  # two in one microsecond are two occurrences
+            now = self._clock.now()
+            run = RunRecord(record, now + offset, now, now, record.schedule.lane, origin, args=args, retry_of=retry_of)
+            steps: list[RunStep] = []
+            if record.schedule.supersede:
+                rivals = await self._repository.unfinished_runs(lane=run.lane)
+                steps = [step for rival in rivals if (step := give_way(rival, now)) is not None]
+            verdict = await self._verdict(Change(decided=[run], steps=steps))
+            if verdict is Verdict.DONE:
+                return run
+            if verdict is Verdict.UNKNOWN:
+                kept = await self._repository.get_run_of(record.schedule.name, run.nominal_at, origin, run.epoch)
+                if kept is not None:
+                    return kept
+        raise RevisionConflict(f"{record.schedule.name}: {FASTER}")
+
+    async def cancel(self, run: RunRecord) -> None:
+        """Cancel an unfinished run: at once while it waits, by asking its handler while it works.
+
+        Raises:
+            InvalidSchedule: the run is final.
+        """
+        for tries in range(TRIES):
+            if tries and run.state is State.CANCELLED and run.reason is Reason.USER:
+                return  # kept after all
+            if not run.unfinished:
+                raise InvalidSchedule(f"run {run.run_id} is {run.state} already")
+            if await self._commit(cancellation(run, self._clock.now())):
+                return
+            again = await self._repository.get_run(run.run_id)
+            if again is None:
+                raise UnknownRun(f"run {run.run_id} is no longer kept")
+            run = again
+        raise RevisionConflict(f"run {run.run_id}: {FASTER}")
+
+    async def _record(self, name: str) -> ScheduleRecord:
+        record = await self._repository.get_schedule(name)
+        if record is None:
+            raise UnknownSchedule(f"there is no schedule {name!r}")
+        return record
+
+    async def _commit(self, change: Change) -> bool:
+        """Commit one change, let the engine act on it, and return whether it was kept."""
+        return await self._verdict(change) is Verdict.DONE
+
+    async def _verdict(self, change: Change) -> Verdict:
+        [verdict] = await self._repository.commit([change])
+        if verdict is Verdict.DONE:
+            self._engine.tell(change)
+            self._engine.wake()
+        elif verdict is Verdict.UNKNOWN:
+            self._engine.doubt()
+        return verdict
