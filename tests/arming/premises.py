@@ -115,7 +115,15 @@ async def a_node(
     engine = SchedulingEngine(repository, executor, clock, hub, metrics, node="one", rules=PlanRules())
 
     recorder = Recorder(
-        repository, clock, hub, metrics, random.Random(1), RetryRules(), release=executor.release, wake=engine.wake
+        repository,
+        clock,
+        hub,
+        metrics,
+        random.Random(1),
+        RetryRules(),
+        release=executor.release,
+        wake=engine.wake,
+        due_changed=engine.due_changed,
     )
     commands = Commands(repository, clock, hub, engine)
     async with trio.open_nursery() as nursery:

@@ -59,10 +59,23 @@ class SystemClock:
         if due_at is not None:
             nap_s = max(at_least_s, min(nap_s, (due_at - self.now()) / SECOND))
         nap = trio.move_on_after(max(0.0, nap_s))
-        if self._timer is not None and due_at is not None and at_least_s < nap_s < self.check_interval_s:
+        if due_at is not None and at_least_s < nap_s < self.check_interval_s:
+            self._end_exactly(nap, due_at)
+        return nap
+
+    def shorten(self, nap: trio.CancelScope, due_at: int | None) -> None:
+        """Let a nap that was begun end at `due_at` already, where that is earlier."""
+        if due_at is None:
+            return
+        deadline = trio.current_time() + max(0.0, (due_at - self.now()) / SECOND)
+        if deadline < nap.deadline:
+            nap.deadline = deadline
+            self._end_exactly(nap, due_at)
+
+    def _end_exactly(self, nap: trio.CancelScope, due_at: int) -> None:
+        if self._timer is not None:
             self._nap, self._due_at = nap, due_at
             self._timer.set(due_at)
-        return nap
 
 
 class VirtualClock(SystemClock):

@@ -263,8 +263,7 @@ class RunExecutor:
 
     def look_for_stuck(self) -> None:
         """Record attempts that outlived their cancellation, name their handlers, and replace their workers."""
-        now = trio.current_time()
-        if now < self._watch_at:
+        if self._watch_at == inf or (now := trio.current_time()) < self._watch_at:
             return
         attempts = [(pool, attempt) for pool in self.pools for attempt in pool.running.values()]
         for pool, attempt in attempts:

@@ -123,6 +123,9 @@ class Clock(Protocol):
     def now(self) -> int:
         """Return the wall clock in microseconds since 1970 UTC."""
 
+    def shorten(self, nap: trio.CancelScope, due_at: int | None) -> None:
+        """Let a nap that was begun end at `due_at` already, where that is earlier."""
+
     def nap_until(self, due_at: int | None, *, at_least_s: float = 0.0) -> trio.CancelScope:
         """Return a cancel scope that ends at `due_at`, and in any case after `check_interval`.
 
