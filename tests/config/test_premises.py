@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.config.writing import config_of, problems_of
-from trioarm.arming.model import Partition, Premises, SecretRef, Site, VirtualPanel
+from tests.making import a_schedule
+from trioarm.arming.model import ArmingSchedule, Partition, Premises, SecretRef, Site, Target, VirtualPanel
 from trioarm.config import SchedulerConfig
+from trioarm.core.errors import ConfigurationError
 
 SITE = '[site.home]\ntimezone = "Europe/Prague"\n'
 HOUSE = SITE + '[partition.house]\nsite = "home"\n'
@@ -29,7 +31,7 @@ def test_a_partition_needs_only_its_site(tmp_path: Path) -> None:
 def test_every_key_of_a_partition_is_read(tmp_path: Path) -> None:
     """Address, leave to disarm, gap, confirmation and panel come from their keys."""
     text = HOUSE + (
-        'address = "1"\nallow_disarm = true\nmin_gap = "5s"\nconfirm = 45\n'
+        'address = "1"\nallow_disarm = true\nmin_gap = "5s"\nconfirm = 45\ncode = { file = "garden.code" }\n'
         'panel = { kind = "virtual", exit_delay = "1m", entry_delay = 0, open_zones = ["Kitchen window"],'
         ' code = { env = "HOUSE_CODE" } }\n'
     )
@@ -43,6 +45,7 @@ def test_every_key_of_a_partition_is_read(tmp_path: Path) -> None:
         allow_disarm=True,
         min_gap_s=5,
         confirm_s=45,
+        code=SecretRef(file="garden.code"),
     )
 
 
@@ -75,6 +78,55 @@ def test_a_code_in_a_file_is_a_reference(tmp_path: Path) -> None:
     """The file of a code is kept by its path."""
     panel = config_of(tmp_path, HOUSE + 'panel.code.file = "house.code"').premises.partitions["house"].panel
     assert panel.code == SecretRef(file="house.code")
+
+
+@pytest.mark.parametrize("owner", ["", "panel."])
+def test_a_partition_and_its_panel_keep_codes_alike(owner: str, tmp_path: Path) -> None:
+    """What is sent with the commands of one partition is no less secret than the panel's own code (A5.2)."""
+    place = f"partition.house.{owner}code"
+    assert problems_of(tmp_path, f"{HOUSE}{owner}code = '0042'") == (
+        f"{place}: a code is not written into a file that others read: {CODE}",
+    )
+    assert problems_of(tmp_path, f"{HOUSE}{owner}code = {{ env = 'A', file = 'b' }}") == (f"{place}: {PLACE}",)
+    assert problems_of(tmp_path, f"{HOUSE}{owner}code = {{ env = 5 }}") == (
+        f'{place}.env: 5 is no text: put it between quotes, like "text"',
+    )
+    assert problems_of(tmp_path, f"{HOUSE}{owner}code = {{ file = '' }}") == (
+        f"{place}.file: names nothing: a code is in an environment variable or in a file",
+    )
+
+
+@pytest.mark.parametrize(("env", "file"), [(None, None), ("A", "b"), ("", ""), ("", None)])
+def test_a_reference_to_a_code_names_exactly_one_place(env: str | None, file: str | None) -> None:
+    """In a program as in a file: one that exists is valid."""
+    with pytest.raises(ConfigurationError, match="a code is in one place: name an environment variable or a file"):
+        SecretRef(env, file)
+
+
+def test_a_partition_leaves_room_for_the_name_of_its_lane(tmp_path: Path) -> None:
+    """Sixty-three characters are for the lane, and it begins with `partition/`."""
+    text = SITE + "[partition.{name}]\nsite = 'home'\n"
+    assert problems_of(tmp_path, text.format(name="a" * 53)) == ()
+    (line,) = problems_of(tmp_path, text.format(name="a" * 54))
+    assert line == (
+        f"partition.{'a' * 54}: partition '{'a' * 54}' is too long: "
+        f"its lane partition/{'a' * 54} would have more than 63 characters"
+    )
+
+
+def test_what_cannot_be_carried_out_is_no_configuration() -> None:
+    """A configuration made by a program is held to the same: each schedule that cannot be compiled is one line."""
+    house = Partition(name="house", site="home", panel=VirtualPanel())
+    arming = [
+        ArmingSchedule(schedule=a_schedule("night", handler="arm"), partitions=("garden",), target=Target.ARMED_NIGHT),
+        ArmingSchedule(schedule=a_schedule("day", handler="arm"), partitions=("house",), target=Target.DISARMED),
+    ]
+    with pytest.raises(ConfigurationError) as raised:
+        SchedulerConfig(premises=Premises(partitions={"house": house}, schedules=tuple(arming)))
+    assert raised.value.problems == (
+        "schedule \"night\": night: there is no partition 'garden'",
+        "schedule \"day\": day: schedules may not disarm 'house': set allow_disarm = true there if they may",
+    )
 
 
 @pytest.mark.parametrize(

@@ -190,6 +190,18 @@ def test_a_mistake_in_a_schedule_is_one_line(text: str, line: str, tmp_path: Pat
     assert problems_of(tmp_path, text) == (line,)
 
 
+def test_the_lane_of_a_partition_is_kept_for_arming(tmp_path: Path) -> None:
+    """Another run in it could hold up an arm; other lanes are free, whatever they are called."""
+    own = '[[schedule]]\nname = "backup"\nhandler = "log"\nevery = "1h"\nlane = "{}"\n'
+    (line,) = problems_of(tmp_path, HOUSES + own.format("partition/house"))
+    assert line == (
+        'schedule "backup".lane: "partition/house" belongs to partition house and to the schedules that arm it: '
+        "choose another"
+    )
+    for lane in ("house", "partition/elsewhere"):
+        assert problems_of(tmp_path, HOUSES + own.format(lane)) == ()
+
+
 BEAT = '\n[[schedule]]\nname = "{}"\nhandler = "log"\nevery = "1m"\n'
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,27 @@ def test_a_directory_is_one_line(tmp_path: Path) -> None:
 def test_a_file_below_a_file_is_one_line(tmp_path: Path) -> None:
     """What the operating system refuses is said in its words."""
     assert refusal(write(tmp_path, "") / "scheduler.toml") == "cannot be read: Not a directory"
+
+
+def test_a_pipe_or_a_device_is_one_line(tmp_path: Path) -> None:
+    """What may never end is not waited for."""
+    line = "is no ordinary file: a pipe or a device is read to no end, so name a file"
+    pipe = tmp_path / "scheduler.toml"
+    os.mkfifo(pipe)
+    assert refusal(pipe) == line
+    assert refusal(Path("/dev/zero")) == line
+    pipe.rename(tmp_path / "scheduler.local.toml")
+    with pytest.raises(ConfigurationError, match=r"scheduler\.local\.toml: is no ordinary file"):
+        config_of(tmp_path, "")
+
+
+def test_a_link_to_a_file_is_that_file(tmp_path: Path) -> None:
+    """A link is followed, and one that leads nowhere is a file that is not there."""
+    link = tmp_path / "link.toml"
+    link.symlink_to(write(tmp_path, "[log]\nlevel = 'debug'"))
+    assert SchedulerConfig.from_file(link, environ={}).log.level == "debug"
+    (tmp_path / "scheduler.toml").unlink()
+    assert refusal(link).startswith("there is no such file")
 
 
 @pytest.mark.parametrize(

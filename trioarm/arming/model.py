@@ -7,6 +7,7 @@ from typing import Final
 
 import attrs
 
+from trioarm.core.errors import ConfigurationError
 from trioarm.core.schedule import Schedule
 
 HANDLER: Final = "arm"  # the registered name of the handler that carries out every arming schedule
@@ -60,10 +61,17 @@ class SecretRef:
     Args:
         env: name of an environment variable.
         file: path of a file whose first line is the code.
+
+    Raises:
+        ConfigurationError: both are set, or none.
     """
 
     env: str | None = None
     file: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if bool(self.env) == bool(self.file):
+            raise ConfigurationError(("a code is in one place: name an environment variable or a file",))
 
 
 @attrs.frozen(slots=True, kw_only=True)

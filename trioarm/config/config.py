@@ -6,13 +6,14 @@ Precedence: command line, environment variable, scheduler.local.toml, [environme
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, TypeVar
 
 import attrs
 
+from trioarm.arming.compile import engine_schedules
 from trioarm.arming.model import HANDLER, Premises
 from trioarm.config.keys import Setting, file_key, keys_of
 from trioarm.config.layering import SECTIONS, read_settings
@@ -27,7 +28,7 @@ from trioarm.config.settings import (
 )
 from trioarm.config.sources import LOCAL, Layer, read_toml
 from trioarm.core.codec import Defaults
-from trioarm.core.errors import ConfigurationError
+from trioarm.core.errors import ConfigurationError, InvalidSchedule
 from trioarm.core.instants import DAY, microseconds
 from trioarm.core.planning import PlanRules
 from trioarm.core.queries import Retention
@@ -74,13 +75,16 @@ class Description:
 
 @attrs.frozen(slots=True, kw_only=True)
 class SchedulerConfig:
-    """All that a node is told. One that exists is valid.
+    """All that a node is told. One that exists is valid: what it declares can be carried out.
 
     Args:
         schedules: declared ones that do anything but arm.
         premises: sites, partitions, and the schedules that arm.
         source: the file it was read from; None for code and variables.
         sources: who said what, by key; what is not there is the default.
+
+    Raises:
+        ConfigurationError: a schedule that arms cannot be carried out as declared.
     """
 
     scheduler: SchedulerSettings = attrs.field(factory=SchedulerSettings)
@@ -92,6 +96,11 @@ class SchedulerConfig:
     premises: Premises = attrs.field(factory=Premises)
     source: Path | None = None
     sources: Mapping[str, str] = attrs.field(factory=dict, eq=False)
+
+    def __attrs_post_init__(self) -> None:
+        problems = tuple(compile_problems(self.premises))
+        if problems:
+            raise ConfigurationError(problems)
 
     @classmethod
     def from_file(
@@ -182,6 +191,15 @@ class SchedulerConfig:
             for name, section in zip(SECTIONS, sections, strict=True)
             for line in _describe_section(name, section, self.sources)
         )
+
+
+def compile_problems(premises: Premises) -> Iterator[str]:
+    """Yield a line for every schedule that arms but cannot be carried out as declared."""
+    for arming in premises.schedules:
+        try:
+            engine_schedules(attrs.evolve(premises, schedules=(arming,)))
+        except InvalidSchedule as error:
+            yield f'schedule "{arming.schedule.name}": {error}'
 
 
 def unknown_handlers(config: SchedulerConfig, known: Collection[str]) -> tuple[str, ...]:

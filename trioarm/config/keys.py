@@ -47,7 +47,6 @@ class Key:
         live: whether a running node takes a change over.
         judge: looks at a text and returns it, or raises ValueError saying what would be right.
         allowed: what a text may be, in words; empty for any.
-        allowed: what a text may be, in words; empty for any.
     """
 
     kind: Kind

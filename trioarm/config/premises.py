@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
+from trioarm.arming.compile import LANE
 from trioarm.arming.model import Partition, SecretRef, Site, VirtualPanel
 from trioarm.core.codec import named
 from trioarm.core.reading import Reader, Table, duration, flag, listed, show, suggest, text
+from trioarm.core.schedule import NAME
 from trioarm.core.trigger_form import zone
 
 DELAY_S_MAX: Final = 3600.0  # of a panel: real ones end at a few minutes
@@ -19,12 +21,12 @@ T = TypeVar("T")
 
 def read_sites(whole: Table) -> dict[str, Site]:
     """Read every `[site.NAME]`."""
-    return _read_each(whole, "site", _read_site)
+    return _read_each(whole, "site", named("site"), _read_site)
 
 
 def read_partitions(whole: Table, sites: Mapping[str, Site]) -> dict[str, Partition]:
     """Read every `[partition.NAME]`."""
-    return _read_each(whole, "partition", lambda name, table: _read_partition(name, table, sites))
+    return _read_each(whole, "partition", _partition_name, lambda name, table: _read_partition(name, table, sites))
 
 
 def one_of(known: Mapping[str, object], what: str) -> Reader[str]:
@@ -39,7 +41,7 @@ def one_of(known: Mapping[str, object], what: str) -> Reader[str]:
     return read_known
 
 
-def _read_each(whole: Table, section: str, read: Callable[[str, Table], T]) -> dict[str, T]:
+def _read_each(whole: Table, section: str, read_name: Reader[str], read: Callable[[str, Table], T]) -> dict[str, T]:
     found: dict[str, T] = {}  # those with problems too, so that nothing else is blamed for them
     tables = whole.table(section)
     if tables is None:
@@ -47,10 +49,18 @@ def _read_each(whole: Table, section: str, read: Callable[[str, Table], T]) -> d
     for name in tables.tree:
         table = tables.table(name)
         if table is not None:
-            table.judge(name, named(section))
+            table.judge(name, read_name)
             found[name] = read(name, table)
             table.close()
     return found
+
+
+def _partition_name(value: object) -> str:
+    """Read the name of a partition, which must leave room for that of its lane."""
+    name = named("partition")(value)
+    if NAME.fullmatch(LANE + name) is None:
+        raise ValueError(f"partition {name!r} is too long: its lane {LANE}{name} would have more than 63 characters")
+    return name
 
 
 def _read_site(name: str, table: Table) -> Site:
@@ -66,6 +76,7 @@ def _read_partition(name: str, table: Table, sites: Mapping[str, Site]) -> Parti
         allow_disarm=table.take("allow_disarm", flag, False),
         min_gap_s=table.take("min_gap", duration(0, DELAY_S_MAX), 2.0),
         confirm_s=table.take("confirm", duration(1, DELAY_S_MAX), 30.0),
+        code=_read_code(table),
     )
 
 
@@ -95,15 +106,22 @@ def _kind(value: object) -> str:
     raise ValueError(f"{show(kind)} is no kind of panel{suggest(kind, (*KINDS, *KINDS_LATER))}")
 
 
-def _read_code(panel: Table) -> SecretRef | None:
-    table = panel.take("code", _reference, None)
+def _read_code(owner: Table) -> SecretRef | None:
+    """Read where a code is: a panel's own, or one that is sent with the commands of one partition."""
+    table = owner.take("code", _reference, None)
     if table is None:
         return None
-    code = Table(table, panel.at("code"), panel.problems)
-    env = code.take("env", text, None)
-    file = code.take("file", text, None)
+    code = Table(table, owner.at("code"), owner.problems)
+    env = code.take("env", _place, None)
+    file = code.take("file", _place, None)
     code.close()
-    return SecretRef(env, file)
+    return SecretRef(env, file) if env or file else None
+
+
+def _place(value: object) -> str:
+    if found := text(value):
+        return found
+    raise ValueError("names nothing: a code is in an environment variable or in a file")
 
 
 def _reference(value: object) -> Mapping[str, object]:

@@ -7,6 +7,7 @@ from typing import Final
 
 import attrs
 
+from trioarm.arming.compile import LANE
 from trioarm.arming.model import HANDLER, ArmingSchedule, Partition, Site, Target
 from trioarm.config.premises import one_of
 from trioarm.core.codec import Defaults, read_schedule
@@ -54,6 +55,8 @@ class Declarations:
         self._check_owner(table)
         table.knows(*_OF_ARMING)
         schedule = read_schedule(table, self.defaults)
+        if schedule is not None and schedule.lane is not None:
+            self._check_lane(table, schedule.lane)
         if schedule is not None and self._claim(table, schedule.name):
             self.plain.append(schedule)
 
@@ -112,6 +115,13 @@ class Declarations:
         owner = self.defaults.owner
         if table.tree.get("owner", owner) != owner:
             table.problems.add(table.at("owner"), f"what a file declares is owned by it, {owner}: leave it out")
+
+    def _check_lane(self, table: Table, lane: str) -> None:
+        """Keep the lanes of partitions for what arms them: another run in one would hold up an arm."""
+        name = lane.removeprefix(LANE)
+        if lane != name and name in self.partitions:
+            whose = f"belongs to partition {name} and to the schedules that arm it"
+            table.problems.add(table.at("lane"), f'"{lane}" {whose}: choose another')
 
     def _check_disarming(self, table: Table, partitions: tuple[str, ...]) -> None:
         """Refuse to disarm what never said it may be (A2.4)."""

@@ -6,6 +6,7 @@ A file is read whole or refused in one line. Trees are not understood here.
 from __future__ import annotations
 
 import re
+import stat
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -47,6 +48,8 @@ def read_toml(path: Path) -> Tree:
         ConfigurationError: one line that says why it cannot be read, and what to do.
     """
     try:
+        if stat.S_IFMT(path.stat().st_mode) not in (stat.S_IFREG, stat.S_IFDIR):
+            raise _refused(path, "is no ordinary file: a pipe or a device is read to no end, so name a file")
         with path.open("rb") as file:
             content = file.read(FILE_BYTES_MAX + 1)
     except FileNotFoundError:
