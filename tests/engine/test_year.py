@@ -19,7 +19,7 @@ KEEPS_ALL = SchedulerConfig(scheduler=SchedulerSettings(health_check_interval_s=
 
 
 def test_a_year_of_an_hourly_and_a_daily_schedule_with_failing_handlers() -> None:
-    """Every occurrence of a year is decided once and ends in a final state, in under five seconds of processor time."""
+    """Every occurrence of a year is decided once and ends in a final state, in under ten seconds of processor time."""
     attempts: Counter[str] = Counter()
 
     async def sometimes(run: RunContext) -> None:
@@ -51,4 +51,4 @@ def test_a_year_of_an_hourly_and_a_daily_schedule_with_failing_handlers() -> Non
     assert Counter(run.state for run in daily) == {State.FAILED: 365}
     assert {run.attempt for run in daily} == {4}
     assert attempts["daily"] == 4 * 365
-    assert took_s < 5
+    assert took_s < 10
