@@ -15,6 +15,7 @@ from trioarm.core.outcome import Discard
 from trioarm.engine.attempt import RunContext
 
 TAIL: Final = 2_000  # bytes of output kept with the run
+TERMINATION_S: Final = 3.0  # for a program to end when told to; less than a handler gets before it counts as stuck
 
 
 class ProgramFailed(Exception):
@@ -31,7 +32,7 @@ async def command(run: RunContext) -> Json:
         Discard: `argv` is no list of text, or the program cannot be started at all.
         ProgramFailed: it ended with an exit code other than 0.
 
-    Cancellation: the program is told to terminate, and killed when it does not within five seconds.
+    Cancellation: the program is told to terminate, and killed when it does not within three seconds.
     """
     argv = _argv(run)
     try:
@@ -82,7 +83,7 @@ async def _attend(process: trio.Process) -> str:
 async def _end(process: trio.Process) -> None:
     with trio.CancelScope(shield=True):
         process.terminate()
-        with trio.move_on_after(5):
+        with trio.move_on_after(TERMINATION_S):
             await process.wait()
         if process.returncode is None:
             process.kill()

@@ -1,0 +1,157 @@
+"""The built-in handler `command`, with real programs (in real time: a child does not follow a virtual clock)."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import pytest
+import trio
+
+from tests.world import a_node
+from trioarm import Reason, Run, RunContext, Schedule, State
+from trioarm.core.instants import HOUR
+from trioarm.core.triggers import Once
+
+from ..engine.nodes import NEVER_AGAIN, a_config
+from ..making import NOW
+
+PYTHON = sys.executable
+
+
+def a_command(argv: object, **policies: Any) -> Schedule:
+    """Return a schedule that runs a program."""
+    args = {"argv": argv, **policies.pop("args", {})}
+    return Schedule("program", Once(NOW + HOUR), handler="command", args=args, retry=NEVER_AGAIN, **policies)
+
+
+async def run_of(schedule: Schedule, cancel_after_s: float | None = None) -> Run:
+    """Return what becomes of one run of it."""
+    with trio.fail_after(30):
+        async with a_node(config=a_config()) as (scheduler, _):
+            await scheduler.schedules.put(schedule)
+            fired = await scheduler.runs.fire("program")
+            if cancel_after_s is not None:
+                await trio.sleep(cancel_after_s)
+                await scheduler.runs.cancel(fired.id)
+            return await scheduler.runs.wait(fired.id)
+
+
+def python(code: str, *argv: str) -> list[str]:
+    """Return an argument vector that runs Python code."""
+    return [PYTHON, "-c", code, *argv]
+
+
+async def test_a_program_that_ends_with_0_has_succeeded() -> None:
+    """Its output is the result; standard input is empty, no shell touches its arguments."""
+    code = "import sys; print(sys.stdin.read() or 'empty', sys.argv[1]); print('to stderr', file=sys.stderr)"
+    run = await run_of(a_command(python(code, "$HOME; echo *")))
+    assert (run.state, run.error) == (State.SUCCEEDED, None)
+    assert sorted(str(run.result).splitlines()) == ["empty $HOME; echo *", "to stderr"]
+
+
+async def test_a_program_that_says_nothing_has_no_result() -> None:
+    """Nothing is not an empty text."""
+    run = await run_of(a_command(["/bin/true"]))
+    assert (run.state, run.result) == (State.SUCCEEDED, None)
+
+
+async def test_a_program_that_ends_otherwise_has_failed_with_its_last_words() -> None:
+    """The error names the program, its exit code and its last line."""
+    run = await run_of(a_command(python("print('one'); print('two'); raise SystemExit(7)")))
+    assert (run.state, run.reason) == (State.FAILED, Reason.ERROR)
+    assert run.error == f"ProgramFailed: {PYTHON} ended with 7: two"
+
+
+async def test_a_program_that_fails_silently_says_so() -> None:
+    """There is no last line to show."""
+    run = await run_of(a_command(["/bin/false"]))
+    assert run.error == "ProgramFailed: /bin/false ended with 1: it said nothing"
+
+
+async def test_a_program_is_told_which_run_it_is() -> None:
+    """Its environment has the run, the schedule, the attempt, the fencing token and the arguments."""
+    code = "import json, os; print(json.dumps({k: v for k, v in os.environ.items() if k.startswith('TRIOARM_')}))"
+    run = await run_of(a_command(python(code), args={"to": ["a", "b"]}))
+    told = json.loads(str(run.result))
+    assert told["TRIOARM_RUN_ID"] == run.id
+    assert told["TRIOARM_SCHEDULE"] == "program"
+    assert (told["TRIOARM_ATTEMPT"], told["TRIOARM_TOKEN"]) == ("1", str(run.token))
+    assert told["TRIOARM_DUE_AT"].startswith("2026-11-23T22:00:0")
+    assert json.loads(told["TRIOARM_ARGS"])["to"] == ["a", "b"]
+
+
+async def test_only_the_end_of_a_long_output_is_kept() -> None:
+    """A chatty program neither fills the history nor is slowed down."""
+    run = await run_of(a_command(python("print('x' * 3_000_000 + 'the end')")))
+    assert run.state is State.SUCCEEDED
+    assert len(str(run.result)) == 2_000
+    assert str(run.result).endswith("xxthe end\n")
+
+
+async def test_output_that_is_no_text_is_kept_readable() -> None:
+    """Bytes that are not UTF-8 are replaced, not refused."""
+    run = await run_of(a_command(python(r"import sys; sys.stdout.buffer.write(b'\xff\xfe ok')")))
+    assert run.result == "�� ok"
+
+
+async def test_a_program_that_takes_too_long_is_told_to_terminate() -> None:
+    """It may tidy up; the run has timed out."""
+    code = "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit('tidied up')); time.sleep(60)"
+    run = await run_of(a_command(python(code), timeout_s=1))
+    assert (run.state, run.reason) == (State.TIMED_OUT, Reason.TIMEOUT)
+    assert run.error == "handler 'command' took longer than its timeout of 1 s"
+
+
+async def test_a_program_that_will_not_terminate_is_killed_before_its_worker_is_given_up() -> None:
+    """It has timed out like any other: nobody is stuck, and a retry could follow."""
+    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
+    run = await run_of(a_command(python(code), timeout_s=1))
+    assert (run.state, run.reason) == (State.TIMED_OUT, Reason.TIMEOUT)
+
+
+async def test_a_cancelled_run_ends_its_program() -> None:
+    """What a person cancels does not go on."""
+    run = await run_of(a_command(["/bin/sleep", "60"]), cancel_after_s=0.3)
+    assert (run.state, run.reason) == (State.CANCELLED, Reason.USER)
+
+
+async def test_a_program_that_is_not_there_is_not_tried_again() -> None:
+    """Trying again would not bring it: the run is discarded, and says what was not found."""
+    run = await run_of(a_command(["/no/such/program"]))
+    assert (run.state, run.reason) == (State.FAILED, Reason.DISCARDED)
+    assert run.error == "cannot start '/no/such/program': No such file or directory"
+
+
+@pytest.mark.parametrize("argv", [None, [], "echo hello", ["echo", 1], {"echo": "hello"}, [""]])
+async def test_an_argument_vector_is_a_list_of_text(argv: object) -> None:
+    """Anything else is discarded with an example of what is right."""
+    run = await run_of(a_command(argv))
+    assert (run.state, run.reason) == (State.FAILED, Reason.DISCARDED)
+    assert run.error is not None
+    assert "args.argv must be a list of text" in run.error or "cannot start" in run.error
+
+
+async def test_log_writes_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    """The message, or the name of the schedule."""
+    caplog.set_level("INFO", "trioarm.log")
+    async with a_node() as (scheduler, _):
+        for name, args in (("beat", {}), ("talk", {"message": "all is well"})):
+            await scheduler.schedules.put(Schedule(name, Once(NOW + HOUR), handler="log", args=args))
+            await scheduler.runs.wait((await scheduler.runs.fire(name)).id)
+    lines = [record.getMessage() for record in caplog.records if record.name == "trioarm.log"]
+    assert lines == ["beat", "all is well"]
+
+
+async def test_a_name_given_by_the_program_replaces_a_built_in_handler() -> None:
+    """`command` may be one's own."""
+    called: list[str] = []
+
+    async def mine(run: RunContext) -> None:
+        called.append(run.schedule)
+
+    async with a_node({"command": mine}) as (scheduler, _):
+        await scheduler.schedules.put(a_command(["/bin/false"]))
+        assert (await scheduler.runs.wait((await scheduler.runs.fire("program")).id)).state is State.SUCCEEDED
+    assert called == ["program"]
