@@ -12,7 +12,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 
-from benchmarks import adding, dispatch, footprint, idle, lateness, year
+from benchmarks import adding, dispatch, failing, footprint, idle, lateness, year
 from benchmarks.measure import AtLeast, AtMost, Benchmark, Comparison, OfFloor, compare
 
 BENCHMARKS: tuple[Benchmark, ...] = (
@@ -22,6 +22,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     idle.BENCHMARK,
     lateness.BENCHMARK,
     year.BENCHMARK,
+    failing.BENCHMARK,
 )
 
 HEADINGS = ("work", "unit", "trioarm", "floor", "ratio", "target", "verdict")
