@@ -1,9 +1,9 @@
 """Counts seconds of real time for a year of an hourly and a daily schedule whose handlers fail, in virtual time.
 
-The hourly handler succeeds at every third call, the daily one never, so that 10 220 occurrences become more than
-27 000 attempts with their backoffs, beside the node's own housekeeping. No wall clock is stepped in virtual time, so the
-node naps from one due instant to the next. Expect 27 000 wakes of a bare loop in about a second, and five times that of
-a node that decides, claims, calls, records and retries.
+The hourly handler succeeds at every third call, the daily one never, so that 9 125 occurrences become more than 27 000
+attempts with their backoffs, beside the node's own housekeeping. No wall clock is stepped in virtual time, so the node
+naps from one due instant to the next. Expect 27 000 wakes of a bare loop in about a second, and five or six times that
+of a node that decides, claims, calls, records and retries.
 """
 
 from __future__ import annotations
