@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta, timezone
 from enum import StrEnum
+from itertools import pairwise
 from typing import Final
 
 import attrs
 
+from trioarm.core.changes import CursorMove
 from trioarm.core.diff import after_end
 from trioarm.core.due_index import DueIndex
 from trioarm.core.instants import SECOND, as_datetime, microseconds, render_duration
@@ -18,7 +20,7 @@ from trioarm.core.schedule import Misfire, Overlap, Schedule, ScheduleRecord, Sc
 from trioarm.core.states import Reason, State
 from trioarm.core.triggers import After, Trigger
 from trioarm.core.triggers.civil import LocalTrigger
-from trioarm.core.triggers.zones import Zone, find_zone
+from trioarm.core.triggers.zones import ERA, Zone, changes_around, find_zone
 
 STEPS_MAX: Final = 200_000  # passes a preview may simulate, so that a schedule of every millisecond ends too
 NEXT_SHOWN: Final = 5
@@ -70,6 +72,7 @@ def preview(
         InvalidTrigger: there is no such zone.
     """
     copies = {record.key: _from(record, start) for record in records if record.state is ScheduleState.ACTIVE}
+    groups = _groups(copies)
     index = DueIndex()
     for record in copies.values():
         _enter(index, record)
@@ -77,16 +80,14 @@ def preview(
         now = index.next_due_at
         if now is None or now > until:
             return
-        group = _group(copies, copies[index.due(now, 1)[0]])
+        group = groups[index.due(now, 1)[0]]
         change = plan(group, now, rules)
         for move in change.moved:
-            move.record.cursor_at, move.record.runs, move.record.state = move.cursor_at, move.runs, move.state
-            move.record.next_due_at = move.next_due_at
-            move.record.anchor_at = move.anchor_at or move.record.anchor_at
+            _apply(move)
         for run in change.decided:
             yield _foreseen(run, zone)
             if run.state is State.PENDING and (ended := after_end(run, run.due_at)) is not None:
-                run.schedule.next_due_at = ended.next_due_at
+                _apply(ended)
         for record in group.schedules:
             _enter(index, record)
 
@@ -106,12 +107,25 @@ def _enter(index: DueIndex, record: ScheduleRecord) -> None:
         index.put(record.key, record.next_due_at, -record.schedule.priority)
 
 
-def _group(copies: dict[int, ScheduleRecord], record: ScheduleRecord) -> Group:
-    schedule = record.schedule
-    if not schedule.supersede:
-        return Group((record,))
-    lane = [other for other in copies.values() if other.schedule.lane == schedule.lane and other.schedule.supersede]
-    return Group(lane)
+def _groups(copies: dict[int, ScheduleRecord]) -> dict[int, Group]:
+    """Return the group of every schedule by its key; those of a superseding lane share one."""
+    lanes: dict[str | None, list[ScheduleRecord]] = {}
+    for record in copies.values():
+        if record.schedule.supersede:
+            lanes.setdefault(record.schedule.lane, []).append(record)
+    shared = {lane: Group(members) for lane, members in lanes.items()}
+    return {
+        key: shared[record.schedule.lane] if record.schedule.supersede else Group((record,))
+        for key, record in copies.items()
+    }
+
+
+def _apply(move: CursorMove) -> None:
+    record = move.record
+    record.cursor_at, record.next_due_at, record.runs = move.cursor_at, move.next_due_at, move.runs
+    record.state = move.state
+    if move.anchor_at is not None:
+        record.anchor_at = move.anchor_at
 
 
 def _foreseen(run: RunRecord, zone: str | None) -> Foreseen:
@@ -144,16 +158,15 @@ def shift_of(trigger: Trigger, instant: int) -> Shift | None:
     """Return what a change of offset did to the occurrence at `instant`."""
     if trigger.shift_at(instant):
         return Shift.GAP
-    if isinstance(trigger, LocalTrigger):
-        local = trigger.zone.to_local(instant)
-        for distance in _FOLDS:
-            if trigger.zone.to_local(instant + distance) == local or trigger.zone.to_local(instant - distance) == local:
-                return Shift.FOLD
-    return None
+    return Shift.FOLD if isinstance(trigger, LocalTrigger) and _comes_twice(trigger.zone, instant) else None
 
 
-# By how much clocks are set back: half an hour on Lord Howe, two hours at Troll, one hour nearly everywhere.
-_FOLDS: Final = (1_800 * SECOND, 3_600 * SECOND, 7_200 * SECOND)
+def _comes_twice(zone: Zone, instant: int) -> bool:
+    """Whether clocks are set back so that the wall shows the same at another instant too."""
+    for (_, before), (at, after) in pairwise(changes_around(zone, instant // ERA)):
+        if at - (before - after) <= instant < at + (before - after):
+            return True
+    return False
 
 
 @attrs.frozen(slots=True)
@@ -181,27 +194,38 @@ def explain(record: ScheduleRecord, now: int, rules: PlanRules) -> Explanation:
     """Put a schedule into words, as seen at `now`."""
     schedule, trigger = record.schedule, record.trigger
     zone = zone_of(schedule.trigger)
-    upcoming: list[int] = []
-    at = schedule.next_after(now, trigger)
-    while at is not None and len(upcoming) < NEXT_SHOWN:
-        upcoming.append(at)
-        at = schedule.next_after(at, trigger)
-    previous = trigger.previous_before(now + 1)
+    upcoming = _upcoming(record, now)
+    previous = trigger.previous_before((now if schedule.end_at is None else min(now, schedule.end_at)) + 1)
+    if previous is not None and schedule.start_at is not None and previous < schedule.start_at:
+        previous = None
     return Explanation(
         name=schedule.name,
         rule=schedule.trigger.describe(),
         previous_at=None if previous is None else local_time(previous, zone),
         next_at=tuple(local_time(instant, zone) for instant in upcoming),
-        why=_why(record, upcoming, zone),
+        why=_why(record, upcoming, zone, now),
         policies=tuple(_policies(schedule, rules)),
     )
 
 
-def _why(record: ScheduleRecord, upcoming: list[int], zone: Zone) -> str:
+def _upcoming(record: ScheduleRecord, now: int) -> list[int]:
+    """Return the next few occurrences; of a schedule that ends after some runs, no more than are left."""
+    schedule, trigger = record.schedule, record.trigger
+    left = NEXT_SHOWN if schedule.max_runs is None else min(NEXT_SHOWN, schedule.max_runs - record.runs)
+    upcoming: list[int] = []
+    at = schedule.next_after(now, trigger)
+    while at is not None and len(upcoming) < left:
+        upcoming.append(at)
+        at = schedule.next_after(at, trigger)
+    return upcoming
+
+
+def _why(record: ScheduleRecord, upcoming: list[int], zone: Zone, now: int) -> str:
     if record.state is not ScheduleState.ACTIVE:
         return f"the schedule is {record.state}: nothing of it will run"
     if not upcoming:
-        return "nothing is to come"
+        at_work = isinstance(record.schedule.trigger, After) and record.next_due_at is None
+        return "its delay begins when the run that is at work ends" if at_work else "nothing is to come"
     trigger, instant = record.schedule.trigger, upcoming[0]
     match shift_of(trigger, instant):
         case Shift.GAP:
@@ -209,7 +233,7 @@ def _why(record: ScheduleRecord, upcoming: list[int], zone: Zone) -> str:
             return f"{meant:%H:%M} does not exist in {zone.name} on that day, because clocks go forward"
         case Shift.FOLD:
             return f"that local time comes twice in {zone.name} on that day, because clocks go back"
-    if record.schedule.start_at is not None and record.schedule.start_at > record.cursor_at:
+    if record.schedule.start_at is not None and record.schedule.start_at > now:
         return "it is the first one that the rule yields after its start"
     return "it is the first one that the rule yields from now on"
 
