@@ -9,7 +9,7 @@ from typing import Final
 import trio
 
 from trioarm.core.admission import Admission, start_at_once
-from trioarm.core.changes import CancelAsked, Change, Claim, Finished, Verdict
+from trioarm.core.changes import CancelAsked, Change, Claim, Finished, Verdict, freed
 from trioarm.core.events import NodeStarted, NodeStopping, RunDecided, RunFinished, ScheduleChange, ScheduleChanged
 from trioarm.core.instants import SECOND, render_instant
 from trioarm.core.planning import Group, PlanRules, expire, plan, quarantine
@@ -143,7 +143,8 @@ class SchedulingEngine:
         for run in view.expired:
             step = expire(run, now, self.rules)
             if step is not None:
-                changes.append(Change(steps=(step,)))
+                move = freed(run, now)
+                changes.append(Change(steps=(step,), moved=() if move is None else (move,)))
         return changes
 
     def _plan_group(self, group: Group, now: int) -> Change:

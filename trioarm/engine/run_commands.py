@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from trioarm.core.changes import Change, RunStep, Verdict
+from trioarm.core.changes import Change, Finished, RunStep, Verdict, freed
 from trioarm.core.diff import cancellation
 from trioarm.core.errors import InvalidSchedule, RevisionConflict, UnknownRun, UnknownSchedule
 from trioarm.core.jsonable import Json, as_json
@@ -76,7 +76,9 @@ class RunCommands:
             if record.schedule.supersede:
                 rivals = await self._repository.unfinished_runs(lane=run.lane)
                 steps = [step for rival in rivals if (step := give_way(rival, now)) is not None]
-            verdict = await self._verdict(Change(decided=[run], steps=steps))
+            ended = [step.run for step in steps if isinstance(step, Finished)]
+            moved = [move for rival in ended if (move := freed(rival, now)) is not None]
+            verdict = await self._verdict(Change(decided=[run], moved=moved, steps=steps))
             if verdict is Verdict.DONE:
                 return run
             if verdict is Verdict.UNKNOWN:
