@@ -151,7 +151,7 @@ def test_a_preview_from_later_on_is_the_rest(night: tuple[int, list[Schedule]], 
 @given(_nights())
 @settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 def test_marks_are_those_of_the_wall(night: tuple[int, list[Schedule]]) -> None:
-    """Times are shown as the wall shows them; a fold is marked where they come twice, a gap where they are not meant."""
+    """Times are those of the wall; a fold is marked where they come twice, a gap where they are not meant."""
     start, schedules = night
     for one in preview(_stored(schedules, start), start, start + SPAN, RULES):
         zone = ZoneInfo(one.zone)

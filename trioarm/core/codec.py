@@ -107,9 +107,8 @@ def structure_schedule(tree: object, path: str = "schedule", defaults: Defaults 
         raise InvalidDefinition((f"{path}: {error}",)) from None
     schedule = read_schedule(table, defaults)
     table.close()
-    problems.settle()
-    if schedule is None:
-        raise AssertionError("a schedule without problems could not be read")
+    if schedule is None or problems.lines:
+        raise InvalidDefinition(tuple(problems.lines))
     return schedule
 
 
@@ -305,8 +304,7 @@ def from_json(
         for line in transform_error(found, "", _say):
             message, _, place = line.rpartition(" @ ")
             problems.add(path + place, message)
-        problems.settle()
-        raise AssertionError("what could not be read has no problem") from found
+        raise error(tuple(problems.lines)) from None
 
 
 def _say(error: BaseException, kind: type | None) -> str:

@@ -1,0 +1,128 @@
+"""Trigger forms: the key says which kind, and what does not belong to it is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import pytest
+
+from trioarm.core.errors import InvalidSchedule
+from trioarm.core.reading import Problems, Table
+from trioarm.core.trigger_form import (
+    CIVIL,
+    TRIGGERS,
+    TRIGGERS_LATER,
+    read_trigger,
+    write_duration,
+    write_instant,
+    write_trigger,
+)
+from trioarm.core.triggers import After, Cron, Every, Once, Trigger, Weekly
+
+
+def _read(
+    tree: dict[Any, Any], *, timezone: str = "Europe/Prague", dst: bool = True
+) -> tuple[Trigger | None, list[str]]:
+    problems = Problems(lambda lines: InvalidSchedule("\n".join(lines)))
+    table = Table(tree, "schedule", problems)
+    found = read_trigger(table, timezone=timezone, dst=dst)
+    table.close()
+    return found, problems.lines
+
+
+@pytest.mark.parametrize(
+    ("tree", "trigger"),
+    [
+        ({"once": "2026-12-24T18:00:00+01:00"}, Once(1_798_131_600_000_000)),
+        ({"every": "10s"}, Every(10)),
+        ({"every": 10}, Every(10)),
+        ({"every": {"period": "1h", "anchor": "2026-01-01T00:20:00Z"}}, Every(3600, anchor=1_200_000_000)),
+        ({"after": "5m"}, After(300)),
+        ({"cron": "30 2 * * *"}, Cron("30 2 * * *", "Europe/Prague")),
+        ({"cron": "30 2 * * *", "timezone": "UTC", "gap": "skip"}, Cron("30 2 * * *", "UTC", gap="skip")),
+        ({"weekly": {"days": ["mon"], "at": "22:30"}}, Weekly("mon", "22:30", "Europe/Prague")),
+        (
+            {"weekly": {"days": "mon", "at": ["06:30", "22:30"]}, "fold": "both", "dst": False},
+            Weekly("mon", ("06:30", "22:30"), "Europe/Prague", fold="both", dst=False),
+        ),
+    ],
+)
+def test_a_form_is_a_trigger_and_back(tree: dict[str, Any], trigger: Trigger) -> None:
+    """What a form says is what the trigger does, and the trigger's own form says it again."""
+    assert _read(tree) == (trigger, [])
+    assert _read(write_trigger(trigger), timezone="UTC") == (trigger, [])
+
+
+def test_the_defaults_are_those_of_the_caller() -> None:
+    """Zone and daylight saving of a node hold where a schedule says nothing."""
+    found, _ = _read({"cron": "0 4 * * *"}, timezone="Asia/Kathmandu", dst=False)
+    assert found == Cron("0 4 * * *", "Asia/Kathmandu", dst=False)
+
+
+@pytest.mark.parametrize(
+    ("tree", "lines"),
+    [
+        ({}, ["schedule: says nothing of when: give it one of once, every, after, weekly, cron"]),
+        ({"every": 1, "cron": "x"}, ["schedule: every and cron are given: a schedule has one trigger"]),
+        (
+            {"sun": "dusk"},
+            ["schedule.sun: sun is not available yet; there is once, every, after, weekly, cron"],
+        ),
+        ({"every": {5: 1}}, ["schedule.every: key 5 is no text"]),
+        (
+            {"every": {"anchor": "2026-01-01T00:00:00Z"}},
+            ['schedule.every.period: is missing: write it like period = "10s"'],
+        ),
+        ({"weekly": 5}, ["schedule.weekly: 5 is no table: write it like { key = value }"]),
+        (
+            {"weekly": {"days": 5}},
+            [
+                "schedule.weekly.days: 5 is no list: put it between [ and ]",
+                'schedule.weekly.at: is missing: write it like at = "22:30"',
+            ],
+        ),
+        ({"cron": 5}, ['schedule.cron: 5 is no text: put it between quotes, like "text"']),
+    ],
+)
+def test_what_is_no_trigger_is_said(tree: dict[Any, Any], lines: list[str]) -> None:
+    """A line for each mistake, and no trigger."""
+    assert _read(tree) == (None, lines)
+
+
+@pytest.mark.parametrize("kind", ["once", "every", "after"])
+@pytest.mark.parametrize("policy", CIVIL)
+def test_real_time_sees_no_zone(kind: str, policy: str) -> None:
+    """What says something of local time is refused beside a trigger that has none."""
+    value = "2026-01-01T00:00:00Z" if kind == "once" else "5m"
+    _, (line,) = _read({kind: value, policy: "x"})
+    assert line.startswith(f"schedule.{policy}: {kind} counts real time and sees no time zone: leave {policy} out")
+
+
+@pytest.mark.parametrize("later", TRIGGERS_LATER)
+def test_what_is_not_there_yet_is_no_unknown_key(later: str) -> None:
+    """A kind that is to come is answered with those that are there."""
+    _, lines = _read({later: 1})
+    assert lines == [f"schedule.{later}: {later} is not available yet; there is {', '.join(TRIGGERS)}"]
+
+
+def test_a_foreign_trigger_cannot_be_written() -> None:
+    """A program may bring its own; a file has no words for it."""
+
+    @attrs.frozen
+    class Moon(Once):
+        """Not one of ours."""
+
+    @attrs.frozen
+    class Tide:
+        """Neither."""
+
+    assert write_trigger(Moon(0)) == {"once": "1970-01-01T00:00:00Z"}
+    with pytest.raises(InvalidSchedule, match="a Tide is no trigger that can be written down"):
+        write_trigger(Tide())  # type: ignore[arg-type]
+
+
+def test_durations_and_instants_are_written_exactly() -> None:
+    """Text where it says the same, a number where only that does, and nothing for nothing."""
+    assert [write_duration(value) for value in (None, 90.0, 0.1, 1e-7)] == [None, "1m30s", "100ms", 1e-7]
+    assert (write_instant(None), write_instant(0)) == (None, "1970-01-01T00:00:00Z")
