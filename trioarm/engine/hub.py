@@ -55,7 +55,9 @@ class Hub:
         return bool(self._subscriptions)
 
     def publish(self, event: Event) -> None:
-        """Hand an event to all who asked for its kind."""
+        """Hand an event to all who asked for its kind; after the end, to nobody."""
+        if self._closed:
+            return
         for subscription in self._subscriptions:
             subscription.offer(event)
 
