@@ -6,9 +6,22 @@ import logging
 
 import pytest
 import trio
+import trio.testing
 
 from tests.world import a_node, in_virtual_time
-from trioarm import Discard, InMemoryScheduleRepository, Reason, Retry, RetryPolicy, RunContext, Snooze, State
+from trioarm import (
+    Discard,
+    Every,
+    InMemoryScheduleRepository,
+    Reason,
+    Retry,
+    RetryPolicy,
+    RunContext,
+    RunExecutor,
+    Schedule,
+    Snooze,
+    State,
+)
 from trioarm.core.instants import HOUR, SECOND
 from trioarm.core.run import RunRecord
 from trioarm.core.states import WaitingFor
@@ -316,3 +329,26 @@ def test_arguments_are_a_copy() -> None:
 
     run_after(60, work, once(args={"to": "all", "lines": [1, 2]}, retry=NEVER_AGAIN))
     assert seen == [{"to": "all", "lines": [1, 2]}]
+
+
+def test_a_schedule_may_name_another_handler_while_its_run_is_held() -> None:
+    """A run is called, recorded and its room given back by the handler it was claimed for."""
+    called: list[str] = []
+
+    async def slow(run: RunContext) -> None:
+        called.append("slow")
+        await trio.sleep(10)
+
+    async def main() -> tuple[list[State], int]:
+        async with a_node({"slow": slow}) as (scheduler, container):
+            await scheduler.schedules.put(Schedule("s", Every(3600), handler="slow"))
+            run = await scheduler.runs.fire("s")
+            await trio.sleep(1)
+            await scheduler.schedules.put(Schedule("s", Every(3600), handler="unheard-of"))
+            ended = await scheduler.runs.wait(run.id)
+            await trio.testing.wait_all_tasks_blocked()
+            held = sum(len(pool.held) for pool in container.get(RunExecutor).pools)
+            return [ended.state], held
+
+    assert in_virtual_time(main) == ([State.SUCCEEDED], 0)
+    assert called == ["slow"]

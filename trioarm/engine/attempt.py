@@ -32,6 +32,7 @@ class Attempt:
     Args:
         run: the run, claimed by this node.
         token: the claim it is made under.
+        handler: the registered name of what is called; the schedule may name another one meanwhile.
         started_at: wall clock when the handler was called; None when it never was.
         ended_at: wall clock when it ended.
         scope: its one cancel scope.
@@ -44,6 +45,7 @@ class Attempt:
 
     run: RunRecord
     token: int
+    handler: str
     scope: trio.CancelScope
     started_at: int | None = None
     ended_at: int = 0
@@ -166,7 +168,7 @@ def _cancelled(attempt: Attempt) -> Outcome:
 def _overdue(attempt: Attempt) -> str:
     timeout_s = attempt.run.schedule.schedule.timeout_s
     allowed = "its executor.timeout" if timeout_s is None else f"its timeout of {timeout_s:g} s"
-    return f"handler {attempt.run.schedule.schedule.handler!r} took longer than {allowed}"
+    return f"handler {attempt.handler!r} took longer than {allowed}"
 
 
 def _raised(attempt: Attempt, error: BaseException) -> Outcome | None:

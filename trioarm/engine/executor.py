@@ -56,7 +56,7 @@ class Pool:
         self.settings = settings
         self.handlers = dict(handlers)
         self._names = tuple(handlers)
-        self.held: dict[int, RunRecord] = {}  # given and not yet recorded
+        self.held: dict[int, str] = {}  # runs given and not yet recorded, with the handler they were given for
         self.open = 0  # given and not yet ended
         self.running: dict[int, Attempt] = {}
         self.stuck: dict[int, Attempt] = {}
@@ -76,7 +76,7 @@ class Pool:
         """Whether not too many of its workers are lost to that handler already."""
         if not self.stuck:
             return True
-        lost = sum(attempt.run.schedule.schedule.handler == handler for attempt in self.stuck.values())
+        lost = sum(attempt.handler == handler for attempt in self.stuck.values())
         return lost < self.settings.workers
 
 
@@ -156,8 +156,9 @@ class RunExecutor:
 
     def give(self, run: RunRecord) -> None:
         """Take a run that is claimed for this node; there is room for it."""
-        pool = self._pool_of[run.schedule.schedule.handler]
-        pool.held[run.run_id] = run
+        handler = run.schedule.schedule.handler
+        pool = self._pool_of[handler]
+        pool.held[run.run_id] = handler
         pool.open += 1
         pool.send.send_nowait(run)
         stuck_at = trio.current_time() + self._timeout_s(run.schedule.schedule) + STUCK_GRACE_S  # it begins no earlier
@@ -172,12 +173,12 @@ class RunExecutor:
         """
         wanted = False
         for attempt in attempts:
-            run = attempt.run
-            pool = self._pool_of[run.schedule.schedule.handler]
-            pool.held.pop(run.run_id, None)
+            run_id = attempt.run.run_id
+            pool = self._pool_of[attempt.handler]
+            pool.held.pop(run_id, None)
             wanted |= pool.backlog
             if self._unbegun:
-                self._unbegun.pop(run.run_id, None)
+                self._unbegun.pop(run_id, None)
         return wanted
 
     def cancel(self, run_id: int, reason: Reason) -> None:
@@ -220,9 +221,10 @@ class RunExecutor:
                     break
 
     async def _attempt(self, pool: Pool, run: RunRecord) -> Attempt:
-        schedule = run.schedule.schedule
-        deadline = trio.current_time() + self._timeout_s(schedule)
-        attempt = Attempt(run, run.token, trio.CancelScope(deadline=deadline), stuck_at=deadline + STUCK_GRACE_S)
+        handler = pool.held[run.run_id]
+        deadline = trio.current_time() + self._timeout_s(run.schedule.schedule)
+        scope = trio.CancelScope(deadline=deadline)
+        attempt = Attempt(run, run.token, handler, scope, stuck_at=deadline + STUCK_GRACE_S)
         if self._unbegun and (reason := self._unbegun.pop(run.run_id, None)) is not None:
             attempt.outcome = Stopped(reason)
             self._ended(pool, attempt)
@@ -233,7 +235,7 @@ class RunExecutor:
         pool.running[run.run_id] = attempt
         self._recorder.begun(attempt)
         try:
-            await call(attempt, pool.handlers[schedule.handler])
+            await call(attempt, pool.handlers[handler])
         finally:
             if not attempt.abandoned:
                 del pool.running[run.run_id]
@@ -272,7 +274,7 @@ class RunExecutor:
         self._watch_at = min((a.stuck_at for pool in self.pools for a in pool.running.values()), default=inf)
 
     def _abandon(self, pool: Pool, attempt: Attempt, now: float) -> None:
-        run, handler = attempt.run, attempt.run.schedule.schedule.handler
+        run, handler = attempt.run, attempt.handler
         attempt.abandoned = True
         attempt.outcome = TimedOut(
             f"handler {handler!r} ignores its cancellation; its worker is lost to it", stuck=True
@@ -298,7 +300,8 @@ class RunExecutor:
                     run = pool.receive.receive_nowait()
                 except trio.WouldBlock:
                     break
-                self._ended(pool, Attempt(run, run.token, trio.CancelScope(), outcome=Stopped(Reason.SHUTDOWN)))
+                handler, scope = pool.held[run.run_id], trio.CancelScope()
+                self._ended(pool, Attempt(run, run.token, handler, scope, outcome=Stopped(Reason.SHUTDOWN)))
 
     async def drain(self, within_s: float) -> bool:
         """Let running handlers end, cancel those that have not after `within_s`, and return whether none had to be.

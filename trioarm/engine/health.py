@@ -95,7 +95,7 @@ class Health:
 
     def _executor_health(self) -> ComponentHealth:
         reasons = [
-            f"handler {attempt.run.schedule.schedule.handler!r} ignores its cancellation (run {run_id})"
+            f"handler {attempt.handler!r} ignores its cancellation (run {run_id})"
             for pool in self._executor.pools
             for run_id, attempt in pool.stuck.items()
         ]

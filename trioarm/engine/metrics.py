@@ -56,7 +56,7 @@ class MetricsSnapshot:
     """A copy of all counts at one moment.
 
     Args:
-        decided: rows decided, by state; "pending" are those that were to run.
+        decided: rows decided, by their first state; those that were to run are "claimed", or "pending" while they wait.
         finished: runs that took their last step, by state.
         attempts: calls of handlers begun.
         retries: attempts followed by another, by reason.
