@@ -194,6 +194,9 @@ class SchedulerBootstrap:
                 await self._stop.wait()
                 engine.stop()
                 self.drained = await executor.drain(self.config.scheduler.drain_s)
+                if not self.drained:  # record now: a handler that ignores the end of the node keeps all waiting for it
+                    with trio.move_on_after(FLUSH_S):
+                        await recorder.flush()
                 root.cancel_scope.cancel()
         finally:
             try:
