@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta, timezone
 from enum import StrEnum
 from itertools import pairwise
-from typing import Final
+from typing import Final, assert_never
 
 import attrs
 
@@ -249,6 +249,8 @@ def _policies(schedule: Schedule, rules: PlanRules) -> Iterator[str]:
             yield f"after downtime, each occurrence not older than {longest} runs"
         case Misfire.LATEST:
             yield f"after downtime, only the newest occurrence runs, if it is not older than {longest}"
+        case _:
+            assert_never(schedule.misfire)
     if schedule.supersede:
         yield f"in lane {schedule.lane}, only the last of all occurrences that came due counts; older runs give way"
     elif schedule.overlap is Overlap.SKIP:
