@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from time import perf_counter
+from time import process_time
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -249,9 +249,9 @@ def test_a_year_of_a_dozen_schedules_is_a_moment() -> None:
         a_schedule(f"s{n}", Weekly(DAYS, f"{n + 6:02}:30", "Europe/Prague"), lane=f"l{n % 3}", supersede=n % 2 == 0)
         for n in range(12)
     ]
-    began_s = perf_counter()
+    began_s = process_time()
     assert len(list(preview(_stored(schedules, NOW), NOW, NOW + 400 * DAY, RULES))) == 12 * 400
-    assert perf_counter() - began_s < 1
+    assert process_time() - began_s < 1
 
 
 # Explanations
