@@ -37,9 +37,19 @@ from trioarm.core.schedule import ScheduleRecord
 
 from .nodes import a_config, keeping
 
-EXAMPLES = 160  # about eight seconds
+EXAMPLES = 110  # about eight seconds
 LANES = ("red", "blue")
-BEHAVIOURS = ("succeeds", "fails_at_first", "always_fails", "hangs", "snoozes", "discards", "returns_junk", "is_slow")
+BEHAVIOURS = (
+    "succeeds",
+    "fails_at_first",
+    "always_fails",
+    "hangs",
+    "snoozes",
+    "discards",
+    "returns_junk",
+    "is_slow",
+    "is_slow",
+)
 TRIGGERS = st.one_of(
     st.builds(Once, st.integers(1, 12 * 60).map(lambda minutes: NOW + minutes * MINUTE)),
     st.builds(Every, st.sampled_from([60.0, 97.0, 600.0, 3600.0])),
@@ -60,7 +70,7 @@ class History:
 
 @st.composite
 def _policies(draw: st.DrawFn) -> dict[str, Any]:
-    lane = draw(st.sampled_from([None, None, *LANES]))
+    lane = draw(st.sampled_from([None, *LANES]))
     return {
         "misfire": draw(st.sampled_from(list(Misfire))),
         "overlap": draw(st.sampled_from(list(Overlap))),
@@ -80,8 +90,8 @@ def _policies(draw: st.DrawFn) -> dict[str, Any]:
 @st.composite
 def histories(draw: st.DrawFn) -> History:
     """Draw a night in the life of a node, of at most about 2 000 occurrences."""
-    schedules = [Schedule(f"s{index}", draw(TRIGGERS), **draw(_policies())) for index in range(draw(st.integers(1, 5)))]
-    spell = st.tuples(st.sampled_from([30, 500, 3600, 9000, 20_000]), st.sampled_from([0, 45, 1000, 8000, 30_000]))
+    schedules = [Schedule(f"s{index}", draw(TRIGGERS), **draw(_policies())) for index in range(draw(st.integers(2, 6)))]
+    spell = st.tuples(st.sampled_from([130, 550, 3630, 9100, 20_000]), st.sampled_from([0, 45, 1000, 8000, 30_000]))
     return History(tuple(schedules), tuple(draw(st.lists(spell, min_size=1, max_size=4))), draw(st.integers(1, 3)))
 
 
@@ -150,7 +160,7 @@ class Witness:
 async def _live(history: History, witness: Witness) -> tuple[list[ScheduleRecord], list[RunRecord], int]:
     """Run nodes one after the other on one repository; return what it holds at last, and when the last one stopped."""
     repository = InMemoryScheduleRepository()
-    config = a_config(history.workers, history.workers + 1, drain_s=5)
+    config = a_config(history.workers, history.workers + 2, drain_s=5)
     at = stopped_at = NOW
     began = trio.current_time()
     for number, (up_s, down_s) in enumerate(history.spells):
@@ -228,7 +238,7 @@ def test_every_occurrence_is_decided_once_and_every_run_comes_to_its_end() -> No
         seen["calls"] += sum(map(len, witness.calls.values()))
 
     holds()
-    floors = {"histories": 150, "downtimes": 100, "occurrences": 5_000, "runs": 1_500, "calls": 2_000}
+    floors = {"histories": 100, "downtimes": 80, "occurrences": 5_000, "runs": 1_500, "calls": 2_000}
     floors |= {
         "succeeded": 500,
         "failed": 100,
@@ -240,4 +250,4 @@ def test_every_occurrence_is_decided_once_and_every_run_comes_to_its_end() -> No
     }
     short = {name: (seen[name], floor) for name, floor in floors.items() if seen[name] < floor}
     assert not short, f"the histories are too tame: {short} of {seen}"
-    assert seen["occurrences"] <= EXAMPLES * 5 * 2_000
+    assert seen["occurrences"] <= EXAMPLES * 6 * 2_000
