@@ -1,8 +1,8 @@
 """trioarm: a durable, time-zone-correct scheduler for trio, and scheduled arming of alarm systems built on it.
 
-    async with trioarm.open_scheduler(handlers={"report": report}) as scheduler:
-        await scheduler.schedules.put(Schedule("nightly", Cron("30 2 * * *", "Europe/Prague"), handler="report"))
-        await trio.sleep_forever()
+async with trioarm.open_scheduler(handlers={"report": report}) as scheduler:
+    await scheduler.schedules.put(Schedule("nightly", Cron("30 2 * * *", "Europe/Prague"), handler="report"))
+    await trio.sleep_forever()
 """
 
 from __future__ import annotations

@@ -128,6 +128,21 @@ def test_many_are_put_each_on_its_own() -> None:
     with_a_node(main)
 
 
+def test_of_one_name_put_twice_in_a_call_the_last_counts() -> None:
+    """The earlier one is refused in so many words, and nothing else of the call is disturbed."""
+
+    async def main(scheduler: Scheduler, repository: InMemoryScheduleRepository) -> Any:
+        schedules = [every("a", Every(60)), every("b", Every(60)), every("a", Every(90))]
+        results = await scheduler.schedules.put_many(schedules)
+        stored = await scheduler.schedules.get("a")
+        return [(one.name, one.outcome.value, one.error) for one in results], stored.schedule.trigger
+
+    results, trigger = with_a_node(main)
+    refused = "the same name comes again later in this call, and the last one counts"
+    assert results == [("a", "refused", refused), ("b", "added", None), ("a", "added", None)]
+    assert trigger == Every(90)
+
+
 @pytest.mark.parametrize("command", ["get", "remove", "pause", "resume"])
 def test_a_schedule_that_is_not_there(command: str) -> None:
     """Every command on schedules says which one it did not find."""

@@ -150,7 +150,7 @@ def _delivery(value: str) -> Delivery:
     return value if isinstance(value, Delivery) else _member(Delivery, value)
 
 
-def _args(value: dict[str, Json]) -> dict[str, Json]:
+def checked_args(value: dict[str, Json]) -> dict[str, Json]:
     if value is NO_ARGS:
         return value
     try:
@@ -209,7 +209,7 @@ class Schedule:
     name: str
     trigger: Trigger
     handler: str = attrs.field(kw_only=True)
-    args: dict[str, Json] = attrs.field(kw_only=True, default=NO_ARGS, converter=_args)
+    args: dict[str, Json] = attrs.field(kw_only=True, default=NO_ARGS, converter=checked_args)
     tolerance_s: float | None = attrs.field(kw_only=True, default=None)
     misfire: Misfire = attrs.field(kw_only=True, default=Misfire.LATEST, converter=_misfire)
     misfire_window_s: float | None = attrs.field(kw_only=True, default=None)

@@ -24,6 +24,7 @@ from trioarm.engine.run_commands import FASTER, TRIES, RunCommands
 BULK: Final = 1_000  # items committed at once
 SYNC_MAX: Final = 100_000  # schedules one owner may declare
 
+NAMED_AGAIN: Final = "the same name comes again later in this call, and the last one counts"
 FILE_OWNER: Final = "file:"
 
 
@@ -55,12 +56,25 @@ class Commands(RunCommands):
     """What can be asked of a scheduler: of its schedules here, of its runs in `RunCommands`."""
 
     async def put_many(self, schedules: Sequence[Schedule]) -> list[PutResult]:
-        """Store schedules, each on its own: new, as a new revision, or not at all when nothing changed (S5.6)."""
+        """Store schedules, each on its own: new, as a new revision, or not at all when nothing changed (S5.6).
+
+        Of several with one name in one call, the last counts.
+        """
+        if len({schedule.name for schedule in schedules}) < len(schedules):
+            return await self._put_last(schedules)
         results: list[PutResult] = []
         for start in range(0, len(schedules), BULK):
             results += await self._put_chunk(schedules[start : start + BULK])
             await trio.lowlevel.checkpoint()
         return results
+
+    async def _put_last(self, schedules: Sequence[Schedule]) -> list[PutResult]:
+        last = {schedule.name: schedule for schedule in schedules}
+        results = {result.name: result for result in await self.put_many(list(last.values()))}
+        return [
+            results[one.name] if last[one.name] is one else PutResult(one.name, PutOutcome.REFUSED, NAMED_AGAIN)
+            for one in schedules
+        ]
 
     async def _put_chunk(self, schedules: Sequence[Schedule]) -> list[PutResult]:
         now = self._clock.now()

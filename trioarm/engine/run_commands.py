@@ -10,10 +10,10 @@ from typing import Final
 from trioarm.core.changes import Change, Finished, RunStep, Verdict, freed
 from trioarm.core.diff import cancellation
 from trioarm.core.errors import InvalidSchedule, RevisionConflict, UnknownRun, UnknownSchedule
-from trioarm.core.jsonable import Json, as_json
+from trioarm.core.jsonable import Json
 from trioarm.core.planning import give_way
 from trioarm.core.run import Origin, RunRecord
-from trioarm.core.schedule import ScheduleRecord
+from trioarm.core.schedule import ScheduleRecord, checked_args
 from trioarm.core.states import Reason, State
 from trioarm.engine.engine import SchedulingEngine
 from trioarm.engine.hub import Hub
@@ -48,10 +48,11 @@ class RunCommands:
 
         Raises:
             UnknownSchedule: there is none of that name.
+            InvalidSchedule: the arguments are not plain JSON.
         """
         record = await self._record(name)
         if args is not None:
-            as_json(args, what="args")
+            args = checked_args(args)
         return await self._decide_to_run(record, Origin.MANUAL, args, None)
 
     async def retry(self, run: RunRecord) -> RunRecord:
