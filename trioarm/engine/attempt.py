@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime
 from math import inf
 from typing import Final, TypeAlias
@@ -140,9 +141,6 @@ async def call(attempt: Attempt, handler: Handler) -> None:
                 attempt.outcome = _returned(result)
         if attempt.outcome is None:
             attempt.outcome = _cancelled(attempt)
-    except (trio.Cancelled, KeyboardInterrupt):
-        attempt.outcome = Stopped(Reason.SHUTDOWN)
-        raise
     except BaseException as error:
         attempt.outcome = _raised(attempt, error)
         if attempt.outcome is None:
@@ -172,12 +170,19 @@ def _overdue(attempt: Attempt) -> str:
 
 
 def _raised(attempt: Attempt, error: BaseException) -> Outcome | None:
-    """Return what a raised exception means, or None when it must go on: it ends the node itself."""
+    """Return what a raised exception means, or None when it must go on: it ends the node itself.
+
+    A cancellation while the node is not cancelled is the handler's own, astray from its scope: passed on, it would be
+    caught above the workers and end them all without a word.
+    """
+    node_cancelled = trio.current_effective_deadline() == -inf
+    if isinstance(error, KeyboardInterrupt) or (node_cancelled and isinstance(error, trio.Cancelled)):
+        return None
     if isinstance(error, BaseExceptionGroup):
         if error.subgroup(KeyboardInterrupt) is not None:
             return None
         cancelled, rest = error.split(trio.Cancelled)
-        if cancelled is not None and trio.current_effective_deadline() == -inf:
+        if node_cancelled and cancelled is not None:
             return None
         if rest is not None and len(rest.exceptions) == 1:
             return _raised(attempt, rest.exceptions[0])
@@ -196,5 +201,9 @@ def _raised(attempt: Attempt, error: BaseException) -> Outcome | None:
 
 
 def _one_line(error: BaseException, otherwise: str) -> str:
-    text = " ".join(str(error).split()) or otherwise
+    said = ""
+    with suppress(Exception):  # foreign code, too
+        said = str(error)
+    text = " ".join(said.split()) or otherwise
+    text = text.encode(errors="backslashreplace").decode()  # half of a surrogate pair cannot be kept
     return text if len(text) <= ERROR_LENGTH_MAX else text[: ERROR_LENGTH_MAX - 1] + "…"

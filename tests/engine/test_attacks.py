@@ -1,0 +1,62 @@
+"""What an attack on a running node must not bring about: each test says what holds, and once did not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import trio
+
+from trioarm import RunContext
+from trioarm.core.states import State
+
+from .nodes import NEVER_AGAIN, once, runs_after
+
+
+class Unspeakable(Exception):
+    """An error that cannot even be put into words."""
+
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
+async def cancelled_by_nobody(run: RunContext) -> None:
+    """Raise a cancellation that has left its scope, as an async generator with a nursery around its yield does."""
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        try:
+            await trio.sleep_forever()
+        except trio.Cancelled as cancelled:
+            stray = cancelled
+    raise stray
+
+
+async def unspeakable(run: RunContext) -> None:
+    raise Unspeakable
+
+
+async def not_text(run: RunContext) -> None:
+    raise ValueError(b"caf\xe9".decode(errors="surrogateescape"))
+
+
+@pytest.mark.parametrize(
+    ("handler", "said"),
+    [
+        pytest.param(cancelled_by_nobody, "Cancelled: ", id="a cancellation of its own"),
+        pytest.param(unspeakable, "Unspeakable: no message", id="an error without words"),
+        pytest.param(not_text, r"ValueError: caf\udce9", id="words that are no text"),
+    ],
+)
+def test_whatever_a_handler_raises_is_its_own_failure_and_the_node_goes_on(handler: Any, said: str) -> None:
+    """S2.6, S6.7: it fails with words that can be kept, and the next run finds a worker."""
+
+    async def work(run: RunContext) -> None:
+        if run.schedule == "bad":
+            await handler(run)
+
+    bad, good = runs_after(60, work, once("bad", retry=NEVER_AGAIN), once("good", 20.0))
+    assert bad.state is State.FAILED
+    assert bad.error is not None
+    assert bad.error.startswith(said)
+    bad.error.encode()
+    assert good.state is State.SUCCEEDED
