@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from time import process_time
 
 import trio
 
@@ -19,7 +18,7 @@ KEEPS_ALL = SchedulerConfig(scheduler=SchedulerSettings(health_check_interval_s=
 
 
 def test_a_year_of_an_hourly_and_a_daily_schedule_with_failing_handlers() -> None:
-    """Every occurrence of a year is decided once and ends in a final state, in under ten seconds of processor time."""
+    """Every occurrence of a year is decided once and ends in a final state; `benchmarks failing` says how fast."""
     attempts: Counter[str] = Counter()
 
     async def sometimes(run: RunContext) -> None:
@@ -39,9 +38,7 @@ def test_a_year_of_an_hourly_and_a_daily_schedule_with_failing_handlers() -> Non
             repository = container.get(ScheduleRepository)
             return await all_runs(repository, "hourly"), await all_runs(repository, "daily")
 
-    began = process_time()
     hourly, daily = in_virtual_time(main)
-    took_s = process_time() - began
 
     assert decided_instants(hourly) == list(range(NOW + HOUR, NOW + YEAR + 1, HOUR))
     assert len(hourly) == 8760
@@ -51,4 +48,3 @@ def test_a_year_of_an_hourly_and_a_daily_schedule_with_failing_handlers() -> Non
     assert Counter(run.state for run in daily) == {State.FAILED: 365}
     assert {run.attempt for run in daily} == {4}
     assert attempts["daily"] == 4 * 365
-    assert took_s < 10
