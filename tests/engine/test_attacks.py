@@ -9,8 +9,12 @@ import trio
 
 from trioarm import RunContext
 from trioarm.core.states import State
+from trioarm.core.triggers import After
+from trioarm.engine.clock import VirtualClock
+from trioarm.engine.ports import Clock
 
-from .nodes import NEVER_AGAIN, once, runs_after
+from ..world import a_node, in_virtual_time
+from .nodes import NEVER_AGAIN, every, once, runs_after
 
 
 class Unspeakable(Exception):
@@ -60,3 +64,31 @@ def test_whatever_a_handler_raises_is_its_own_failure_and_the_node_goes_on(handl
     assert bad.error.startswith(said)
     bad.error.encode()
     assert good.state is State.SUCCEEDED
+
+
+@pytest.mark.parametrize("put_anew", [False, True])
+def test_a_fixed_delay_outlives_a_clock_that_is_set_back_while_it_works(put_anew: bool) -> None:
+    """S3.3, S4.2: once the clock has caught up with what was decided it goes on, and runs nothing in between."""
+
+    async def main() -> None:
+        began = []
+
+        async def work(run: RunContext) -> None:
+            began.append(trio.current_time())
+            await trio.sleep(1)
+
+        async with a_node({"work": work}, check_interval_s=60.0) as (scheduler, container):
+            clock = container.get(Clock)
+            assert isinstance(clock, VirtualClock)
+            await scheduler.schedules.put(every("one", After(600)))
+            await trio.sleep(600 if put_anew else 600.5)
+            clock.step(-600)
+            if put_anew:
+                await trio.sleep(2)
+                await scheduler.schedules.put(every("one", After(300)))
+            await trio.sleep(600 + 301 if put_anew else 600 + 601)
+            assert len(began) == 2
+            await trio.sleep(3600)
+            assert len(began) > 5
+
+    in_virtual_time(main)

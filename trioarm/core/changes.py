@@ -55,18 +55,20 @@ class CursorMove:
 def restarted(record: ScheduleRecord, ended_at: int) -> CursorMove | None:
     """Return the move by which a fixed delay counts from `ended_at`; None for what depends on no run's end (S4.2).
 
-    A paused schedule is moved too: what it counts from is a fact, and a pause only skips what comes of it.
+    A paused schedule is moved too: what it counts from is a fact, and a pause only skips what comes of it. A clock that
+    was set back during the run counts once it has caught up with what is decided (S3.3): before, nothing could follow.
     """
     schedule, state = record.schedule, record.state
     if not isinstance(schedule.trigger, After) or record.removed:
         return None
     if state is not ScheduleState.ACTIVE and state is not ScheduleState.PAUSED:
         return None
-    next_due_at = schedule.next_after(record.cursor_at, schedule.anchored(ended_at))
+    anchor_at = max(record.cursor_at, ended_at)
+    next_due_at = schedule.next_after(record.cursor_at, schedule.anchored(anchor_at))
     if next_due_at is None:
         state = ScheduleState.FINISHED
     return CursorMove(
-        record, record.cursor_at, record.revision, record.cursor_at, next_due_at, record.runs, state, ended_at
+        record, record.cursor_at, record.revision, record.cursor_at, next_due_at, record.runs, state, anchor_at
     )
 
 

@@ -40,10 +40,10 @@ def revised(record: ScheduleRecord, schedule: Schedule, now: int, pause: Pause |
 
     Everything due until now must have been decided by the old definition before.
     """
-    anchor_at = record.anchor_at
+    anchor_at, cursor_at = record.anchor_at, max(record.cursor_at, now)
     if schedule.trigger != record.schedule.trigger or (record.next_due_at is not None and record.next_due_at <= now):
-        anchor_at = now  # a fixed delay that came due while paused did not run, so it counts from now
-    return _put(schedule, record, max(record.cursor_at, now), anchor_at, pause)
+        anchor_at = cursor_at  # a fixed delay that came due while paused did not run, so it counts from now
+    return _put(schedule, record, cursor_at, anchor_at, pause)
 
 
 def _put(
