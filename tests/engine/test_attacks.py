@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 import trio
 
-from trioarm import RunContext
+from trioarm import Retry, RunContext
 from trioarm.core.states import State
 from trioarm.core.triggers import After
 from trioarm.engine.clock import VirtualClock
 from trioarm.engine.ports import Clock
 
 from ..world import a_node, in_virtual_time
-from .nodes import NEVER_AGAIN, every, once, runs_after
+from .nodes import NEVER_AGAIN, a_config, every, once, runs_after
 
 
 class Unspeakable(Exception):
@@ -92,3 +92,17 @@ def test_a_fixed_delay_outlives_a_clock_that_is_set_back_while_it_works(put_anew
             assert len(began) > 5
 
     in_virtual_time(main)
+
+
+def test_a_retry_that_comes_due_while_all_are_busy_starts_as_soon_as_one_is_not() -> None:
+    """S6.1: whoever leaves room wakes the engine when somebody waits for it, however that one came to wait."""
+
+    async def work(run: RunContext) -> None:
+        if run.schedule == "again" and run.attempt == 1:
+            raise Retry("not yet", after_s=5)
+        if run.schedule == "long":
+            await trio.sleep(20)
+
+    again, long = runs_after(3600, work, once("again", 10.0), once("long", 11.0), config=a_config(workers=1))
+    assert again.state is long.state is State.SUCCEEDED
+    assert again.started_at == long.finished_at
