@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 
 from trioarm import Retry, RunContext
 from trioarm.core.states import State
-from trioarm.core.triggers import After
+from trioarm.core.triggers import After, Every
 from trioarm.engine.clock import VirtualClock
+from trioarm.engine.hub import BUFFER
 from trioarm.engine.ports import Clock
 
 from ..world import a_node, in_virtual_time
@@ -106,3 +108,25 @@ def test_a_retry_that_comes_due_while_all_are_busy_starts_as_soon_as_one_is_not(
     again, long = runs_after(3600, work, once("again", 10.0), once("long", 11.0), config=a_config(workers=1))
     assert again.state is long.state is State.SUCCEEDED
     assert again.started_at == long.finished_at
+
+
+def test_who_waits_for_a_run_hears_of_its_end_however_many_end_with_it() -> None:
+    """S6.9: an observer is told that it missed something even when nothing more happens."""
+
+    async def main() -> None:
+        async def work(run: RunContext) -> None:
+            await trio.sleep(60)
+
+        async with a_node({"work": work}) as (scheduler, _):
+            await scheduler.schedules.put(every("one", Every(86400.0), lane="one"))
+            last = await scheduler.runs.fire("one")
+            for _ in range(BUFFER + 10):
+                await trio.sleep(0.001)
+                last = await scheduler.runs.fire("one")
+            with trio.fail_after(1):
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(scheduler.runs.wait, last.key)
+                    await trio.testing.wait_all_tasks_blocked()
+                    await scheduler.schedules.remove("one")
+
+    in_virtual_time(main)

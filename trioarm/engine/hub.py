@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, Self
 
 import trio
 
@@ -37,9 +37,20 @@ class Subscription:
         """End the iteration once what is queued has been received."""
         self._send.close()
 
-    def __aiter__(self) -> AsyncIterator[Event]:
+    def __aiter__(self) -> Self:
         """Iterate over events until the hub closes."""
-        return self._receive.__aiter__()
+        return self
+
+    async def __anext__(self) -> Event:
+        """Return the next event; before it waits for one, what was lost is told: perhaps nothing else comes."""
+        if self._lost and not self._receive.statistics().current_buffer_used:
+            lost, self._lost = self._lost, 0
+            await trio.lowlevel.checkpoint()
+            return ObserverLagged(lost)
+        try:
+            return await self._receive.receive()
+        except trio.EndOfChannel:
+            raise StopAsyncIteration from None
 
 
 class Hub:
