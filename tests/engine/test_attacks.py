@@ -130,3 +130,20 @@ def test_who_waits_for_a_run_hears_of_its_end_however_many_end_with_it() -> None
                     await scheduler.schedules.remove("one")
 
     in_virtual_time(main)
+
+
+def test_however_many_are_fired_at_one_instant_each_is_a_run_of_its_own() -> None:
+    """S2.4: a clock that stands still, or counts in coarse steps, is nobody who was faster."""
+
+    async def main() -> None:
+        async def work(run: RunContext) -> None:
+            pass
+
+        async with a_node({"work": work}) as (scheduler, _):
+            await scheduler.schedules.put(every("one", Every(86400.0)))
+            fired = [await scheduler.runs.fire("one") for _ in range(50)]
+            assert len({run.id for run in fired}) == 50
+            for run in fired:
+                assert (await scheduler.runs.wait(run.id)).state is State.SUCCEEDED
+
+    in_virtual_time(main)

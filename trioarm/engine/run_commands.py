@@ -70,9 +70,10 @@ class RunCommands:
     async def _decide_to_run(
         self, record: ScheduleRecord, origin: Origin, args: dict[str, Json] | None, retry_of: int | None
     ) -> RunRecord:
-        for offset in range(TRIES):  # two in one microsecond are two occurrences
+        refused = taken = 0
+        while refused < TRIES:
             now = self._clock.now()
-            run = RunRecord(record, now + offset, now, now, record.schedule.lane, origin, args=args, retry_of=retry_of)
+            run = RunRecord(record, now + taken, now, now, record.schedule.lane, origin, args=args, retry_of=retry_of)
             steps: list[RunStep] = []
             if record.schedule.supersede:
                 rivals = await self._repository.unfinished_runs(lane=run.lane)
@@ -82,10 +83,13 @@ class RunCommands:
             verdict = await self._verdict(Change(decided=[run], moved=moved, steps=steps))
             if verdict is Verdict.DONE:
                 return run
-            if verdict is Verdict.UNKNOWN:
-                kept = await self._repository.get_run_of(record.schedule.name, run.nominal_at, origin, run.epoch)
-                if kept is not None:
-                    return kept
+            kept = await self._repository.get_run_of(record.schedule.name, run.nominal_at, origin, run.epoch)
+            if kept is None:
+                refused += 1
+            elif verdict is Verdict.UNKNOWN:
+                return kept
+            else:
+                taken += 1  # two in one microsecond are two occurrences
         raise RevisionConflict(f"{record.schedule.name}: {FASTER}")
 
     async def cancel(self, run: RunRecord) -> None:
