@@ -88,7 +88,14 @@ def _executor(c: Container, ordinary: dict[str, Handler]) -> RunExecutor:
         Pool("housekeeping", PoolSettings(1, 1), housekeeping),
         Pool("default", PoolSettings(config.executor.max_concurrent, config.scheduler.max_concurrent), rest),
     ]
-    return RunExecutor(pools, c.get(Clock), c.get(Hub), c.get(Metrics), config.executor.timeout_s)
+    return RunExecutor(
+        pools,
+        c.get(Clock),
+        c.get(Hub),
+        c.get(Metrics),
+        config.executor.timeout_s,
+        wake=lambda: c.get(SchedulingEngine).wake(),  # the engine is made later: it is the one that knows the executor
+    )
 
 
 def _recorder(c: Container) -> Recorder:

@@ -111,7 +111,7 @@ async def a_node(
         Pool("arming", PoolSettings(installation.workers, installation.workers), installation.handlers),
         Pool("ordinary", PoolSettings(2, 2), ordinary or {}),
     ]
-    executor = RunExecutor(pools, clock, hub, metrics)
+    executor = RunExecutor(pools, clock, hub, metrics, wake=lambda: engine.wake())
     engine = SchedulingEngine(repository, executor, clock, hub, metrics, node="one", rules=PlanRules())
 
     recorder = Recorder(

@@ -9,14 +9,14 @@ import trio
 import trio.testing
 
 from trioarm import Retry, RunContext
-from trioarm.core.states import State
+from trioarm.core.states import Reason, State
 from trioarm.core.triggers import After, Every
 from trioarm.engine.clock import VirtualClock
 from trioarm.engine.hub import BUFFER
 from trioarm.engine.ports import Clock
 
 from ..world import a_node, in_virtual_time
-from .nodes import NEVER_AGAIN, a_config, every, once, runs_after
+from .nodes import NEVER_AGAIN, a_config, at, every, once, runs_after
 
 
 class Unspeakable(Exception):
@@ -108,6 +108,21 @@ def test_a_retry_that_comes_due_while_all_are_busy_starts_as_soon_as_one_is_not(
     again, long = runs_after(3600, work, once("again", 10.0), once("long", 11.0), config=a_config(workers=1))
     assert again.state is long.state is State.SUCCEEDED
     assert again.started_at == long.finished_at
+
+
+def test_a_handler_that_listens_again_is_called_again_at_once() -> None:
+    """S6.3: who was lost to it wakes the engine on return, for the runs that nobody could be claimed for."""
+
+    async def work(run: RunContext) -> None:
+        if run.schedule == "deaf":
+            with trio.CancelScope(shield=True):
+                await trio.sleep(1000)
+
+    schedules = [once("deaf", 10.0, timeout_s=5.0), once("next", 500.0, misfire_window_s=3600.0)]
+    deaf, following = runs_after(3600, work, *schedules, config=a_config(workers=1, queue_timeout_s=7200.0))
+    assert (deaf.state, deaf.reason) == (State.TIMED_OUT, Reason.STUCK)
+    assert following.state is State.SUCCEEDED
+    assert following.started_at == at(1010)
 
 
 def test_who_waits_for_a_run_hears_of_its_end_however_many_end_with_it() -> None:

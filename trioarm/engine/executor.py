@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from math import inf
 from typing import Final
 
@@ -89,16 +89,25 @@ class RunExecutor:
         hub: told of stuck handlers.
         metrics: counts attempts.
         timeout_s: for schedules that say nothing; may be replaced while it works.
+        wake: called when a handler that ignored its cancellation has returned: it may be called again.
     """
 
     def __init__(
-        self, pools: Sequence[Pool], clock: Clock, hub: Hub, metrics: Metrics, timeout_s: float = 300.0
+        self,
+        pools: Sequence[Pool],
+        clock: Clock,
+        hub: Hub,
+        metrics: Metrics,
+        timeout_s: float = 300.0,
+        *,
+        wake: Callable[[], None],
     ) -> None:
         self.pools = tuple(pools)
         self.timeout_s = timeout_s
         self._clock = clock
         self._hub = hub
         self._metrics = metrics
+        self._wake_engine = wake
         self._pool_of = {handler: pool for pool in pools for handler in pool.handlers}
         self._unbegun: dict[int, Reason] = {}  # cancelled before a worker came to them
         self._watch_at = inf
@@ -210,6 +219,7 @@ class RunExecutor:
                 attempt = await self._attempt(pool, run)
                 if attempt.abandoned:
                     del pool.stuck[run.run_id]
+                    self._wake_engine()
                     if not pool.missing:
                         return  # another worker has taken this one's place
                     pool.missing -= 1
