@@ -45,12 +45,20 @@ async def not_text(run: RunContext) -> None:
     raise ValueError(b"caf\xe9".decode(errors="surrogateescape"))
 
 
+async def bottomless(run: RunContext) -> None:
+    error: Exception = ValueError("at the bottom")
+    for _ in range(3000):
+        error = ExceptionGroup("nested", [error])
+    raise error
+
+
 @pytest.mark.parametrize(
     ("handler", "said"),
     [
         pytest.param(cancelled_by_nobody, "Cancelled: ", id="a cancellation of its own"),
         pytest.param(unspeakable, "Unspeakable: no message", id="an error without words"),
         pytest.param(not_text, r"ValueError: caf\udce9", id="words that are no text"),
+        pytest.param(bottomless, "ExceptionGroup: nested too deep to be looked into", id="groups of groups"),
     ],
 )
 def test_whatever_a_handler_raises_is_its_own_failure_and_the_node_goes_on(handler: Any, said: str) -> None:

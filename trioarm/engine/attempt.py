@@ -142,7 +142,10 @@ async def call(attempt: Attempt, handler: Handler) -> None:
         if attempt.outcome is None:
             attempt.outcome = _cancelled(attempt)
     except BaseException as error:
-        attempt.outcome = _raised(attempt, error)
+        try:
+            attempt.outcome = _raised(attempt, error)
+        except RecursionError:  # a tree of nurseries, each of which wraps what it passes on
+            attempt.outcome = Failed(f"{type(error).__name__}: nested too deep to be looked into")
         if attempt.outcome is None:
             attempt.outcome = Stopped(Reason.SHUTDOWN)
             raise
