@@ -133,6 +133,37 @@ def test_a_handler_that_listens_again_is_called_again_at_once() -> None:
     assert following.started_at == at(1010)
 
 
+@pytest.mark.parametrize("delivery", ["at_least_once", "at_most_once"])
+def test_nothing_is_claimed_for_a_pool_whose_workers_are_all_lost(delivery: str) -> None:
+    """S2.2, S6.2: it stays pending, where its limit ends the wait and health names it, until a worker is back."""
+
+    async def main() -> None:
+        let_go = trio.Event()
+
+        async def deaf(run: RunContext) -> None:
+            with trio.CancelScope(shield=True):
+                await let_go.wait()
+
+        async def work(run: RunContext) -> None:
+            pass
+
+        handlers = {"one": deaf, "two": deaf, "work": work}
+        async with a_node(handlers, a_config(workers=1, held=5)) as (scheduler, _):
+            deafs = [
+                once(name, after_s, handler=name, timeout_s=5.0) for name, after_s in (("one", 10.0), ("two", 30.0))
+            ]
+            await scheduler.schedules.put_many([*deafs, every("work", Every(86400.0), delivery=delivery)])
+            await trio.sleep(60)
+            run = await scheduler.runs.fire("work")
+            await trio.sleep(60)
+            assert (await scheduler.runs.get(run.id)).state is State.PENDING
+            let_go.set()
+            await trio.sleep(1)
+            assert (await scheduler.runs.get(run.id)).state is State.SUCCEEDED
+
+    in_virtual_time(main)
+
+
 def test_who_waits_for_a_run_hears_of_its_end_however_many_end_with_it() -> None:
     """S6.9: an observer is told that it missed something even when nothing more happens."""
 

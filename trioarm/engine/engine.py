@@ -217,7 +217,7 @@ class SchedulingEngine:
         for pool in self._executor.pools:
             if not pool.backlog and pool.room().free <= 0:  # a retry, or the next of a lane, came to wait unseen
                 pool.backlog = bool(await self._repository.read_ready(pool.callable(), 1))
-            while (free := pool.settings.held - len(pool.held)) > 0:
+            while (free := pool.room().free) > 0:
                 waiting = await self._repository.read_ready(pool.callable(), free)
                 pool.backlog = len(waiting) >= free
                 if not waiting:

@@ -65,8 +65,9 @@ class Pool:
         self.send, self.receive = trio.open_memory_channel[RunRecord](POOL_MAX)
 
     def room(self) -> Room:
-        """Return what it can take now."""
-        return Room(self.settings.held - len(self.held), self.settings.workers - self.open)
+        """Return what it can take now: nothing while all its workers are lost, for what is claimed waits unseen."""
+        workers = self.settings.workers - self.missing
+        return Room(self.settings.held - len(self.held) if workers else 0, workers - self.open)
 
     def callable(self) -> tuple[str, ...]:
         """Return the handlers it may be given runs for."""
