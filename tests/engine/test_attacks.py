@@ -9,12 +9,14 @@ import trio
 import trio.testing
 
 from trioarm import Retry, RunContext
-from trioarm.core.states import Reason, State
+from trioarm.core.states import Reason, State, WaitingFor
 from trioarm.core.triggers import After, Every
 from trioarm.engine.clock import VirtualClock
 from trioarm.engine.hub import BUFFER
 from trioarm.engine.ports import Clock
+from trioarm.repositories.memory.ready import ReadyQueue
 
+from ..making import a_run
 from ..world import a_node, in_virtual_time
 from .nodes import NEVER_AGAIN, a_config, at, every, once, runs_after
 
@@ -162,6 +164,18 @@ def test_nothing_is_claimed_for_a_pool_whose_workers_are_all_lost(delivery: str)
             assert (await scheduler.runs.get(run.id)).state is State.SUCCEEDED
 
     in_virtual_time(main)
+
+
+def test_a_queue_that_nobody_looks_at_keeps_only_what_waits() -> None:
+    """S9.3: what was fired for a handler that is unknown here, or for a pool that stays full, and then cancelled, is gone."""
+    queue, waits = ReadyQueue("work"), a_run(run_id=1, waiting_for=WaitingFor.HANDLER)
+    queue.put(waits)
+    for run_id in range(2, 10_000):
+        run = a_run(run_id=run_id, waiting_for=WaitingFor.HANDLER)
+        queue.put(run)
+        run.state = State.CANCELLED
+    assert len(queue) < 2_000
+    assert queue.peek(10) == [waits]
 
 
 def test_who_waits_for_a_run_hears_of_its_end_however_many_end_with_it() -> None:

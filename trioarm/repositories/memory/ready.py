@@ -31,15 +31,22 @@ def _entry(run: RunRecord) -> _Entry:
 class ReadyQueue:
     """Runs of one handler that could start now, in order of urgency."""
 
-    __slots__ = ("_entries", "_handler", "_head")
+    __slots__ = ("_entries", "_handler", "_head", "_sweep_at")
 
     def __init__(self, handler: str) -> None:
         self._handler = handler
         self._entries: list[_Entry] = []
         self._head = 0
+        self._sweep_at = _SLACK
+
+    def __len__(self) -> int:
+        """Return how many entries are held, used-up ones included."""
+        return len(self._entries)
 
     def put(self, run: RunRecord) -> None:
         """Add a run that may start; runs mostly come in order, so this is an append."""
+        if len(self._entries) >= self._sweep_at:  # nobody may ever look: nobody here knows the handler
+            self._sweep()
         entry, entries = _entry(run), self._entries
         if not entries or entries[-1] <= entry:
             entries.append(entry)
@@ -63,12 +70,16 @@ class ReadyQueue:
             else:
                 used_up += 1
         if used_up > _SLACK:
-            entries[:] = filter(self._waits, entries)
-            self._head = 0
+            self._sweep()
         elif self._head > _SLACK and self._head * 2 > len(entries):
             del entries[: self._head]
             self._head = 0
         return found
+
+    def _sweep(self) -> None:
+        self._entries[:] = filter(self._waits, self._entries)
+        self._head = 0
+        self._sweep_at = 2 * len(self._entries) + _SLACK
 
     def _waits(self, entry: _Entry) -> bool:
         urgent, _, _, token, run = entry
