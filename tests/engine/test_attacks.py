@@ -167,7 +167,7 @@ def test_nothing_is_claimed_for_a_pool_whose_workers_are_all_lost(delivery: str)
 
 
 def test_a_queue_that_nobody_looks_at_keeps_only_what_waits() -> None:
-    """S9.3: what was fired for a handler that is unknown here, or for a pool that stays full, and then cancelled, is gone."""
+    """S9.3: what was fired for a handler unknown here, or for a pool that stays full, and then cancelled, is gone."""
     queue, waits = ReadyQueue("work"), a_run(run_id=1, waiting_for=WaitingFor.HANDLER)
     queue.put(waits)
     for run_id in range(2, 10_000):
