@@ -9,6 +9,7 @@ import trio
 import trio.testing
 
 from trioarm import Retry, RunContext
+from trioarm.core.schedule import ScheduleState
 from trioarm.core.states import Reason, State, WaitingFor
 from trioarm.core.triggers import After, Every
 from trioarm.engine.clock import VirtualClock
@@ -196,6 +197,36 @@ def test_who_waits_for_a_run_hears_of_its_end_however_many_end_with_it() -> None
                     nursery.start_soon(scheduler.runs.wait, last.key)
                     await trio.testing.wait_all_tasks_blocked()
                     await scheduler.schedules.remove("one")
+
+    in_virtual_time(main)
+
+
+@pytest.mark.parametrize("limit", [{"max_runs": 1}, {"end_at": at(15.0)}])
+@pytest.mark.parametrize("paused", [False, True])
+def test_a_fixed_delay_that_has_ended_goes_on_once_its_limit_is_lifted(limit: dict[str, Any], paused: bool) -> None:
+    """S4.2, S5.6: with no run at work it counts from the change; resumed within its limit, it stays finished."""
+
+    async def main() -> None:
+        async def work(run: RunContext) -> None:
+            await trio.sleep(1)
+
+        async with a_node({"work": work}) as (scheduler, _):
+            await scheduler.schedules.put(every("one", After(10), **limit))
+            await trio.sleep(100)
+            if paused:
+                await scheduler.schedules.pause("one")
+                await trio.sleep(100)
+                await scheduler.schedules.resume("one")
+            assert (await scheduler.schedules.get("one")).state is ScheduleState.FINISHED
+            if paused:
+                await scheduler.schedules.pause("one")
+                await trio.sleep(100)
+            await scheduler.schedules.put(every("one", After(10)))
+            if paused:
+                await trio.sleep(100)
+                await scheduler.schedules.resume("one")
+            await trio.sleep(35)
+            assert (await scheduler.schedules.get("one")).runs == 4
 
     in_virtual_time(main)
 

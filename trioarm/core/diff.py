@@ -41,9 +41,18 @@ def revised(record: ScheduleRecord, schedule: Schedule, now: int, pause: Pause |
     Everything due until now must have been decided by the old definition before.
     """
     anchor_at, cursor_at = record.anchor_at, max(record.cursor_at, now)
-    if schedule.trigger != record.schedule.trigger or (record.next_due_at is not None and record.next_due_at <= now):
+    came_due = _is_over(record) if record.next_due_at is None else record.next_due_at <= now
+    if came_due or schedule.trigger != record.schedule.trigger:
         anchor_at = cursor_at  # a fixed delay that came due while paused did not run, so it counts from now
     return _put(schedule, record, cursor_at, anchor_at, pause)
+
+
+def _is_over(record: ScheduleRecord) -> bool:
+    """Whether a schedule with nothing to come has ended; else it is a fixed delay whose run is at work."""
+    schedule = record.schedule
+    if schedule.max_runs is not None and record.runs >= schedule.max_runs:
+        return True
+    return schedule.next_after(record.anchor_at, record.trigger) is None
 
 
 def _put(
