@@ -12,13 +12,14 @@ from typing import Final
 import attrs
 
 from trioarm.core.changes import CancelAsked, Change, CursorMove, Finished, RunStep, freed
-from trioarm.core.instants import HOUR, MINUTE, microseconds
+from trioarm.core.instants import HOUR, MINUTE, SECOND, microseconds
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import Misfire, Overlap, ScheduleRecord, ScheduleState
 from trioarm.core.states import Reason, State, Step
 from trioarm.core.triggers import After, Trigger
 
 DECISIONS_MAX: Final = 1_000  # rows one group may write in one pass; the rest follows in the next (S5.1)
+NOTICED_WITHIN: Final = SECOND  # always on time, whatever the tolerance: nothing is noticed in no time at all
 
 
 @attrs.frozen(slots=True)
@@ -110,6 +111,7 @@ def _oldest(record: ScheduleRecord, now: int, rules: PlanRules) -> int:
     """Return the oldest instant that may still run: on time within the tolerance, late within its window (S5.2)."""
     schedule = record.schedule
     allowed = rules.tolerance if schedule.tolerance_s is None else microseconds(schedule.tolerance_s)
+    allowed = max(allowed, NOTICED_WITHIN)
     if schedule.misfire is not Misfire.SKIP:
         window = rules.misfire_window if schedule.misfire_window_s is None else microseconds(schedule.misfire_window_s)
         allowed = max(allowed, window)

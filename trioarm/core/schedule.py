@@ -184,7 +184,7 @@ class Schedule:
         trigger: the rule that yields its occurrences.
         handler: the registered name of the handler.
         args: handed to the handler; plain JSON.
-        tolerance_s: lateness still treated as on time.
+        tolerance_s: lateness still treated as on time; a second always is.
         misfire: what happens to occurrences noticed later than that.
         misfire_window_s: how old an occurrence may be and still run late.
         overlap: what happens while an earlier run is unfinished.

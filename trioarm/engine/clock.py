@@ -53,13 +53,13 @@ class SystemClock:
         """Return the wall clock in microseconds since 1970 UTC."""
         return time.time_ns() // 1000
 
-    def nap_until(self, due_at: int | None, *, at_least_s: float = 0.0) -> trio.CancelScope:
+    def nap_until(self, due_at: int | None, *, at_least_s: float = 0.0, exactly: bool = False) -> trio.CancelScope:
         """Return a cancel scope that ends at `due_at`, and in any case after `check_interval_s`."""
         nap_s = self.check_interval_s
         if due_at is not None:
             nap_s = max(at_least_s, min(nap_s, (due_at - self.now()) / SECOND))
         nap = trio.move_on_after(max(0.0, nap_s))
-        if due_at is not None and at_least_s < nap_s < self.check_interval_s:
+        if exactly and due_at is not None and at_least_s < nap_s < self.check_interval_s:
             self._end_exactly(nap, due_at)
         return nap
 

@@ -104,7 +104,7 @@ class SchedulingEngine:
             self.last_pass_at = now
             self._metrics.passes += 1
             look_at, pause_s = (self._next_look_at(now), 0.0) if progress else (now, PAUSE_WITHOUT_PROGRESS_S)
-            with self._clock.nap_until(look_at, at_least_s=pause_s) as self._nap:
+            with self._clock.nap_until(look_at, at_least_s=pause_s, exactly=True) as self._nap:
                 await wake.wait()
 
     def _rearm(self) -> trio.Event:
@@ -215,9 +215,8 @@ class SchedulingEngine:
             await self._adopt()
         progress = True
         for pool in self._executor.pools:
-            if not pool.backlog and pool.room().free <= 0:  # a retry, or the next of a lane, came to wait unseen
-                pool.backlog = bool(await self._repository.read_ready(pool.callable(), 1))
-            while (free := pool.room().free) > 0:
+            pool.backlog = self._repository.may_be_ready(pool.callable())
+            while pool.backlog and (free := pool.free) > 0:
                 waiting = await self._repository.read_ready(pool.callable(), free)
                 pool.backlog = len(waiting) >= free
                 if not waiting:

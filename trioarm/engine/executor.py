@@ -64,10 +64,14 @@ class Pool:
         self.backlog = False  # whether runs were left waiting when it was last full
         self.send, self.receive = trio.open_memory_channel[RunRecord](POOL_MAX)
 
+    @property
+    def free(self) -> int:
+        """How many runs it may claim: none while all its workers are lost, for what is claimed waits unseen."""
+        return self.settings.held - len(self.held) if self.settings.workers > self.missing else 0
+
     def room(self) -> Room:
-        """Return what it can take now: nothing while all its workers are lost, for what is claimed waits unseen."""
-        workers = self.settings.workers - self.missing
-        return Room(self.settings.held - len(self.held) if workers else 0, workers - self.open)
+        """Return what it can take now."""
+        return Room(self.free, self.settings.workers - self.missing - self.open)
 
     def callable(self) -> tuple[str, ...]:
         """Return the handlers it may be given runs for."""

@@ -62,6 +62,9 @@ class ScheduleRepository(Protocol):
     async def read_due(self, now: int, limit: int) -> DueView:
         """Return up to `limit` due entries. Those that no commit settles are due again at the next call."""
 
+    def may_be_ready(self, handlers: Collection[str]) -> bool:
+        """Whether `read_ready` may find a run of these handlers; True where that is not known without looking."""
+
     async def read_ready(self, handlers: Collection[str], limit: int) -> list[RunRecord]:
         """Return up to `limit` pending runs of these handlers that wait for nothing but a worker.
 
@@ -126,12 +129,13 @@ class Clock(Protocol):
     def shorten(self, nap: trio.CancelScope, due_at: int | None) -> None:
         """Let a nap that was begun end at `due_at` already, where that is earlier."""
 
-    def nap_until(self, due_at: int | None, *, at_least_s: float = 0.0) -> trio.CancelScope:
+    def nap_until(self, due_at: int | None, *, at_least_s: float = 0.0, exactly: bool = False) -> trio.CancelScope:
         """Return a cancel scope that ends at `due_at`, and in any case after `check_interval`.
 
         Args:
             due_at: wall instant; None for as late as allowed.
             at_least_s: the shortest nap, in seconds, for a caller that could not make progress.
+            exactly: to the microsecond where the system can. There is one such nap at a time, and it is the engine's.
         """
 
 

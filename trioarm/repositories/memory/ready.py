@@ -43,6 +43,10 @@ class ReadyQueue:
         """Return how many entries are held, used-up ones included."""
         return len(self._entries)
 
+    def __bool__(self) -> bool:
+        """Whether it may hold a run."""
+        return self._head < len(self._entries)
+
     def put(self, run: RunRecord) -> None:
         """Add a run that may start; runs mostly come in order, so this is an append."""
         if len(self._entries) >= self._sweep_at:  # nobody may ever look: nobody here knows the handler

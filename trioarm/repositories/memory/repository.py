@@ -100,6 +100,10 @@ class InMemoryScheduleRepository:
         else:
             self._shelve(run, now)
 
+    def may_be_ready(self, handlers: Collection[str]) -> bool:
+        """Whether a queue of these handlers holds anything, be it used up."""
+        return any(handler in self._ready and bool(self._ready[handler]) for handler in handlers)
+
     async def read_ready(self, handlers: Collection[str], limit: int) -> list[RunRecord]:
         """Return up to `limit` pending runs of these handlers that wait for nothing but a worker."""
         queues = [self._ready[handler] for handler in handlers if handler in self._ready]
