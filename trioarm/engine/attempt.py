@@ -172,20 +172,23 @@ def _overdue(attempt: Attempt) -> str:
     return f"handler {attempt.handler!r} took longer than {allowed}"
 
 
+def _node_is_cancelled() -> bool:
+    return trio.current_effective_deadline() == -inf
+
+
 def _raised(attempt: Attempt, error: BaseException) -> Outcome | None:
     """Return what a raised exception means, or None when it must go on: it ends the node itself.
 
     A cancellation while the node is not cancelled is the handler's own, astray from its scope: passed on, it would be
     caught above the workers and end them all without a word.
     """
-    node_cancelled = trio.current_effective_deadline() == -inf
-    if isinstance(error, KeyboardInterrupt) or (node_cancelled and isinstance(error, trio.Cancelled)):
+    if isinstance(error, KeyboardInterrupt) or (isinstance(error, trio.Cancelled) and _node_is_cancelled()):
         return None
     if isinstance(error, BaseExceptionGroup):
         if error.subgroup(KeyboardInterrupt) is not None:
             return None
         cancelled, rest = error.split(trio.Cancelled)
-        if node_cancelled and cancelled is not None:
+        if cancelled is not None and _node_is_cancelled():
             return None
         if rest is not None and len(rest.exceptions) == 1:
             return _raised(attempt, rest.exceptions[0])
