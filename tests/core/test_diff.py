@@ -296,3 +296,13 @@ def test_a_synchronisation_leads_from_what_is_stored_to_what_is_declared(
     assert all(stored[name] != after[name] for name in diff.changed)
     said = [*diff.added, *diff.changed, *diff.unchanged, *diff.foreign]
     assert sorted(said) == sorted(one.name for one in wanted)
+
+
+def test_a_fixed_delay_that_used_up_its_runs_goes_on_once_it_may() -> None:
+    """Ended by `max_runs`, it has nothing at work whose end could make the next occurrence: it counts from now."""
+    schedule = a_schedule(trigger=After(60), max_runs=1)
+    ended = a_record(schedule, anchor_at=NOW - HOUR, runs=1)
+    ended.next_due_at, ended.state = None, ScheduleState.FINISHED
+    put = revised(ended, attrs.evolve(schedule, max_runs=5), NOW, None)
+    assert (put.state, put.next_due_at) == (ScheduleState.ACTIVE, NOW + MINUTE)
+    assert revised(ended, schedule, NOW, None).state is ScheduleState.FINISHED
