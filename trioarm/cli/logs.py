@@ -38,7 +38,7 @@ class LineHandler(logging.StreamHandler[TextIO]):
         if not self._gone:
             super().emit(record)
 
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name is logging's
+    def handleError(self, record: logging.LogRecord) -> None:
         """Stop writing when the reader is gone; say what else is wrong."""
         if isinstance(sys.exc_info()[1], OSError):
             self._gone = True

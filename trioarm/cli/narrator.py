@@ -146,7 +146,7 @@ def _requeued(run: Run) -> str:
         return f"attempt {run.attempt} failed, next at {wall(run.due_at)}: {run.error}"
     if run.waiting_for is WaitingFor.SNOOZE:
         return f"asks to be called again at {wall(run.due_at)}"
-    return "given back: what did not end will run again"
+    return "given back: it had not ended when the node stopped"
 
 
 def _finished(run: Run) -> str:

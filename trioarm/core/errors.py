@@ -71,4 +71,4 @@ class RepositoryError(TrioarmError):
 
 
 class SchedulerStopped(TrioarmError):
-    """The scheduler has stopped, or is stopping, and takes no further commands."""
+    """The scheduler stopped before what was waited for could happen, or was never started."""
