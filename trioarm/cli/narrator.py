@@ -42,6 +42,8 @@ REASONS: Final[dict[Reason, str]] = {
     Reason.TIMEOUT: "no retry is left",
     Reason.STUCK: "the handler ignores its cancellation",
     Reason.SHUTDOWN: "the node stops",
+    Reason.LOST: "the node that held it is gone",
+    Reason.UNREADABLE: "its row in the store is nonsense",
     Reason.RESULT_DROPPED: "what it returned cannot be kept",
 }
 KINDS: Final[tuple[type[Event], ...]] = (

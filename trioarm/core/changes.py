@@ -114,7 +114,8 @@ class Finished:
 
 @attrs.define(slots=True, eq=False)
 class Requeued:
-    """A held run waits again: a retry or snooze is a durable due entry, not a sleep (S6.4).
+    """A held run waits again: a retry or snooze is a durable due entry, not a sleep (S6.4). Refused once it was asked
+    to stop: no other attempt follows that.
 
     Args:
         attempt: the attempts that count from now on; giving back or snoozing consumes none.
@@ -178,7 +179,6 @@ def apply(step: RunStep) -> None:
             run.reason, run.error = step.reason, step.error
             run.attempt, run.due_at = step.attempt, step.due_at
             run.waiting_for, run.give_up_at = step.waiting_for, step.give_up_at
-            run.cancel = None
             if step.started_at is not None:
                 run.started_at = step.started_at
         case CancelAsked():

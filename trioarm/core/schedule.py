@@ -293,6 +293,7 @@ class ScheduleRecord:
         state: active, paused, finished or quarantined.
         pause: who paused it by command; None when it is not paused, or paused by `enabled = false`.
         removed: true once removed: history still points here.
+        trouble: why it is quarantined, where its repository found it unreadable; else None.
     """
 
     key: int
@@ -305,6 +306,12 @@ class ScheduleRecord:
     state: ScheduleState = ScheduleState.ACTIVE
     pause: Pause | None = None
     removed: bool = False
+    trouble: str | None = None
+
+    @property
+    def wakes_at(self) -> int | None:
+        """The instant at which time alone makes it due: what a due index holds; None when nothing does."""
+        return self.next_due_at if self.state is ScheduleState.ACTIVE else None
 
     @property
     def trigger(self) -> Trigger:

@@ -81,6 +81,8 @@ class Reason(StrEnum):
     TIMEOUT = "timeout"  # the attempt took longer than its timeout, and no retry was left
     STUCK = "stuck"  # the handler ignored its cancellation
     SHUTDOWN = "shutdown"  # the node stopped
+    LOST = "lost"  # the node that held it is gone, or could no longer be sure of its lease
+    UNREADABLE = "unreadable"  # its row in the repository is nonsense: nobody knows what became of it
     RESULT_DROPPED = "result_dropped"  # it ran, but what it returned cannot be kept
 
 

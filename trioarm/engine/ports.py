@@ -25,12 +25,14 @@ class DueView:
     Args:
         groups: to plan.
         expired: pending runs whose time to give up has come.
-        busy_lanes: lanes that a run holds.
+        busy_lanes: lanes that a run holds; those of the groups at least.
+        lost: runs held by a node that is gone (S7.1).
     """
 
     groups: list[Group]
     expired: list[RunRecord]
     busy_lanes: Container[str]
+    lost: list[RunRecord] = attrs.Factory(list)
 
 
 class ScheduleRepository(Protocol):
@@ -54,6 +56,29 @@ class ScheduleRepository(Protocol):
 
     async def close(self) -> None:
         """Release what it holds. Calling it again does nothing."""
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Listen for what other processes do, while the node lives; where there are none, return at once."""
+
+    async def changed(self) -> None:
+        """Return once another process may have changed what is kept; where there is none, never."""
+
+    async def join(self, node: str) -> None:
+        """Let a node hold runs: it is alive from now on, for as long as its lease is renewed (S7.1).
+
+        Raises:
+            RepositoryError: nobody could know that it is.
+        """
+
+    async def renew(self, node: str) -> bool:
+        """Renew the lease of a node; False when it was given up for gone, and its runs may be held by others.
+
+        Raises:
+            RepositoryError: it is not renewed.
+        """
+
+    async def leave(self, node: str) -> None:
+        """Let a node end: it holds nothing any more."""
 
     @property
     def next_due_at(self) -> int | None:

@@ -141,6 +141,14 @@ async def ready_ids(repository: ScheduleRepository, *handlers: str, limit: int =
     return [run.run_id for run in await repository.read_ready(handlers or ("work",), limit)]
 
 
+async def is_busy(repository: ScheduleRepository, lane: str) -> bool:
+    """Return whether planning a schedule of that lane would learn that a run holds it."""
+    looker = await put(repository, "looker", next_due_at=NOW, lane=lane)
+    busy = lane in (await repository.read_due(NOW, 100)).busy_lanes
+    await remove(repository, looker)
+    return busy
+
+
 async def due_names(repository: ScheduleRepository, now: int = NOW, limit: int = 100) -> list[list[str]]:
     """Return the names of the schedules due, group by group."""
     view = await repository.read_due(now, limit)

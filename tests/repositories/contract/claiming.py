@@ -134,14 +134,16 @@ class ClaimingContract:
         assert await ready_ids(repository) == [run.run_id]
 
     async def test_a_request_to_stop_is_noted(self, repository: ScheduleRepository) -> None:
-        """A held run keeps why it was asked to stop until it ends; the next attempt begins without the request."""
+        """A held run keeps why it was asked to stop until it ends, and no other attempt follows the request."""
         pending = await decide(repository, await put(repository))
         await refuse(repository, steps=[CancelAsked(pending, 0, Reason.USER, NOW)])
         run = await claim(repository, pending)
         await keep(repository, steps=[CancelAsked(run, 1, Reason.SUPERSEDED, NOW)])
         run = await run_of(repository, run)
         assert (run.state, run.cancel) == (State.CLAIMED, Reason.SUPERSEDED)
-        assert (await requeue(repository, run)).cancel is None
+        await refuse(repository, steps=[Requeued(run, 1, Step.RETRY, NOW, 1, NOW, WaitingFor.RETRY)])
+        ended = await finish(repository, run, Step.CANCEL, reason=Reason.SUPERSEDED)
+        assert (ended.state, ended.cancel) == (State.CANCELLED, Reason.SUPERSEDED)
 
     async def test_a_pending_run_may_end(self, repository: ScheduleRepository) -> None:
         """Cancelled, missed or superseded before its claim, a run is final and can be claimed no more."""

@@ -12,6 +12,7 @@ from tests.repositories.contract.acts import (
     decide,
     due_names,
     finish,
+    is_busy,
     keep,
     moving,
     put,
@@ -73,7 +74,7 @@ class DecidingContract:
         run = await decide(repository, await put(repository, lane="house"), **fields)
         assert (run.state, run.attempt, run.token, run.node) == (State.CLAIMED, 1, 1, "n1")
         assert await repository.read_ready(["work"], 10) == []
-        assert "house" in (await repository.read_due(NOW, 10)).busy_lanes
+        assert await is_busy(repository, "house")
         await refuse(repository, steps=[Claim(run, 1, "n2", NOW)])
 
     async def test_numbers_grow_in_order_of_decision(self, repository: ScheduleRepository) -> None:

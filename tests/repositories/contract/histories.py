@@ -237,9 +237,9 @@ class History:
 
         def effect() -> None:
             run.state, run.attempt, run.due_at, run.give_up_at = State.PENDING, attempt, due_at, give_up_at
-            run.cancel = None
 
-        return "steps", requeued, self.model.may_step(run, token, step), effect
+        fits = run.cancel is None and self.model.may_step(run, token, step)
+        return "steps", requeued, fits, effect
 
     def _ask(self, act: Act, run: RunRow, record: RunRecord, token: int) -> Part:
         def effect() -> None:
@@ -289,7 +289,7 @@ class History:
         ]
         assert dues == sorted(dues)
         assert sorted(run.run_id for run in view.expired) == sorted(model.expired(now))
-        for lane in LANES[1:]:
+        for lane in {one.schedule.lane for group in view.groups for one in group.schedules} - {None}:
             assert (lane in view.busy_lanes) == (model.holder(lane) is not None)
         for run in [one for one in model.runs if one.run_id in model.expired(now)]:
             record = await self.repository.get_run(run.run_id)

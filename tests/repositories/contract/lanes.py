@@ -11,6 +11,7 @@ from tests.repositories.contract.acts import (
     claim,
     decide,
     finish,
+    is_busy,
     keep,
     put,
     ready_ids,
@@ -36,10 +37,6 @@ async def _in_lane(repository: ScheduleRepository, *names: str, **policies: Any)
     return runs
 
 
-async def _busy(repository: ScheduleRepository, lane: str = "house") -> bool:
-    return lane in (await repository.read_due(NOW, 100)).busy_lanes
-
-
 class LanesContract:
     """A run holds its lane from its first claim to its final state, retries included."""
 
@@ -47,14 +44,14 @@ class LanesContract:
         """While one run is held, no other of its lane can be claimed; other lanes are free."""
         first, second = await _in_lane(repository, "arm", "disarm")
         garden = await decide(repository, await put(repository, "garden", lane="garden", next_due_at=None))
-        assert not await _busy(repository)
+        assert not await is_busy(repository, "house")
         await claim(repository, first)
-        assert await _busy(repository)
-        assert not await _busy(repository, "garden")
+        assert await is_busy(repository, "house")
+        assert not await is_busy(repository, "garden")
         await refuse(repository, steps=[Claim(second, 0, "n2", NOW)])
         assert (await claim(repository, garden)).state is State.CLAIMED
         await finish(repository, await run_of(repository, first))
-        assert not await _busy(repository)
+        assert not await is_busy(repository, "house")
         assert (await claim(repository, second, "n2")).state is State.CLAIMED
 
     async def test_of_two_claims_in_one_commit_the_lane_takes_the_first(self, repository: ScheduleRepository) -> None:
@@ -99,7 +96,7 @@ class LanesContract:
         """Between two attempts the lane stays with the run: others wait, it may be claimed again."""
         first, second = await _in_lane(repository, "arm", "disarm")
         first = await requeue(repository, await claim(repository, first), Step.RETRY, attempt=1, due_at=NOW + MINUTE)
-        assert await _busy(repository)
+        assert await is_busy(repository, "house")
         assert await ready_ids(repository) == []
         await refuse(repository, steps=[Claim(second, 0, "n1", NOW)])
         await repository.read_due(NOW + MINUTE, 10)
@@ -112,7 +109,7 @@ class LanesContract:
         first, second = await _in_lane(repository, "arm", "disarm")
         first = await requeue(repository, await claim(repository, first), Step.RETRY, attempt=1, due_at=NOW + MINUTE)
         await finish(repository, first, Step.CANCEL, reason=Reason.SUPERSEDED)
-        assert not await _busy(repository)
+        assert not await is_busy(repository, "house")
         assert await ready_ids(repository) == [second.run_id]
         assert repository.next_due_at is None
 
@@ -123,7 +120,7 @@ class LanesContract:
         await claim(repository, first)
         (second,) = await _in_lane(repository, "disarm", priority=7)
         first = await requeue(repository, await run_of(repository, first), step, attempt=0, due_at=NOW + MINUTE)
-        assert await _busy(repository)
+        assert await is_busy(repository, "house")
         assert await ready_ids(repository) == []
         await refuse(repository, steps=[Claim(second, 0, "n2", NOW)])
         (third,) = await _in_lane(repository, "late", priority=9)
@@ -216,7 +213,7 @@ class LanesContract:
         await keep(repository, decided=[newer], steps=steps)
         assert [(await run_of(repository, run)).state.value for run in (old, waiter)] == ["cancelled", "superseded"]
         assert await ready_ids(repository) == [newer.run_id]
-        assert not await _busy(repository)
+        assert not await is_busy(repository, "house")
 
     async def test_a_run_keeps_to_the_lane_it_was_decided_in(self, repository: ScheduleRepository) -> None:
         """A revision that changes the lane changes nothing for runs decided before (S5.6)."""
@@ -225,7 +222,7 @@ class LanesContract:
         record = await revise(repository, record, lane="garden")
         newer = await decide(repository, record, NOW + 1)
         await claim(repository, await run_of(repository, run))
-        assert await _busy(repository)
-        assert not await _busy(repository, "garden")
+        assert await is_busy(repository, "house")
+        assert not await is_busy(repository, "garden")
         assert (await claim(repository, newer)).lane == "garden"
-        assert await _busy(repository, "garden")
+        assert await is_busy(repository, "garden")

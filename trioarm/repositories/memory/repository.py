@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 
+import trio
+
 from trioarm.core.changes import (
     CancelAsked,
     Change,
@@ -65,6 +67,24 @@ class InMemoryScheduleRepository:
 
     async def close(self) -> None:
         """Do nothing: what it holds goes with it."""
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Return at once: nobody else can change it."""
+        task_status.started()
+
+    async def changed(self) -> None:
+        """Wait for ever: nobody else can change it."""
+        await trio.sleep_forever()
+
+    async def join(self, node: str) -> None:
+        """Do nothing: memory dies with its node."""
+
+    async def renew(self, node: str) -> bool:
+        """Return True: memory dies with its node."""
+        return True
+
+    async def leave(self, node: str) -> None:
+        """Do nothing: memory dies with its node."""
 
     # What is due, and what could start
 
@@ -171,8 +191,10 @@ class InMemoryScheduleRepository:
                 return run.state is State.CLAIMED
             case CancelAsked():
                 return run.state is State.CLAIMED or run.state is State.RUNNING
-            case Finished() | Requeued():
+            case Finished():
                 return step.step in TABLE[run.state]
+            case Requeued():
+                return step.step in TABLE[run.state] and run.cancel is None
 
     def _schedule_fits(self, step: PutSchedule | RemoveSchedule) -> bool:
         if isinstance(step, RemoveSchedule):

@@ -1,0 +1,263 @@
+"""One SQLite file: opened and told to be ours, written by one thread and read by another, its errors put into words.
+
+A transaction is one call in a thread. Waiting for another process that writes is done outside of it, where it can be
+cancelled with nothing begun; questions that take long are interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Final, TypeVar
+
+import trio
+
+from trioarm.core.errors import RepositoryError
+from trioarm.links.threads import Thread
+from trioarm.repositories.sqlite.schema import APPLICATION_ID, MIGRATIONS, SQLITE_MIN, VERSION
+
+T = TypeVar("T")
+Work = Callable[[sqlite3.Connection], T]
+
+BUSY_S: Final = 0.1  # what a call waits inside SQLite for another process to end its transaction
+BUSY_PAUSE_S: Final = 0.02  # between two such calls
+LOCKED_S_MAX: Final = 10.0  # until a file counts as locked: no transaction of ours is anywhere near that long
+MODE: Final = 0o600  # of the file: what it holds is nobody else's business
+CACHE_KIB: Final = 32 * 1024  # of pages per connection
+_HEADER: Final = b"SQLite format 3\0"
+
+
+class StoreUnavailable(RepositoryError):
+    """The file cannot be used now; it may be again."""
+
+
+class Database:
+    """A store's file and the connections to it.
+
+    Args:
+        path: of the file; it is made when it is not there.
+        thread: makes the threads that work on it.
+    """
+
+    def __init__(self, path: Path, thread: Callable[[], Thread] = Thread) -> None:
+        self.path = path
+        self._writing = thread()
+        self._reading = thread()
+        self._writer: sqlite3.Connection | None = None
+        self._reader: sqlite3.Connection | None = None
+        self._inode: tuple[int, int] | None = None
+
+    async def open(self, *, migrate: bool = True) -> None:
+        """Open the file, making or migrating it where that is needed.
+
+        Args:
+            migrate: false to refuse a file of an older version.
+
+        Raises:
+            RepositoryError: it cannot be opened; one line that says why and what to do.
+        """
+        self._writer = await self._writing.run(partial(self._told, partial(_open, self.path)))
+        try:
+            await self.write(partial(_migrate, self.path, migrate))
+            self._reader = await self._reading.run(partial(self._told, partial(_connect, self.path)))
+            self._inode = _identity(self.path)
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Close the file. Calling it again does nothing."""
+        with trio.CancelScope(shield=True):  # each is at most one short checkpoint of the log
+            if self._reader is not None:
+                reader, self._reader = self._reader, None
+                await self._reading.run(reader.close)
+            if self._writer is not None:
+                writer, self._writer = self._writer, None
+                await self._writing.run(partial(_close, writer))
+
+    async def write(self, work: Work[T]) -> T:
+        """Carry out work in a transaction of its own, and commit it.
+
+        Raises:
+            RepositoryError: nothing was kept, or nobody knows whether it was.
+
+        Cancellation: before the transaction has begun; then nothing was written.
+        """
+        self._look_for_the_file()
+        return await self._patiently(partial(_transaction, self._opened(self._writer), work))
+
+    async def look(self, work: Work[T]) -> T:
+        """Carry out work that reads what the writer wrote last, in the writer's thread: it must be short.
+
+        Raises:
+            RepositoryError: it cannot be read.
+        """
+        return await self._patiently(partial(work, self._opened(self._writer)))
+
+    async def read(self, work: Work[T]) -> T:
+        """Carry out work that reads, on a connection that never keeps the writer waiting.
+
+        Raises:
+            RepositoryError: it cannot be read.
+
+        Cancellation: at any time; the statement is interrupted.
+        """
+        reader = self._opened(self._reader)
+        return await self._reading.run_or(reader.interrupt, partial(self._told, partial(work, reader)))
+
+    async def _patiently(self, work: Callable[[], T]) -> T:
+        """Carry out work in the writer's thread, again and again while another process holds the file."""
+        deadline = trio.current_time() + LOCKED_S_MAX
+        while True:
+            try:
+                return await self._writing.run(partial(self._told, work))
+            except StoreLocked:
+                if trio.current_time() >= deadline:
+                    raise
+                await trio.sleep(BUSY_PAUSE_S)
+
+    def _opened(self, connection: sqlite3.Connection | None) -> sqlite3.Connection:
+        if connection is None:
+            raise RepositoryError(f"{self.path} is closed")
+        return connection
+
+    def _look_for_the_file(self) -> None:
+        if self._inode is not None and _identity(self.path) != self._inode:
+            raise StoreUnavailable(
+                f"{self.path} was removed or replaced while it was in use: put it back, or restart the node"
+            )
+
+    def _told(self, work: Callable[[], T]) -> T:
+        """Put what SQLite and the system say into words."""
+        try:
+            return work()
+        except sqlite3.Error as error:
+            raise _in_words(self.path, error) from error
+        except OSError as error:
+            raise StoreUnavailable(f"{self.path}: {error.strerror or error}") from error
+
+
+class StoreLocked(StoreUnavailable):
+    """Another process holds the file."""
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino)
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    """Return a connection to a file that is a database, made with the right mode if it was not there."""
+    if sqlite3.sqlite_version_info < SQLITE_MIN:
+        least = ".".join(map(str, SQLITE_MIN))
+        raise RepositoryError(f"this Python has SQLite {sqlite3.sqlite_version}: a store needs {least} or newer")
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, MODE))
+    except FileNotFoundError:
+        raise StoreUnavailable(f"{path}: there is no directory {path.parent}: make it first") from None
+    except IsADirectoryError:
+        raise StoreUnavailable(f"{path} is a directory: name a file in it, such as {path / 'trioarm.db'}") from None
+    except PermissionError as error:
+        raise StoreUnavailable(f"{path} cannot be written: {error.strerror}: give this user the right to") from None
+    except OSError as error:
+        raise StoreUnavailable(f"{path} cannot be written: {error.strerror}") from None
+    with path.open("rb") as file:
+        head = file.read(len(_HEADER))
+    if head and head != _HEADER:
+        raise RepositoryError(f"{path} is no SQLite database: name another file; this one is left as it is")
+    connection = _connect(path)
+    try:
+        _version(path, connection)
+        (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        if mode != "wal":
+            raise RepositoryError(f"{path} lies where SQLite cannot share memory: choose a local disk")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _close(connection: sqlite3.Connection) -> None:
+    try:
+        connection.execute("PRAGMA optimize")
+    except sqlite3.Error:
+        pass
+    finally:
+        connection.close()
+
+
+def _transaction(connection: sqlite3.Connection, work: Work[T]) -> T:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        done = work(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return done
+
+
+def _version(path: Path, connection: sqlite3.Connection) -> int:
+    """Return the version of a file's tables, 0 for an empty one; a file that is not ours is left untouched."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if tables and application_id != APPLICATION_ID:
+        raise RepositoryError(f"{path} is the database of another program: name another file; this one is left alone")
+    if version > VERSION:
+        raise RepositoryError(
+            f"{path} was written by a newer trioarm (version {version} of its tables, known here is {VERSION}): "
+            "use that one, or restore the backup made before it"
+        )
+    return int(version)
+
+
+def _migrate(path: Path, allowed: bool, connection: sqlite3.Connection) -> None:
+    version = _version(path, connection)
+    if version == VERSION:
+        return
+    if version and not allowed:
+        raise RepositoryError(f"{path} has tables of version {version}, not {VERSION}: run `trioarm store migrate`")
+    for migration in MIGRATIONS[version:]:
+        for statement in migration:
+            connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _in_words(path: Path, error: sqlite3.Error) -> RepositoryError:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    match code:
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return StoreLocked(f"{path} is locked by another program: end it, then try again")
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
+            return StoreUnavailable(f"{path} is read-only: give this user the right to write it and its directory")
+        case sqlite3.SQLITE_CANTOPEN:
+            return StoreUnavailable(f"{path} cannot be opened: look at the rights of its directory")
+        case sqlite3.SQLITE_FULL:
+            return StoreUnavailable(f"{path}: the disk is full: make room")
+        case sqlite3.SQLITE_IOERR:
+            return StoreUnavailable(f"{path}: the disk does not do its work ({error}): look at the system's log")
+        case sqlite3.SQLITE_NOTADB:
+            return RepositoryError(f"{path} is no SQLite database: name another file; this one is left as it is")
+        case sqlite3.SQLITE_CORRUPT:
+            return RepositoryError(f"{path} is damaged ({error}): keep it, and restore a backup beside it")
+    return RepositoryError(f"{path}: {error}")

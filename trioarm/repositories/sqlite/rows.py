@@ -1,0 +1,206 @@
+"""Rows and records: how what the core decides lies in a table, and how it comes back.
+
+A row that cannot be understood comes back as a record that says so, and stops no other (S2.6): a schedule as a
+quarantined one, a run as one that ended `unknown`. Nothing of the row itself is lost.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Any, Final, TypeAlias, TypeVar
+
+from trioarm.core.codec import structure_schedule, unstructure_schedule
+from trioarm.core.errors import TrioarmError
+from trioarm.core.jsonable import Json
+from trioarm.core.queries import Document, JournalEntry
+from trioarm.core.run import Origin, RunRecord
+from trioarm.core.schedule import Pause, Schedule, ScheduleRecord, ScheduleState
+from trioarm.core.states import Reason, State, WaitingFor
+from trioarm.core.triggers import Once
+
+Row: TypeAlias = tuple[Any, ...]  # as SQLite hands it out; it is understood here and nowhere else
+
+DEFINITIONS_MAX: Final = 100_000  # definitions kept decoded: those of a horizon, and a bound on what they cost
+TROUBLE_MAX: Final = 500  # characters of what is said about an unreadable row
+
+_E = TypeVar("_E", bound=StrEnum)
+
+
+def _by_text(kind: type[_E]) -> dict[str, _E]:
+    return {member.value: member for member in kind}
+
+
+_STATES: Final = _by_text(State)
+_ORIGINS: Final = _by_text(Origin)
+_REASONS: Final = _by_text(Reason)
+_WAITING: Final = _by_text(WaitingFor)
+_SCHEDULE_STATES: Final = _by_text(ScheduleState)
+
+
+def write_json(value: object) -> str:
+    """Write a value as JSON, without spaces."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def write_definition(schedule: Schedule) -> str:
+    """Write the definition of a schedule."""
+    return write_json(unstructure_schedule(schedule))
+
+
+def write_pause(pause: Pause | None) -> str | None:
+    """Write who paused a schedule."""
+    if pause is None:
+        return None
+    return write_json({"author": pause.author, "note": pause.note, "since_at": pause.since_at})
+
+
+def optional_json(value: Json) -> str | None:
+    """Write a value that is mostly None."""
+    return None if value is None else write_json(value)
+
+
+class Records:
+    """Makes records of rows.
+
+    Schedules are remembered as they were last decoded, by key and revision: decoding one costs more than all the rest.
+    """
+
+    def __init__(self) -> None:
+        self._definitions: dict[int, tuple[int, Schedule]] = {}
+
+    def keep(self, key: int, revision: int, schedule: Schedule) -> None:
+        """Remember a definition, and forget the oldest when there are too many."""
+        if len(self._definitions) >= DEFINITIONS_MAX and key not in self._definitions:
+            del self._definitions[next(iter(self._definitions))]
+        self._definitions[key] = (revision, schedule)
+
+    def schedule(self, row: Row) -> ScheduleRecord:
+        """Return the record of a row of `statements.SCHEDULE`."""
+        key, name, revision, text, cursor_at, due_at, anchor_at, runs, state, pause, removed, trouble, handler = row[
+            :13
+        ]
+        kept = self._definitions.get(key)
+        try:
+            if kept is not None and kept[0] == revision:
+                schedule = kept[1]
+            else:
+                schedule = _definition(text, name)
+                self.keep(key, revision, schedule)
+            paused = None if pause is None else _pause(pause)
+        except (ValueError, TrioarmError) as error:
+            state, trouble = ScheduleState.QUARANTINED.value, trouble or _say(error)
+            schedule, paused = _stand_in(name, handler), None
+        return ScheduleRecord(
+            key, schedule, revision, cursor_at, due_at, anchor_at, runs, _SCHEDULE_STATES[state], paused,
+            removed=bool(removed), trouble=trouble,
+        )  # fmt: skip
+
+    def schedules(self, rows: Mapping[int, Row]) -> dict[int, ScheduleRecord]:
+        """Return the records of rows by key."""
+        return {key: self.schedule(row) for key, row in rows.items()}
+
+    def runs(self, rows: Iterable[Row], schedules: Mapping[int, ScheduleRecord], now: int) -> list[RunRecord]:
+        """Return the records of rows of `statements.RUN` whose schedules are at hand.
+
+        Args:
+            now: what is pending and due by now waits for its lane, or for a worker.
+        """
+        return [_run(row, schedules.get(row[1]) or _lost_schedule(row[1]), now) for row in rows]
+
+
+def is_quarantined(row: Row) -> bool:
+    """Whether a row of a schedule says already that it cannot be read."""
+    return bool(row[8] == ScheduleState.QUARANTINED.value)
+
+
+def _definition(text: str, name: str) -> Schedule:
+    schedule = structure_schedule(json.loads(text), "definition")
+    if schedule.name != name:
+        raise ValueError(f"its definition is that of {schedule.name}")
+    return schedule
+
+
+def _stand_in(name: str, handler: str) -> Schedule:
+    """Return what stands in for a definition that cannot be read; it is never planned."""
+    try:
+        return Schedule(name, Once(0), handler=handler)
+    except TrioarmError:
+        return Schedule("unreadable", Once(0), handler="unreadable")
+
+
+def _lost_schedule(key: int) -> ScheduleRecord:
+    """Return what stands in for a schedule whose row somebody deleted."""
+    stand_in = _stand_in("unreadable", "unreadable")
+    state, trouble = ScheduleState.QUARANTINED, "its row is gone from the store"
+    return ScheduleRecord(key, stand_in, 0, 0, None, 0, state=state, removed=True, trouble=trouble)
+
+
+def _pause(text: str) -> Pause:
+    match json.loads(text):
+        case {"author": str(author), "note": str(note), "since_at": int(since_at)}:
+            return Pause(author, note, since_at)
+    raise ValueError("its pause is not to be understood")
+
+
+def _say(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return f"it cannot be read: {text}"[:TROUBLE_MAX]
+
+
+def _run(row: Row, schedule: ScheduleRecord, now: int) -> RunRecord:
+    (
+        run_id, _, epoch, nominal_at, origin, due_at, decided_at, lane, state, reason, last_at, count, waiting_for,
+        give_up_at, attempt, token, node, args, started_at, finished_at, cancel, error, result, retry_of, blocked,
+    ) = row  # fmt: skip
+    try:
+        run = RunRecord(
+            schedule, nominal_at, due_at, decided_at, lane, _ORIGINS[origin], _STATES[state],
+            None if reason is None else _REASONS[reason], run_id, epoch, last_at, count,
+            None if waiting_for is None else _WAITING[waiting_for], give_up_at, attempt, token, node,
+            None if args is None else _mapping(args), started_at, finished_at,
+            None if cancel is None else _REASONS[cancel], error, None if result is None else json.loads(result),
+            retry_of,
+        )  # fmt: skip
+    except (ValueError, KeyError) as found:
+        return _unreadable(row, schedule, found)
+    if run.state is State.PENDING and due_at <= now:
+        run.waiting_for = WaitingFor.LANE if blocked else WaitingFor.HANDLER
+    return run
+
+
+def _mapping(text: str) -> dict[str, Json]:
+    value = json.loads(text)
+    if isinstance(value, dict):
+        return value
+    raise ValueError("its arguments are no mapping")
+
+
+def _unreadable(row: Row, schedule: ScheduleRecord, error: Exception) -> RunRecord:
+    """Return what can be said of a run whose row is nonsense: that nobody knows what became of it."""
+    run_id, _, epoch, nominal_at, origin, due_at, decided_at = row[:7]
+    run = RunRecord(schedule, nominal_at, due_at, decided_at, row[7], _ORIGINS.get(origin, Origin.SCHEDULE))
+    run.run_id, run.epoch, run.token, run.attempt = run_id, epoch, row[15], row[14]
+    run.state, run.reason, run.waiting_for = State.UNKNOWN, Reason.UNREADABLE, None
+    run.finished_at, run.error = decided_at if row[19] is None else row[19], _say(error)
+    return run
+
+
+def document(row: Row) -> Document:
+    """Return the document of a row; a body that is nonsense is empty, which its reader then complains of."""
+    namespace, key, version, body = row
+    return Document(namespace, key, version, _body(body))
+
+
+def journal_entry(row: Row) -> JournalEntry:
+    """Return the entry of a row; a body that is nonsense is empty."""
+    namespace, seq, at, body = row
+    return JournalEntry(namespace, seq, at, _body(body))
+
+
+def _body(text: str) -> Mapping[str, Json]:
+    try:
+        return _mapping(text)
+    except ValueError:
+        return {}

@@ -1,0 +1,147 @@
+"""The schema of a store: its tables and indexes, numbered migrations, and how a file is told to be ours.
+
+What a row means is said by the records of `core`; here is how it lies in the file. Rows are written in key order. What
+is asked for while a node works has a partial index that holds unfinished rows alone, so that history costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+APPLICATION_ID: Final = 0x7472_696F  # "trio" in the file's header: says that a SQLite file is a store of ours
+SQLITE_MIN: Final = (3, 37, 0)  # STRICT tables, which refuse a value of the wrong type whoever writes it
+
+UNFINISHED: Final = "state IN ('pending', 'claimed', 'running')"
+HELD: Final = "state IN ('claimed', 'running')"
+PENDING: Final = "state = 'pending'"
+# Rows that somebody may look for among a million that went well.
+TROUBLED: Final = (
+    "state IN ('failed', 'cancelled', 'timed_out', 'overridden', 'unknown', 'skipped', 'missed', 'superseded')"
+)
+
+_FIRST: Final = (
+    """
+    CREATE TABLE store (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        last_run_id INTEGER NOT NULL,
+        tzdata TEXT NOT NULL
+    ) STRICT
+    """,
+    "INSERT INTO store VALUES (1, 0, '')",
+    """
+    CREATE TABLE schedules (
+        key INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL,
+        revision INTEGER NOT NULL,
+        definition TEXT NOT NULL,
+        cursor_at INTEGER NOT NULL,
+        next_due_at INTEGER,
+        wake_at INTEGER,
+        anchor_at INTEGER NOT NULL,
+        runs INTEGER NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('active', 'paused', 'finished', 'quarantined')),
+        pause TEXT,
+        amendments TEXT,
+        removed INTEGER NOT NULL DEFAULT 0,
+        trouble TEXT,
+        owner TEXT,
+        handler TEXT NOT NULL,
+        rank INTEGER NOT NULL,
+        lane TEXT,
+        supersede INTEGER NOT NULL
+    ) STRICT
+    """,
+    "CREATE UNIQUE INDEX schedules_name ON schedules (name) WHERE removed = 0",
+    "CREATE INDEX schedules_any_name ON schedules (name)",
+    "CREATE INDEX schedules_due ON schedules (wake_at, rank, key) WHERE wake_at IS NOT NULL",
+    "CREATE INDEX schedules_owner ON schedules (owner, name)",
+    "CREATE INDEX schedules_handler ON schedules (handler, name)",
+    "CREATE INDEX schedules_finished ON schedules (cursor_at) WHERE state = 'finished' AND removed = 0",
+    "CREATE INDEX schedules_removed ON schedules (key) WHERE removed = 1",
+    "CREATE INDEX schedules_lane ON schedules (lane, name) WHERE lane IS NOT NULL",
+    """
+    CREATE TABLE tags (
+        tag TEXT NOT NULL,
+        key INTEGER NOT NULL,
+        PRIMARY KEY (tag, key)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX tags_key ON tags (key)",
+    """
+    CREATE TABLE runs (
+        id INTEGER PRIMARY KEY,
+        key INTEGER NOT NULL,
+        epoch INTEGER NOT NULL,
+        nominal_at INTEGER NOT NULL,
+        origin TEXT NOT NULL,
+        due_at INTEGER NOT NULL,
+        decided_at INTEGER NOT NULL,
+        lane TEXT,
+        state TEXT NOT NULL CHECK (state IN (
+            'pending', 'claimed', 'running', 'succeeded', 'failed', 'cancelled', 'timed_out', 'overridden', 'unknown',
+            'skipped', 'missed', 'superseded'
+        )),
+        reason TEXT,
+        last_at INTEGER,
+        count INTEGER NOT NULL,
+        waiting_for TEXT,
+        give_up_at INTEGER,
+        attempt INTEGER NOT NULL,
+        token INTEGER NOT NULL,
+        node TEXT,
+        args TEXT,
+        started_at INTEGER,
+        finished_at INTEGER,
+        cancel TEXT,
+        error TEXT,
+        result TEXT,
+        retry_of INTEGER,
+        handler TEXT NOT NULL,
+        rank INTEGER NOT NULL
+    ) STRICT
+    """,
+    # The instant first: occurrences are decided in its order, so that new rows are appended.
+    "CREATE UNIQUE INDEX runs_occurrence ON runs (nominal_at, key, origin, epoch)",
+    "CREATE INDEX runs_schedule ON runs (key, id)",
+    "CREATE INDEX runs_due ON runs (due_at, id)",
+    f"CREATE INDEX runs_troubled ON runs (state, id) WHERE {TROUBLED}",
+    f"CREATE INDEX runs_unfinished ON runs (key) WHERE {UNFINISHED}",
+    f"CREATE INDEX runs_held ON runs (node) WHERE {HELD}",
+    # A run holds its lane from its first claim to its final state (S5.5): the file itself refuses a second holder.
+    f"CREATE UNIQUE INDEX runs_lane ON runs (lane) WHERE lane IS NOT NULL AND token > 0 AND {UNFINISHED}",
+    f"CREATE INDEX runs_time ON runs (due_at) WHERE {PENDING}",
+    f"CREATE INDEX runs_give_up ON runs (give_up_at) WHERE give_up_at IS NOT NULL AND {PENDING}",
+    f"CREATE INDEX runs_ready ON runs (handler, rank, due_at, id) WHERE lane IS NULL AND {PENDING}",
+    f"CREATE INDEX runs_queue ON runs (handler, lane, rank, due_at, id) WHERE lane IS NOT NULL AND {PENDING}",
+    """
+    CREATE TABLE documents (
+        namespace TEXT NOT NULL,
+        key TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        body TEXT NOT NULL,
+        PRIMARY KEY (namespace, key)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE journal (
+        namespace TEXT NOT NULL,
+        seq INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        body TEXT NOT NULL,
+        PRIMARY KEY (namespace, seq)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE nodes (
+        node TEXT PRIMARY KEY,
+        boot TEXT NOT NULL,
+        expires_at INTEGER NOT NULL,
+        joined_at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_FIRST,)
+"""What to carry out, in order, to come from version n to n + 1; a migration that was released is never changed."""
+
+VERSION: Final = len(MIGRATIONS)

@@ -1,0 +1,192 @@
+"""The SQL of a store, one named statement each. Its conditions repeat those of the partial indexes word for word, which
+is how SQLite knows that it may use them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from trioarm.repositories.sqlite.schema import HELD, PENDING, UNFINISHED
+
+# What records are made of
+
+SCHEDULE: Final = (
+    "s.key, s.name, s.revision, s.definition, s.cursor_at, s.next_due_at, s.anchor_at, s.runs, s.state, s.pause, "
+    "s.removed, s.trouble, s.handler, s.lane, s.supersede, s.rank"
+)
+_BLOCKED: Final = (
+    "r.state = 'pending' AND r.token = 0 AND r.lane IS NOT NULL AND EXISTS (SELECT 1 FROM runs h WHERE h.lane = r.lane "
+    f"AND h.lane IS NOT NULL AND h.token > 0 AND h.{UNFINISHED})"
+)
+RUN: Final = (
+    "r.id, r.key, r.epoch, r.nominal_at, r.origin, r.due_at, r.decided_at, r.lane, r.state, r.reason, r.last_at, "
+    "r.count, r.waiting_for, r.give_up_at, r.attempt, r.token, r.node, r.args, r.started_at, r.finished_at, r.cancel, "
+    f"r.error, r.result, r.retry_of, {_BLOCKED}"
+)
+
+# The horizon: what time alone starts
+
+DUE_SCHEDULES: Final = (
+    "SELECT wake_at, rank, key FROM schedules WHERE wake_at IS NOT NULL AND wake_at <= ? "
+    "ORDER BY wake_at, rank, key LIMIT ?"
+)
+FIRST_BEYOND: Final = "SELECT min(wake_at) FROM schedules WHERE wake_at IS NOT NULL AND wake_at > ?"
+TIMED_RUNS: Final = (
+    f"SELECT due_at, id FROM runs WHERE {PENDING} AND due_at > ? AND due_at <= ? ORDER BY due_at LIMIT ?"
+)
+FIRST_RUN_BEYOND: Final = f"SELECT min(due_at) FROM runs WHERE {PENDING} AND due_at > ?"
+WAITING_RUNS: Final = (
+    f"SELECT give_up_at, id FROM runs WHERE give_up_at IS NOT NULL AND {PENDING} AND due_at <= ? AND give_up_at <= ? "
+    "ORDER BY give_up_at LIMIT ?"
+)
+FIRST_GIVE_UP_BEYOND: Final = (
+    f"SELECT min(give_up_at) FROM runs WHERE give_up_at IS NOT NULL AND {PENDING} AND give_up_at > ?"
+)
+
+# What is due
+
+SCHEDULES_BY_KEY: Final = f"SELECT {SCHEDULE} FROM json_each(?) j JOIN schedules s ON s.key = j.value"
+MEMBERS: Final = (
+    f"SELECT {SCHEDULE} FROM schedules s WHERE s.lane = ? AND s.lane IS NOT NULL AND s.supersede = 1 AND s.removed = 0"
+)
+UNFINISHED_OF_KEYS: Final = (
+    f"SELECT {RUN} FROM json_each(?) j JOIN runs r INDEXED BY runs_unfinished ON r.key = j.value "
+    f"WHERE r.{UNFINISHED} ORDER BY r.id"
+)
+UNFINISHED_OF_LANE: Final = f"SELECT {RUN} FROM runs r WHERE r.lane = ? AND r.{UNFINISHED} ORDER BY r.id"
+RUNS_BY_ID: Final = f"SELECT {RUN} FROM json_each(?) j JOIN runs r ON r.id = j.value"
+BUSY_LANES: Final = f"SELECT lane FROM runs WHERE lane IS NOT NULL AND token > 0 AND {UNFINISHED}"
+HELD_NODES: Final = f"SELECT DISTINCT node FROM runs WHERE {HELD}"
+HELD_BY: Final = (
+    f"SELECT {RUN} FROM json_each(?) j JOIN runs r ON r.node = j.value WHERE r.{HELD} ORDER BY r.id LIMIT ?"
+)
+
+# What could start
+
+READY: Final = (
+    f"SELECT {RUN} FROM runs r WHERE r.handler = ? AND r.rank = ? AND r.lane IS NULL AND r.{PENDING} AND r.due_at <= ? "
+    "ORDER BY r.due_at, r.id LIMIT ?"
+)
+FIRST_LANE: Final = f"SELECT min(lane) FROM runs WHERE handler = ? AND lane IS NOT NULL AND {PENDING}"
+NEXT_LANE: Final = f"{FIRST_LANE} AND lane > ?"
+LANE_HOLDER: Final = f"SELECT id FROM runs WHERE lane = ? AND lane IS NOT NULL AND token > 0 AND {UNFINISHED}"
+HOLDER_WAITS: Final = f"SELECT {RUN} FROM runs r WHERE r.id = ? AND r.handler = ? AND r.{PENDING} AND r.due_at <= ?"
+LANE_FIRST: Final = (
+    f"SELECT {RUN} FROM runs r WHERE r.handler = ? AND r.lane = ? AND r.lane IS NOT NULL AND r.{PENDING} "
+    "AND r.due_at <= ? ORDER BY r.rank, r.due_at, r.id LIMIT 1"
+)
+
+# Committing: each changes one row, or none when what it expects is no longer so
+
+LAST_RUN_ID: Final = "SELECT last_run_id FROM store"
+KEEP_LAST_RUN_ID: Final = "UPDATE store SET last_run_id = ?"
+INSERT_RUN: Final = (
+    "INSERT INTO runs (id, key, epoch, nominal_at, origin, due_at, decided_at, lane, state, reason, last_at, count, "
+    "waiting_for, give_up_at, attempt, token, node, args, started_at, finished_at, cancel, error, result, retry_of, "
+    "handler, rank) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+MOVE: Final = (
+    "UPDATE schedules SET cursor_at = ?, next_due_at = ?, wake_at = ?, runs = ?, state = ?, "
+    "anchor_at = coalesce(?, anchor_at) WHERE key = ? AND cursor_at = ? AND revision = ? AND removed = 0"
+)
+CLAIM: Final = (
+    "UPDATE runs SET state = 'claimed', token = token + 1, attempt = attempt + 1, node = ?, waiting_for = NULL "
+    f"WHERE id = ? AND token = ? AND {PENDING}"
+)
+START: Final = "UPDATE runs SET state = 'running', started_at = ? WHERE id = ? AND token = ? AND state = 'claimed'"
+ASK: Final = f"UPDATE runs SET cancel = ? WHERE id = ? AND token = ? AND {HELD}"
+FINISH: Final = (
+    "UPDATE runs SET state = ?, reason = ?, error = ?, result = ?, finished_at = ?, waiting_for = NULL, "
+    "started_at = coalesce(?, started_at) WHERE id = ? AND token = ? AND state IN (?, ?, ?)"
+)
+REQUEUE: Final = (
+    "UPDATE runs SET state = 'pending', reason = ?, error = ?, attempt = ?, due_at = ?, waiting_for = ?, "
+    "give_up_at = ?, started_at = coalesce(?, started_at) "
+    f"WHERE id = ? AND token = ? AND cancel IS NULL AND {HELD}"
+)
+
+INSERT_SCHEDULE: Final = (
+    "INSERT INTO schedules (name, revision, definition, cursor_at, next_due_at, wake_at, anchor_at, runs, state, "
+    "pause, owner, handler, rank, lane, supersede) VALUES (?, 1, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?)"
+)
+REVISE: Final = (
+    "UPDATE schedules SET revision = revision + 1, definition = ?, cursor_at = ?, next_due_at = ?, wake_at = ?, "
+    "anchor_at = ?, state = ?, pause = ?, owner = ?, handler = ?, rank = ?, lane = ?, supersede = ?, trouble = NULL "
+    "WHERE key = ? AND name = ? AND revision = ? AND removed = 0"
+)
+CARRY_OVER: Final = f"UPDATE runs SET handler = ?, rank = ? WHERE key = ? AND {UNFINISHED}"
+REMOVE: Final = (
+    "UPDATE schedules SET removed = 1, next_due_at = NULL, wake_at = NULL "
+    "WHERE key = ? AND revision = ? AND removed = 0"
+)
+FORGET_TAGS: Final = "DELETE FROM tags WHERE key = ?"
+INSERT_TAG: Final = "INSERT OR IGNORE INTO tags VALUES (?, ?)"
+
+INSERT_DOCUMENT: Final = "INSERT INTO documents VALUES (?, ?, 1, ?)"
+REPLACE_DOCUMENT: Final = (
+    "UPDATE documents SET version = version + 1, body = ? WHERE namespace = ? AND key = ? AND version = ?"
+)
+REMOVE_DOCUMENT: Final = "DELETE FROM documents WHERE namespace = ? AND key = ? AND version = ?"
+NEXT_SEQ: Final = "SELECT coalesce(max(seq), 0) + 1 FROM journal WHERE namespace = ?"
+APPEND: Final = "INSERT INTO journal VALUES (?, ?, ?, ?)"
+
+QUARANTINE_SCHEDULE: Final = (
+    "UPDATE schedules SET state = 'quarantined', wake_at = NULL, trouble = ? WHERE key = ? AND trouble IS NULL"
+)
+QUARANTINE_RUN: Final = (
+    "UPDATE runs SET state = 'unknown', reason = 'unreadable', error = ?, waiting_for = NULL, "
+    f"finished_at = coalesce(finished_at, ?) WHERE id = ? AND {UNFINISHED}"
+)
+
+# Nodes and their leases
+
+JOIN: Final = "INSERT INTO nodes VALUES (?, ?, ?, ?)"
+RENEW: Final = "UPDATE nodes SET boot = ?, expires_at = ? WHERE node = ?"
+LEAVE: Final = "DELETE FROM nodes WHERE node = ?"
+NODES: Final = "SELECT node, boot, expires_at FROM nodes"
+
+# Questions by name or number
+
+SCHEDULES_BY_NAME: Final = (
+    f"SELECT {SCHEDULE} FROM json_each(?) j JOIN schedules s ON s.name = j.value WHERE s.removed = 0"
+)
+RUN_BY_ID: Final = f"SELECT {RUN} FROM runs r WHERE r.id = ?"
+RUN_OF: Final = (
+    f"SELECT {RUN} FROM runs r JOIN schedules s ON s.key = r.key "
+    "WHERE r.nominal_at = ? AND r.origin = ? AND r.epoch = ? AND s.name = ? ORDER BY s.removed, r.id LIMIT 1"
+)
+DOCUMENT: Final = "SELECT namespace, key, version, body FROM documents WHERE namespace = ? AND key = ?"
+DOCUMENTS: Final = (
+    "SELECT namespace, key, version, body FROM documents WHERE namespace = ? AND key > ? ORDER BY key LIMIT ?"
+)
+JOURNAL: Final = "SELECT namespace, seq, at, body FROM journal WHERE namespace = ? AND seq > ? ORDER BY seq LIMIT ?"
+
+# Counting and forgetting
+
+SCHEDULE_COUNTS: Final = "SELECT state, count(*) FROM schedules WHERE removed = 0 GROUP BY state"
+RUN_COUNTS: Final = "SELECT state, count(*), sum(count) FROM runs GROUP BY state"
+OLDEST_PENDING: Final = f"SELECT min(due_at) FROM runs WHERE {PENDING}"
+FORGETTABLE: Final = f"""
+    WITH surplus AS (
+        SELECT key, count(*) - :most AS extra FROM runs WHERE NOT ({UNFINISHED}) GROUP BY key HAVING extra > 0
+    ), ranked AS (
+        SELECT r.id, row_number() OVER (PARTITION BY r.key ORDER BY r.id) AS place, s.extra
+        FROM surplus s JOIN runs r ON r.key = s.key WHERE NOT (r.{UNFINISHED})
+    )
+    SELECT id FROM (
+        SELECT id FROM ranked WHERE place <= extra
+        UNION
+        SELECT id FROM runs WHERE finished_at < :before AND NOT ({UNFINISHED})
+    ) ORDER BY id LIMIT :limit
+"""
+FORGET_RUNS: Final = "DELETE FROM runs WHERE id IN (SELECT value FROM json_each(?))"
+OVER: Final = (
+    "SELECT s.key FROM schedules s WHERE s.removed = 0 AND s.state = 'finished' AND s.cursor_at < ? "
+    f"AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.key = s.key AND r.{UNFINISHED}) ORDER BY s.key LIMIT ?"
+)
+DROP: Final = (
+    "UPDATE schedules SET removed = 1, next_due_at = NULL, wake_at = NULL "
+    "WHERE key IN (SELECT value FROM json_each(?)) AND state = 'finished' AND removed = 0"
+)
+FORGET_REMOVED: Final = (
+    "DELETE FROM schedules WHERE removed = 1 AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.key = schedules.key)"
+)

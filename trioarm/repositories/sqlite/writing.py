@@ -1,0 +1,290 @@
+"""Writing changes: each is kept whole or refused whole, and like ones are written together (S2.5, S7.4).
+
+It runs in the writer's thread, inside a transaction. Statements say what must still be true, and change no row when it
+is not. Changes of one shape are tried as a batch first, and one by one only when somebody was faster with some.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Final, TypeAlias, TypeVar, assert_never
+
+import attrs
+
+from trioarm.core.changes import (
+    AppendJournal,
+    CancelAsked,
+    Change,
+    Claim,
+    CursorMove,
+    Finished,
+    PutDocument,
+    PutSchedule,
+    RemoveSchedule,
+    Requeued,
+    RunStep,
+    Started,
+)
+from trioarm.core.run import RunRecord
+from trioarm.core.schedule import Schedule, ScheduleState
+from trioarm.core.states import TABLE, Step
+from trioarm.repositories.sqlite import statements
+from trioarm.repositories.sqlite.rows import optional_json, write_definition, write_json, write_pause
+
+Values: TypeAlias = tuple[object, ...]
+T = TypeVar("T")
+
+_SOURCES: Final = {step: [state.value for state, steps in TABLE.items() if step in steps] for step in Step}
+_TARGETS: Final = {step: steps[step].value for steps in TABLE.values() for step in steps}
+
+
+class _Refused(Exception):
+    """Somebody was faster: a change no longer fits."""
+
+
+@attrs.define(slots=True, eq=False)
+class Kept:
+    """What the file made of a change that was kept.
+
+    Args:
+        run_ids: of the decided runs, in order.
+        keys: of the schedules put, in order.
+    """
+
+    run_ids: Sequence[int] = ()
+    keys: Sequence[int] = ()
+
+
+_NOTHING_NEW: Final = Kept()
+
+
+def write_changes(connection: sqlite3.Connection, changes: Sequence[Change]) -> list[Kept | None]:
+    """Write changes in order, in the transaction that is open, and return what was made of each; None is refused."""
+    pen = _Pen(connection)
+    written: list[Kept | None] = []
+    for _, alike in groupby(changes, _shape):
+        batch = list(alike)
+        written += (pen.together(batch) if len(batch) > 1 else None) or [pen.alone(change) for change in batch]
+    pen.close()
+    return written
+
+
+def _shape(change: Change) -> object:
+    """Return what makes changes alike. Only those are written together whose order among each other means nothing."""
+    steps = change.steps
+    if change.schedules or change.documents or change.journal or len(steps) > 1 or (steps and change.decided):
+        return change
+    return (bool(change.decided), bool(change.moved), type(steps[0]) if steps else None)
+
+
+class _Pen:
+    """Writes into one transaction.
+
+    Args:
+        connection: inside a transaction.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        (self._last_run_id,) = connection.execute(statements.LAST_RUN_ID).fetchone()
+        self._first_run_id = self._last_run_id
+
+    def close(self) -> None:
+        """Keep the number of the last run."""
+        if self._last_run_id != self._first_run_id:
+            self._connection.execute(statements.KEEP_LAST_RUN_ID, (self._last_run_id,))
+
+    def together(self, changes: Sequence[Change]) -> list[Kept] | None:
+        """Write changes that are alike all at once; None, and nothing written, when one of them no longer fits."""
+        return self._attempt(lambda: self._write_together(changes))
+
+    def alone(self, change: Change) -> Kept | None:
+        """Write one change; None, and nothing written, when it no longer fits."""
+        return self._attempt(lambda: self._write_alone(change))
+
+    def _attempt(self, write: Callable[[], T]) -> T | None:
+        last_run_id = self._last_run_id
+        self._connection.execute("SAVEPOINT attempt")
+        try:
+            written = write()
+        except (_Refused, sqlite3.IntegrityError):
+            self._connection.execute("ROLLBACK TO attempt")
+            self._last_run_id = last_run_id
+            written = None
+        self._connection.execute("RELEASE attempt")
+        return written
+
+    def _write_together(self, changes: Sequence[Change]) -> list[Kept]:
+        self._steps([step for change in changes for step in change.steps])
+        self._moves([move for change in changes for move in change.moved])
+        decided = [run for change in changes for run in change.decided]
+        if not decided:
+            return [_NOTHING_NEW] * len(changes)
+        numbers = self._decisions(decided)
+        return [Kept([next(numbers) for _ in change.decided]) for change in changes]
+
+    def _write_alone(self, change: Change) -> Kept:
+        for step in change.steps:
+            self._steps([step])
+        self._moves(change.moved)
+        numbers = list(self._decisions(change.decided))
+        keys = [self._schedule(put) for put in change.schedules]
+        for document in change.documents:
+            self._document(document)
+        for entry in change.journal:
+            self._journal(entry)
+        return Kept(numbers, [key for key in keys if key is not None])
+
+    def _all(self, statement: str, rows: Sequence[Values]) -> None:
+        """Carry out a statement for each row of values; each must change exactly one row of the file."""
+        if not rows:
+            return
+        if len(rows) == 1:
+            changed = self._connection.execute(statement, rows[0]).rowcount
+        else:
+            changed = self._connection.executemany(statement, rows).rowcount
+        if changed != len(rows):
+            raise _Refused
+
+    # Runs
+
+    def _steps(self, steps: Sequence[RunStep]) -> None:
+        """Write steps of one kind."""
+        if not steps:
+            return
+        self._all(_STEP_STATEMENTS[type(steps[0])], [_step_values(step) for step in steps])
+
+    def _decisions(self, runs: Sequence[RunRecord]) -> Iterator[int]:
+        first = self._last_run_id + 1
+        self._all(statements.INSERT_RUN, [_run_values(run, number) for number, run in enumerate(runs, first)])
+        self._last_run_id += len(runs)
+        return iter(range(first, first + len(runs)))
+
+    # Schedules
+
+    def _moves(self, moves: Sequence[CursorMove]) -> None:
+        self._all(statements.MOVE, [_move_values(move) for move in moves])
+
+    def _schedule(self, put: PutSchedule | RemoveSchedule) -> int | None:
+        if isinstance(put, RemoveSchedule):
+            self._all(statements.REMOVE, [(put.record.key, put.expected_revision)])
+            return None
+        schedule = put.schedule
+        if not put.expected_key:
+            if put.expected_revision:
+                raise _Refused
+            key = self._connection.execute(statements.INSERT_SCHEDULE, _new_values(put)).lastrowid or 0
+        else:
+            key = put.expected_key
+            self._all(statements.REVISE, [_revised_values(put)])
+            self._connection.execute(statements.CARRY_OVER, (schedule.handler, -schedule.priority, key))
+            self._connection.execute(statements.FORGET_TAGS, (key,))
+        if schedule.tags:
+            self._connection.executemany(statements.INSERT_TAG, [(tag, key) for tag in schedule.tags])
+        return key
+
+    # Documents and journals
+
+    def _document(self, put: PutDocument) -> None:
+        place = (put.namespace, put.key)
+        if put.body is not None:
+            body = write_json(put.body)
+            if put.expected_version:
+                self._all(statements.REPLACE_DOCUMENT, [(body, *place, put.expected_version)])
+            else:
+                self._all(statements.INSERT_DOCUMENT, [(*place, body)])
+        elif put.expected_version:
+            self._all(statements.REMOVE_DOCUMENT, [(*place, put.expected_version)])
+        elif self._connection.execute(statements.DOCUMENT, place).fetchone() is not None:
+            raise _Refused
+
+    def _journal(self, entry: AppendJournal) -> None:
+        (seq,) = self._connection.execute(statements.NEXT_SEQ, (entry.namespace,)).fetchone()
+        if entry.expected_seq is not None and entry.expected_seq != seq:
+            raise _Refused
+        self._all(statements.APPEND, [(entry.namespace, seq, entry.at, write_json(entry.body))])
+
+
+_STEP_STATEMENTS: Final[dict[type, str]] = {
+    Claim: statements.CLAIM,
+    Started: statements.START,
+    CancelAsked: statements.ASK,
+    Finished: statements.FINISH,
+    Requeued: statements.REQUEUE,
+}
+
+
+def _step_values(step: RunStep) -> Values:
+    run_id, token = step.run.run_id, step.token
+    match step:
+        case Finished():
+            reason = None if step.reason is None else step.reason.value
+            sources = _SOURCES[step.step]
+            first, second, third = sources[0], sources[len(sources) // 2], sources[-1]
+            result = optional_json(step.result)
+            return (
+                _TARGETS[step.step], reason, step.error, result, step.at, step.started_at,
+                run_id, token, first, second, third,
+            )  # fmt: skip
+        case Claim():
+            return (step.node, run_id, token)
+        case Started():
+            return (step.at, run_id, token)
+        case CancelAsked():
+            return (step.reason.value, run_id, token)
+        case Requeued():
+            reason = None if step.reason is None else step.reason.value
+            return (
+                reason, step.error, step.attempt, step.due_at, step.waiting_for.value, step.give_up_at, step.started_at,
+                run_id, token,
+            )  # fmt: skip
+        case _:
+            assert_never(step)
+
+
+def _run_values(run: RunRecord, number: int) -> Values:
+    schedule = run.schedule.schedule
+    return (
+        number, run.schedule.key, run.epoch, run.nominal_at, run.origin.value, run.due_at, run.decided_at, run.lane,
+        run.state.value, None if run.reason is None else run.reason.value, run.last_at, run.count,
+        None if run.waiting_for is None else run.waiting_for.value, run.give_up_at, run.attempt, run.token, run.node,
+        None if run.args is None else write_json(run.args), run.started_at, run.finished_at,
+        None if run.cancel is None else run.cancel.value, run.error, optional_json(run.result), run.retry_of,
+        schedule.handler, -schedule.priority,
+    )  # fmt: skip
+
+
+def _move_values(move: CursorMove) -> Values:
+    return (
+        move.cursor_at, move.next_due_at, wake_at(move.state, move.next_due_at), move.runs, move.state.value,
+        move.anchor_at, move.record.key, move.expected_cursor_at, move.expected_revision,
+    )  # fmt: skip
+
+
+def wake_at(state: ScheduleState, next_due_at: int | None) -> int | None:
+    """Return the instant at which time alone makes a schedule due; None when nothing does."""
+    return next_due_at if state is ScheduleState.ACTIVE else None
+
+
+def _new_values(put: PutSchedule) -> Values:
+    schedule = put.schedule
+    return (
+        schedule.name, write_definition(schedule), put.cursor_at, put.next_due_at, wake_at(put.state, put.next_due_at),
+        put.anchor_at, put.state.value, write_pause(put.pause), *_indexed(schedule),
+    )  # fmt: skip
+
+
+def _revised_values(put: PutSchedule) -> Values:
+    schedule = put.schedule
+    return (
+        write_definition(schedule), put.cursor_at, put.next_due_at, wake_at(put.state, put.next_due_at), put.anchor_at,
+        put.state.value, write_pause(put.pause), *_indexed(schedule),
+        put.expected_key, schedule.name, put.expected_revision,
+    )  # fmt: skip
+
+
+def _indexed(schedule: Schedule) -> Iterable[object]:
+    """Return what is written beside the definition because rows are looked for by it."""
+    return (schedule.owner, schedule.handler, -schedule.priority, schedule.lane, int(schedule.supersede))
