@@ -5,7 +5,7 @@ from __future__ import annotations
 import trio
 
 from trioarm import Once, RunContext, Schedule, Scheduler, SchedulerConfig, State
-from trioarm.config import ExecutorSettings, SchedulerSettings
+from trioarm.config import MEMORY, ExecutorSettings, SchedulerSettings
 
 WORKERS = 10
 HELD = 1_000
@@ -15,6 +15,7 @@ def config(*, auto_start: bool = True, check_interval_s: float = 60.0) -> Schedu
     """Return a configuration that lets a node hold 1 000 runs at once, ten of them running."""
     return SchedulerConfig(
         scheduler=SchedulerSettings(
+            store=MEMORY,
             max_concurrent=HELD,
             auto_start=auto_start,
             check_interval_s=check_interval_s,

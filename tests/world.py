@@ -10,7 +10,15 @@ from typing import Any
 import trio
 from trio.testing import MockClock
 
-from trioarm import Container, Scheduler, SchedulerConfig, ScheduleRepository, open_scheduler, scheduler_components
+from trioarm import (
+    Container,
+    InMemoryScheduleRepository,
+    Scheduler,
+    SchedulerConfig,
+    ScheduleRepository,
+    open_scheduler,
+    scheduler_components,
+)
 from trioarm.config import SchedulerSettings
 from trioarm.core.queries import PAGE_MAX, RunQuery
 from trioarm.core.run import Origin, RunRecord
@@ -42,8 +50,7 @@ async def a_node(
     clock = VirtualClock(start_at, trio_start=trio.current_time(), check_interval_s=check_interval_s)
     container.override(Clock, lambda _: clock)
     container.override(Chance, lambda _: random.Random(0))
-    if store is not None:
-        container.override(ScheduleRepository, store)
+    container.override(ScheduleRepository, store or (lambda _: InMemoryScheduleRepository()))
     async with open_scheduler(container=container) as scheduler:
         yield scheduler, container
 

@@ -36,6 +36,7 @@ from trioarm.engine.executor import RunExecutor
 from trioarm.engine.ports import ScheduleRepository
 from trioarm.engine.scheduler import Scheduler
 from trioarm.repositories.memory import InMemoryScheduleRepository
+from trioarm.repositories.sqlite import SqliteScheduleRepository
 
 __version__ = "0.1.0"
 
@@ -83,6 +84,7 @@ __all__ = [
     "SchedulerStopped",
     "SchedulingEngine",
     "Snooze",
+    "SqliteScheduleRepository",
     "State",
     "Statistics",
     "StoredSchedule",

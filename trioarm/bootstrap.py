@@ -16,7 +16,7 @@ import attrs
 import trio
 
 from trioarm.arming.installation import Installation
-from trioarm.config import SchedulerConfig, unknown_handlers
+from trioarm.config import MEMORY, SchedulerConfig, unknown_handlers
 from trioarm.container import Container
 from trioarm.core.errors import ConfigurationError, SchedulerStopped
 from trioarm.core.schedule import Schedule
@@ -26,6 +26,7 @@ from trioarm.engine.engine import SchedulingEngine
 from trioarm.engine.executor import Pool, PoolSettings, RunExecutor
 from trioarm.engine.health import Health, HealthReport
 from trioarm.engine.hub import Hub
+from trioarm.engine.leases import Lease
 from trioarm.engine.metrics import Metrics
 from trioarm.engine.ports import Chance, Clock, ScheduleRepository
 from trioarm.engine.recorder import Recorder
@@ -35,6 +36,7 @@ from trioarm.handlers.housekeeping import OWNER, Housekeeping, housekeeping_sche
 from trioarm.handlers.log import log
 from trioarm.handlers.registry import Handlers, register
 from trioarm.repositories.memory import InMemoryScheduleRepository
+from trioarm.repositories.sqlite import SqliteScheduleRepository
 
 FLUSH_S: Final = 5.0  # how long the last outcomes may take to be written once everything else has ended (S6.8)
 CODE_OWNER: Final = "config"  # who owns schedules of a configuration that was made in code, not read from a file
@@ -61,15 +63,23 @@ def scheduler_components(config: SchedulerConfig, handlers: Handlers = ()) -> Co
     container.register(Chance, lambda _: random.Random())
     container.register(Hub, lambda _: Hub())
     container.register(Metrics, lambda _: Metrics(histograms=config.features.performance_monitoring))
-    container.register(ScheduleRepository, lambda _: InMemoryScheduleRepository())
+    container.register(ScheduleRepository, _repository)
     container.register(Installation, lambda c: Installation(config.premises, c.get(ScheduleRepository), c.get(Clock)))
     container.register(Housekeeping, _housekeeping)
     container.register(RunExecutor, lambda c: _executor(c, ordinary))
     container.register(Recorder, _recorder)
+    container.register(Lease, _lease)
     container.register(SchedulingEngine, _engine)
     container.register(Health, _health)
     container.register(Scheduler, _scheduler)
     return container
+
+
+def _repository(c: Container) -> ScheduleRepository:
+    config = c.get(SchedulerConfig)
+    if config.scheduler.store == MEMORY:
+        return InMemoryScheduleRepository()
+    return SqliteScheduleRepository(config.store_path, horizon_s=config.scheduler.horizon_s)
 
 
 def _housekeeping(c: Container) -> Housekeeping:
@@ -113,7 +123,13 @@ def _recorder(c: Container) -> Recorder:
     )
 
 
+def _lease(c: Container) -> Lease:
+    node = secrets.token_hex(4)
+    return Lease(c.get(ScheduleRepository), c.get(RunExecutor), c.get(Clock), node)
+
+
 def _engine(c: Container) -> SchedulingEngine:
+    lease = c.get(Lease)
     config, executor, clock = c.get(SchedulerConfig), c.get(RunExecutor), c.get(Clock)
     return SchedulingEngine(
         c.get(ScheduleRepository),
@@ -121,9 +137,10 @@ def _engine(c: Container) -> SchedulingEngine:
         clock,
         c.get(Hub),
         c.get(Metrics),
-        node=secrets.token_hex(4),
+        node=lease.node,
         rules=config.plan_rules(executor.handlers, clock.now()),
         chunk=config.scheduler.chunk,
+        may_hold=lambda: lease.is_trusted,
     )
 
 
@@ -154,9 +171,9 @@ def _scheduler(c: Container) -> Scheduler:
 class SchedulerBootstrap:
     """Starts and stops one node.
 
-    Start order: repository, clock, recorder, executor, declared schedules, engine. Stop order: the engine claims
-    nothing more, runs end until the drain deadline, the rest is cancelled, outcomes are recorded, the repository
-    closes (S8.2).
+    Start order: repository, clock, recorder, executor, lease, declared schedules, engine. Stop order: the engine claims
+    nothing more, runs end until the drain deadline, the rest is cancelled, outcomes are recorded, the lease is given
+    up, the repository closes (S8.2).
 
     Args:
         config: what the node is to be.
@@ -191,8 +208,11 @@ class SchedulerBootstrap:
             async with trio.open_nursery() as root:
                 self._root = root.cancel_scope
                 await root.start(self.container.get(Clock).run)
+                await root.start(repository.run)
                 await root.start(recorder.run)
                 await root.start(executor.run, recorder)
+                await root.start(self.container.get(Lease).run)
+                root.start_soon(self._heed, repository, engine)
                 await self._declare()
                 if self.config.scheduler.auto_start:
                     engine.start()
@@ -213,8 +233,15 @@ class SchedulerBootstrap:
             finally:
                 self.container.get(Hub).close()
                 with trio.move_on_after(FLUSH_S, shield=True):
+                    await repository.leave(engine.node)
                     await repository.close()
                 self._stopped.set()
+
+    async def _heed(self, repository: ScheduleRepository, engine: SchedulingEngine) -> None:
+        """Let the engine look at what other processes did."""
+        while True:
+            await repository.changed()
+            engine.doubt()
 
     async def initialize(self, nursery: trio.Nursery) -> Scheduler:
         """Start the node in a nursery and return its scheduler.
@@ -274,6 +301,25 @@ class SchedulerBootstrap:
         if diff.added or diff.changed or diff.removed:
             counts = len(diff.added), len(diff.changed), len(diff.removed)
             _log.debug("schedules of %s: %d added, %d changed, %d removed", owner, *counts)
+
+
+@asynccontextmanager
+async def open_store(config: SchedulerConfig) -> AsyncIterator[Container]:
+    """Open the store of a configuration without being a node, and yield components that commands are carried out with.
+
+    Nothing is claimed and nothing runs; a node that lives on the same store notices what is committed.
+
+    Raises:
+        RepositoryError: the store cannot be opened.
+    """
+    container = scheduler_components(config)
+    repository = container.get(ScheduleRepository)
+    await repository.open()
+    try:
+        yield container
+    finally:
+        with trio.CancelScope(shield=True):
+            await repository.close()
 
 
 async def serve(

@@ -64,7 +64,7 @@ class TestEnding:
     async def test_for_ends_after_that_time(self, tmp_path: Path) -> None:
         """`--for` drains once the time is over, also without the word `run`; heartbeats ran until then."""
         (tmp_path / "scheduler.toml").write_text('[[schedule]]\nname = "beat"\nhandler = "log"\nevery = "200ms"\n')
-        async with started(tmp_path, ("-m", "trioarm", "--for", "800ms")) as program:
+        async with started(tmp_path, ("-m", "trioarm", "--for", "800ms", "--store", "memory://")) as program:
             assert "1 schedule, next is beat at" in await program.line_with("started")
             await program.line_with("memory://")
             assert "late, took" in await program.line_with("beat  succeeded")

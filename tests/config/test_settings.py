@@ -52,8 +52,9 @@ TABLE = [
     Documented("features.performance_monitoring", "SCHEDULER_ENABLE_PERFORMANCE_MONITORING", True, live=True),
     Documented("features.debug", "SCHEDULER_DEBUG", False, live=True),
     Documented("scheduler.environment", "SCHEDULER_ENV", "default"),
-    Documented("scheduler.store", "TRIOARM_STORE", "memory://"),
+    Documented("scheduler.store", "TRIOARM_STORE", "sqlite:///trioarm.db"),
     Documented("scheduler.misfire_window", None, H, 0, 366 * D, True, True),
+    Documented("scheduler.horizon", None, H, 60, D, True, True),
     Documented("scheduler.retention", None, 90 * D, D, 3660 * D, True, True),
     Documented("scheduler.retention_runs", None, 10000, 1, 1_000_000, True),
     Documented("scheduler.chunk", None, 1000, 10, 10000, True),
@@ -178,9 +179,8 @@ def test_a_duration_in_the_file_is_text_or_seconds(text: str, value_s: float, tm
         ({"SCHEDULER_MAX_CONCURRENT": "٣"}, 'SCHEDULER_MAX_CONCURRENT: "٣" is no whole number: write it like 5'),
         ({"SCHEDULER_MAX_CONCURRENT": "0"}, "SCHEDULER_MAX_CONCURRENT: 0 is outside 1 to 10000"),
         (
-            {"TRIOARM_STORE": "sqlite:///trioarm.db"},
-            'TRIOARM_STORE: "sqlite:///trioarm.db": the SQLite store is not available yet; '
-            'use "memory://", which forgets all when it ends',
+            {"TRIOARM_STORE": "sqlite:///"},
+            'TRIOARM_STORE: "sqlite:///" names no file: write it like "sqlite:///trioarm.db"',
         ),
     ],
 )
@@ -200,7 +200,7 @@ def test_an_empty_variable_says_nothing() -> None:
     ("text", "line"),
     [
         ("[scheduler]\nchek_interval = 5", "scheduler.chek_interval: unknown key; did you mean check_interval?"),
-        ("[scheduler]\nhorizon = '1h'", "scheduler.horizon: is not available yet: leave it out"),
+        ("[scheduler]\nhorizon = '1s'", 'scheduler.horizon: "1s" is outside 1m to 1d'),
         ("[scheduler]\ntimezone = 'Prague/Europe'", None),
         ("[log]\nformat = 'xml'", 'log.format: "xml" is unknown; there is auto, console, json'),
         ("[log]\nlevel = 'warn'", 'log.level: "warn" is unknown; did you mean warning?'),
@@ -224,9 +224,9 @@ def test_a_mistaken_setting_is_one_line(text: str, line: str | None, tmp_path: P
     [
         ("postgresql://ann:s3c@ret@db/x", '"postgresql://ann:***@db/x": the PostgreSQL store is not available yet; '),
         ("postgresql://db/x?user=a&password=s3c@ret", '"postgresql://db/x?user=a&password=***": the PostgreSQL store '),
-        ("mysql://ann:s3c@ret@db/x", '"mysql://ann:***@db/x" is no store: write "memory://"'),
-        ("memroy://", '"memroy://" is no store: write "memory://"; did you mean memory?'),
-        ("trioarm.db", '"trioarm.db" is no store: write "memory://"'),
+        ("mysql://ann:s3c@ret@db/x", '"mysql://ann:***@db/x" is no store: write "sqlite:///trioarm.db" or "memory://"'),
+        ("memroy://", '"memroy://" is no store: write "sqlite:///trioarm.db" or "memory://"; did you mean memory?'),
+        ("trioarm.db", '"trioarm.db" is no store: write "sqlite:///trioarm.db" or "memory://"'),
         ("postgresql://ann:s3c@ret@" + "x" * 5000, '"***": the PostgreSQL store is not available yet'),
     ],
 )

@@ -9,6 +9,7 @@ import attrs
 import trio
 
 from trioarm import Handler, InMemoryScheduleRepository, RetryPolicy, Schedule, SchedulerConfig, ScheduleRepository
+from trioarm.config import MEMORY
 from trioarm.config.settings import ExecutorSettings, SchedulerSettings
 from trioarm.core.instants import SECOND
 from trioarm.core.run import RunRecord
@@ -38,7 +39,8 @@ def every(name: str, trigger: Trigger, **policies: Any) -> Schedule:
 def a_config(workers: int = 3, held: int | None = None, **settings: Any) -> SchedulerConfig:
     """Return a configuration with so many workers; retries follow without chance."""
     executor = {name: settings.pop(name) for name in list(settings) if hasattr(ExecutorSettings(), name)}
-    scheduler = SchedulerSettings(health_check_interval_s=3600.0, max_concurrent=held or workers, **settings)
+    settings = {"store": MEMORY, "health_check_interval_s": 3600.0, "max_concurrent": held or workers, **settings}
+    scheduler = SchedulerSettings(**settings)
     config = SchedulerConfig(scheduler=scheduler, executor=ExecutorSettings(max_concurrent=workers, **executor))
     return attrs.evolve(config, features=attrs.evolve(config.features, advanced_retries=False))
 

@@ -256,7 +256,13 @@ def test_a_node_is_healthy_until_something_is_wrong() -> None:
     async def main(scheduler: Scheduler, _: object) -> None:
         await trio.sleep(1)
         report = await scheduler.health()
-        assert [item.component for item in report.components] == ["engine", "executor", "recorder", "work"]
+        assert [item.component for item in report.components] == [
+            "engine",
+            "executor",
+            "recorder",
+            "repository",
+            "work",
+        ]
         assert report.level is Level.HEALTHY
         await scheduler.schedules.put_many([once(f"stray{index}", handler="elsewhere") for index in range(7)])
         await trio.sleep(100)

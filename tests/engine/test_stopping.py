@@ -17,6 +17,7 @@ from trioarm import (
     State,
 )
 from trioarm.core.run import RunRecord
+from trioarm.engine.health import Level
 from trioarm.engine.ports import DueView
 
 from .nodes import a_config, at, keeping, once, rows_of
@@ -206,17 +207,22 @@ def test_cancelling_while_draining_stops_at_once() -> None:
 
 
 class Crashing(InMemoryScheduleRepository):
-    """A repository that breaks for good after a while."""
+    """A repository that breaks after a while.
 
-    def __init__(self) -> None:
+    Args:
+        error: what it raises then.
+    """
+
+    def __init__(self, error: Exception) -> None:
         super().__init__()
+        self.error = error
         self.broken = False
         self.closed = False
 
     async def read_due(self, now: int, limit: int) -> DueView:
         """Say what is due, or break."""
         if self.broken:
-            raise RepositoryError("the disk is gone")
+            raise self.error
         return await super().read_due(now, limit)
 
     async def close(self) -> None:
@@ -226,7 +232,7 @@ class Crashing(InMemoryScheduleRepository):
 
 def test_a_crash_inside_the_engine_is_loud() -> None:
     """The body is cancelled, the error leaves as itself, what ran is given back, the repository closed (S8.1)."""
-    repository = Crashing()
+    repository = Crashing(ZeroDivisionError("a mistake of ours"))
 
     async def node() -> NoReturn:
         async with a_node({"work": never_ends}, a_config(), store=keeping(repository)) as (scheduler, _):
@@ -237,13 +243,37 @@ def test_a_crash_inside_the_engine_is_loud() -> None:
         raise AssertionError("the node outlived its engine")
 
     async def main() -> RunRecord:
-        with pytest.raises(RepositoryError, match=r"^the disk is gone$"):
+        with pytest.raises(ZeroDivisionError, match=r"^a mistake of ours$"):
             await node()
         return await the_run(repository)
 
     run = in_virtual_time(main)
     assert (run.state, run.attempt) == (State.PENDING, 0)
     assert repository.closed
+
+
+def test_a_store_that_cannot_be_read_for_a_while_heals() -> None:
+    """What runs goes on, nothing new begins, health says so; once it can be read again, what was due is decided."""
+    repository = Crashing(RepositoryError("the disk is gone"))
+
+    async def main() -> list[RunRecord]:
+        async with a_node({"work": takes_20_s}, a_config(), store=keeping(repository)) as (scheduler, _):
+            await scheduler.schedules.put_many([once(), once("two", 30)])
+            await trio.sleep(20)
+            repository.broken = True
+            await trio.sleep(40)
+            report = await scheduler.health()
+            (bad,) = [item for item in report.components if item.level is not Level.HEALTHY]
+            assert (bad.component, bad.reasons) == ("repository", ("the disk is gone",))
+            repository.broken = False
+            await trio.sleep(40)
+            assert (await scheduler.health()).level is Level.HEALTHY
+            return await rows_of(repository, once(), once("two", 30))
+
+    first, second = in_virtual_time(main)
+    assert (first.state, first.finished_at) == (State.SUCCEEDED, at(30))
+    assert (second.state, second.started_at is not None) == (State.SUCCEEDED, True)
+    assert at(60) <= (second.started_at or 0) <= at(62)
 
 
 class CannotWrite(InMemoryScheduleRepository):

@@ -14,10 +14,12 @@ from trioarm.config.settings import (
     SchedulerSettings,
 )
 from trioarm.config.starter import default_toml
+from trioarm.config.store_url import MEMORY
 
 __all__ = [
     "FILE",
     "FILE_ENV",
+    "MEMORY",
     "ArmingSettings",
     "Description",
     "ExecutorSettings",

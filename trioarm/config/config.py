@@ -27,6 +27,7 @@ from trioarm.config.settings import (
     SchedulerSettings,
 )
 from trioarm.config.sources import LOCAL, Layer, read_toml
+from trioarm.config.store_url import sqlite_path
 from trioarm.core.codec import Defaults
 from trioarm.core.errors import ConfigurationError, InvalidSchedule
 from trioarm.core.instants import DAY, microseconds
@@ -144,6 +145,15 @@ class SchedulerConfig:
         """Who owns the schedules declared here (S5.8); None without a file."""
         return None if self.source is None else f"file:{self.source.name}"
 
+    @property
+    def store_path(self) -> Path:
+        """The file of the store, if it has one: a relative one lies beside the configuration file.
+
+        Commands find it there from wherever they are called.
+        """
+        path = sqlite_path(self.scheduler.store)
+        return path if self.source is None else self.source.parent / path
+
     def plan_rules(self, handlers: Collection[str], started_at: int) -> PlanRules:
         """Return the node's rules of planning.
 
@@ -157,6 +167,7 @@ class SchedulerConfig:
             queue_timeout=microseconds(self.executor.queue_timeout_s),
             impatient=frozenset(handlers) - {HANDLER},
             recover_from=None if self.scheduler.auto_recovery else started_at,
+            retry=self.retry_rules().policy,
         )
 
     def retry_rules(self) -> RetryRules:

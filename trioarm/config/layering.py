@@ -31,7 +31,6 @@ SECTIONS: Final[dict[str, type[attrs.AttrsInstance]]] = {
 }
 DECLARED: Final = ("site", "partition", "schedule")  # the rest of what a file may hold
 SECTIONS_LATER: Final = ("http", "notify", "calendar")
-KEYS_LATER: Final = {"scheduler": ("horizon",)}  # it is for stores that do not keep everything in memory
 COMMAND_LINE: Final = "command line"
 ENVIRONMENT_ENV: Final = "SCHEDULER_ENV"
 
@@ -76,8 +75,6 @@ class SettingsReader:
                     self.sources[f"{section}.{file_key(field, key)}"] = f"environment variable {key.env}"
 
     def _read_section(self, section: str, table: Table, source: str) -> None:
-        for later in KEYS_LATER.get(section, ()):
-            table.refuse(later, "is not available yet: leave it out")
         for field, key in keys_of(SECTIONS[section]).items():
             name = file_key(field, key)
             if name in table:

@@ -55,11 +55,11 @@ class SchedulerSettings:
     """`[scheduler]`: deciding, keeping, starting and stopping."""
 
     store: str = _word(
-        MEMORY,  # until the SQLite store is there; then sqlite:///trioarm.db
-        "where schedules and runs are kept; for now only memory://, which forgets all when the node ends",
+        "sqlite:///trioarm.db",
+        "where schedules and runs are kept; a relative file lies beside this one, memory:// forgets all at the end",
         "TRIOARM_STORE",
         store_url,
-        allowed=MEMORY,
+        allowed=f"sqlite:///FILE, {MEMORY}",
     )
     environment: str = _word(ENVIRONMENT, "which [environment.NAME] overlays the rest", "SCHEDULER_ENV")
     timezone: str = _word("UTC", "time zone of schedules that name none", judge=zone, allowed="a time zone")
@@ -75,6 +75,7 @@ class SchedulerSettings:
         300, 5, HOUR_S, "time between two looks at the node's own health", "SCHEDULER_HEALTH_CHECK_INTERVAL"
     )
     drain_s: float = _span(30, 0, 600, "how long runs may go on once the node stops", "SCHEDULER_SHUTDOWN_TIMEOUT")
+    horizon_s: float = _span(HOUR_S, 60, DAY_S, "how far ahead what is due is held in memory")
     retention_s: float = _span(90 * DAY_S, DAY_S, 3660 * DAY_S, "how long the history of a run is kept")
     retention_runs: int = _count(10_000, 1, 1_000_000, "how many runs of one schedule are kept")
     chunk: int = _count(1_000, 10, 10_000, "rows handled in one piece of work, such as pruning")

@@ -11,14 +11,15 @@ from typing import Final
 
 import attrs
 
-from trioarm.core.changes import CancelAsked, Change, CursorMove, Finished, RunStep, freed
+from trioarm.core.changes import CancelAsked, Change, CursorMove, Finished, Requeued, RunStep, freed, restarted
 from trioarm.core.instants import HOUR, MINUTE, SECOND, microseconds
 from trioarm.core.run import RunRecord
-from trioarm.core.schedule import Misfire, Overlap, ScheduleRecord, ScheduleState
-from trioarm.core.states import Reason, State, Step
+from trioarm.core.schedule import Delivery, Misfire, Overlap, RetryPolicy, ScheduleRecord, ScheduleState
+from trioarm.core.states import Reason, State, Step, WaitingFor
 from trioarm.core.triggers import After, Trigger
 
 DECISIONS_MAX: Final = 1_000  # rows one group may write in one pass; the rest follows in the next (S5.1)
+LOSSES_MIN: Final = 3  # a run may lose its node as often, whatever its retries say: a handler is not to blame for that
 NOTICED_WITHIN: Final = SECOND  # always on time, whatever the tolerance: nothing is noticed in no time at all
 
 
@@ -33,6 +34,7 @@ class PlanRules:
         impatient: handlers whose due runs are missed after `queue_timeout`. Runs of others wait: their handler is not
             registered here (S2.6), or raises an alert instead.
         recover_from: occurrences before this instant are not caught up (S8.4); None to catch up.
+        retry: for schedules that say nothing.
     """
 
     tolerance: int = 5 * MINUTE
@@ -40,6 +42,7 @@ class PlanRules:
     queue_timeout: int = 10 * MINUTE
     impatient: frozenset[str] = frozenset()
     recover_from: int | None = None
+    retry: RetryPolicy = attrs.field(factory=RetryPolicy)
 
 
 @attrs.define(slots=True, eq=False)
@@ -92,6 +95,28 @@ def expire(run: RunRecord, now: int, rules: PlanRules) -> Finished | None:
         "or let it wait longer with executor.queue_timeout"
     )
     return Finished(run, run.token, Step.MISS, now, Reason.QUEUE_TIMEOUT, error)
+
+
+def lose(run: RunRecord, now: int, rules: PlanRules) -> Change:
+    """Return what becomes of a run whose node is gone: it is begun again, unless that is not to be (S2.2, S7.3).
+
+    A loss consumes an attempt, so that a handler that brings its node down does not do so for ever.
+    """
+    step = _after_loss(run, now, rules)
+    move = restarted(run.schedule, now) if isinstance(step, Finished) else None
+    return Change(steps=(step,), moved=() if move is None else (move,))
+
+
+def _after_loss(run: RunRecord, now: int, rules: PlanRules) -> Finished | Requeued:
+    schedule = run.schedule.schedule
+    if run.cancel is not None:
+        return Finished(run, run.token, Step.CANCEL, now, run.cancel, run.error)
+    if schedule.delivery is Delivery.AT_MOST_ONCE or rules.recover_from is not None:
+        return Finished(run, run.token, Step.LOSE, now, Reason.LOST, "its node is gone: nobody knows how far it came")
+    retries = max(LOSSES_MIN, (schedule.retry or rules.retry).max_retries)
+    if run.attempt > retries or run.schedule.removed:
+        return Finished(run, run.token, Step.FAIL, now, Reason.LOST, f"its node was lost, at attempt {run.attempt}")
+    return Requeued(run, run.token, Step.RETRY, now, run.attempt, now, WaitingFor.RETRY, Reason.LOST)
 
 
 def _evaluate(record: ScheduleRecord, now: int) -> _Due | None:

@@ -123,7 +123,11 @@ def _retry(
 
 
 def _stopped(run: RunRecord, reason: Reason, started_at: int | None, at: int) -> Finished | Requeued:
-    if reason is not Reason.SHUTDOWN:
+    if reason is Reason.LOST and not _once(run):
+        step = _requeued(run, Step.RETRY, WaitingFor.RETRY, run.attempt, at, started_at, at)
+        step.reason = reason
+        return step
+    if reason is not Reason.SHUTDOWN and reason is not Reason.LOST:
         return Finished(run, run.token, Step.CANCEL, at, reason, None, None, started_at)
     if started_at is not None and _once(run):
         return Finished(run, run.token, Step.LOSE, at, reason, None, None, started_at)

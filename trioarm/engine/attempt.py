@@ -99,6 +99,11 @@ class RunContext:
         return self._attempt.run.attempt
 
     @property
+    def is_recovery(self) -> bool:
+        """Whether the attempt before this one was lost with its node: what it did, nobody knows."""
+        return self._attempt.run.reason is Reason.LOST
+
+    @property
     def token(self) -> int:
         """Fencing number: grows with each claim of this run. Hand it on to what must refuse an older one (S7.2)."""
         return self._attempt.token

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from math import inf
 from typing import Final
 
 import trio
 
 from trioarm.core.admission import Admission, start_at_once
-from trioarm.core.changes import CancelAsked, Change, Claim, Finished, Verdict, freed
-from trioarm.core.events import NodeStarted, NodeStopping, RunDecided, RunFinished, ScheduleChange, ScheduleChanged
+from trioarm.core.changes import CancelAsked, Change, Claim, Finished, Requeued, Verdict, freed
+from trioarm.core.errors import RepositoryError
+from trioarm.core.events import (
+    NodeStarted,
+    NodeStopping,
+    RunDecided,
+    RunFinished,
+    RunRequeued,
+    ScheduleChange,
+    ScheduleChanged,
+)
 from trioarm.core.instants import SECOND, render_instant
-from trioarm.core.planning import Group, PlanRules, expire, plan, quarantine
+from trioarm.core.planning import Group, PlanRules, expire, lose, plan, quarantine
 from trioarm.core.run import Run, RunRecord
 from trioarm.core.schedule import ScheduleState
-from trioarm.core.states import State
+from trioarm.core.states import Reason, State
 from trioarm.engine.executor import Pool, RunExecutor
 from trioarm.engine.hub import Hub
 from trioarm.engine.metrics import Metrics
@@ -23,6 +33,7 @@ from trioarm.engine.ports import Clock, DueView, ScheduleRepository
 
 CHUNK: Final = 1_000  # due entries read and decided at once, so that workers turn in between (S5.1)
 PAUSE_WITHOUT_PROGRESS_S: Final = 0.05  # after a pass in which the repository took nothing
+PAUSE_IN_TROUBLE_S: Final = 1.0  # after a pass in which it could not be asked
 
 _log = logging.getLogger("trioarm.engine")
 
@@ -38,6 +49,7 @@ class SchedulingEngine:
         metrics: counts them.
         node: this node's name, random per boot.
         rules: what schedules leave open; may be replaced while it runs.
+        may_hold: whether this node may hold runs now: its lease is good.
         chunk: the most due entries decided in one transaction.
     """
 
@@ -52,6 +64,7 @@ class SchedulingEngine:
         node: str,
         rules: PlanRules,
         chunk: int = CHUNK,
+        may_hold: Callable[[], bool] = lambda: True,
     ) -> None:
         self._repository = repository
         self._executor = executor
@@ -61,7 +74,9 @@ class SchedulingEngine:
         self.node = node
         self.rules = rules
         self.chunk = chunk
+        self._may_hold = may_hold
         self.last_pass_at: int | None = None
+        self.trouble: str | None = None
         self._wake = trio.Event()
         self._nap = trio.CancelScope()
         self._may_begin = trio.Event()
@@ -98,14 +113,28 @@ class SchedulingEngine:
         while not self._stopping:
             wake = self._rearm()  # before looking, so that no wake-up is lost
             now = self._clock.now()
-            progress = await self.decide_due(now)
-            progress &= await self._claim(now)
+            pause_s = await self._look(now)
             self._executor.look_for_stuck()
             self.last_pass_at = now
             self._metrics.passes += 1
-            look_at, pause_s = (self._next_look_at(now), 0.0) if progress else (now, PAUSE_WITHOUT_PROGRESS_S)
+            look_at = now if pause_s else self._next_look_at(now)
             with self._clock.nap_until(look_at, at_least_s=pause_s, exactly=True) as self._nap:
                 await wake.wait()
+
+    async def _look(self, now: int) -> float:
+        """Decide and claim; return for how long to pause when that made no progress, in seconds."""
+        try:
+            progress = await self.decide_due(now)
+            progress &= await self._claim(now)
+        except RepositoryError as error:  # what runs goes on; nothing new begins until it can be asked again (S7.5)
+            if self.trouble is None:
+                _log.error("nothing new begins: %s", error)
+            self.trouble = str(error)
+            return PAUSE_IN_TROUBLE_S
+        if self.trouble is not None:
+            _log.warning("the store can be used again")
+            self.trouble = None
+        return 0.0 if progress else PAUSE_WITHOUT_PROGRESS_S
 
     def _rearm(self) -> trio.Event:
         self._wake = trio.Event()
@@ -126,7 +155,7 @@ class SchedulingEngine:
         batch = min(self.chunk, self._repository.batch)
         while True:
             view = await self._repository.read_due(now, batch)
-            if not view.groups and not view.expired:
+            if not view.groups and not view.expired and not view.lost:
                 return True
             changes = self._plan(view, now)
             started = self._start_at_once(changes, view)
@@ -145,7 +174,7 @@ class SchedulingEngine:
             if step is not None:
                 move = freed(run, now)
                 changes.append(Change(steps=(step,), moved=() if move is None else (move,)))
-        return changes
+        return changes + [lose(run, now, self.rules) for run in view.lost]
 
     def _plan_group(self, group: Group, now: int) -> Change:
         try:
@@ -167,7 +196,8 @@ class SchedulingEngine:
         return True
 
     def _start_at_once(self, changes: list[Change], view: DueView) -> list[list[RunRecord]]:
-        rooms = self._executor.rooms() if self._may_begin.is_set() else {}  # a command decides before the start, too
+        may_claim = self._may_begin.is_set() and self._may_hold()  # a command decides before the start, too
+        rooms = self._executor.rooms() if may_claim else {}
         admission = Admission(rooms, view.busy_lanes)
         return [start_at_once(change.decided, admission, self.node) if change.decided else [] for change in changes]
 
@@ -191,6 +221,9 @@ class SchedulingEngine:
                 self._executor.cancel(step.run.run_id, step.reason)
             elif isinstance(step, Finished):
                 self._metrics.finished[step.run.state] += 1
+            elif isinstance(step, Requeued):
+                self._metrics.retried(Reason.LOST)
+                _log.warning("%s: its node is gone, the run is begun again", step.run.schedule.schedule.name)
         if self._hub.observed:
             self._publish(change)
         if _log.isEnabledFor(logging.DEBUG):
@@ -203,6 +236,8 @@ class SchedulingEngine:
         for step in change.steps:
             if isinstance(step, Finished):
                 self._hub.publish(RunFinished(Run.of(step.run)))
+            elif isinstance(step, Requeued):
+                self._hub.publish(RunRequeued(Run.of(step.run)))
         for move in change.moved:
             if move.state is ScheduleState.FINISHED:
                 self._hub.publish(ScheduleChanged(move.record.schedule.name, ScheduleChange.FINISHED))
@@ -214,6 +249,8 @@ class SchedulingEngine:
         if self._in_doubt:
             await self._adopt()
         progress = True
+        if not self._may_hold():
+            return progress
         for pool in self._executor.pools:
             pool.backlog = self._repository.may_be_ready(pool.callable())
             while pool.backlog and (free := pool.free) > 0:
@@ -242,18 +279,23 @@ class SchedulingEngine:
         return claimed, claimed == len(runs)
 
     def doubt(self) -> None:
-        """Look for what was kept after all: somebody got an unknown verdict."""
+        """Compare what this node holds with what is kept: somebody got an unknown verdict, or another process wrote."""
         self._in_doubt = True
         self.wake()
 
     async def _adopt(self) -> None:
-        """After an unknown verdict: what is claimed for this node but not held by it, or asked of it, is so (S2.4)."""
+        """Hold what is claimed for this node, stop what it is asked to stop, and what is no longer its own (S2.4)."""
         self._in_doubt = False
-        for run in await self._repository.unfinished_runs(node=self.node):
-            if not self._executor.holds(run.run_id):
+        held = self._executor.held
+        mine = {run.run_id: run for run in await self._repository.unfinished_runs(node=self.node)}
+        for run in mine.values():
+            if not self._executor.holds(run.run_id) and self._executor.knows(run.schedule.schedule.handler):
                 self._executor.give(run)
             if run.cancel is not None:
                 self._executor.cancel(run.run_id, run.cancel)
+        for run_id in held:
+            if run_id not in mine:
+                self._executor.cancel(run_id, Reason.LOST)
 
 
 def _line(run: RunRecord) -> str:

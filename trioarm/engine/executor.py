@@ -168,6 +168,11 @@ class RunExecutor:
         """Whether a run is queued, running, or not yet recorded here."""
         return any(run_id in pool.held for pool in self.pools)
 
+    @property
+    def held(self) -> list[int]:
+        """The numbers of the runs that are queued, running, or not yet recorded here."""
+        return [run_id for pool in self.pools for run_id in pool.held]
+
     def give(self, run: RunRecord) -> None:
         """Take a run that is claimed for this node; there is room for it."""
         handler = run.schedule.schedule.handler

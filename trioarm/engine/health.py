@@ -8,6 +8,7 @@ from typing import Final
 
 import attrs
 
+from trioarm.core.errors import RepositoryError
 from trioarm.core.instants import SECOND
 from trioarm.core.queries import RunQuery
 from trioarm.core.states import State
@@ -79,7 +80,13 @@ class Health:
     async def report(self) -> HealthReport:
         """Return how every component is now."""
         return HealthReport(
-            (self._engine_health(), self._executor_health(), self._recorder_health(), await self._work())
+            (
+                self._engine_health(),
+                self._executor_health(),
+                self._recorder_health(),
+                self._repository_health(),
+                await self._work(),
+            )
         )
 
     def _engine_health(self) -> ComponentHealth:
@@ -105,12 +112,18 @@ class Health:
         waiting = self._recorder.in_doubt
         return _component("recorder", [f"the repository did not keep {waiting} outcomes yet"] if waiting else [])
 
+    def _repository_health(self) -> ComponentHealth:
+        trouble = self._engine.trouble or self._repository.trouble
+        return _component("repository", [] if trouble is None else [trouble])
+
     async def _work(self) -> ComponentHealth:
         """Find runs that should have begun, and those nobody here can run."""
         before = self._clock.now() - round(self._overdue_s * SECOND)
-        pending = await self._repository.find_runs(
-            RunQuery(states=frozenset({State.PENDING}), due_until=before, limit=NAMED_MAX + 1)
-        )
+        query = RunQuery(states=frozenset({State.PENDING}), due_until=before, limit=NAMED_MAX + 1)
+        try:
+            pending = await self._repository.find_runs(query)
+        except RepositoryError as error:
+            return _component("work", [f"nobody knows: {error}"])
         reasons = []
         for run in pending.rows[:NAMED_MAX]:
             schedule = run.schedule.schedule

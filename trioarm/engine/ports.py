@@ -43,6 +43,9 @@ class ScheduleRepository(Protocol):
     """
 
     url: str
+    leased: bool
+    """Whether other processes may hold runs in it, so that who holds some needs a lease."""
+
     batch: int
     """Due entries it is best asked for at once: large enough to share the cost of a transaction, small enough that
     what a pass makes of them does not outlive the youngest generation of the garbage collector for nothing."""
@@ -56,6 +59,10 @@ class ScheduleRepository(Protocol):
 
     async def close(self) -> None:
         """Release what it holds. Calling it again does nothing."""
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing can be kept at the moment, in one line; None when it can."""
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Listen for what other processes do, while the node lives; where there are none, return at once."""

@@ -10,6 +10,7 @@ import trio
 
 from trioarm.core.changes import AppendJournal, Change, Finished, PutDocument, Requeued, Started, Verdict
 from trioarm.core.diff import after_end
+from trioarm.core.errors import RepositoryError
 from trioarm.core.events import ResultRefused, RunFinished, RunRequeued, RunStarted
 from trioarm.core.outcome import Outcome, Stopped
 from trioarm.core.retrying import RetryRules, settle
@@ -110,6 +111,7 @@ class Recorder:
                 await trio.sleep(PAUSE_AFTER_UNKNOWN_S)
 
     async def _record_starts(self) -> None:
+        """Record that handlers were called which have not ended yet; what is not kept is told by their ends."""
         begun, self._begun = self._begun, []
         lasting = [attempt for attempt in begun if attempt.outcome is None and attempt.started_at is not None]
         if not lasting:
@@ -137,7 +139,7 @@ class Recorder:
         unknown = []
         for attempt, step, verdict in zip(ended, steps, verdicts, strict=True):
             if verdict is Verdict.REFUSED:
-                verdict = await self._record_again(attempt, step)
+                verdict, step = await self._record_again(attempt, step)
             if verdict is Verdict.DONE:
                 self._recorded(attempt, step)
             elif verdict is Verdict.UNKNOWN:
@@ -169,20 +171,26 @@ class Recorder:
             chance=self._chance.random(),
         )
 
-    async def _record_again(self, attempt: Attempt, step: Finished | Requeued) -> Verdict:
+    async def _record_again(self, attempt: Attempt, step: Finished | Requeued) -> tuple[Verdict, Finished | Requeued]:
         """Find out why an outcome was refused, and record it without what stood in its way where it is still ours."""
-        run = await self._repository.get_run(attempt.run.run_id)
+        try:
+            run = await self._repository.get_run(attempt.run.run_id)
+        except RepositoryError:
+            return Verdict.UNKNOWN, step
         if run is None or run.token != attempt.token or run.state not in (State.CLAIMED, State.RUNNING):
             if run is not None and run.token == attempt.token and run.state is not State.PENDING:
-                return Verdict.DONE  # an earlier write of unknown outcome was kept after all
+                return Verdict.DONE, step  # an earlier write of unknown outcome was kept after all
             self._metrics.refused += 1
             self._hub.publish(ResultRefused(attempt.run.run_id, attempt.run.schedule.schedule.name, attempt.token))
-            return Verdict.REFUSED
-        if attempt.keep:
+            return Verdict.REFUSED, step
+        attempt.run = run  # it was asked to stop, or its schedule has changed, since it was claimed
+        step = self._settle(attempt)
+        [verdict] = await self._repository.commit([_change(attempt, step)])
+        if verdict is Verdict.REFUSED and attempt.keep:
             _log.error("run %d: its documents were changed by somebody else; only its outcome is kept", run.run_id)
             attempt.keep = None
-        verdicts = await self._repository.commit([_change(attempt, step)])
-        return Verdict.UNKNOWN if verdicts[0] is Verdict.REFUSED else verdicts[0]
+            [verdict] = await self._repository.commit([_change(attempt, step)])
+        return (Verdict.UNKNOWN if verdict is Verdict.REFUSED else verdict), step
 
     def _recorded(self, attempt: Attempt, step: Finished | Requeued) -> None:
         run = attempt.run

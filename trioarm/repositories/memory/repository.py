@@ -47,6 +47,8 @@ class InMemoryScheduleRepository:
     """
 
     url = "memory://"
+    leased = False
+    trouble = None
     batch = 250  # measured: half the collector's work of 1 000, and no transaction to share
 
     def __init__(self) -> None:

@@ -18,9 +18,9 @@ import attrs
 
 from trioarm.core.errors import RepositoryError
 from trioarm.core.instants import SECOND
+from trioarm.engine.leases import LEASE_S
 from trioarm.repositories.sqlite import statements
 
-LEASE_S: Final = 30.0  # from a renewal until a node that did not renew again counts as gone
 MARK: Final = ".node-"  # between the name of the store's file and that of the node
 LOCK_MODE: Final = 0o600
 

@@ -71,6 +71,7 @@ class SqliteScheduleRepository:
         boot_clock: what leases count by.
     """
 
+    leased = True
     batch = 1_000  # measured: one thread and one commit to the disk are shared by all of them
 
     def __init__(
