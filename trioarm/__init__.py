@@ -24,7 +24,7 @@ from trioarm.core.errors import (
     UnknownRun,
     UnknownSchedule,
 )
-from trioarm.core.outcome import Discard, Retry, Snooze
+from trioarm.core.outcome import Discard, Override, Retry, Snooze
 from trioarm.core.queries import Page, RunOrder, RunQuery, ScheduleOrder, ScheduleQuery, Statistics
 from trioarm.core.run import Origin, Run
 from trioarm.core.schedule import Delivery, Misfire, Overlap, RetryPolicy, Schedule, ScheduleState, StoredSchedule
@@ -61,6 +61,7 @@ __all__ = [
     "Once",
     "Origin",
     "Overlap",
+    "Override",
     "Page",
     "Reason",
     "RepositoryError",

@@ -16,7 +16,19 @@ import trio
 from trioarm.core.changes import AppendJournal, PutDocument
 from trioarm.core.instants import as_datetime
 from trioarm.core.jsonable import Json, as_json
-from trioarm.core.outcome import Discard, Failed, Ok, Outcome, Retry, Snooze, Snoozed, Stopped, TimedOut
+from trioarm.core.outcome import (
+    Discard,
+    Failed,
+    Ok,
+    Outcome,
+    Overridden,
+    Override,
+    Retry,
+    Snooze,
+    Snoozed,
+    Stopped,
+    TimedOut,
+)
 from trioarm.core.run import RunRecord, render_run_id
 from trioarm.core.states import Reason
 
@@ -199,6 +211,8 @@ def _raised(attempt: Attempt, error: BaseException) -> Outcome | None:
             return Failed(_one_line(error, "discarded"), final=True)
         case Snooze():
             return Snoozed(error.until_at)
+        case Override():
+            return Overridden(error.reason, _one_line(error, "somebody else decided otherwise"))
     if attempt.reason is not None or attempt.scope.cancel_called:
         return _cancelled(attempt)
     if _log.isEnabledFor(logging.DEBUG):

@@ -193,7 +193,8 @@ class Recorder:
         if self._hub.observed:
             self._hub.publish(RunFinished(Run.of(run)) if run.state not in ACTIVE else RunRequeued(Run.of(run)))
         if step.error is not None:
-            level = logging.INFO if run.state is State.PENDING else logging.WARNING
+            expected = run.state in (State.PENDING, State.OVERRIDDEN)
+            level = logging.INFO if expected else logging.WARNING
             _log.log(level, "%s: %s (%s)", run.schedule.schedule.name, step.error, run.state)
 
 
