@@ -13,7 +13,7 @@ from trioarm.arming.verify import (
     SENDS_MAX,
     Done,
     Fail,
-    Hold,
+    KeepTurn,
     Limits,
     NextStep,
     Send,
@@ -101,7 +101,7 @@ def test_every_wait_ends_later_than_now(
 ) -> None:
     """Waiting is never busy."""
     found = next_step(report, target, sent, LIMITS, now, free_at)
-    if isinstance(found, Wait | Hold):
+    if isinstance(found, Wait | KeepTurn):
         assert found.until > now
 
 
@@ -203,7 +203,7 @@ def test_open_zones_block_arming_before_anything_is_sent() -> None:
 
 def test_the_turn_is_held_until_the_panel_takes_the_next_command() -> None:
     """The minimum gap between commands of one panel (A3.8)."""
-    assert step(Reported.DISARMED, free_at=NOW + SECOND) == Hold(NOW + SECOND)
+    assert step(Reported.DISARMED, free_at=NOW + SECOND) == KeepTurn(NOW + SECOND)
 
 
 def test_nothing_is_sent_when_it_is_too_late() -> None:

@@ -16,7 +16,7 @@ from trioarm.arming.ledger import LatestCommand, Ledger
 from trioarm.arming.model import Partition, Premises, Target
 from trioarm.arming.panels.base import UNREAD, FailureKind, Panel, PanelFailure, PanelReport
 from trioarm.arming.secrets import SecretUnreadable, read_code
-from trioarm.arming.verify import Done, Fail, Hold, Limits, NextStep, Send, Sent, Wait, is_progress, next_step
+from trioarm.arming.verify import Done, Fail, KeepTurn, Limits, NextStep, Send, Sent, Wait, is_progress, next_step
 from trioarm.core.instants import instant, microseconds
 from trioarm.core.jsonable import Json
 from trioarm.core.outcome import Discard, Retry
@@ -30,6 +30,7 @@ WHAT_TO_DO: Final = {
     FailureKind.REVERTED: "retry the run if that was not meant",
     FailureKind.IN_ALARM: "see to the alarm first",
     FailureKind.TOO_LATE: "do it by hand if it is still wanted",
+    FailureKind.UNRECORDED: "do it by hand if it is still wanted",
 }
 
 
@@ -152,7 +153,7 @@ class ArmHandler:
                     raise PanelFailure(kind, message, zones)
                 case Wait(until):
                     await self._nap(errand.panel, until)
-                case Send() | Hold():
+                case Send() | KeepTurn():
                     await self._take_turn(errand)
 
     async def _look(self, errand: Errand) -> tuple[PanelReport, NextStep]:
@@ -171,7 +172,7 @@ class ArmHandler:
             while True:
                 _, step = await self._look(errand)
                 match step:
-                    case Hold(until):
+                    case KeepTurn(until):
                         await self._nap(errand.panel, until)
                     case Send():
                         return await self._send(errand)

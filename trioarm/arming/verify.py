@@ -60,7 +60,7 @@ class Send:
 
 
 @attrs.frozen(slots=True)
-class Hold:
+class KeepTurn:
     """It is to be commanded, but its panel takes no command before `until`: keep the turn, then read again (A3.8)."""
 
     until: int
@@ -82,7 +82,7 @@ class Fail:
     zones: tuple[str, ...] = ()
 
 
-NextStep: TypeAlias = Done | Send | Hold | Wait | Fail
+NextStep: TypeAlias = Done | Send | KeepTurn | Wait | Fail
 
 
 def next_step(report: PanelReport, target: Target, sent: Sent, limits: Limits, now: int, free_at: int) -> NextStep:
@@ -144,12 +144,14 @@ def _reverted(report: PanelReport, sent: Sent, last_at: int) -> bool:
     return sent.progressed or (report.since_at is not None and report.since_at > last_at)
 
 
-def _before_sending(report: PanelReport, target: Target, limits: Limits, now: int, free_at: int) -> Send | Hold | Fail:
+def _before_sending(
+    report: PanelReport, target: Target, limits: Limits, now: int, free_at: int
+) -> Send | KeepTurn | Fail:
     if target is not Target.DISARMED and report.open_zones:
         return Fail(FailureKind.BLOCKED, f"zones are open: {', '.join(report.open_zones)}", report.open_zones)
     if now > limits.apply_until:
         return Fail(FailureKind.TOO_LATE, f"it may be carried out until {render_instant(limits.apply_until)} only")
-    return Send() if now >= free_at else Hold(free_at)
+    return Send() if now >= free_at else KeepTurn(free_at)
 
 
 def _in_alarm(report: PanelReport) -> str:
