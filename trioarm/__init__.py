@@ -10,6 +10,7 @@ from __future__ import annotations
 from trioarm.bootstrap import SchedulerBootstrap, open_scheduler, scheduler_components, serve
 from trioarm.config import SchedulerConfig
 from trioarm.container import Container, ContainerError
+from trioarm.core.alerts import Alert, AlertQuery, AlertState, Closing, Fact, Severity, StoredAlert
 from trioarm.core.errors import (
     ConfigurationError,
     HandlerRefused,
@@ -21,6 +22,7 @@ from trioarm.core.errors import (
     RevisionConflict,
     SchedulerStopped,
     TrioarmError,
+    UnknownAlert,
     UnknownRun,
     UnknownSchedule,
 )
@@ -41,6 +43,10 @@ __version__ = "0.1.0"
 
 __all__ = [
     "After",
+    "Alert",
+    "AlertQuery",
+    "AlertState",
+    "Closing",
     "ConfigurationError",
     "Container",
     "ContainerError",
@@ -48,6 +54,7 @@ __all__ = [
     "Delivery",
     "Discard",
     "Every",
+    "Fact",
     "Fold",
     "Gap",
     "Handler",
@@ -83,12 +90,15 @@ __all__ = [
     "SchedulerConfig",
     "SchedulerStopped",
     "SchedulingEngine",
+    "Severity",
     "Snooze",
     "State",
     "Statistics",
+    "StoredAlert",
     "StoredSchedule",
     "Trigger",
     "TrioarmError",
+    "UnknownAlert",
     "UnknownRun",
     "UnknownSchedule",
     "Weekly",

@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 import attrs
 import trio
 
+from trioarm.core.alerts import alert_id
 from trioarm.core.changes import AppendJournal, PutDocument
 from trioarm.core.instants import as_datetime
 from trioarm.core.jsonable import Json, as_json
@@ -90,6 +91,15 @@ class RunContext:
         run = self._attempt.run
         return render_run_id(run.schedule.schedule.name, run.nominal_at, run.origin, run.epoch)
 
+    def alert_id(self, subject: str, kind: str) -> str:
+        """Return the id of an alert about this run: the same in every attempt, and no other run's (S6.9).
+
+        Args:
+            subject: what the alert is about.
+            kind: what happened to it.
+        """
+        return alert_id(subject, kind, self._attempt.run)
+
     @property
     def schedule(self) -> str:
         """Name of the schedule."""
@@ -123,6 +133,11 @@ class RunContext:
         if not isinstance(copy, dict):
             raise AssertionError("arguments are validated as a mapping")
         return copy
+
+    @property
+    def tolerance_s(self) -> float | None:
+        """Lateness that still counts as on time, in seconds; None where its schedule leaves that to the node."""
+        return self._attempt.run.schedule.schedule.tolerance_s
 
     @property
     def deadline_s(self) -> float:

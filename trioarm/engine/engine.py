@@ -9,6 +9,7 @@ from typing import Final
 import trio
 
 from trioarm.core.admission import Admission, start_at_once
+from trioarm.core.alerts import AlertRule, no_alerts
 from trioarm.core.changes import CancelAsked, Change, Claim, Finished, Verdict, freed
 from trioarm.core.events import NodeStarted, NodeStopping, RunDecided, RunFinished, ScheduleChange, ScheduleChanged
 from trioarm.core.instants import SECOND, render_instant
@@ -16,6 +17,7 @@ from trioarm.core.planning import Group, PlanRules, expire, plan, quarantine
 from trioarm.core.run import Run, RunRecord
 from trioarm.core.schedule import ScheduleState
 from trioarm.core.states import State
+from trioarm.engine.announcing import announce
 from trioarm.engine.executor import Pool, RunExecutor
 from trioarm.engine.hub import Hub
 from trioarm.engine.metrics import Metrics
@@ -39,6 +41,7 @@ class SchedulingEngine:
         node: this node's name, random per boot.
         rules: what schedules leave open; may be replaced while it runs.
         chunk: the most due entries decided in one transaction.
+        alerts: what decisions raise alerts for, in their own transaction (S6.9).
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class SchedulingEngine:
         node: str,
         rules: PlanRules,
         chunk: int = CHUNK,
+        alerts: AlertRule = no_alerts,
     ) -> None:
         self._repository = repository
         self._executor = executor
@@ -61,6 +65,7 @@ class SchedulingEngine:
         self.node = node
         self.rules = rules
         self.chunk = chunk
+        self._alerts = alerts
         self.last_pass_at: int | None = None
         self._wake = trio.Event()
         self._nap = trio.CancelScope()
@@ -130,13 +135,23 @@ class SchedulingEngine:
                 return True
             changes = self._plan(view, now)
             started = self._start_at_once(changes, view)
-            verdicts = await self._repository.commit(changes)
+            verdicts = await self._commit(changes)
             self._settle(changes, started, verdicts)
             if Verdict.DONE not in verdicts:
                 return False
             if len(changes) * 2 < batch:
                 return True  # what else became due meanwhile is for the next pass
             await trio.lowlevel.checkpoint()
+
+    async def _commit(self, changes: list[Change]) -> list[Verdict]:
+        """Commit decisions. One that is refused together with its alerts is tried without, so that it never waits."""
+        verdicts = await self._repository.commit(changes)
+        if Verdict.REFUSED in verdicts:
+            for index, change in enumerate(changes):
+                if change.documents and verdicts[index] is Verdict.REFUSED:
+                    change.documents = ()
+                    [verdicts[index]] = await self._repository.commit([change])
+        return verdicts
 
     def _plan(self, view: DueView, now: int) -> list[Change]:
         changes = [self._plan_group(group, now) for group in view.groups]
@@ -145,6 +160,9 @@ class SchedulingEngine:
             if step is not None:
                 move = freed(run, now)
                 changes.append(Change(steps=(step,), moved=() if move is None else (move,)))
+        for change in changes:
+            if documents := self._alerts(change):
+                change.documents = documents
         return changes
 
     def _plan_group(self, group: Group, now: int) -> Change:
@@ -191,6 +209,8 @@ class SchedulingEngine:
                 self._executor.cancel(step.run.run_id, step.reason)
             elif isinstance(step, Finished):
                 self._metrics.finished[step.run.state] += 1
+        if change.documents:
+            announce(change.documents, self._metrics)
         if self._hub.observed:
             self._publish(change)
         if _log.isEnabledFor(logging.DEBUG):

@@ -8,6 +8,7 @@ from typing import Final
 
 import trio
 
+from trioarm.core.alerts import AlertRule, no_alerts
 from trioarm.core.changes import AppendJournal, Change, Finished, PutDocument, Requeued, Started, Verdict
 from trioarm.core.diff import after_end
 from trioarm.core.events import ResultRefused, RunFinished, RunRequeued, RunStarted
@@ -15,6 +16,7 @@ from trioarm.core.outcome import Outcome, Stopped
 from trioarm.core.retrying import RetryRules, settle
 from trioarm.core.run import Run
 from trioarm.core.states import ACTIVE, Reason, State
+from trioarm.engine.announcing import announce
 from trioarm.engine.attempt import Attempt
 from trioarm.engine.hub import Hub
 from trioarm.engine.metrics import Metrics
@@ -41,6 +43,7 @@ class Recorder:
             the room they leave.
         wake: called when a run may be able to start because of what was recorded.
         due_changed: called when something may be due earlier because of it.
+        alerts: what outcomes raise alerts for, beside what their handlers keep, in the same transaction (S6.9).
     """
 
     def __init__(
@@ -54,6 +57,8 @@ class Recorder:
         release: Callable[[Iterable[Attempt]], bool],
         wake: Callable[[], None],
         due_changed: Callable[[], None],
+        *,
+        alerts: AlertRule = no_alerts,
     ) -> None:
         self._repository = repository
         self._clock = clock
@@ -64,6 +69,7 @@ class Recorder:
         self._release = release
         self._wake_engine = wake
         self._due_changed = due_changed
+        self._alerts = alerts
         self._begun: list[Attempt] = []
         self._ended: list[Attempt] = []
         self._in_doubt = 0
@@ -129,17 +135,17 @@ class Recorder:
         self._ended = []
         try:
             steps = [self._settle(attempt) for attempt in ended]
-            changes = [_change(attempt, step) for attempt, step in zip(ended, steps, strict=True)]
+            changes = [self._change(attempt, step) for attempt, step in zip(ended, steps, strict=True)]
             verdicts = await self._repository.commit(changes)
         except BaseException:
             self._ended = ended + self._ended
             raise
         unknown = []
-        for attempt, step, verdict in zip(ended, steps, verdicts, strict=True):
+        for attempt, change, verdict in zip(ended, changes, verdicts, strict=True):
             if verdict is Verdict.REFUSED:
-                verdict = await self._record_again(attempt, step)
+                verdict = await self._record_again(attempt, change)
             if verdict is Verdict.DONE:
-                self._recorded(attempt, step)
+                self._recorded(attempt, change)
             elif verdict is Verdict.UNKNOWN:
                 unknown.append(attempt)
         wanted = self._release(ended if not unknown else [attempt for attempt in ended if attempt not in unknown])
@@ -169,7 +175,18 @@ class Recorder:
             chance=self._chance.random(),
         )
 
-    async def _record_again(self, attempt: Attempt, step: Finished | Requeued) -> Verdict:
+    def _change(self, attempt: Attempt, step: Finished | Requeued) -> Change:
+        change = Change(steps=(step,))
+        if isinstance(step, Finished) and (move := after_end(attempt.run, step.at)) is not None:
+            change.moved = (move,)
+        if attempt.keep:
+            change.documents = [kept for kept in attempt.keep if isinstance(kept, PutDocument)]
+            change.journal = [kept for kept in attempt.keep if isinstance(kept, AppendJournal)]
+        if alerts := self._alerts(change):
+            change.documents = [*change.documents, *alerts]
+        return change
+
+    async def _record_again(self, attempt: Attempt, change: Change) -> Verdict:
         """Find out why an outcome was refused, and record it without what stood in its way where it is still ours."""
         run = await self._repository.get_run(attempt.run.run_id)
         if run is None or run.token != attempt.token or run.state not in (State.CLAIMED, State.RUNNING):
@@ -178,14 +195,28 @@ class Recorder:
             self._metrics.refused += 1
             self._hub.publish(ResultRefused(attempt.run.run_id, attempt.run.schedule.schedule.name, attempt.token))
             return Verdict.REFUSED
-        if attempt.keep:
-            _log.error("run %d: its documents were changed by somebody else; only its outcome is kept", run.run_id)
-            attempt.keep = None
-        verdicts = await self._repository.commit([_change(attempt, step)])
+        await self._renew(attempt, change)
+        verdicts = await self._repository.commit([change])
         return Verdict.UNKNOWN if verdicts[0] is Verdict.REFUSED else verdicts[0]
 
-    def _recorded(self, attempt: Attempt, step: Finished | Requeued) -> None:
-        run = attempt.run
+    async def _renew(self, attempt: Attempt, change: Change) -> None:
+        """Take out of a change what somebody else was faster with; the outcome and the journal stay."""
+        change.moved = self._change(attempt, _outcome(change)).moved
+        fitting = [put for put in change.documents if await self._fits(put)]
+        if lost := len(change.documents) - len(fitting):
+            text = "run %d: %d of its documents were changed by somebody else, and are not kept with its outcome"
+            _log.error(text, attempt.run.run_id, lost)
+        change.documents = fitting
+        change.journal = [entry for entry in change.journal if entry.expected_seq is None]
+
+    async def _fits(self, put: PutDocument) -> bool:
+        document = await self._repository.get_document(put.namespace, put.key)
+        return put.expected_version == (0 if document is None else document.version)
+
+    def _recorded(self, attempt: Attempt, change: Change) -> None:
+        run, step = attempt.run, _outcome(change)
+        if change.documents:
+            announce(change.documents, self._metrics)
         if isinstance(step, Finished):
             self._metrics.finished[run.state] += 1
         else:
@@ -198,6 +229,13 @@ class Recorder:
             _log.log(level, "%s: %s (%s)", run.schedule.schedule.name, step.error, run.state)
 
 
+def _outcome(change: Change) -> Finished | Requeued:
+    [step] = change.steps
+    if not isinstance(step, Finished | Requeued):
+        raise AssertionError("the recorder settles attempts, and nothing else ends one")
+    return step
+
+
 def _lets_start(change: Change) -> bool:
     """Whether a run may be able to start now because of a change: a lane was left, or a run given back."""
     [step] = change.steps
@@ -207,13 +245,3 @@ def _lets_start(change: Change) -> bool:
 def _moves_due(change: Change) -> bool:
     """Whether something may be due earlier because of a change."""
     return bool(change.moved) or isinstance(change.steps[0], Requeued)
-
-
-def _change(attempt: Attempt, step: Finished | Requeued) -> Change:
-    change = Change(steps=(step,))
-    if isinstance(step, Finished) and (move := after_end(attempt.run, step.at)) is not None:
-        change.moved = (move,)
-    if attempt.keep:
-        change.documents = [kept for kept in attempt.keep if isinstance(kept, PutDocument)]
-        change.journal = [kept for kept in attempt.keep if isinstance(kept, AppendJournal)]
-    return change
