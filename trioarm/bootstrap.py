@@ -110,6 +110,7 @@ def _recorder(c: Container) -> Recorder:
         # The engine is made later: it is the one that knows the executor.
         wake=lambda: c.get(SchedulingEngine).wake(),
         due_changed=lambda: c.get(SchedulingEngine).due_changed(),
+        alerts=c.get(Installation).alert_rule,
     )
 
 
@@ -124,6 +125,7 @@ def _engine(c: Container) -> SchedulingEngine:
         node=secrets.token_hex(4),
         rules=config.plan_rules(executor.handlers, clock.now()),
         chunk=config.scheduler.chunk,
+        alerts=c.get(Installation).alert_rule,
     )
 
 

@@ -112,7 +112,8 @@ async def a_node(
         Pool("ordinary", PoolSettings(2, 2), ordinary or {}),
     ]
     executor = RunExecutor(pools, clock, hub, metrics, wake=lambda: engine.wake())
-    engine = SchedulingEngine(repository, executor, clock, hub, metrics, node="one", rules=PlanRules())
+    rule = installation.alert_rule
+    engine = SchedulingEngine(repository, executor, clock, hub, metrics, node="one", rules=PlanRules(), alerts=rule)
 
     recorder = Recorder(
         repository,
@@ -124,6 +125,7 @@ async def a_node(
         release=executor.release,
         wake=engine.wake,
         due_changed=engine.due_changed,
+        alerts=rule,
     )
     commands = Commands(repository, clock, hub, engine)
     async with trio.open_nursery() as nursery:
@@ -175,7 +177,7 @@ class BenchPanel:
             raise PanelFailure(FailureKind.UNAVAILABLE, "no answer")
         return PanelReport(state=self.state, changed_by=self.changed_by)
 
-    async def command(self, target: Target, code: str | None) -> None:
+    async def command(self, target: Target, code: str | None, by: str = OURSELVES) -> None:
         """Note the command, and obey unless it is one to drop."""
         if self.unreachable:
             raise PanelFailure(FailureKind.UNAVAILABLE, "no answer")
@@ -185,7 +187,7 @@ class BenchPanel:
             raise self.refuses
         if self.drops is None or len(self.commands) <= self.drops:
             return
-        self.state, self.changed_by = Reported(target), OURSELVES
+        self.state, self.changed_by = Reported(target), by
 
     async def changed(self) -> None:
         """Never tell."""

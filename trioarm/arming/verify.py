@@ -26,12 +26,16 @@ class Limits:
         exit_delay: how long the panel may report `arming`; 0 for disarming.
         confirm: how long after that it may take to report the target.
         apply_until: nothing is sent after this instant (A2.3).
+        sends_max: commands in all (A3.2).
+        ends_alarm: whether disarming may end an alarm: a person may, a schedule never.
     """
 
     begun_at: int
     exit_delay: int
     confirm: int
     apply_until: int
+    sends_max: int = SENDS_MAX
+    ends_alarm: bool = False
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -101,7 +105,7 @@ def next_step(report: PanelReport, target: Target, sent: Sent, limits: Limits, n
     match report.state:
         case Reported.UNKNOWN | Reported.UNAVAILABLE:
             return Fail(FailureKind.UNAVAILABLE, f"the panel reports {report.state}")
-        case Reported.PENDING | Reported.TRIGGERED:
+        case Reported.PENDING | Reported.TRIGGERED if target is not Target.DISARMED or not limits.ends_alarm:
             return Fail(FailureKind.IN_ALARM, _in_alarm(report))
     if is_progress(report, target):
         return _await_progress(report, sent, limits, now)
@@ -111,8 +115,9 @@ def next_step(report: PanelReport, target: Target, sent: Sent, limits: Limits, n
         show_by = _since(sent.last_at, limits, now) + limits.exit_delay + limits.confirm
         if now < show_by:
             return Wait(min(show_by, now + POLL))
-    if sent.sends >= SENDS_MAX:
-        return Fail(FailureKind.TIMEOUT, f"{sent.sends} commands had no effect: the panel still reports {report.state}")
+    if sent.sends >= limits.sends_max:
+        commands = "the command" if sent.sends == 1 else f"{sent.sends} commands"
+        return Fail(FailureKind.TIMEOUT, f"{commands} had no effect: the panel still reports {report.state}")
     return _before_sending(report, target, limits, now, free_at)
 
 

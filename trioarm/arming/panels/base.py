@@ -92,12 +92,13 @@ class Panel(Protocol):
         Cancellation: at any checkpoint.
         """
 
-    async def command(self, target: Target, code: str | None) -> None:
+    async def command(self, target: Target, code: str | None, by: str = OURSELVES) -> None:
         """Tell the panel what the partition is to become. Returning means that it was sent, not that it is done.
 
         Args:
             target: what it is to become.
             code: the code that goes with it; kept nowhere, and in no message.
+            by: who commands it, for panels that remember that.
 
         Raises:
             PanelFailure: it is `rejected`, `blocked` or `unavailable`.
