@@ -135,11 +135,6 @@ class StoredAlert:
         return AlertState.UNREADABLE if self.alert is None else self.alert.state
 
 
-def _page_limit(owner: object, attribute: attrs.Attribute[int], value: int) -> None:
-    if not 1 <= value <= PAGE_MAX:
-        raise ValueError(f"limit is {value!r}: it must lie between 1 and {PAGE_MAX}")
-
-
 @attrs.frozen(slots=True, kw_only=True)
 class AlertQuery:
     """Which alerts; a field that is None does not narrow.
@@ -152,7 +147,7 @@ class AlertQuery:
     states: frozenset[AlertState] | None = frozenset({AlertState.OPEN, AlertState.UNREADABLE})
     subject: str | None = None
     after: str | None = None
-    limit: int = attrs.field(default=100, validator=_page_limit)
+    limit: int = attrs.field(default=100, validator=[attrs.validators.ge(1), attrs.validators.le(PAGE_MAX)])
 
 
 # What a change must raise alerts for: asked before the change is committed, so that both are one transaction. It reads
