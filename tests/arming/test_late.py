@@ -279,6 +279,18 @@ async def test_a_panel_out_of_reach_is_told_of_once_and_when_it_is_over(autojump
         assert (alert.resolved.by, alert.resolved.note) == ("schedule:night/house", "it is armed_night")
 
 
+async def test_what_was_said_of_a_run_that_was_superseded_is_over_with_the_next(autojump_clock: MockClock) -> None:
+    """The run that was out of reach did not live to say so; the one that took its place does."""
+    panel = a_bench(Reported.DISARMED, unreachable=True)
+    premises = the_premises(arming("night", NIGHT, 10), arming("morning", DISARMED, 200))
+    async with a_node(premises, clock=panel.clock, panels={"house": panel}) as node:
+        await node.at(190)
+        panel.unreachable = False
+        await node.at(210)
+        assert (await node.run_of("night/house")).state is State.CANCELLED
+        assert (await node.alert("unreachable")).state is AlertState.RESOLVED
+
+
 async def test_an_arm_that_waited_for_its_panel_for_hours_warns_as_well(autojump_clock: MockClock) -> None:
     """It is late all the same: people who came home meanwhile have their minute."""
     panel = a_bench(Reported.DISARMED, unreachable=True)

@@ -31,7 +31,10 @@ class AlertKind(StrEnum):
 ENDS: Final = frozenset(
     {AlertKind.ARM_FAILED, AlertKind.DISARM_FAILED, AlertKind.NOT_APPLIED, AlertKind.IN_ALARM, AlertKind.OVERRIDDEN}
 )
-PASSING: Final = (AlertKind.UNREACHABLE, AlertKind.LATE_ARM)  # said while a run lasts, and over with it
+PASSING: Final = (
+    AlertKind.UNREACHABLE,
+    AlertKind.LATE_ARM,
+)  # over with their run, or the next that succeeds
 
 BY_HAND: Final = "do it by hand if it is still wanted"
 ADVICE: Final = {

@@ -162,7 +162,7 @@ class Errand(Pursuit):
         """Keep that the panel reports the target, and end the alerts that complained that it did not."""
         nothing_sent = f"it was {report.state} already"
         await self._conclude("", f"{self.sent.sends} sent" if self.sent.sends else nothing_sent)
-        await self._alerts.settle(self._subject, self.target, by=self._actor)
+        await self._alerts.settle(self._subject, self.target, by=self._actor, passing=PASSING)
 
     async def give_up(self, failure: PanelFailure) -> Discard | Retry | Override:
         """Return what a failure means for the run: another attempt while there is hope, else its end (A3.3)."""

@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 import attrs
 import trio
 
-from trioarm.arming.alerts import subject_of
+from trioarm.arming.alerts import PASSING, subject_of
 from trioarm.arming.errand import verb_of
 from trioarm.arming.holds import Hold, Holds
 from trioarm.arming.ledger import PersonsCommand
@@ -158,7 +158,7 @@ class Persons:
         finally:
             with trio.move_on_after(RECORD_S, shield=True):
                 await self._record(request, ending, outcome)
-        await self._alerts.settle(subject_of(name), target, by=by)
+        await self._alerts.settle(subject_of(name), target, by=request.by, passing=PASSING)
         return report
 
     async def disarm(self, name: str, *, by: str, on_progress: OnProgress = _ignore) -> PanelReport:

@@ -5,7 +5,7 @@ It needs a repository and a clock, no running node.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Final
 
@@ -107,18 +107,19 @@ class AlertCommands:
 
         return await self._close(alert_id, "resolved", close, by, note)
 
-    async def settle(self, subject: str, state: str, *, by: str) -> None:
+    async def settle(self, subject: str, state: str, *, by: str, passing: Collection[str] = ()) -> None:
         """Resolve what complains that a subject is not in the state that it is in now.
 
         Args:
             by: who or what brought it there.
+            passing: kinds of alerts that are over with that, whatever state they named.
         """
         after: str | None = ""
         while after is not None:
             page = await self.find(AlertQuery(states=_UNRESOLVED, subject=subject, after=after or None))
             after = page.next
             for stored in page.rows:
-                if stored.alert is not None and stored.alert.settled_by == state:
+                if (alert := stored.alert) is not None and (alert.settled_by == state or alert.kind in passing):
                     await self.settle_one(stored.id, by=by, note=f"it is {state}")
 
     async def settle_one(self, alert_id: str, *, by: str, note: str) -> None:
