@@ -136,10 +136,14 @@ def alert_rule(change: Change) -> Sequence[PutDocument]:
     An occurrence that planning finds too old is missed (A2.3); a run may fail, time out or be lost with its node.
     Every one of them is told: nothing that was to be armed or disarmed stays as it is in silence.
     """
-    missed = [run for run in change.decided if run.state is State.MISSED and _arms(run)]
-    found = [_raise(run, AlertKind.NOT_APPLIED, _missed(run), run.decided_at) for run in missed]
+    found: list[PutDocument] = []
+    for run in change.decided:
+        if run.state is State.MISSED and _arms(run):
+            found.append(_raise(run, AlertKind.NOT_APPLIED, _missed(run), run.decided_at))
     for step in change.steps:
-        if isinstance(step, Finished) and step.step in _BAD_ENDS and _arms(step.run) and not _is_told(change):
+        if not isinstance(step, Finished) or step.step is Step.SUCCEED:  # by far the most: no set is asked about them
+            continue
+        if step.step in _BAD_ENDS and _arms(step.run) and not _is_told(change):
             text = f"it did not become {_said(step.run, 'target')}: {step.error or step.reason or step.step}"
             found.append(_raise(step.run, _kind_of_end(step.run), text, step.at))
     return found
