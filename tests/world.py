@@ -19,7 +19,9 @@ from trioarm import (
     open_scheduler,
     scheduler_components,
 )
+from trioarm.arming.installation import Installation
 from trioarm.config import SchedulerSettings
+from trioarm.core.alerts import AlertRule
 from trioarm.core.queries import PAGE_MAX, RunQuery
 from trioarm.core.run import Origin, RunRecord
 from trioarm.engine.clock import VirtualClock
@@ -41,6 +43,7 @@ async def a_node(
     store: Stores | None = None,
     start_at: int = NOW,
     check_interval_s: float = 86400.0,
+    rule: AlertRule | None = None,
 ) -> AsyncIterator[tuple[Scheduler, Container]]:
     """Run a node whose wall clock shows `start_at` now.
 
@@ -50,9 +53,18 @@ async def a_node(
     clock = VirtualClock(start_at, trio_start=trio.current_time(), check_interval_s=check_interval_s)
     container.override(Clock, lambda _: clock)
     container.override(Chance, lambda _: random.Random(0))
+    if rule is not None:
+        container.override(Installation, lambda c: _ruled(c, rule))
     container.override(ScheduleRepository, store or (lambda _: InMemoryScheduleRepository()))
     async with open_scheduler(container=container) as scheduler:
         yield scheduler, container
+
+
+def _ruled(container: Container, rule: AlertRule) -> Installation:
+    config = container.get(SchedulerConfig)
+    installation = Installation(config.premises, container.get(ScheduleRepository), container.get(Clock))
+    installation.alert_rule = rule
+    return installation
 
 
 def in_virtual_time(main: Callable[..., Awaitable[Any]], *args: Any) -> Any:

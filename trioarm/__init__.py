@@ -10,6 +10,7 @@ from __future__ import annotations
 from trioarm.bootstrap import SchedulerBootstrap, open_scheduler, scheduler_components, serve
 from trioarm.config import SchedulerConfig
 from trioarm.container import Container, ContainerError
+from trioarm.core.alerts import Alert, AlertQuery, AlertState, Closing, Fact, Severity, StoredAlert
 from trioarm.core.errors import (
     ConfigurationError,
     HandlerRefused,
@@ -21,10 +22,11 @@ from trioarm.core.errors import (
     RevisionConflict,
     SchedulerStopped,
     TrioarmError,
+    UnknownAlert,
     UnknownRun,
     UnknownSchedule,
 )
-from trioarm.core.outcome import Discard, Retry, Snooze
+from trioarm.core.outcome import Discard, Override, Retry, Snooze
 from trioarm.core.queries import Page, RunOrder, RunQuery, ScheduleOrder, ScheduleQuery, Statistics
 from trioarm.core.run import Origin, Run
 from trioarm.core.schedule import Delivery, Misfire, Overlap, RetryPolicy, Schedule, ScheduleState, StoredSchedule
@@ -42,6 +44,10 @@ __version__ = "0.1.0"
 
 __all__ = [
     "After",
+    "Alert",
+    "AlertQuery",
+    "AlertState",
+    "Closing",
     "ConfigurationError",
     "Container",
     "ContainerError",
@@ -49,6 +55,7 @@ __all__ = [
     "Delivery",
     "Discard",
     "Every",
+    "Fact",
     "Fold",
     "Gap",
     "Handler",
@@ -62,6 +69,7 @@ __all__ = [
     "Once",
     "Origin",
     "Overlap",
+    "Override",
     "Page",
     "Reason",
     "RepositoryError",
@@ -83,13 +91,16 @@ __all__ = [
     "SchedulerConfig",
     "SchedulerStopped",
     "SchedulingEngine",
+    "Severity",
     "Snooze",
     "SqliteScheduleRepository",
     "State",
     "Statistics",
+    "StoredAlert",
     "StoredSchedule",
     "Trigger",
     "TrioarmError",
+    "UnknownAlert",
     "UnknownRun",
     "UnknownSchedule",
     "Weekly",

@@ -120,6 +120,7 @@ def _recorder(c: Container) -> Recorder:
         # The engine is made later: it is the one that knows the executor.
         wake=lambda: c.get(SchedulingEngine).wake(),
         due_changed=lambda: c.get(SchedulingEngine).due_changed(),
+        alerts=c.get(Installation).alert_rule,
     )
 
 
@@ -141,6 +142,7 @@ def _engine(c: Container) -> SchedulingEngine:
         rules=config.plan_rules(executor.handlers, clock.now()),
         chunk=config.scheduler.chunk,
         may_hold=lambda: lease.is_trusted,
+        alerts=c.get(Installation).alert_rule,
     )
 
 

@@ -14,6 +14,7 @@ from trioarm.arming.installation import Installation
 from trioarm.arming.model import ArmingSchedule, Partition, Premises, Reported, Site, Target, VirtualPanel
 from trioarm.arming.panels.base import OURSELVES, FailureKind, Panel, PanelFailure, PanelReport
 from trioarm.arming.panels.virtual import VirtualDriver
+from trioarm.core.alerts import Alert, AlertQuery
 from trioarm.core.instants import SECOND, parse_instant
 from trioarm.core.planning import PlanRules
 from trioarm.core.queries import RunQuery
@@ -21,6 +22,7 @@ from trioarm.core.retrying import RetryRules
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import Schedule
 from trioarm.core.triggers import Once, Trigger
+from trioarm.engine.alert_commands import AlertCommands
 from trioarm.engine.attempt import Handler
 from trioarm.engine.clock import VirtualClock
 from trioarm.engine.commands import Commands
@@ -76,6 +78,22 @@ class Node:
         (run,) = page.rows
         return run
 
+    async def alerts(self, kind: str | None = None) -> list[Alert]:
+        """Return the alerts that were raised, of one kind or all, closed ones too."""
+        page = await AlertCommands(self.repository, self.clock).find(AlertQuery(states=None, limit=1000))
+        found = [stored.alert for stored in page.rows if stored.alert is not None]
+        return [alert for alert in found if kind in (None, alert.kind)]
+
+    async def alert(self, kind: str) -> Alert:
+        """Return the one alert of a kind."""
+        (found,) = await self.alerts(kind)
+        return found
+
+    async def audit(self) -> list[tuple[object, object]]:
+        """Return who did what, in order."""
+        entries = await self.repository.read_journal("audit", limit=1000)
+        return [(entry.body["actor"], entry.body["verb"]) for entry in entries]
+
     def panel(self, partition: str = "house") -> VirtualDriver:
         """Return a partition's panel, which is a virtual one."""
         panel = self.installation.panels[partition]
@@ -112,7 +130,8 @@ async def a_node(
         Pool("ordinary", PoolSettings(2, 2), ordinary or {}),
     ]
     executor = RunExecutor(pools, clock, hub, metrics, wake=lambda: engine.wake())
-    engine = SchedulingEngine(repository, executor, clock, hub, metrics, node="one", rules=PlanRules())
+    rule = installation.alert_rule
+    engine = SchedulingEngine(repository, executor, clock, hub, metrics, node="one", rules=PlanRules(), alerts=rule)
 
     recorder = Recorder(
         repository,
@@ -124,6 +143,7 @@ async def a_node(
         release=executor.release,
         wake=engine.wake,
         due_changed=engine.due_changed,
+        alerts=rule,
     )
     commands = Commands(repository, clock, hub, engine)
     async with trio.open_nursery() as nursery:
@@ -159,6 +179,7 @@ class BenchPanel:
     physical: str = "bench"
     state: Reported = Reported.DISARMED
     changed_by: str | None = None
+    since_at: int | None = None
     commands: list[tuple[int, Target]] = attrs.Factory(list)
     reads: int = 0
 
@@ -168,14 +189,14 @@ class BenchPanel:
         return self.physical
 
     async def read_state(self) -> PanelReport:
-        """Say what it is; never when, or when that will end."""
+        """Say what it is, and nothing of when or by whom unless a test lets it."""
         await trio.lowlevel.checkpoint()
         self.reads += 1
         if self.unreachable:
             raise PanelFailure(FailureKind.UNAVAILABLE, "no answer")
-        return PanelReport(state=self.state, changed_by=self.changed_by)
+        return PanelReport(state=self.state, since_at=self.since_at, changed_by=self.changed_by)
 
-    async def command(self, target: Target, code: str | None) -> None:
+    async def command(self, target: Target, code: str | None, by: str = OURSELVES) -> None:
         """Note the command, and obey unless it is one to drop."""
         if self.unreachable:
             raise PanelFailure(FailureKind.UNAVAILABLE, "no answer")
@@ -185,7 +206,7 @@ class BenchPanel:
             raise self.refuses
         if self.drops is None or len(self.commands) <= self.drops:
             return
-        self.state, self.changed_by = Reported(target), OURSELVES
+        self.state, self.changed_by = Reported(target), by
 
     async def changed(self) -> None:
         """Never tell."""

@@ -11,7 +11,7 @@ from trioarm.arming.compile import attempt_s, engine_schedules
 from trioarm.arming.model import VirtualPanel
 from trioarm.core.errors import InvalidSchedule
 from trioarm.core.retrying import backoff_s
-from trioarm.core.schedule import RetryPolicy
+from trioarm.core.schedule import Delivery, RetryPolicy
 from trioarm.core.triggers import Weekly
 
 
@@ -112,3 +112,17 @@ def test_disarming_needs_leave() -> None:
     premises = the_premises(arming("morning", DISARMED, 0), partitions=(a_partition(allow_disarm=False),))
     with pytest.raises(InvalidSchedule, match="allow_disarm"):
         engine_schedules(premises)
+
+
+def test_arming_at_most_once_is_refused() -> None:
+    """It reads before it sends and comes back after a warning or a crash: the policy would only lose arms."""
+    premises = the_premises(arming("night", NIGHT, 0, delivery=Delivery.AT_MOST_ONCE))
+    with pytest.raises(InvalidSchedule, match=r"night: arming .* at least once: remove delivery"):
+        engine_schedules(premises)
+
+
+def test_what_is_on_time_for_the_node_is_on_time_for_a_disarm() -> None:
+    """The node's tolerance counts where the schedule is silent, never beyond what A2.3 allows."""
+    for on_time_s, tolerance_s in ((120.0, 120.0), (1800.0, 900.0)):
+        (schedule,) = engine_schedules(the_premises(arming("morning", DISARMED, 0), on_time_s=on_time_s))
+        assert schedule.tolerance_s == tolerance_s

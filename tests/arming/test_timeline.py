@@ -5,9 +5,10 @@ from __future__ import annotations
 import attrs
 
 from tests.arming.premises import AWAY, DISARMED, EVENING, HOME, NIGHT, a_partition, arming, the_premises
+from tests.making import a_record
 from trioarm.arming.compile import engine_schedules
 from trioarm.arming.model import ArmingSchedule, Target
-from trioarm.arming.timeline import desired
+from trioarm.arming.timeline import desired, next_opening
 from trioarm.core.instants import HOUR, SECOND, parse_instant
 from trioarm.core.schedule import Schedule
 from trioarm.core.triggers import Weekly
@@ -59,3 +60,19 @@ def test_only_what_is_enabled_and_between_start_and_end_counts() -> None:
     assert target_of([night, attrs.evolve(morning, end_at=EVENING)], now) is NIGHT
     assert target_of([night, attrs.evolve(morning, start_at=now)], now) is NIGHT
     assert target_of([night, attrs.evolve(morning, end_at=EVENING + HOUR)], now) is DISARMED
+
+
+def test_the_next_opening_is_the_first_disarm_of_the_partition() -> None:
+    """Arms, other partitions and what lies before do not count; what was decided meanwhile does."""
+    schedules = compiled(
+        arming("night", NIGHT, 50),
+        arming("garage", DISARMED, 60, "garage"),
+        arming("past", DISARMED, 10),
+        arming("late", DISARMED, 3600),
+        arming("early", DISARMED, Weekly(["tue"], "00:00", "Europe/Prague")),
+    )
+    records = [a_record(schedule, key=key, cursor_at=EVENING + 2 * HOUR) for key, schedule in enumerate(schedules)]
+    assert next_opening(records, "house", EVENING + 10 * SECOND) == parse_instant("2026-11-23T23:00:00Z")
+    assert next_opening(records[:4], "house", EVENING + 10 * SECOND) == EVENING + HOUR
+    assert next_opening(records[:4], "house", EVENING + HOUR) is None
+    assert next_opening(records, "cabin", EVENING) is None

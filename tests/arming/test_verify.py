@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ from trioarm.arming.verify import (
     SENDS_MAX,
     Done,
     Fail,
-    Hold,
+    KeepTurn,
     Limits,
     NextStep,
     Send,
@@ -101,7 +102,7 @@ def test_every_wait_ends_later_than_now(
 ) -> None:
     """Waiting is never busy."""
     found = next_step(report, target, sent, LIMITS, now, free_at)
-    if isinstance(found, Wait | Hold):
+    if isinstance(found, Wait | KeepTurn):
         assert found.until > now
 
 
@@ -203,7 +204,7 @@ def test_open_zones_block_arming_before_anything_is_sent() -> None:
 
 def test_the_turn_is_held_until_the_panel_takes_the_next_command() -> None:
     """The minimum gap between commands of one panel (A3.8)."""
-    assert step(Reported.DISARMED, free_at=NOW + SECOND) == Hold(NOW + SECOND)
+    assert step(Reported.DISARMED, free_at=NOW + SECOND) == KeepTurn(NOW + SECOND)
 
 
 def test_nothing_is_sent_when_it_is_too_late() -> None:
@@ -211,3 +212,22 @@ def test_nothing_is_sent_when_it_is_too_late() -> None:
     found = step(Reported.DISARMED, now=NOW + HOUR + 1)
     assert isinstance(found, Fail)
     assert found.kind is FailureKind.TOO_LATE
+
+
+@pytest.mark.parametrize("state", [Reported.PENDING, Reported.TRIGGERED])
+def test_only_disarming_by_a_person_ends_an_alarm(state: Reported) -> None:
+    """Where it may end one, disarming is sent; arming never is, and where it may not, nothing is (A2.2)."""
+    report = PanelReport(state=state, since_at=NOW)
+    person = attrs.evolve(LIMITS, ends_alarm=True)
+    assert next_step(report, DISARMED, Sent(), person, NOW, 0) == Send()
+    for target, limits in ((NIGHT, person), (NIGHT, LIMITS), (DISARMED, LIMITS)):
+        found = next_step(report, target, Sent(), limits, NOW, 0)
+        assert isinstance(found, Fail)
+        assert found.kind is FailureKind.IN_ALARM
+
+
+def test_how_often_is_sent_is_a_limit_like_any_other() -> None:
+    """One command is enough for whoever looks on."""
+    once = attrs.evolve(LIMITS, sends_max=1)
+    found = next_step(PanelReport(state=Reported.DISARMED), NIGHT, Sent(sends=1, last_at=NOW), once, NOW + SETTLE, 0)
+    assert found == Fail(FailureKind.TIMEOUT, "the command had no effect: the panel still reports disarmed")

@@ -78,6 +78,7 @@ def test_every_reason_has_words() -> None:
             "timed out: the handler ignores its cancellation",
         ),
         (RunFinished(run_in(State.CANCELLED, Reason.USER)), "info", "cancelled: somebody asked for it"),
+        (RunFinished(run_in(State.OVERRIDDEN, Reason.HOLD)), "info", "overridden: a hold is on it"),
         (RunDecided(run_in(State.SKIPPED, Reason.OVERLAP)), "info", "skipped: the run before it has not ended"),
         (RunDecided(run_in(State.MISSED, Reason.TOO_LATE)), "warning", "missed: it was noticed too late, due"),
         (RunFinished(run_in(State.SUCCEEDED, schedule=BUILT_IN)), "debug", "trioarm/prune  succeeded"),

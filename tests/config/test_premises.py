@@ -51,8 +51,9 @@ def test_every_key_of_a_partition_is_read(tmp_path: Path) -> None:
 
 def test_settings_of_arming_hold_for_the_premises(tmp_path: Path) -> None:
     """The premises know how late a disarm may be, and how many workers arming has."""
-    premises = config_of(tmp_path, "[arming]\nlate_disarm = '5m'\nworkers = 3\n").premises
-    assert (premises.late_disarm_s, premises.workers) == (300, 3)
+    written = "[arming]\nlate_disarm = '5m'\nworkers = 3\n[scheduler]\ntolerance = '2m'\n"
+    premises = config_of(tmp_path, written).premises
+    assert (premises.late_disarm_s, premises.workers, premises.on_time_s) == (300, 3, 120)
 
 
 CODE = 'name where it is, like { env = "HOUSE_CODE" } or { file = "house.code" }'

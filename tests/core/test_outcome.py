@@ -6,7 +6,8 @@ import pytest
 
 from tests.making import NOW
 from trioarm.core.errors import InvalidInstant
-from trioarm.core.outcome import Discard, Retry, Snooze
+from trioarm.core.outcome import OVERRIDES, Discard, Override, Retry, Snooze
+from trioarm.core.states import Reason
 
 
 def test_a_retry_may_say_when() -> None:
@@ -30,3 +31,13 @@ def test_a_snooze_names_an_instant() -> None:
 def test_a_discard_says_why() -> None:
     """Its message is its reason."""
     assert str(Discard("no such panel")) == "no such panel"
+
+
+def test_an_override_says_whose_word_counted() -> None:
+    """A person's deed unless said otherwise; reasons that are nobody's decision are refused where it is raised."""
+    assert Override("Jan disarmed it").reason is Reason.PERSON
+    assert str(Override("Jan disarmed it", reason=Reason.HOLD)) == "Jan disarmed it"
+    assert frozenset({Reason.PERSON, Reason.HOLD}) == OVERRIDES
+    for wrong in set(Reason) - OVERRIDES:
+        with pytest.raises(ValueError, match="it must be hold or person"):
+            Override("late", reason=wrong)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tests.making import NOW, SECOND, a_record, a_run, a_schedule
 from trioarm.core.changes import Claim, Finished, Requeued, apply
-from trioarm.core.outcome import Failed, Ok, Outcome, Snoozed, Stopped, TimedOut
+from trioarm.core.outcome import Failed, Ok, Outcome, Overridden, Snoozed, Stopped, TimedOut
 from trioarm.core.retrying import SNOOZES_MAX, RetryRules, backoff_s, settle
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import Delivery, RetryPolicy
@@ -34,6 +34,7 @@ FINAL = [
     (Failed("no use", final=True), Step.FAIL, Reason.DISCARDED, "no use", None),
     (TimedOut("too long", stuck=True), Step.TIME_OUT, Reason.STUCK, "too long", None),
     (Stopped(Reason.USER), Step.CANCEL, Reason.USER, None, None),
+    (Overridden(Reason.HOLD, "Jan holds it"), Step.OVERRIDE, Reason.HOLD, "Jan holds it", None),
     (Stopped(Reason.SUPERSEDED), Step.CANCEL, Reason.SUPERSEDED, None, None),
 ]
 SPENT = [
@@ -58,7 +59,7 @@ GIVEN_BACK = (Stopped(Reason.SHUTDOWN), Step.GIVE_BACK, WaitingFor.DUE, 0, ENDED
 def test_some_outcomes_are_final_however_often_a_run_may_be_called(
     outcome: Outcome, step: Step, reason: Reason | None, error: str | None, result: object, delivery: Delivery
 ) -> None:
-    """Success, discarding, being stuck and being cancelled end a run at once."""
+    """Success, discarding, being overridden, stuck or cancelled end a run at once."""
     settled = _settle(_running(delivery), outcome)
     assert isinstance(settled, Finished)
     assert (settled.step, settled.reason, settled.error, settled.result) == (step, reason, error, result)

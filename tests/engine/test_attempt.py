@@ -13,6 +13,7 @@ from trioarm import (
     Discard,
     Every,
     InMemoryScheduleRepository,
+    Override,
     Reason,
     Retry,
     RetryPolicy,
@@ -221,6 +222,29 @@ def test_discard_is_final() -> None:
 
     run = run_after(600, work, once())
     assert (run.state, run.reason, run.attempt, run.error) == (State.FAILED, Reason.DISCARDED, 1, "no such user")
+
+
+def test_an_override_ends_the_run_without_a_failure() -> None:
+    """A handler that gives way to somebody ends its run `overridden`, with the reason and its one line (S6.2)."""
+
+    async def work(run: RunContext) -> None:
+        raise Override("Jan asked\nfor quiet", reason=Reason.HOLD)
+
+    run = run_after(600, work, once())
+    assert (run.state, run.reason, run.error) == (State.OVERRIDDEN, Reason.HOLD, "Jan asked for quiet")
+    assert (run.attempt, run.finished_at) == (1, at(10))
+
+
+def test_an_override_is_logged_as_information(caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing went wrong, so nobody is warned."""
+
+    async def work(run: RunContext) -> None:
+        raise Override
+
+    caplog.set_level(logging.INFO, "trioarm.recorder")
+    run = run_after(60, work, once())
+    assert run.error == "somebody else decided otherwise"
+    assert [record.levelno for record in caplog.records if record.name == "trioarm.recorder"] == [logging.INFO]
 
 
 def test_snooze_consumes_no_attempt() -> None:

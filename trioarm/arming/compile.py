@@ -9,12 +9,11 @@ import attrs
 from trioarm.arming.model import HANDLER, ArmingSchedule, Partition, Premises, Target
 from trioarm.arming.verify import SENDS_MAX
 from trioarm.core.errors import InvalidSchedule
-from trioarm.core.schedule import NAME, RetryPolicy, Schedule
+from trioarm.core.schedule import NAME, Delivery, RetryPolicy, Schedule
 
 LANE: Final = "partition/"
 LATE_ARM_S: Final = 86400.0  # a late arm applies this long, unless the partition's next occurrence replaces it (A2.3)
 LATE_DISARM_S_MIN: Final = 60.0  # even "not late at all" leaves a busy machine the time to be on time
-ON_TIME_S: Final = 300.0  # tolerance of a disarm whose schedule says nothing
 LIFT: Final = 2  # above ordinary schedules
 TALK_S: Final = 60.0  # of an attempt, for reading and commanding themselves, and for the turns of other partitions
 
@@ -27,11 +26,12 @@ def engine_schedules(premises: Premises) -> list[Schedule]:
     """Return the schedules the engine runs.
 
     Raises:
-        InvalidSchedule: a name is too long, a partition is unknown, or may not be disarmed by schedules.
+        InvalidSchedule: a name is too long, a partition is unknown or may not be disarmed by schedules, or the schedule
+            runs at most once.
     """
     lift = _lift(premises)
     return [
-        _engine_schedule(arming, _partition(arming, name, premises), premises.late_disarm_s, lift)
+        _engine_schedule(arming, _partition(arming, name, premises), premises, lift)
         for arming in premises.schedules
         for name in arming.partitions
     ]
@@ -56,14 +56,19 @@ def _lift(premises: Premises) -> int:
     return min(LIFT, 9 - max((arming.schedule.priority for arming in premises.schedules), default=0))
 
 
-def _engine_schedule(arming: ArmingSchedule, partition: Partition, late_disarm_s: float, lift: int) -> Schedule:
+def _engine_schedule(arming: ArmingSchedule, partition: Partition, premises: Premises, lift: int) -> Schedule:
     parent = arming.schedule
-    within_s = apply_within_s(arming.target, late_disarm_s)
+    if parent.delivery is Delivery.AT_MOST_ONCE:
+        raise InvalidSchedule(
+            f"{parent.name}: arming reads before it sends and counts what it sent, so it is carried out at least once: "
+            "remove delivery"
+        )
+    within_s = apply_within_s(arming.target, premises.late_disarm_s)
     # Within its tolerance an occurrence is on time, so that the misfire window only ever extends it. It must not reach
     # beyond the window: on time or late, a disarm is not sent later than A2.3 allows.
     tolerance_s = parent.tolerance_s
     if arming.target is Target.DISARMED:
-        tolerance_s = min(within_s, ON_TIME_S if tolerance_s is None else tolerance_s)
+        tolerance_s = min(within_s, premises.on_time_s if tolerance_s is None else tolerance_s)
     return attrs.evolve(
         parent,
         name=_child(f"{parent.name}/", partition.name, "the schedule"),

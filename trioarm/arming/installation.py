@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from trioarm.arming.alerts import alert_rule
 from trioarm.arming.compile import engine_schedules
 from trioarm.arming.handler import ArmHandler
+from trioarm.arming.holds import Holds
+from trioarm.arming.ledger import Ledger
+from trioarm.arming.line import lines_to
 from trioarm.arming.model import HANDLER, Premises
 from trioarm.arming.panels import make_panel
 from trioarm.arming.panels.base import UNREAD, FailureKind, Panel, PanelFailure, PanelReport
+from trioarm.arming.persons import Persons
+from trioarm.arming.pursuit import Way
 from trioarm.arming.timeline import Desired, desired
+from trioarm.core.alerts import AlertRule
+from trioarm.engine.alert_commands import AlertCommands
 from trioarm.engine.attempt import Handler
 from trioarm.engine.ports import Clock, ScheduleRepository
 
 
 class Installation:
-    """The partitions of a node with their panels, and what carries their schedules out.
+    """The partitions of a node with their panels, what carries their schedules out, and what people may ask of them.
 
     Args:
         premises: as configured.
@@ -43,7 +51,15 @@ class Installation:
             for name, partition in premises.partitions.items()
         }
         self.schedules = engine_schedules(premises)
-        self.handlers: dict[str, Handler] = {HANDLER: ArmHandler(premises, self.panels, repository, clock).arm}
+        lines, ledger = lines_to(self.panels), Ledger(repository)
+        ways = {
+            name: Way(partition, self.panels[name], lines[name], ledger, clock)
+            for name, partition in premises.partitions.items()
+        }
+        holds, alerts = Holds(premises, repository, clock), AlertCommands(repository, clock)
+        self.persons = Persons(premises, ways, holds, alerts, self.desired)
+        self.handlers: dict[str, Handler] = {HANDLER: ArmHandler(premises, ways, holds, alerts).arm}
+        self.alert_rule: AlertRule = alert_rule
 
     @property
     def workers(self) -> int:

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 
 import attrs
 
-from trioarm.arming.model import Reported, Target
+from trioarm.arming.compile import LANE
+from trioarm.arming.model import HANDLER, Reported, Target
 from trioarm.arming.panels.base import FailureKind, PanelFailure, PanelReport
+from trioarm.arming.recovery import LastSeen
+from trioarm.arming.timeline import next_opening
 from trioarm.arming.verify import Sent
 from trioarm.core.changes import AppendJournal, Change, PutDocument, Verdict
 from trioarm.core.codec import from_json, to_json
+from trioarm.core.errors import InvalidInstant, RepositoryError
+from trioarm.core.instants import parse_instant, render_instant
 from trioarm.core.jsonable import Json
+from trioarm.core.queries import PAGE_MAX, ScheduleQuery
 from trioarm.core.run import Origin, parse_run_id
+from trioarm.core.schedule import ScheduleState
 from trioarm.engine.attempt import RunContext
 from trioarm.engine.ports import ScheduleRepository
+from trioarm.engine.run_commands import TRIES
 
-COMMANDS: Final = "command"  # documents by partition: the latest command of each
-PARTITIONS: Final = "partition"  # documents by partition: what it last reported to a finished run
+COMMANDS: Final = "command"  # documents by partition: the latest command of each that a schedule sent
+BY_PERSONS: Final = "person_command"  # likewise, the latest that a person had sent
+PARTITIONS: Final = "partition"  # documents by partition: what it last reported to a finished run or a person
 AUDIT: Final = "audit"  # the journal of who armed what, and why
 
 
@@ -54,8 +64,17 @@ class _Command:
 
 
 @attrs.frozen(slots=True, kw_only=True)
+class PersonsCommand:
+    """The body of a document in `BY_PERSONS`: what somebody is about to have sent."""
+
+    by: str
+    target: Target
+    sent_at: int
+
+
+@attrs.frozen(slots=True, kw_only=True)
 class _LastReport:
-    """The body of a document in `PARTITIONS`: what a partition was when a run of it ended."""
+    """The body of a document in `PARTITIONS`: what a partition was when a run of it, or a person, was done with it."""
 
     reported: Reported
     since_at: int | None
@@ -73,8 +92,8 @@ class _Entry:
     origin: Origin
     partition: str
     verb: str
-    before: Reported
-    after: Reported
+    before: Reported | None
+    after: Reported | None
     reason: str
     correlation: str
 
@@ -101,6 +120,36 @@ class Ledger:
         said = from_json(_Command, document.body, f"document {COMMANDS}/{partition}", _unreadable)
         return LatestCommand(run=said.run, sends=said.sends, sent_at=said.sent_at, version=document.version)
 
+    async def commanded_at(self, partition: str) -> list[int]:
+        """Return when a partition was last sent commands, by schedules and by people."""
+        found = []
+        for namespace in (COMMANDS, BY_PERSONS):
+            document = await self._repository.get_document(namespace, partition)
+            with suppress(InvalidInstant):
+                if document is not None:
+                    found.append(parse_instant(str(document.body.get("sent_at"))))
+        return found
+
+    async def last_seen(self, partition: str) -> LastSeen | None:
+        """Return what was last recorded of a partition; None when nothing was, or nothing that can be understood."""
+        document = await self._repository.get_document(PARTITIONS, partition)
+        if document is None:
+            return None
+        with suppress(PanelFailure):
+            last = from_json(_LastReport, document.body, f"document {PARTITIONS}/{partition}", _unreadable)
+            return LastSeen(reported=last.reported, changed_by=last.changed_by)
+        return None
+
+    async def next_opening(self, partition: str, after: int) -> int | None:
+        """Return when the schedules of a partition open it next; None when they do not.
+
+        Paused ones do not count. One that has ended meanwhile does: it may have ended with that very opening.
+        """
+        states = frozenset({ScheduleState.ACTIVE, ScheduleState.FINISHED})
+        query = ScheduleQuery(lane=LANE + partition, handler=HANDLER, states=states, limit=PAGE_MAX)
+        page = await self._repository.find_schedules(query)
+        return next_opening(page.rows, partition, after)
+
     async def announce(
         self, run: RunContext, partition: str, target: Target, sends: int, now: int, version: int
     ) -> LatestCommand:
@@ -118,6 +167,18 @@ class Ledger:
         if verdicts != [Verdict.DONE] and not await self._is_kept(partition, body):
             raise PanelFailure(FailureKind.UNAVAILABLE, "nothing was sent: the repository did not keep the command")
         return LatestCommand(run=run.id, sends=sends, sent_at=now, version=version + 1)
+
+    async def announce_for_person(self, partition: str, command: PersonsCommand) -> None:
+        """Keep what somebody is about to have sent.
+
+        Raises:
+            PanelFailure: `unavailable`, because it is not certain to be kept, or somebody else was faster.
+        """
+        document = await self._repository.get_document(BY_PERSONS, partition)
+        put = PutDocument(BY_PERSONS, partition, 0 if document is None else document.version, to_json(command))
+        if await self._repository.commit([Change(documents=[put])]) != [Verdict.DONE]:
+            message = "nothing was sent: somebody else commands it at this moment, or the repository did not keep it"
+            raise PanelFailure(FailureKind.UNAVAILABLE, message)
 
     async def _is_kept(self, partition: str, body: dict[str, Json]) -> bool:
         document = await self._repository.get_document(COMMANDS, partition)
@@ -142,38 +203,96 @@ class Ledger:
             after: the latest one.
             reason: one sentence.
         """
-        run.keep(AppendJournal(AUDIT, _audit(run, partition, verb, before, after, reason), now))
-        if after.state in (Reported.UNKNOWN, Reported.UNAVAILABLE):
-            return  # what it was last is still the best that is known (A2.2)
+        entry = _Entry(
+            actor=f"schedule:{run.schedule}",
+            origin=parse_run_id(run.id)[2],
+            partition=partition,
+            verb=verb,
+            before=before.state,
+            after=after.state,
+            reason=reason,
+            correlation=run.id,
+        )
+        run.keep(AppendJournal(AUDIT, to_json(entry), now))
+        if (put := await self._last_report(run.id, partition, after, now)) is not None:
+            run.keep(put)
+
+    async def conclude_for_person(
+        self, by: str, partition: str, *, verb: str, before: PanelReport, after: PanelReport, reason: str, now: int
+    ) -> None:
+        """Keep what a person did to a partition, and what it is now.
+
+        Args:
+            verb: what was done, such as `arm`.
+            before: the first report.
+            after: the latest one.
+            reason: one sentence.
+
+        Raises:
+            RepositoryError: it is not certain to be kept.
+        """
+        correlation = f"{partition}@{render_instant(now)}"
+        entry = audit_entry(by, partition, verb, reason, correlation, now, before.state, after.state)
+        for _ in range(TRIES):
+            put = await self._last_report(correlation, partition, after, now)
+            change = Change(documents=[] if put is None else [put], journal=[entry])
+            [verdict] = await self._repository.commit([change])
+            if verdict is Verdict.DONE:
+                return
+            if verdict is Verdict.UNKNOWN:
+                break
+        raise RepositoryError(f"{partition}: what {by} did is not certain to be in the journal: look at it there")
+
+    async def _last_report(self, cause: str, partition: str, report: PanelReport, now: int) -> PutDocument | None:
+        if report.state in (Reported.UNKNOWN, Reported.UNAVAILABLE):
+            return None  # what it was last is still the best that is known (A2.2)
         document = await self._repository.get_document(PARTITIONS, partition)
-        version = 0 if document is None else document.version
-        run.keep(PutDocument(PARTITIONS, partition, version, _last_report(run, after, now)))
+        return PutDocument(
+            PARTITIONS, partition, 0 if document is None else document.version, _report_body(cause, report, now)
+        )
 
 
-def _audit(
-    run: RunContext, partition: str, verb: str, before: PanelReport, after: PanelReport, reason: str
-) -> dict[str, Json]:
+def audit_entry(
+    actor: str,
+    partition: str,
+    verb: str,
+    reason: str,
+    correlation: str,
+    now: int,
+    before: Reported | None = None,
+    after: Reported | None = None,
+) -> AppendJournal:
+    """Return the step that puts what a person did into the audit (A5.1).
+
+    Args:
+        actor: the person.
+        verb: what was done.
+        reason: one sentence.
+        correlation: what belongs together has the same one.
+        before: what the partition was, where it was looked at.
+        after: what it was then.
+    """
     entry = _Entry(
-        actor=f"schedule:{run.schedule}",
-        origin=parse_run_id(run.id)[2],
+        actor=actor,
+        origin=Origin.MANUAL,
         partition=partition,
         verb=verb,
-        before=before.state,
-        after=after.state,
+        before=before,
+        after=after,
         reason=reason,
-        correlation=run.id,
+        correlation=correlation,
     )
-    return to_json(entry)
+    return AppendJournal(AUDIT, to_json(entry), now)
 
 
-def _last_report(run: RunContext, report: PanelReport, now: int) -> dict[str, Json]:
+def _report_body(cause: str, report: PanelReport, now: int) -> dict[str, Json]:
     last = _LastReport(
         reported=report.state,
         since_at=report.since_at,
         changed_by=report.changed_by,
         open_zones=report.open_zones,
         read_at=now,
-        run=run.id,
+        run=cause,
     )
     return to_json(last)
 

@@ -7,10 +7,18 @@ from typing import Final
 
 import attrs
 
-from trioarm.core.errors import ConfigurationError
+from trioarm.core.errors import ConfigurationError, TrioarmError
 from trioarm.core.schedule import Schedule
 
 HANDLER: Final = "arm"  # the registered name of the handler that carries out every arming schedule
+
+
+class UnknownPartition(TrioarmError, LookupError):
+    """There is no partition, or site, of that name."""
+
+
+class InvalidRequest(TrioarmError, ValueError):
+    """What a person asks for cannot be meant. The caller is at fault."""
 
 
 class Target(StrEnum):
@@ -135,10 +143,17 @@ class ArmingSchedule:
 
 @attrs.frozen(slots=True, kw_only=True)
 class Premises:
-    """All that is configured for arming: sites and partitions by name, and the schedules that arm them."""
+    """All that is configured for arming: sites and partitions by name, and the schedules that arm them.
+
+    Args:
+        late_disarm_s: how late a disarm may be carried out, in seconds (A2.3).
+        on_time_s: how late an occurrence still counts as on time where its schedule does not say, in seconds.
+        workers: of arming; None for one per partition.
+    """
 
     sites: dict[str, Site] = attrs.Factory(dict)
     partitions: dict[str, Partition] = attrs.Factory(dict)
     schedules: tuple[ArmingSchedule, ...] = ()
     late_disarm_s: float = 900.0
+    on_time_s: float = 300.0
     workers: int | None = None

@@ -1,4 +1,4 @@
-"""What a partition's timeline says it should be now: its desired state (A1.6). Pure."""
+"""What a partition's timeline says: what it should be now, its desired state, and when it opens next (A1.6). Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import attrs
 
 from trioarm.arming.model import Target
-from trioarm.core.schedule import Schedule
+from trioarm.core.schedule import Schedule, ScheduleRecord
 
 
 @attrs.frozen(slots=True)
@@ -47,6 +47,16 @@ def desired(schedules: Iterable[Schedule], partition: str, now: int) -> Desired 
         if latest is None or order > latest:
             latest, found = order, Desired(Target(str(schedule.args["target"])), at, schedule.name)
     return found
+
+
+def next_opening(records: Iterable[ScheduleRecord], partition: str, after: int) -> int | None:
+    """Return when stored schedules disarm a partition next, after an instant; None when they never do."""
+    openings = [
+        record.schedule.next_after(after, record.trigger)
+        for record in records
+        if record.schedule.args.get("partition") == partition and record.schedule.args.get("target") == Target.DISARMED
+    ]
+    return min((at for at in openings if at is not None), default=None)
 
 
 def _last_occurrence(schedule: Schedule, now: int) -> int | None:

@@ -26,12 +26,16 @@ class Limits:
         exit_delay: how long the panel may report `arming`; 0 for disarming.
         confirm: how long after that it may take to report the target.
         apply_until: nothing is sent after this instant (A2.3).
+        sends_max: commands in all (A3.2).
+        ends_alarm: whether disarming may end an alarm: a person may, a schedule never.
     """
 
     begun_at: int
     exit_delay: int
     confirm: int
     apply_until: int
+    sends_max: int = SENDS_MAX
+    ends_alarm: bool = False
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -60,7 +64,7 @@ class Send:
 
 
 @attrs.frozen(slots=True)
-class Hold:
+class KeepTurn:
     """It is to be commanded, but its panel takes no command before `until`: keep the turn, then read again (A3.8)."""
 
     until: int
@@ -82,7 +86,7 @@ class Fail:
     zones: tuple[str, ...] = ()
 
 
-NextStep: TypeAlias = Done | Send | Hold | Wait | Fail
+NextStep: TypeAlias = Done | Send | KeepTurn | Wait | Fail
 
 
 def next_step(report: PanelReport, target: Target, sent: Sent, limits: Limits, now: int, free_at: int) -> NextStep:
@@ -101,7 +105,7 @@ def next_step(report: PanelReport, target: Target, sent: Sent, limits: Limits, n
     match report.state:
         case Reported.UNKNOWN | Reported.UNAVAILABLE:
             return Fail(FailureKind.UNAVAILABLE, f"the panel reports {report.state}")
-        case Reported.PENDING | Reported.TRIGGERED:
+        case Reported.PENDING | Reported.TRIGGERED if target is not Target.DISARMED or not limits.ends_alarm:
             return Fail(FailureKind.IN_ALARM, _in_alarm(report))
     if is_progress(report, target):
         return _await_progress(report, sent, limits, now)
@@ -111,8 +115,9 @@ def next_step(report: PanelReport, target: Target, sent: Sent, limits: Limits, n
         show_by = _since(sent.last_at, limits, now) + limits.exit_delay + limits.confirm
         if now < show_by:
             return Wait(min(show_by, now + POLL))
-    if sent.sends >= SENDS_MAX:
-        return Fail(FailureKind.TIMEOUT, f"{sent.sends} commands had no effect: the panel still reports {report.state}")
+    if sent.sends >= limits.sends_max:
+        commands = "the command" if sent.sends == 1 else f"{sent.sends} commands"
+        return Fail(FailureKind.TIMEOUT, f"{commands} had no effect: the panel still reports {report.state}")
     return _before_sending(report, target, limits, now, free_at)
 
 
@@ -144,12 +149,14 @@ def _reverted(report: PanelReport, sent: Sent, last_at: int) -> bool:
     return sent.progressed or (report.since_at is not None and report.since_at > last_at)
 
 
-def _before_sending(report: PanelReport, target: Target, limits: Limits, now: int, free_at: int) -> Send | Hold | Fail:
+def _before_sending(
+    report: PanelReport, target: Target, limits: Limits, now: int, free_at: int
+) -> Send | KeepTurn | Fail:
     if target is not Target.DISARMED and report.open_zones:
         return Fail(FailureKind.BLOCKED, f"zones are open: {', '.join(report.open_zones)}", report.open_zones)
     if now > limits.apply_until:
         return Fail(FailureKind.TOO_LATE, f"it may be carried out until {render_instant(limits.apply_until)} only")
-    return Send() if now >= free_at else Hold(free_at)
+    return Send() if now >= free_at else KeepTurn(free_at)
 
 
 def _in_alarm(report: PanelReport) -> str:

@@ -44,6 +44,8 @@ REASONS: Final[dict[Reason, str]] = {
     Reason.SHUTDOWN: "the node stops",
     Reason.LOST: "the node that held it is gone",
     Reason.UNREADABLE: "its row in the store is nonsense",
+    Reason.PERSON: "somebody decided otherwise",
+    Reason.HOLD: "a hold is on it",
     Reason.RESULT_DROPPED: "what it returned cannot be kept",
 }
 KINDS: Final[tuple[type[Event], ...]] = (

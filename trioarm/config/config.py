@@ -234,7 +234,7 @@ def _read(
     defaults = Defaults(
         timezone=scheduler.timezone, dst=features.dst, owner=None if path is None else f"file:{path.name}"
     )
-    schedules, premises = _read_declared(Table(rest, "", problems), defaults, arming)
+    schedules, premises = _read_declared(Table(rest, "", problems), defaults, arming, scheduler.tolerance_s)
     problems.settle()
     return SchedulerConfig(
         scheduler=scheduler,
@@ -249,7 +249,9 @@ def _read(
     )
 
 
-def _read_declared(whole: Table, defaults: Defaults, arming: ArmingSettings) -> tuple[tuple[Schedule, ...], Premises]:
+def _read_declared(
+    whole: Table, defaults: Defaults, arming: ArmingSettings, on_time_s: float
+) -> tuple[tuple[Schedule, ...], Premises]:
     sites = read_sites(whole)
     partitions = read_partitions(whole, sites)
     declarations = Declarations(defaults, sites, partitions, whole.problems)
@@ -260,6 +262,7 @@ def _read_declared(whole: Table, defaults: Defaults, arming: ArmingSettings) -> 
         partitions=partitions,
         schedules=tuple(declarations.arming),
         late_disarm_s=arming.late_disarm_s,
+        on_time_s=on_time_s,
         workers=arming.workers,
     )
     return tuple(declarations.plain), premises

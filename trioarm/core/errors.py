@@ -13,6 +13,7 @@ __all__ = [
     "RevisionConflict",
     "SchedulerStopped",
     "TrioarmError",
+    "UnknownAlert",
     "UnknownRun",
     "UnknownSchedule",
 ]
@@ -52,6 +53,10 @@ class HandlerRefused(TrioarmError, TypeError):
 
 class UnknownSchedule(TrioarmError, LookupError):
     """No schedule of that name is stored."""
+
+
+class UnknownAlert(TrioarmError, LookupError):
+    """No alert of that id is kept."""
 
 
 class UnknownRun(TrioarmError, LookupError):

@@ -1,15 +1,18 @@
-"""How an attempt ended, and the three instructions a handler may raise instead of returning (S6.3, S6.4)."""
+"""How an attempt ended, and the four instructions a handler may raise instead of returning (S6.3, S6.4)."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import attrs
 
 from trioarm.core.instants import instant
 from trioarm.core.jsonable import Json
 from trioarm.core.states import Reason
+
+# What may stand against an occurrence that is due: the rest of the reasons are not for a handler to give.
+OVERRIDES: Final = frozenset({Reason.PERSON, Reason.HOLD})
 
 
 class Retry(Exception):
@@ -40,6 +43,21 @@ class Snooze(Exception):
     def __init__(self, until: datetime | int, message: str = "") -> None:
         super().__init__(message)
         self.until_at = instant(until)
+
+
+class Override(Exception):
+    """Raised by a handler: somebody else decided otherwise, so nothing was done. That is an end, and no failure.
+
+    Args:
+        message: who decided what.
+        reason: `person` for what somebody did, `hold` for what somebody asked for beforehand.
+    """
+
+    def __init__(self, message: str = "", *, reason: Reason = Reason.PERSON) -> None:
+        super().__init__(message)
+        if reason not in OVERRIDES:
+            raise ValueError(f"reason is {reason!r}: it must be {' or '.join(sorted(OVERRIDES))}")
+        self.reason = reason
 
 
 @attrs.define(slots=True)
@@ -97,4 +115,16 @@ class Snoozed:
     until_at: int
 
 
-Outcome: TypeAlias = Ok | Failed | TimedOut | Stopped | Snoozed
+@attrs.define(slots=True)
+class Overridden:
+    """The handler did nothing, because somebody else decided otherwise.
+
+    Args:
+        text: one line.
+    """
+
+    reason: Reason
+    text: str
+
+
+Outcome: TypeAlias = Ok | Failed | TimedOut | Stopped | Snoozed | Overridden

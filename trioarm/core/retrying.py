@@ -8,7 +8,7 @@ import attrs
 
 from trioarm.core.changes import Finished, Requeued
 from trioarm.core.instants import microseconds
-from trioarm.core.outcome import Failed, Ok, Outcome, Snoozed, Stopped, TimedOut
+from trioarm.core.outcome import Failed, Ok, Outcome, Overridden, Snoozed, Stopped, TimedOut
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import Delivery, RetryPolicy
 from trioarm.core.states import Reason, Step, WaitingFor
@@ -81,6 +81,8 @@ def settle(
             return _stopped(run, reason, started_at, at)
         case Snoozed(until_at):
             return _snoozed(run, until_at, started_at, at)
+        case Overridden(reason, text):
+            return Finished(run, run.token, Step.OVERRIDE, at, reason, text, None, started_at)
         case _:
             assert_never(outcome)
 

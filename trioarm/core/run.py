@@ -56,7 +56,7 @@ class RunRecord:
         started_at: when the latest attempt began.
         finished_at: when it became final.
         cancel: why a held run was asked to stop; None when it was not.
-        error: what the last attempt said when it failed, one line.
+        error: what the last attempt said when it failed, or who overrode it; one line.
         result: what the handler returned.
         retry_of: the run it repeats.
     """

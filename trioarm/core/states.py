@@ -83,6 +83,8 @@ class Reason(StrEnum):
     SHUTDOWN = "shutdown"  # the node stopped
     LOST = "lost"  # the node that held it is gone, or could no longer be sure of its lease
     UNREADABLE = "unreadable"  # its row in the repository is nonsense: nobody knows what became of it
+    PERSON = "person"  # somebody changed what it was to change, after the instant it was due
+    HOLD = "hold"  # somebody asked that nothing be done for a while
     RESULT_DROPPED = "result_dropped"  # it ran, but what it returned cannot be kept
 
 

@@ -13,10 +13,23 @@ from typing import Final, TypeAlias
 import attrs
 import trio
 
+from trioarm.core.alerts import alert_id
 from trioarm.core.changes import AppendJournal, PutDocument
 from trioarm.core.instants import as_datetime
 from trioarm.core.jsonable import Json, as_json
-from trioarm.core.outcome import Discard, Failed, Ok, Outcome, Retry, Snooze, Snoozed, Stopped, TimedOut
+from trioarm.core.outcome import (
+    Discard,
+    Failed,
+    Ok,
+    Outcome,
+    Overridden,
+    Override,
+    Retry,
+    Snooze,
+    Snoozed,
+    Stopped,
+    TimedOut,
+)
 from trioarm.core.run import RunRecord, render_run_id
 from trioarm.core.states import Reason
 
@@ -78,6 +91,15 @@ class RunContext:
         run = self._attempt.run
         return render_run_id(run.schedule.schedule.name, run.nominal_at, run.origin, run.epoch)
 
+    def alert_id(self, subject: str, kind: str) -> str:
+        """Return the id of an alert about this run: the same in every attempt, and no other run's (S6.9).
+
+        Args:
+            subject: what the alert is about.
+            kind: what happened to it.
+        """
+        return alert_id(subject, kind, self._attempt.run)
+
     @property
     def schedule(self) -> str:
         """Name of the schedule."""
@@ -116,6 +138,11 @@ class RunContext:
         if not isinstance(copy, dict):
             raise AssertionError("arguments are validated as a mapping")
         return copy
+
+    @property
+    def tolerance_s(self) -> float | None:
+        """Lateness that still counts as on time, in seconds; None where its schedule leaves that to the node."""
+        return self._attempt.run.schedule.schedule.tolerance_s
 
     @property
     def deadline_s(self) -> float:
@@ -204,6 +231,8 @@ def _raised(attempt: Attempt, error: BaseException) -> Outcome | None:
             return Failed(_one_line(error, "discarded"), final=True)
         case Snooze():
             return Snoozed(error.until_at)
+        case Override():
+            return Overridden(error.reason, _one_line(error, "somebody else decided otherwise"))
     if attempt.reason is not None or attempt.scope.cancel_called:
         return _cancelled(attempt)
     if _log.isEnabledFor(logging.DEBUG):

@@ -10,6 +10,7 @@ from typing import Final
 import trio
 
 from trioarm.core.admission import Admission, start_at_once
+from trioarm.core.alerts import AlertRule, no_alerts
 from trioarm.core.changes import CancelAsked, Change, Claim, Finished, Requeued, Verdict, freed
 from trioarm.core.errors import RepositoryError
 from trioarm.core.events import (
@@ -26,6 +27,7 @@ from trioarm.core.planning import Group, PlanRules, expire, lose, plan, quaranti
 from trioarm.core.run import Run, RunRecord
 from trioarm.core.schedule import ScheduleState
 from trioarm.core.states import Reason, State
+from trioarm.engine.announcing import announce
 from trioarm.engine.executor import Pool, RunExecutor
 from trioarm.engine.hub import Hub
 from trioarm.engine.metrics import Metrics
@@ -51,6 +53,7 @@ class SchedulingEngine:
         rules: what schedules leave open; may be replaced while it runs.
         may_hold: whether this node may hold runs now: its lease is good.
         chunk: the most due entries decided in one transaction.
+        alerts: what decisions raise alerts for, in their own transaction (S6.9).
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class SchedulingEngine:
         rules: PlanRules,
         chunk: int = CHUNK,
         may_hold: Callable[[], bool] = lambda: True,
+        alerts: AlertRule = no_alerts,
     ) -> None:
         self._repository = repository
         self._executor = executor
@@ -75,6 +79,7 @@ class SchedulingEngine:
         self.rules = rules
         self.chunk = chunk
         self._may_hold = may_hold
+        self._alerts = alerts
         self.last_pass_at: int | None = None
         self.trouble: str | None = None
         self._wake = trio.Event()
@@ -159,13 +164,23 @@ class SchedulingEngine:
                 return True
             changes = self._plan(view, now)
             started = self._start_at_once(changes, view)
-            verdicts = await self._repository.commit(changes)
+            verdicts = await self._commit(changes)
             self._settle(changes, started, verdicts)
             if Verdict.DONE not in verdicts:
                 return False
             if len(changes) * 2 < batch:
                 return True  # what else became due meanwhile is for the next pass
             await trio.lowlevel.checkpoint()
+
+    async def _commit(self, changes: list[Change]) -> list[Verdict]:
+        """Commit decisions. One that is refused together with its alerts is tried without, so that it never waits."""
+        verdicts = await self._repository.commit(changes)
+        if Verdict.REFUSED in verdicts:
+            for index, change in enumerate(changes):
+                if change.documents and verdicts[index] is Verdict.REFUSED:
+                    change.documents = ()
+                    [verdicts[index]] = await self._repository.commit([change])
+        return verdicts
 
     def _plan(self, view: DueView, now: int) -> list[Change]:
         changes = [self._plan_group(group, now) for group in view.groups]
@@ -174,7 +189,11 @@ class SchedulingEngine:
             if step is not None:
                 move = freed(run, now)
                 changes.append(Change(steps=(step,), moved=() if move is None else (move,)))
-        return changes + [lose(run, now, self.rules) for run in view.lost]
+        changes += [lose(run, now, self.rules) for run in view.lost]
+        for change in changes:
+            if documents := self._alerts(change):
+                change.documents = documents
+        return changes
 
     def _plan_group(self, group: Group, now: int) -> Change:
         try:
@@ -224,6 +243,8 @@ class SchedulingEngine:
             elif isinstance(step, Requeued):
                 self._metrics.retried(Reason.LOST)
                 _log.warning("%s: its node is gone, the run is begun again", step.run.schedule.schedule.name)
+        if change.documents:
+            announce(change.documents, self._metrics)
         if self._hub.observed:
             self._publish(change)
         if _log.isEnabledFor(logging.DEBUG):

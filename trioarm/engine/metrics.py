@@ -9,6 +9,7 @@ from typing import Final
 
 import attrs
 
+from trioarm.core.alerts import Severity
 from trioarm.core.states import Reason, State
 
 # Upper bounds in seconds; what matters is whether an arm was a millisecond, a second or a minute late.
@@ -61,6 +62,7 @@ class MetricsSnapshot:
         attempts: calls of handlers begun.
         retries: attempts followed by another, by reason.
         refused: results with a stale token.
+        alerts: alerts raised, by severity.
         passes: passes of the engine.
         queued: runs claimed and not yet begun.
         running: handlers being called now.
@@ -73,6 +75,7 @@ class MetricsSnapshot:
     attempts: int
     retries: Mapping[str, int]
     refused: int
+    alerts: Mapping[Severity, int]
     passes: int
     queued: int
     running: int
@@ -92,6 +95,7 @@ class Metrics:
         self.decided: Counter[State] = Counter()
         self.finished: Counter[State] = Counter()
         self.retries: Counter[str] = Counter()
+        self.alerts: Counter[Severity] = Counter()
         self.attempts = 0
         self.refused = 0
         self.passes = 0
@@ -118,6 +122,7 @@ class Metrics:
             attempts=self.attempts,
             retries=dict(self.retries),
             refused=self.refused,
+            alerts=dict(self.alerts),
             passes=self.passes,
             queued=queued,
             running=running,

@@ -8,14 +8,16 @@ from typing import Final
 
 import trio
 
+from trioarm.core.alerts import AlertRule, no_alerts
 from trioarm.core.changes import AppendJournal, Change, Finished, PutDocument, Requeued, Started, Verdict
 from trioarm.core.diff import after_end
 from trioarm.core.errors import RepositoryError
 from trioarm.core.events import ResultRefused, RunFinished, RunRequeued, RunStarted
 from trioarm.core.outcome import Outcome, Stopped
 from trioarm.core.retrying import RetryRules, settle
-from trioarm.core.run import Run
+from trioarm.core.run import Run, RunRecord
 from trioarm.core.states import ACTIVE, Reason, State
+from trioarm.engine.announcing import announce
 from trioarm.engine.attempt import Attempt
 from trioarm.engine.hub import Hub
 from trioarm.engine.metrics import Metrics
@@ -42,6 +44,7 @@ class Recorder:
             the room they leave.
         wake: called when a run may be able to start because of what was recorded.
         due_changed: called when something may be due earlier because of it.
+        alerts: what outcomes raise alerts for, beside what their handlers keep, in the same transaction (S6.9).
     """
 
     def __init__(
@@ -55,6 +58,8 @@ class Recorder:
         release: Callable[[Iterable[Attempt]], bool],
         wake: Callable[[], None],
         due_changed: Callable[[], None],
+        *,
+        alerts: AlertRule = no_alerts,
     ) -> None:
         self._repository = repository
         self._clock = clock
@@ -65,6 +70,7 @@ class Recorder:
         self._release = release
         self._wake_engine = wake
         self._due_changed = due_changed
+        self._alerts = alerts
         self._begun: list[Attempt] = []
         self._ended: list[Attempt] = []
         self._in_doubt = 0
@@ -129,21 +135,23 @@ class Recorder:
         if not ended:
             return True
         self._ended = []
+        unknown: list[Attempt] = []
+        told = 0
         try:
             steps = [self._settle(attempt) for attempt in ended]
-            changes = [_change(attempt, step) for attempt, step in zip(ended, steps, strict=True)]
+            changes = [self._change(attempt, step) for attempt, step in zip(ended, steps, strict=True)]
             verdicts = await self._repository.commit(changes)
+            for attempt, change, verdict in zip(ended, changes, verdicts, strict=True):
+                if verdict is Verdict.REFUSED:
+                    verdict, change = await self._record_again(attempt, change)
+                if verdict is Verdict.DONE:
+                    self._recorded(attempt, change)
+                elif verdict is Verdict.UNKNOWN:
+                    unknown.append(attempt)
+                told += 1
         except BaseException:
-            self._ended = ended + self._ended
+            self._ended = unknown + ended[told:] + self._ended
             raise
-        unknown = []
-        for attempt, step, verdict in zip(ended, steps, verdicts, strict=True):
-            if verdict is Verdict.REFUSED:
-                verdict, step = await self._record_again(attempt, step)
-            if verdict is Verdict.DONE:
-                self._recorded(attempt, step)
-            elif verdict is Verdict.UNKNOWN:
-                unknown.append(attempt)
         wanted = self._release(ended if not unknown else [attempt for attempt in ended if attempt not in unknown])
         self._ended = unknown + self._ended
         self._in_doubt = len(unknown)
@@ -171,29 +179,56 @@ class Recorder:
             chance=self._chance.random(),
         )
 
-    async def _record_again(self, attempt: Attempt, step: Finished | Requeued) -> tuple[Verdict, Finished | Requeued]:
+    def _change(self, attempt: Attempt, step: Finished | Requeued) -> Change:
+        change = Change(steps=(step,))
+        if isinstance(step, Finished) and (move := after_end(attempt.run, step.at)) is not None:
+            change.moved = (move,)
+        if attempt.keep:
+            change.documents = [kept for kept in attempt.keep if isinstance(kept, PutDocument)]
+            change.journal = [kept for kept in attempt.keep if isinstance(kept, AppendJournal)]
+        if alerts := self._alerts(change):
+            change.documents = [*change.documents, *alerts]
+        return change
+
+    async def _record_again(self, attempt: Attempt, change: Change) -> tuple[Verdict, Change]:
         """Find out why an outcome was refused, and record it without what stood in its way where it is still ours."""
         try:
             run = await self._repository.get_run(attempt.run.run_id)
+            if run is None or run.token != attempt.token or run.state not in (State.CLAIMED, State.RUNNING):
+                return self._not_ours(attempt, run), change
+            attempt.run = run  # it was asked to stop, or its schedule has changed, since it was claimed
+            change = await self._fitting(attempt, self._change(attempt, self._settle(attempt)))
         except RepositoryError:
-            return Verdict.UNKNOWN, step
-        if run is None or run.token != attempt.token or run.state not in (State.CLAIMED, State.RUNNING):
-            if run is not None and run.token == attempt.token and run.state is not State.PENDING:
-                return Verdict.DONE, step  # an earlier write of unknown outcome was kept after all
-            self._metrics.refused += 1
-            self._hub.publish(ResultRefused(attempt.run.run_id, attempt.run.schedule.schedule.name, attempt.token))
-            return Verdict.REFUSED, step
-        attempt.run = run  # it was asked to stop, or its schedule has changed, since it was claimed
-        step = self._settle(attempt)
-        [verdict] = await self._repository.commit([_change(attempt, step)])
-        if verdict is Verdict.REFUSED and attempt.keep:
-            _log.error("run %d: its documents were changed by somebody else; only its outcome is kept", run.run_id)
-            attempt.keep = None
-            [verdict] = await self._repository.commit([_change(attempt, step)])
-        return (Verdict.UNKNOWN if verdict is Verdict.REFUSED else verdict), step
+            return Verdict.UNKNOWN, change
+        [verdict] = await self._repository.commit([change])
+        return (Verdict.UNKNOWN if verdict is Verdict.REFUSED else verdict), change
 
-    def _recorded(self, attempt: Attempt, step: Finished | Requeued) -> None:
-        run = attempt.run
+    def _not_ours(self, attempt: Attempt, run: RunRecord | None) -> Verdict:
+        """Return what became of an outcome whose run is held no more, by this claim at least."""
+        if run is not None and run.token == attempt.token and run.state is not State.PENDING:
+            return Verdict.DONE  # an earlier write of unknown outcome was kept after all
+        self._metrics.refused += 1
+        self._hub.publish(ResultRefused(attempt.run.run_id, attempt.run.schedule.schedule.name, attempt.token))
+        return Verdict.REFUSED
+
+    async def _fitting(self, attempt: Attempt, change: Change) -> Change:
+        """Take out of a change what somebody else was faster with; the outcome and the journal stay."""
+        fitting = [put for put in change.documents if await self._fits(put)]
+        if lost := len(change.documents) - len(fitting):
+            text = "run %d: %d of its documents were changed by somebody else, and are not kept with its outcome"
+            _log.error(text, attempt.run.run_id, lost)
+        change.documents = fitting
+        change.journal = [entry for entry in change.journal if entry.expected_seq is None]
+        return change
+
+    async def _fits(self, put: PutDocument) -> bool:
+        document = await self._repository.get_document(put.namespace, put.key)
+        return put.expected_version == (0 if document is None else document.version)
+
+    def _recorded(self, attempt: Attempt, change: Change) -> None:
+        run, step = attempt.run, _outcome(change)
+        if change.documents:
+            announce(change.documents, self._metrics)
         if isinstance(step, Finished):
             self._metrics.finished[run.state] += 1
         else:
@@ -201,8 +236,16 @@ class Recorder:
         if self._hub.observed:
             self._hub.publish(RunFinished(Run.of(run)) if run.state not in ACTIVE else RunRequeued(Run.of(run)))
         if step.error is not None:
-            level = logging.INFO if run.state is State.PENDING else logging.WARNING
+            expected = run.state in (State.PENDING, State.OVERRIDDEN)
+            level = logging.INFO if expected else logging.WARNING
             _log.log(level, "%s: %s (%s)", run.schedule.schedule.name, step.error, run.state)
+
+
+def _outcome(change: Change) -> Finished | Requeued:
+    [step] = change.steps
+    if not isinstance(step, Finished | Requeued):
+        raise AssertionError("the recorder settles attempts, and nothing else ends one")
+    return step
 
 
 def _lets_start(change: Change) -> bool:
@@ -214,13 +257,3 @@ def _lets_start(change: Change) -> bool:
 def _moves_due(change: Change) -> bool:
     """Whether something may be due earlier because of a change."""
     return bool(change.moved) or isinstance(change.steps[0], Requeued)
-
-
-def _change(attempt: Attempt, step: Finished | Requeued) -> Change:
-    change = Change(steps=(step,))
-    if isinstance(step, Finished) and (move := after_end(attempt.run, step.at)) is not None:
-        change.moved = (move,)
-    if attempt.keep:
-        change.documents = [kept for kept in attempt.keep if isinstance(kept, PutDocument)]
-        change.journal = [kept for kept in attempt.keep if isinstance(kept, AppendJournal)]
-    return change

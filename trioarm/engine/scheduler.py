@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Final
 
+from trioarm.core.alerts import AlertQuery, StoredAlert
 from trioarm.core.diff import SyncDiff
 from trioarm.core.errors import SchedulerStopped, UnknownRun, UnknownSchedule
 from trioarm.core.events import Event, RunFinished
@@ -15,6 +16,7 @@ from trioarm.core.jsonable import Json
 from trioarm.core.queries import PAGE_MAX, Page, RunQuery, ScheduleQuery, Statistics
 from trioarm.core.run import Run, RunRecord, parse_run_id
 from trioarm.core.schedule import Schedule, ScheduleRecord, ScheduleState, StoredSchedule
+from trioarm.engine.alert_commands import AlertCommands
 from trioarm.engine.commands import Commands, PutResult
 from trioarm.engine.engine import SchedulingEngine
 from trioarm.engine.executor import RunExecutor
@@ -177,6 +179,26 @@ class Runs:
         return record
 
 
+class Alerts:
+    """The alerts of a scheduler: what people should know, or have to do something about."""
+
+    def __init__(self, commands: AlertCommands) -> None:
+        self._commands = commands
+
+    async def find(self, query: AlertQuery | None = None) -> Page[StoredAlert]:
+        """Return one page of alerts by id: those that still need somebody, unless the query says otherwise."""
+        return await self._commands.find(query or AlertQuery())
+
+    async def ack(self, alert_id: str, *, by: str = API, note: str = "") -> StoredAlert:
+        """Acknowledge an alert: somebody has seen it. The first to do so counts.
+
+        Raises:
+            UnknownAlert: there is none of that id.
+            RepositoryError: it cannot be understood, so it stays as it is.
+        """
+        return await self._commands.acknowledge(alert_id, by=by, note=note)
+
+
 class Scheduler:
     """A running node, as its embedding program sees it."""
 
@@ -193,6 +215,7 @@ class Scheduler:
         commands = Commands(repository, clock, hub, engine)
         self.schedules = Schedules(repository, commands)
         self.runs = Runs(repository, commands, hub)
+        self.alerts = Alerts(AlertCommands(repository, clock))
         self._repository = repository
         self._engine = engine
         self._executor = executor

@@ -11,6 +11,7 @@ from trioarm.core.jsonable import Json
 from trioarm.core.queries import Retention
 from trioarm.core.schedule import Delivery, Schedule
 from trioarm.core.triggers import Every
+from trioarm.engine.alert_commands import AlertCommands
 from trioarm.engine.attempt import Handler, RunContext
 from trioarm.engine.health import Health, Level
 from trioarm.engine.hub import Hub
@@ -57,9 +58,9 @@ class Housekeeping:
         return {PRUNE: self.prune, CHECK_HEALTH: self.check_health}
 
     async def prune(self, run: RunContext) -> Json:
-        """Forget what retention allows, a chunk at a time, and return how many rows (S9.1)."""
+        """Forget what retention allows, a chunk at a time, and return how many rows and alerts (S9.1)."""
         retention = self._retention(self._clock.now())
-        forgotten = 0
+        forgotten = await AlertCommands(self._repository, self._clock).forget(retention.runs_before)
         for _ in range(CHUNKS_MAX):
             rows = await self._repository.prune(retention)
             forgotten += rows

@@ -27,6 +27,7 @@ class FailureKind(StrEnum):
     REVERTED = "reverted"  # it was on its way, then went elsewhere: a person's doing until proved otherwise
     IN_ALARM = "in_alarm"  # triggered or in entry delay: never touched (A2.2)
     TOO_LATE = "too_late"  # the occurrence may no longer be carried out (A2.3)
+    UNRECORDED = "unrecorded"  # a late disarm of a partition of which nothing was ever recorded (A2.2)
 
 
 class PanelFailure(TrioarmError):
@@ -91,12 +92,13 @@ class Panel(Protocol):
         Cancellation: at any checkpoint.
         """
 
-    async def command(self, target: Target, code: str | None) -> None:
+    async def command(self, target: Target, code: str | None, by: str = OURSELVES) -> None:
         """Tell the panel what the partition is to become. Returning means that it was sent, not that it is done.
 
         Args:
             target: what it is to become.
             code: the code that goes with it; kept nowhere, and in no message.
+            by: who commands it, for panels that remember that.
 
         Raises:
             PanelFailure: it is `rejected`, `blocked` or `unavailable`.

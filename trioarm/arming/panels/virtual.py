@@ -64,14 +64,14 @@ class VirtualDriver:
         state, _ = await self._load()
         return report(state, self._clock.now())
 
-    async def command(self, target: Target, code: str | None) -> None:
-        """Arm or disarm, as trioarm.
+    async def command(self, target: Target, code: str | None, by: str = OURSELVES) -> None:
+        """Arm or disarm, as trioarm unless somebody else is named.
 
         Raises:
             PanelFailure: `rejected` for a wrong code or during an alarm, `blocked` by open zones.
         """
         self._check(code)
-        await self._become(target, OURSELVES)
+        await self._become(target, by)
 
     async def changed(self) -> None:
         """Return when this driver changes the panel; what other processes do is not noticed."""

@@ -1,0 +1,197 @@
+"""What arming alerts people to, and in which words (A2.2, A2.3, A3.4). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Final
+
+from trioarm.arming.compile import LANE
+from trioarm.arming.model import HANDLER, Reported, Target
+from trioarm.arming.panels.base import FailureKind, PanelFailure, PanelReport
+from trioarm.core.alerts import Alert, Fact, Severity, alert_id, raised_by, raising
+from trioarm.core.changes import Change, Finished, PutDocument
+from trioarm.core.instants import render_instant
+from trioarm.core.run import RunRecord, render_run_id
+from trioarm.core.states import State, Step
+
+
+class AlertKind(StrEnum):
+    """What happened."""
+
+    ARM_FAILED = "arm_failed"
+    DISARM_FAILED = "disarm_failed"
+    NOT_APPLIED = "not_applied"  # too late, or too little is known: nothing was sent
+    IN_ALARM = "in_alarm"  # triggered or in entry delay, and therefore not touched
+    OVERRIDDEN = "overridden"  # a person changed it, or holds it
+    UNREACHABLE = "unreachable"  # for now: it is tried again
+    LATE_ARM = "late_arm"  # it will be armed, though it is not the time for it any more
+
+
+ENDS: Final = frozenset(
+    {AlertKind.ARM_FAILED, AlertKind.DISARM_FAILED, AlertKind.NOT_APPLIED, AlertKind.IN_ALARM, AlertKind.OVERRIDDEN}
+)
+PASSING: Final = (
+    AlertKind.UNREACHABLE,
+    AlertKind.LATE_ARM,
+)  # over with their run, or the next that succeeds
+
+BY_HAND: Final = "do it by hand if it is still wanted"
+ADVICE: Final = {
+    FailureKind.REJECTED: "remove the cause, then retry the run",
+    FailureKind.BLOCKED: "close them, then retry the run",
+    FailureKind.UNAVAILABLE: "look at the panel and at the way to it",
+    FailureKind.TIMEOUT: "look at the panel, then retry the run",
+    FailureKind.REVERTED: "retry the run if that was not meant",
+    FailureKind.IN_ALARM: "see to the alarm first",
+    FailureKind.TOO_LATE: BY_HAND,
+    FailureKind.UNRECORDED: BY_HAND,
+}
+
+_BAD_ENDS: Final = frozenset({Step.FAIL, Step.TIME_OUT, Step.LOSE, Step.MISS})
+
+
+def subject_of(partition: str) -> str:
+    """Return what alerts about a partition name as their subject."""
+    return LANE + partition
+
+
+def kind_of_failure(target: Target, failure: FailureKind) -> AlertKind:
+    """Return the kind of alert that a run's failure raises."""
+    if failure is FailureKind.IN_ALARM:
+        return AlertKind.IN_ALARM
+    if target is not Target.DISARMED:
+        return AlertKind.ARM_FAILED
+    too_late = failure in (FailureKind.TOO_LATE, FailureKind.UNRECORDED)
+    return AlertKind.NOT_APPLIED if too_late else AlertKind.DISARM_FAILED
+
+
+def failed(
+    partition: str, target: Target, failure: PanelFailure, *, attempts: int, sends: int, last: PanelReport, now: int
+) -> Alert:
+    """Return the alert of a run that ended without the panel's word (A3.4).
+
+    Args:
+        failure: why; its message says what was seen.
+        attempts: of the run.
+        sends: commands sent for it.
+        last: the latest report.
+    """
+    return Alert(
+        subject=subject_of(partition),
+        kind=kind_of_failure(target, failure.kind),
+        severity=Severity.ERROR,
+        text=f"it did not become {target}: {failure}",
+        advice=ADVICE[failure.kind],
+        raised_at=now,
+        settled_by=target.value,
+        facts=_facts(zones=", ".join(failure.zones), attempts=attempts, commands=sends, last_state=last.state),
+    )
+
+
+def overridden(partition: str, target: Target, message: str, last: Reported, now: int) -> Alert:
+    """Return the alert of a run that gave way to a person."""
+    return Alert(
+        subject=subject_of(partition),
+        kind=AlertKind.OVERRIDDEN,
+        severity=Severity.WARNING,
+        text=f"it was not made {target}: {message}",
+        advice=BY_HAND,
+        raised_at=now,
+        settled_by=target.value,
+        facts=_facts(last_state=last),
+    )
+
+
+def unreachable(partition: str, target: Target, message: str, until: int, now: int) -> Alert:
+    """Return the alert of a panel that cannot be read, while its run is tried again until an instant."""
+    return Alert(
+        subject=subject_of(partition),
+        kind=AlertKind.UNREACHABLE,
+        severity=Severity.WARNING,
+        text=f"it is to become {target}, and is out of reach: {message}; it is tried until {render_instant(until)}",
+        advice=ADVICE[FailureKind.UNAVAILABLE],
+        raised_at=now,
+        settled_by=target.value,
+    )
+
+
+def late_arm(partition: str, target: Target, nominal_at: int, send_at: int, now: int) -> Alert:
+    """Return the warning that a partition will be armed late (A2.3)."""
+    due = render_instant(nominal_at)
+    return Alert(
+        subject=subject_of(partition),
+        kind=AlertKind.LATE_ARM,
+        severity=Severity.WARNING,
+        text=f"it becomes {target} at {render_instant(send_at)}, late: that was due at {due}",
+        advice="leave in time, or cancel the run",
+        raised_at=now,
+        settled_by=target.value,
+    )
+
+
+def alert_rule(change: Change) -> Sequence[PutDocument]:
+    """Return the alerts of what the engine decides without asking arming, and of ends the handler did not live to see.
+
+    An occurrence that planning finds too old is missed (A2.3); a run may fail, time out or be lost with its node.
+    Every one of them is told: nothing that was to be armed or disarmed stays as it is in silence.
+    """
+    found: list[PutDocument] = []
+    for run in change.decided:
+        if run.state is State.MISSED and _arms(run):
+            found.append(_raise(run, AlertKind.NOT_APPLIED, _missed(run), run.decided_at))
+    for step in change.steps:
+        if not isinstance(step, Finished) or step.step is Step.SUCCEED:  # by far the most: no set is asked about them
+            continue
+        if step.step in _BAD_ENDS and _arms(step.run) and not _is_told(change):
+            text = f"it did not become {_said(step.run, 'target')}: {step.error or step.reason or step.step}"
+            found.append(_raise(step.run, _kind_of_end(step.run), text, step.at))
+    return found
+
+
+def _arms(run: RunRecord) -> bool:
+    return run.schedule.schedule.handler == HANDLER
+
+
+def _is_told(change: Change) -> bool:
+    """Whether the handler raised an alert of this end itself: it knows more of it."""
+    return any(found.alert is not None and found.alert.kind in ENDS for found in raised_by(change.documents))
+
+
+def _kind_of_end(run: RunRecord) -> AlertKind:
+    return AlertKind.DISARM_FAILED if _said(run, "target") == Target.DISARMED else AlertKind.ARM_FAILED
+
+
+def _missed(run: RunRecord) -> str:
+    due = render_instant(run.nominal_at)
+    if run.count > 1:
+        due += f" and {run.count - 1} times since"
+    why = f": {run.reason}" if run.reason else ""
+    return f"it was not made {_said(run, 'target')}: that was due at {due}, which is too long ago{why}"
+
+
+def _raise(run: RunRecord, kind: AlertKind, text: str, at: int) -> PutDocument:
+    subject, target = subject_of(_said(run, "partition")), _said(run, "target")
+    name = run.schedule.schedule.name
+    alert = Alert(
+        subject=subject,
+        kind=kind,
+        severity=Severity.ERROR,
+        text=text,
+        advice=BY_HAND,
+        raised_at=at,
+        run=render_run_id(name, run.nominal_at, run.origin, run.epoch),
+        settled_by=target,
+        facts=_facts(schedule=name, attempts=run.attempt),
+    )
+    return raising(alert_id(subject, kind, run), alert)
+
+
+def _said(run: RunRecord, argument: str) -> str:
+    """Return an argument of a run, whatever somebody has made of it; without a colon, which ends a subject."""
+    args = run.schedule.schedule.args if run.args is None else run.args
+    return str(args.get(argument)).replace(":", "_")
+
+
+def _facts(**known: object) -> tuple[Fact, ...]:
+    return tuple(Fact(name.replace("_", " "), str(value)) for name, value in known.items() if value not in ("", None))
