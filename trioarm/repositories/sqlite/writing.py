@@ -29,7 +29,7 @@ from trioarm.core.changes import (
 )
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import Schedule, ScheduleState
-from trioarm.core.states import TABLE, Step
+from trioarm.core.states import TABLE, Step, WaitingFor
 from trioarm.repositories.sqlite import statements
 from trioarm.repositories.sqlite.rows import optional_json, write_definition, write_json, write_pause
 
@@ -249,11 +249,19 @@ def _run_values(run: RunRecord, number: int) -> Values:
     return (
         number, run.schedule.key, run.epoch, run.nominal_at, run.origin.value, run.due_at, run.decided_at, run.lane,
         run.state.value, None if run.reason is None else run.reason.value, run.last_at, run.count,
-        None if run.waiting_for is None else run.waiting_for.value, run.give_up_at, run.attempt, run.token, run.node,
+        _waits_for(run), run.give_up_at, run.attempt, run.token, run.node,
         None if run.args is None else write_json(run.args), run.started_at, run.finished_at,
         None if run.cancel is None else run.cancel.value, run.error, optional_json(run.result), run.retry_of,
         schedule.handler, -schedule.priority,
     )  # fmt: skip
+
+
+def _waits_for(run: RunRecord) -> str | None:
+    """Return what a run waits for, in the word by which the index of what waits for time leaves it out."""
+    if run.waiting_for is None:
+        return None
+    waiting_for = WaitingFor.HANDLER if run.due_at <= run.decided_at else run.waiting_for
+    return waiting_for.value
 
 
 def _move_values(move: CursorMove) -> Values:
