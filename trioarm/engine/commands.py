@@ -13,10 +13,11 @@ import attrs
 import trio
 
 from trioarm.core.changes import Change, PutSchedule, RemoveSchedule, RunStep, Verdict
-from trioarm.core.diff import SyncDiff, first_put, removal, revised, sync_diff, while_paused
+from trioarm.core.diff import SyncDiff, first_put, removal, revised, sync_diff
 from trioarm.core.errors import InvalidSchedule, RepositoryError, RevisionConflict, UnknownSchedule
 from trioarm.core.events import ScheduleChange, ScheduleChanged
 from trioarm.core.queries import PAGE_MAX, ScheduleQuery
+from trioarm.core.ranges import while_paused
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import Pause, Schedule, ScheduleRecord, ScheduleState
 from trioarm.engine.run_commands import FASTER, TRIES, RunCommands
@@ -179,7 +180,9 @@ class Commands(RunCommands):
                 raise InvalidSchedule(f"{name} is disabled by its definition: set enabled = true there")
             if record.state is not ScheduleState.PAUSED:
                 return None
-            return Change(decided=while_paused(record, now), schedules=[revised(record, record.schedule, now, None)])
+            return Change(
+                decided=while_paused(record, now, now), schedules=[revised(record, record.schedule, now, None)]
+            )
 
         record = await self._change(name, change)
         self._hub.publish(ScheduleChanged(name, ScheduleChange.RESUMED))
@@ -239,7 +242,7 @@ class Commands(RunCommands):
                 puts += removed.schedules
                 continue
             if record.state is ScheduleState.PAUSED:
-                decided += while_paused(record, now)
+                decided += while_paused(record, now, now)
             puts.append(revised(record, schedule, now, record.pause))
         return Change(decided=decided, steps=steps, schedules=puts)
 
@@ -264,5 +267,5 @@ def _put(record: ScheduleRecord | None, schedule: Schedule, now: int) -> Change 
         return Change(schedules=(first_put(schedule, now),))
     if record.schedule == schedule:
         return None
-    skipped = while_paused(record, now) if record.state is ScheduleState.PAUSED else []
+    skipped = while_paused(record, now, now) if record.state is ScheduleState.PAUSED else []
     return Change(decided=skipped, schedules=(revised(record, schedule, now, record.pause),))
