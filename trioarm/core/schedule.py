@@ -145,7 +145,12 @@ def _misfire(value: str) -> Misfire:
     return value if isinstance(value, Misfire) else _member(Misfire, value)
 
 
-def _overlap(value: str) -> Overlap:
+def as_overlap(value: str) -> Overlap:
+    """Return the policy of that name.
+
+    Raises:
+        InvalidSchedule: there is none.
+    """
     return value if isinstance(value, Overlap) else _member(Overlap, value)
 
 
@@ -216,7 +221,7 @@ class Schedule:
     tolerance_s: float | None = attrs.field(kw_only=True, default=None)
     misfire: Misfire = attrs.field(kw_only=True, default=Misfire.LATEST, converter=_misfire)
     misfire_window_s: float | None = attrs.field(kw_only=True, default=None)
-    overlap: Overlap = attrs.field(kw_only=True, default=Overlap.SKIP, converter=_overlap)
+    overlap: Overlap = attrs.field(kw_only=True, default=Overlap.SKIP, converter=as_overlap)
     lane: str | None = attrs.field(kw_only=True, default=None)
     supersede: bool = attrs.field(kw_only=True, default=False)
     timeout_s: float | None = attrs.field(kw_only=True, default=None)
