@@ -16,6 +16,7 @@ from trioarm.core.jsonable import Json
 from trioarm.core.queries import PAGE_MAX, Page, RunQuery, ScheduleQuery, Statistics
 from trioarm.core.run import Run, RunRecord, parse_run_id
 from trioarm.core.schedule import Overlap, Schedule, ScheduleRecord, ScheduleState, StoredSchedule
+from trioarm.core.states import WaitingFor
 from trioarm.engine.alert_commands import AlertCommands
 from trioarm.engine.commands import Commands, PutResult
 from trioarm.engine.engine import SchedulingEngine
@@ -332,8 +333,9 @@ class Scheduler:
         """
         now = self._clock.now()
         wanted = set(names)
-        records = await self._active()
-        seen = preview(records, now, now + round(days * DAY), self._engine.rules)
+        records = await self._with_future()
+        postponed = [run for run in await self._postponed(records) if run.due_at > now]
+        seen = preview(records, now, now + round(days * DAY), self._engine.rules, postponed=postponed)
         return [item for item in seen if not wanted or item.schedule.name in wanted]
 
     async def explain(self, name: str) -> Explanation:
@@ -347,11 +349,21 @@ class Scheduler:
             raise UnknownSchedule(f"there is no schedule {name!r}")
         return explain(record, self._clock.now(), self._engine.rules)
 
-    async def _active(self) -> list[ScheduleRecord]:
+    async def _postponed(self, records: Iterable[ScheduleRecord]) -> list[RunRecord]:
+        """Return the runs that wait because somebody postponed them."""
+        found: list[RunRecord] = []
+        for record in records:
+            if any(amendment.nominal_at <= record.cursor_at for amendment in record.amended):
+                unfinished = await self._repository.unfinished_runs(schedule=record)
+                found += [run for run in unfinished if run.waiting_for is WaitingFor.POSTPONE]
+        return found
+
+    async def _with_future(self) -> list[ScheduleRecord]:
         records: list[ScheduleRecord] = []
         after = None
+        states = frozenset({ScheduleState.ACTIVE, ScheduleState.PAUSED})
         while True:
-            query = ScheduleQuery(states=frozenset({ScheduleState.ACTIVE}), after=after, limit=PAGE_MAX)
+            query = ScheduleQuery(states=states, after=after, limit=PAGE_MAX)
             page = await self._repository.find_schedules(query)
             records += page.rows
             after = page.next
