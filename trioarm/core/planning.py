@@ -82,7 +82,7 @@ class _Due:
 
     def starts_at(self, nominal_at: int) -> int:
         """Return when an occurrence may start: what its lateness is judged by."""
-        return self.postponed.get(nominal_at, nominal_at)
+        return self.postponed.get(nominal_at, nominal_at) if self.postponed else nominal_at
 
     def none_run(self, ends: tuple[int, int], state: State, reason: Reason, now: int) -> list[RunRecord]:
         """Return the rows for a range of which nothing runs."""
@@ -114,12 +114,14 @@ def plan(group: Group, now: int, rules: PlanRules) -> Change:
         now: microseconds since 1970 UTC.
         rules: the node's.
     """
-    over = [record for record in group.schedules if record.state is ScheduleState.PAUSED and _wakes(record, now)]
-    if over:
-        return _end_pauses(over, now)
-    if group.schedules[0].schedule.supersede:
+    first = group.schedules[0]
+    if first.state is not ScheduleState.ACTIVE or first.schedule.supersede:
+        over = [record for record in group.schedules if record.state is ScheduleState.PAUSED and _wakes(record, now)]
+        if over:
+            return _end_pauses(over, now)
+    if first.schedule.supersede:
         return _plan_superseding(group, now, rules)
-    due = _evaluate(group.schedules[0], now)
+    due = _evaluate(first, now)
     if due is None:
         return Change()
     return _plan_schedule(due, len(group.unfinished) > 0, now, rules)
@@ -216,13 +218,13 @@ def _plan_schedule(due: _Due, unfinished: bool, now: int, rules: PlanRules) -> C
     if newest is None or due.starts_at(newest) < oldest:
         reason = Reason.USER if newest is None else _late(due.starts_at(newest), rules)
         return Change(due.none_run((due.first, due.last), State.MISSED, reason, now), [_move(due, now, ran=0)])
-    decided = due.before(newest, State.MISSED, Reason.COALESCED, now)
     overlaps = unfinished and record.schedule.overlap is Overlap.SKIP
     if overlaps:
-        decided += due.none_run((newest, newest), State.SKIPPED, Reason.OVERLAP, now)
+        decided = due.none_run((newest, newest), State.SKIPPED, Reason.OVERLAP, now)
     else:
-        decided.append(_run(due, newest, now, rules))
-    decided += due.behind_newest(now)
+        decided = [_run(due, newest, now, rules)]
+    if due.first != due.last:  # mostly there is only one
+        decided = [*due.before(newest, State.MISSED, Reason.COALESCED, now), *decided, *due.behind_newest(now)]
     return Change(decided, [_move(due, now, ran=int(not overlaps))])
 
 
@@ -325,7 +327,8 @@ def _run(due: _Due, nominal_at: int, now: int, rules: PlanRules) -> RunRecord:
     run = RunRecord(record, nominal_at, starts_at, now, record.schedule.lane)
     if starts_at > now:
         run.waiting_for = WaitingFor.POSTPONE
-    run.give_up_at = give_up_at(record, starts_at, now, rules)
+    if rules.impatient:
+        run.give_up_at = give_up_at(record, starts_at, now, rules)
     return run
 
 
