@@ -362,6 +362,15 @@ class Amendment:
         return self.nominal_at if self.until_at is None else self.until_at
 
 
+def wakes_at(state: ScheduleState, next_due_at: int | None, pause: Pause | None, schedule: Schedule) -> int | None:
+    """Return the instant at which time alone makes a schedule due that is in this state: what a due index holds."""
+    if state is ScheduleState.ACTIVE:
+        return next_due_at
+    if state is ScheduleState.PAUSED and pause is not None and schedule.enabled:
+        return pause.until_at
+    return None
+
+
 @attrs.define(slots=True, eq=False)
 class ScheduleRecord:
     """What a repository keeps of a schedule. Only repositories change it, and only in a commit.
@@ -405,11 +414,7 @@ class ScheduleRecord:
 
         What its definition disables is not woken by the end of a pause.
         """
-        if self.state is ScheduleState.ACTIVE:
-            return self.next_due_at
-        if self.state is ScheduleState.PAUSED and self.pause is not None and self.schedule.enabled:
-            return self.pause.until_at
-        return None
+        return wakes_at(self.state, self.next_due_at, self.pause, self.schedule)
 
     @property
     def amended(self) -> tuple[Amendment, ...]:
