@@ -11,7 +11,7 @@ from trioarm.repositories.sqlite.schema import HELD, PENDING, UNFINISHED
 
 SCHEDULE: Final = (
     "s.key, s.name, s.revision, s.definition, s.cursor_at, s.next_due_at, s.anchor_at, s.runs, s.state, s.pause, "
-    "s.removed, s.trouble, s.handler, s.lane, s.supersede, s.rank"
+    "s.removed, s.trouble, s.handler, s.lane, s.supersede, s.rank, s.amendments"
 )
 _BLOCKED: Final = (
     "r.state = 'pending' AND r.token = 0 AND r.lane IS NOT NULL AND EXISTS (SELECT 1 FROM runs h WHERE h.lane = r.lane "
@@ -88,7 +88,8 @@ INSERT_RUN: Final = (
 )
 MOVE: Final = (
     "UPDATE schedules SET cursor_at = ?, next_due_at = ?, wake_at = ?, runs = ?, state = ?, "
-    "anchor_at = coalesce(?, anchor_at) WHERE key = ? AND cursor_at = ? AND revision = ? AND removed = 0"
+    "pause = CASE WHEN ? THEN NULL ELSE pause END, anchor_at = coalesce(?, anchor_at) "
+    "WHERE key = ? AND cursor_at = ? AND revision = ? AND removed = 0"
 )
 CLAIM: Final = (
     "UPDATE runs SET state = 'claimed', token = token + 1, attempt = attempt + 1, node = ?, waiting_for = NULL "
@@ -103,17 +104,18 @@ FINISH: Final = (
 REQUEUE: Final = (
     "UPDATE runs SET state = 'pending', reason = ?, error = ?, attempt = ?, due_at = ?, waiting_for = ?, "
     "give_up_at = ?, started_at = coalesce(?, started_at) "
-    f"WHERE id = ? AND token = ? AND cancel IS NULL AND {HELD}"
+    "WHERE id = ? AND token = ? AND cancel IS NULL AND state IN (?, ?)"
 )
 
 INSERT_SCHEDULE: Final = (
     "INSERT INTO schedules (name, revision, definition, cursor_at, next_due_at, wake_at, anchor_at, runs, state, "
-    "pause, owner, handler, rank, lane, supersede) VALUES (?, 1, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?)"
+    "pause, amendments, owner, handler, rank, lane, supersede) "
+    "VALUES (?, 1, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 REVISE: Final = (
     "UPDATE schedules SET revision = revision + 1, definition = ?, cursor_at = ?, next_due_at = ?, wake_at = ?, "
-    "anchor_at = ?, state = ?, pause = ?, owner = ?, handler = ?, rank = ?, lane = ?, supersede = ?, trouble = NULL "
-    "WHERE key = ? AND name = ? AND revision = ? AND removed = 0"
+    "anchor_at = ?, state = ?, pause = ?, amendments = ?, owner = ?, handler = ?, rank = ?, lane = ?, supersede = ?, "
+    "trouble = NULL WHERE key = ? AND name = ? AND revision = ? AND removed = 0"
 )
 CARRY_OVER: Final = f"UPDATE runs SET handler = ?, rank = ? WHERE key = ? AND {UNFINISHED}"
 REMOVE: Final = (
