@@ -418,10 +418,10 @@ class SqliteScheduleRepository:
     async def prune(self, retention: Retention) -> int:
         """Forget up to `retention.limit` rows that may be forgotten and return how many were."""
         found = await self._history.forgettable(retention)
-        if found.runs or found.schedules:
+        if found.runs or found.schedules or found.entries:
             await self._write(partial(forget, found))
             self._recall.forget()
-        return len(found.runs) + len(found.schedules)
+        return len(found.runs) + len(found.schedules) + found.entries
 
     async def get_document(self, namespace: str, key: str) -> Document | None:
         """Return a document, or None."""

@@ -192,6 +192,9 @@ DROP: Final = (
     "UPDATE schedules SET removed = 1, next_due_at = NULL, wake_at = NULL "
     "WHERE key IN (SELECT value FROM json_each(?)) AND state = 'finished' AND removed = 0"
 )
+JOURNAL_ENDS: Final = "SELECT min(seq), max(seq) FROM journal WHERE namespace = ?"
+FIRST_YOUNG: Final = "SELECT seq FROM journal WHERE namespace = ? AND at >= ? ORDER BY seq LIMIT 1"
+FORGET_ENTRIES: Final = "DELETE FROM journal WHERE namespace = ? AND seq <= ?"
 FORGET_REMOVED: Final = (
     "DELETE FROM schedules WHERE removed = 1 AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.key = schedules.key)"
 )
