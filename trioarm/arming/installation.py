@@ -61,6 +61,15 @@ class Installation:
         self.handlers: dict[str, Handler] = {HANDLER: ArmHandler(premises, ways, holds, alerts).arm}
         self.alert_rule: AlertRule = alert_rule
 
+    def declare(self, premises: Premises) -> None:
+        """Take over other schedules for the partitions there are.
+
+        Raises:
+            InvalidSchedule: a schedule cannot be carried out as declared.
+        """
+        self.schedules = engine_schedules(premises)
+        self.premises = premises
+
     @property
     def workers(self) -> int:
         """How many workers arming has for itself: one per partition unless configured (S6.1)."""
