@@ -9,13 +9,19 @@ from pathlib import Path
 from time import monotonic
 
 from tests.cli.programs import environment, started
+from trioarm.cli.app import main
 
 RUN = ("-m", "trioarm", "run")
 BEAT = '[[schedule]]\nname = "{}"\nhandler = "log"\nevery = "{}"\n'
 
 
-def config_set(folder: Path, *arguments: str) -> float:
-    """Carry out `config set` as another process would, and return when it had."""
+def config_set(folder: Path, *arguments: str) -> None:
+    """Carry out `config set`."""
+    assert main(["config", "set", *arguments, "--config", str(folder / "scheduler.toml")]) == 0
+
+
+def set_from_another_terminal(folder: Path, *arguments: str) -> float:
+    """Carry out `config set` as a process of its own, and return when it had ended."""
     command = [sys.executable, "-m", "trioarm", "config", "set", *arguments]
     subprocess.run(command, cwd=folder, env=environment({}), check=True, capture_output=True)
     return monotonic()
@@ -26,10 +32,10 @@ async def test_what_is_set_is_taken_over_within_a_second(tmp_path: Path) -> None
     (tmp_path / "scheduler.toml").write_text(BEAT.format("beat", "1h"))
     async with started(tmp_path, RUN) as program:
         await program.line_with("started")
-        done_at = config_set(tmp_path, "scheduler.drain", "1m")
+        done_at = set_from_another_terminal(tmp_path, "scheduler.drain", "1m")
         await program.line_with("scheduler.drain is 1m now, it was 30s")
         assert monotonic() - done_at < 1
-        done_at = config_set(tmp_path, "--unset", "scheduler.drain")
+        done_at = set_from_another_terminal(tmp_path, "--unset", "scheduler.drain")
         await program.line_with("scheduler.drain is 30s now, it was 1m")
         assert monotonic() - done_at < 1
         config_set(tmp_path, "scheduler.auto_start", "false")

@@ -74,6 +74,11 @@ async def test_a_life_is_told_from_start_to_end(abstract: bool, tmp_path: Path) 
         reloading = await ear.message_with("RELOADING")
         assert before <= int(reloading["MONOTONIC_USEC"]) <= monotonic_ns() // 1000
         assert await ear.message_with("READY") == ready
+        (tmp_path / "scheduler.toml").write_text("=")
+        program.process.send_signal(signal.SIGHUP)
+        await ear.message_with("RELOADING")
+        failed = await ear.message_with("READY")
+        assert failed["STATUS"] == f"{ready['STATUS']}; the configuration has problems, see the log"
         program.process.send_signal(signal.SIGTERM)
         stopping = await ear.message_with("STOPPING")
         assert stopping["STATUS"] == "stopping: SIGTERM"

@@ -70,8 +70,7 @@ class ForegroundNode:
         self._until = until
         self._supervisor = supervisor or ServiceManager()
         self._narrator = Narrator()
-        self._started = trio.Event()
-        self._status = ""
+        self._reload_asked = trio.Event()
         self._stopping = False
         self._of_a_terminal = _has_terminal()
         self._log = logger("node")
@@ -98,9 +97,9 @@ class ForegroundNode:
     async def _be_a_node(self) -> None:
         async with trio.open_nursery() as nursery:
             scheduler = await self._bootstrap.initialize(nursery)
-            self._status = await self._say_started(scheduler)
-            self._supervisor.ready(self._status)
-            self._started.set()
+            status = await self._say_started(scheduler)
+            self._supervisor.ready(status)
+            self._watchers.start_soon(self._reload_when_asked, status)
             pulse = Pulse(self._bootstrap.container)
             self._watchers.start_soon(self._supervisor.keep_watch, lambda: self._stopping or pulse.beats())
             self._watchers.start_soon(self._follow_settings)
@@ -146,18 +145,24 @@ class ForegroundNode:
         finally:
             watch.close()
 
-    async def _reload_all(self, why: str) -> None:
-        await self._started.wait()
-        self._supervisor.reloading()
-        await self._reload(why)
-        self._supervisor.ready(self._status)
+    async def _reload_when_asked(self, status: str) -> None:
+        """Read everything again once for however many signals came meanwhile."""
+        while True:
+            await self._reload_asked.wait()
+            self._reload_asked = trio.Event()
+            if self._stopping:
+                return
+            self._supervisor.reloading()
+            taken = await self._reload("SIGHUP")
+            if not self._stopping:
+                self._supervisor.ready(status if taken else f"{status}; the configuration has problems, see the log")
 
-    async def _reload(self, why: str, *, local_only: bool = False) -> None:
-        """Read the configuration again; what is wrong is told, and changes nothing."""
+    async def _reload(self, why: str, *, local_only: bool = False) -> bool:
+        """Read the configuration again; what is wrong is told, and changes nothing. Return whether it was taken."""
         try:
             changed = await self._bootstrap.live.reload(local_only=local_only)
         except SchedulerStopped:
-            return
+            return False
         except ConfigurationError as error:
             for problem in error.problems:
                 self._log.error(f"{why}: nothing is taken over: {problem}")
@@ -166,6 +171,8 @@ class ForegroundNode:
         else:
             if not changed and not local_only:
                 self._log.info(f"{why}: the configuration says what it said before")
+            return True
+        return False
 
     # Stopping
 
@@ -173,7 +180,7 @@ class ForegroundNode:
         async for number in signals:
             name = signal.Signals(number).name
             if name == "SIGHUP" and not (self._of_a_terminal and not _has_terminal()):
-                self._watchers.start_soon(self._reload_all, name)
+                self._reload_asked.set()
             elif self._stopping:
                 self._log.warning(f"{name}: cancelling what still runs")
                 self._bootstrap.cancel()
