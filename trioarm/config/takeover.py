@@ -70,15 +70,6 @@ def take_over(running: SchedulerConfig, wanted: SchedulerConfig) -> Takeover:
     return Takeover(config, settings, (*waiting, *_waiting_premises(config.premises, readable.premises)))
 
 
-def is_live(key: str) -> bool:
-    """Whether a running node takes a change of a setting over.
-
-    Raises:
-        KeyError: there is no such setting.
-    """
-    return _key(key).live
-
-
 def _as_read_by(running: SchedulerConfig, wanted: SchedulerConfig) -> SchedulerConfig:
     held = {key: _said(running, key) for key in READ_BY}
     if all(_said(wanted, key) == value for key, value in held.items()):
