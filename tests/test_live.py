@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 import pytest
@@ -20,21 +20,28 @@ from trioarm import (
     InMemoryScheduleRepository,
     Misfire,
     RunContext,
+    Schedule,
     Scheduler,
     SchedulerBootstrap,
     SchedulerConfig,
+    ScheduleRepository,
     SchedulerStopped,
     State,
     open_scheduler,
+    scheduler_components,
 )
+from trioarm.arming.installation import Installation
+from trioarm.bootstrap import open_store
 from trioarm.config.keys import file_key, keys_of
 from trioarm.config.layering import SECTIONS
 from trioarm.core.events import ConfigChanged, SettingChange
+from trioarm.core.instants import SECOND
 from trioarm.core.queries import Retention
 from trioarm.engine.clock import VirtualClock
 from trioarm.engine.executor import RunExecutor
 from trioarm.engine.ports import Clock
 from trioarm.live import LiveConfig
+from trioarm.repositories.sqlite import SqliteScheduleRepository
 
 
 @attrs.frozen
@@ -264,7 +271,58 @@ def test_every_live_key_is_looked_at() -> None:
         for field, key in keys_of(settings).items()
         if key.live
     }
-    assert live == set(CASES) | OF_THE_LOG
+    assert live == set(CASES) | OF_THE_LOG | {"scheduler.horizon"}  # see below: it is one of a file
+
+
+class FarSighted(SqliteScheduleRepository):
+    """A store that notes how far ahead it looks, in seconds."""
+
+    looked_s: ClassVar[list[int]] = []
+
+    async def _look_ahead(self, now: int, until_at: int) -> None:
+        self.looked_s.append((until_at - now) // SECOND)
+        await super()._look_ahead(now, until_at)
+
+
+async def test_the_horizon_of_a_store_is_live(tmp_path: Path) -> None:
+    """After a reload a store looks as far ahead as it is told now, as soon as another process has written into it."""
+    config = config_of(tmp_path, 'scheduler.horizon = "1h"\n')
+    container = scheduler_components(config)
+    container.override(ScheduleRepository, lambda _: FarSighted(config.store_path, horizon_s=3600))
+    with trio.fail_after(20):
+        async with open_scheduler(container=container) as scheduler:
+            write(tmp_path, 'scheduler.horizon = "2h"\n')
+            assert (await scheduler.reload()).settings == (SettingChange("scheduler.horizon", "1h", "2h"),)
+            assert 7200 not in FarSighted.looked_s
+            async with open_store(config) as other:
+                await other.get(Scheduler).schedules.put(Schedule("theirs", Every(3600), handler="log"))
+            while 7200 not in FarSighted.looked_s:  # noqa: ASYNC110
+                await trio.sleep(0.01)
+
+
+def test_the_tolerance_of_what_arms_is_live(tmp_path: Path) -> None:
+    """A disarm that says nothing of its own is on time for as long as the node says now."""
+    text = """
+    [site.home]
+    timezone = "UTC"
+    [partition.house]
+    site = "home"
+    allow_disarm = true
+    [[schedule]]
+    name = "morning"
+    partition = "house"
+    target = "disarmed"
+    weekly = { days = ["mon"], at = "06:30" }
+    """
+
+    async def body(scheduler: Scheduler, container: Container) -> None:
+        assert (await scheduler.schedules.get("morning/house")).schedule.tolerance_s == 300
+        write(tmp_path, text + '[scheduler]\ntolerance = "2m"\n')
+        assert (await scheduler.reload()).changed == ("morning/house",)
+        assert (await scheduler.schedules.get("morning/house")).schedule.tolerance_s == 120
+        assert container.get(Installation).premises.on_time_s == 120
+
+    node_of(tmp_path, text, body)
 
 
 def node_of(folder: Path, text: str, body: Callable[[Scheduler, Container], Awaitable[None]], **handlers: Any) -> None:
@@ -284,7 +342,7 @@ def test_a_reload_returns_and_publishes_what_changed(tmp_path: Path) -> None:
     """Settings with both values, schedules by name, and what waits for the next start, in one event."""
 
     async def body(scheduler: Scheduler, container: Container) -> None:
-        text = '[scheduler]\ndrain = "1m"\nauto_recovery = false\nstore = "memory://"\n'
+        text = '[scheduler]\ndrain = "1m"\nauto_recovery = false\n'
         write(tmp_path, text + BEAT.format("same", "1h") + BEAT.format("new", "1h") + BEAT.format("other", "2h"))
         with scheduler.subscribe(ConfigChanged) as events:
             changed = await scheduler.reload()

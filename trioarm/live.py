@@ -28,11 +28,12 @@ from trioarm.engine.executor import PoolSettings, RunExecutor
 from trioarm.engine.health import Health
 from trioarm.engine.hub import Hub
 from trioarm.engine.metrics import Metrics
-from trioarm.engine.ports import Clock
+from trioarm.engine.ports import Clock, ScheduleRepository
 from trioarm.engine.recorder import Recorder
 from trioarm.engine.scheduler import Scheduler
 from trioarm.handlers.dead_man import DeadMan
 from trioarm.handlers.housekeeping import OWNER, Housekeeping, housekeeping_schedules
+from trioarm.repositories.sqlite import SqliteScheduleRepository
 
 CODE_OWNER: Final = "config"  # who owns schedules of a configuration that was made in code, not read from a file
 POOL: Final = "default"  # the pool of all handlers but those of arming and housekeeping
@@ -135,6 +136,8 @@ class LiveConfig:
         scheduler, executor = config.scheduler, c.get(RunExecutor)
         if isinstance(clock := c.get(Clock), SystemClock):
             clock.check_interval_s = scheduler.check_interval_s
+        if isinstance(repository := c.get(ScheduleRepository), SqliteScheduleRepository):
+            repository.horizon_s = scheduler.horizon_s
         engine = c.get(SchedulingEngine)
         rules = config.plan_rules(executor.handlers, started_at=0)
         engine.rules = attrs.evolve(rules, recover_from=engine.rules.recover_from)

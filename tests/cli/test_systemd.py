@@ -88,12 +88,12 @@ async def test_a_life_is_told_from_start_to_end(abstract: bool, tmp_path: Path) 
 
 async def test_signs_of_life_come_faster_than_they_are_waited_for(tmp_path: Path) -> None:
     """The time between two is less than half of what is allowed, while a run is drained, too."""
-    argv = '["/bin/sleep", "1"]'
+    argv = '["/bin/sleep", "3"]'
     beating(tmp_path, f'handler = "command"\nargs = {{ argv = {argv} }}\nonce = "{JUST_NOW}"')
     environ = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "1000000", "WATCHDOG_PID": ""}
-    async with an_ear(environ["NOTIFY_SOCKET"]) as ear, started(tmp_path, RUN, environ) as program:
-        await ear.message_with("READY")
-        await ear.message_with("WATCHDOG")
+    debug = (*RUN, "--set", "log.level=debug")
+    async with an_ear(environ["NOTIFY_SOCKET"]) as ear, started(tmp_path, debug, environ) as program:
+        await program.line_with("beat  running")
         program.process.send_signal(signal.SIGTERM)
         await ear.message_with("STOPPING")
         await ear.message_with("WATCHDOG")

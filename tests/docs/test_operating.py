@@ -11,6 +11,7 @@ import pytest
 
 from tests.cli.programs import started
 from trioarm.bootstrap import FLUSH_S
+from trioarm.cli.app import main
 from trioarm.cli.exits import Exit
 from trioarm.cli.node import LEAVE_AFTER_S, SIGNALS
 from trioarm.cli.pid1 import HANDED_ON
@@ -53,6 +54,17 @@ async def test_the_unit_starts_what_there_is(tmp_path: Path) -> None:
     arguments = [str(tmp_path / "scheduler.toml") if word.startswith("/") else word for word in words[1:]]
     async with started(tmp_path, ("-m", "trioarm", *arguments, "--for", "100ms")) as program:
         assert await program.end() == (0, "")
+
+
+def test_the_store_of_the_unit_is_where_it_may_write(tmp_path: Path) -> None:
+    """The page's and the unit's command sets a store in the state directory, wherever the configuration lies."""
+    command = "config set scheduler.store sqlite:////var/lib/trioarm/trioarm.db"
+    assert f"`trioarm {command}`" in PAGE
+    assert f"/bin/trioarm {command}\n" in UNIT
+    (tmp_path / "scheduler.toml").write_text("")
+    assert main([*command.split(), "--config", str(tmp_path / "scheduler.toml")]) == 0
+    config = SchedulerConfig.from_file(tmp_path / "scheduler.toml", environ={})
+    assert config.store_path == Path("/var/lib") / SAID["StateDirectory"] / "trioarm.db"
 
 
 def test_times_of_the_unit_fit_those_of_the_node() -> None:

@@ -93,10 +93,10 @@ def _kept(make: Callable[..., S], now: attrs.AttrsInstance, then: attrs.AttrsIns
 
 
 def _premises(running: Premises, wanted: Premises) -> Premises:
-    """Return the schedules that are wanted, unless they speak of partitions that are not those of this node."""
-    if (running.sites, running.partitions) != (wanted.sites, wanted.partitions):
-        return running
-    return attrs.evolve(running, schedules=wanted.schedules)
+    """Return what is wanted, but schedules only where they speak of the partitions of this node."""
+    alike = (running.sites, running.partitions) == (wanted.sites, wanted.partitions)
+    schedules = wanted.schedules if alike else running.schedules
+    return attrs.evolve(running, schedules=schedules, on_time_s=wanted.on_time_s)
 
 
 def _waiting_premises(kept: Premises, wanted: Premises) -> Iterator[str]:
