@@ -19,7 +19,7 @@ from trioarm.cli.explain import explain
 from trioarm.cli.init import init
 from trioarm.cli.preview import preview
 from trioarm.cli.run import run
-from trioarm.cli.settings import show
+from trioarm.cli.settings import set_, show
 from trioarm.cli.terminal import complain, forgive_encodings
 from trioarm.cli.topics import help_
 from trioarm.core.errors import TrioarmError
@@ -47,8 +47,9 @@ def make_app() -> App:
     app.default(run)
     for command in (run, init, check, preview, explain):
         app.command(command)
-    settings = App(name="config", help="Show the settings.")
+    settings = App(name="config", help="Show the settings, or change one.")
     settings.command(show)
+    settings.command(set_, name="set")
     app.command(settings)
     app.command(help_, name="help")
     app.command(completion_of(app), name="completion")

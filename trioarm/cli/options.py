@@ -30,11 +30,12 @@ def read_overrides(settings: Iterable[str]) -> dict[str, object]:
         key, equals, value = setting.partition("=")
         if not equals or "." not in key:
             raise UsageError(f"--set {setting}: write it like --set scheduler.check_interval=30s")
-        overrides[key.strip()] = _value(value.strip())
+        overrides[key.strip()] = read_value(value.strip())
     return overrides
 
 
-def _value(text: str) -> object:
+def read_value(text: str) -> object:
+    """Return what a value means in the file; what is none there is text."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
