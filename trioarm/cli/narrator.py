@@ -89,7 +89,7 @@ class Narrator:
                 self._line(logging.DEBUG, f"{run.schedule}  running  {_lateness(run)}", event, run)
             case RunRequeued(run):
                 self._count_given_back(run)
-                level = logging.INFO if run.error is None else logging.WARNING
+                level = logging.INFO if run.error is None and run.reason is not Reason.LOST else logging.WARNING
                 self._line(level, f"{run.schedule}  {_requeued(run)}", event, run)
             case RunFinished(run):
                 self._count(run, 1)
@@ -137,7 +137,7 @@ class Narrator:
             self.ended[run.state] += occurrences
 
     def _count_given_back(self, run: Run) -> None:
-        returned = run.error is None and run.waiting_for is not WaitingFor.SNOOZE
+        returned = run.error is None and run.waiting_for is not WaitingFor.SNOOZE and run.reason is not Reason.LOST
         self.given_back += returned and not run.schedule.startswith(HOUSEKEEPING)
 
     def _line(self, level: int, text: str, event: Event, run: Run) -> None:
@@ -166,6 +166,8 @@ def _never_ran(run: Run) -> str:
 def _requeued(run: Run) -> str:
     if run.error is not None:
         return f"attempt {run.attempt} failed, next at {wall(run.due_at)}: {run.error}"
+    if run.reason is Reason.LOST:
+        return f"is begun again: attempt {run.attempt} was lost with its node"
     if run.waiting_for is WaitingFor.SNOOZE:
         return f"asks to be called again at {wall(run.due_at)}"
     return "given back: it had not ended when the node stopped"

@@ -128,9 +128,9 @@ class SchedulingEngine:
         while not self._stopping:
             wake = self._rearm()  # before looking, so that no wake-up is lost
             now = self._clock.now()
+            self.last_pass_at = now  # before the pass: it may start the look at the node's health
             pause_s = await self._look(now)
             self._executor.look_for_stuck()
-            self.last_pass_at = now
             self._metrics.passes += 1
             look_at = now if pause_s else self._next_look_at(now)
             with self._clock.nap_until(look_at, at_least_s=pause_s, exactly=True) as self._nap:
@@ -265,7 +265,7 @@ class SchedulingEngine:
                 self._metrics.finished[step.run.state] += 1
             elif isinstance(step, Requeued) and step.step is not Step.POSTPONE:
                 self._metrics.retried(Reason.LOST)
-                _log.warning("%s: its node is gone, the run is begun again", step.run.schedule.schedule.name)
+                _log.info("%s: its node is gone, the run is begun again", step.run.schedule.schedule.name)
         if change.documents:
             announce(change.documents, self._metrics)
         if self._hub.observed:
