@@ -1,4 +1,4 @@
-"""A node that compares what it holds with what is kept, while both go on changing: nothing is begun twice (S2.2, S2.4)."""
+"""A node that compares what it holds with what is kept, while both go on: nothing is begun twice (S2.2, S2.4)."""
 
 from __future__ import annotations
 
@@ -121,11 +121,12 @@ class Forgetful(InMemoryScheduleRepository):
     async def commit(self, changes: Sequence[Change]) -> list[Verdict]:
         """Keep decisions, and say that nobody knows."""
         verdicts = await super().commit(changes)
-        return [Verdict.UNKNOWN if change.decided else verdict for change, verdict in zip(changes, verdicts, strict=True)]
+        told = zip(changes, verdicts, strict=True)
+        return [Verdict.UNKNOWN if change.decided else verdict for change, verdict in told]
 
 
 def test_a_doubt_lasts_until_it_could_be_cleared_up() -> None:
-    """A run that may be claimed is adopted once the repository can be asked, however often it could not (S7.4, S7.5)."""
+    """A run that may be claimed is adopted once the repository can be asked, however late (S7.4, S7.5)."""
     called: Counter[str] = Counter()
 
     async def work(run: RunContext) -> None:
