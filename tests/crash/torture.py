@@ -32,6 +32,7 @@ from trioarm import ScheduleQuery
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import Delivery, ScheduleRecord
 from trioarm.core.states import State
+from trioarm.handlers.housekeeping import OWNER
 from trioarm.repositories.sqlite import SqliteScheduleRepository
 
 LIFE_S: Final = (0.02, 0.5)  # how long a node that works lives, at least and at most
@@ -171,13 +172,15 @@ def end_well(place: Place) -> None:
         raise Ended(f"the last node ended with {code}: see {place.log}")
 
 
-async def kept(store: Path) -> tuple[list[RunRecord], list[ScheduleRecord]]:
-    """Return what a file says was decided, and by which schedules; those of the test alone."""
+async def kept(store: Path, prefix: str) -> tuple[list[RunRecord], list[ScheduleRecord]]:
+    """Return what a file says was decided, and by which schedules: those whose names begin so, and no built-in ones."""
     repository = SqliteScheduleRepository(store)
     await repository.open()
     try:
-        page = await repository.find_schedules(ScheduleQuery(prefix=OURS))
-        return [row for row in await all_runs(repository) if row.schedule.schedule.name.startswith(OURS)], [*page.rows]
+        page = await repository.find_schedules(ScheduleQuery(prefix=prefix))
+        records = [record for record in page.rows if record.schedule.owner != OWNER]
+        keys = {record.key for record in records}
+        return [row for row in await all_runs(repository) if row.schedule.key in keys], records
     finally:
         await repository.close()
 
@@ -195,7 +198,7 @@ def torture(folder: Path, kills: int, seed: int, nodes: int) -> tuple[Toll, list
         if toll.kills % 20 == 0:
             say(f"{toll.kills} kills, {time.monotonic() - began:.0f} s, {toll.hit_work} hit a claimed or running run")
     end_well(place)
-    rows, records = trio.run(kept, place.store)
+    rows, records = trio.run(kept, place.store, OURS)
     lines = read(place.evidence)
     return toll, list(violations(lines, rows, records)), rows, lines
 
