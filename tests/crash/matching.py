@@ -11,6 +11,7 @@ import attrs
 
 from tests.crash.evidence import Line, of
 from tests.world import decided_instants
+from trioarm import Once
 from trioarm.core.run import RunRecord, render_run_id
 from trioarm.core.schedule import Delivery, ScheduleRecord
 from trioarm.core.states import NEVER_RAN, State
@@ -78,10 +79,11 @@ def _of_decisions(record: ScheduleRecord, rows: Sequence[RunRecord]) -> Iterator
     """Every nominal instant in the evaluated range has exactly one decision (S2.1)."""
     name, decided = record.schedule.name, decided_instants(rows)
     expected: list[int] = []
-    at = record.trigger.next_after(record.anchor_at)
+    trigger = record.trigger
+    at = trigger.at if isinstance(trigger, Once) else trigger.next_after(record.anchor_at)
     while at is not None and at <= record.cursor_at:
         expected.append(at)
-        at = record.trigger.next_after(at)
+        at = trigger.next_after(at)
     if len(set(decided)) != len(decided):
         yield f"{name}: {len(decided) - len(set(decided))} instants were decided twice"
     if lost := set(expected) - set(decided):

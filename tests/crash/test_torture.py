@@ -19,13 +19,14 @@ from trioarm import Every, Reason, State
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import Delivery
 
-KILLS = 20
 DEADLINE_S = 120
 
 
-def test_twenty_kills_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("nodes", "kills"), [(1, 20), (2, 12)])
+def test_kills_lose_nothing_and_double_nothing(tmp_path: Path, nodes: int, kills: int) -> None:
     """Every instant has one decision, every run an end or a reason, no result is accepted twice, whatever is killed."""
-    command = [sys.executable, "-m", "tests.crash.torture", "--kills", str(KILLS), "--seed", "3"]
+    how = ["--kills", str(kills), "--nodes", str(nodes), "--seed", "3"]
+    command = [sys.executable, "-m", "tests.crash.torture", *how]
     done = subprocess.run(
         [*command, "--folder", str(tmp_path)],
         cwd=REPOSITORY,
@@ -36,7 +37,7 @@ def test_twenty_kills_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f"{KILLS} kills: " in done.stdout
+    assert f"{kills} kills: " in done.stdout
     assert "0 violations" in done.stdout
 
 

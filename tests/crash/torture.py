@@ -7,23 +7,22 @@ It prints where the kills hit and what was decided, and ends with 1 when anythin
 from __future__ import annotations
 
 import argparse
-import os
 import random
-import select
-import signal
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 import attrs
 import trio
 
-from tests.crash.evidence import Evidence, Line, now, of, read
+from tests.crash.evidence import Line, of, read
 from tests.crash.fragile import Death, Side
+from tests.crash.life import Ended, Life
 from tests.crash.marks import Act, Marks
 from tests.crash.matching import calls_of, violations
 from tests.crash.node import OURS, Place, live
@@ -65,93 +64,40 @@ class Toll:
         return self.work["claimed"] + self.work["running"]
 
 
-class Ended(Exception):
-    """A node ended in a way that nobody asked for."""
-
-
-@attrs.define(slots=True)
-class Life:
-    """One process of a node.
+@attrs.frozen(slots=True)
+class Doomed:
+    """A node that is to be killed.
 
     Args:
-        place: where it lives.
+        life: its process.
         number: which of the nodes it is.
         death: when it dies by its own hand; None when somebody else sees to it.
-        pid: of its process.
-        pipe: says when it works, and when it has ended.
     """
 
-    place: Place
+    life: Life
     number: int
     death: Death | None
-    pid: int
-    pipe: int
-
-    @classmethod
-    def begin(cls, place: Place, number: int, death: Death | None, seed: int, *, last: bool = False) -> Life:
-        """Start a node as a process of its own."""
-        reading, writing = os.pipe()
-        pid = os.fork()
-        if not pid:
-            os.close(reading)
-            _be_a_node(place, number, death, seed, last, writing)
-        os.close(writing)
-        return cls(place, number, death, pid, reading)
-
-    def said(self, within_s: float) -> bytes | None:
-        """Return what it says, nothing when it has ended, None when it says nothing for so long."""
-        ready, _, _ = select.select([self.pipe], [], [], within_s)
-        return os.read(self.pipe, 1) if ready else None
-
-    def kill(self) -> bool:
-        """End it, and return whether it had died by its own hand before."""
-        died, killed_at = self.said(0.0) == b"", now()
-        if not died:
-            os.kill(self.pid, signal.SIGKILL)
-        if (code := self.code()) != -signal.SIGKILL:
-            raise Ended(f"a node ended by itself with {code}: see {self.place.log}")
-        Evidence(self.place.evidence).write(Line(what="killed", pid=self.pid, at=0 if died else killed_at))
-        return died
-
-    def code(self) -> int:
-        """Wait until it has ended, and return its exit code."""
-        _, status = os.waitpid(self.pid, 0)
-        os.close(self.pipe)
-        return os.waitstatus_to_exitcode(status)
 
 
-def _be_a_node(place: Place, number: int, death: Death | None, seed: int, last: bool, pipe: int) -> NoReturn:
-    code = 1
-    try:
-        log = os.open(place.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        os.dup2(log, 1)
-        os.dup2(log, 2)
-        random.seed(seed)
-        trio.run(live, place, number, death, last, lambda: os.write(pipe, b"."))
-        code = 0
-    finally:
-        sys.stderr.flush()
-        os._exit(code)
-
-
-def begin(place: Place, number: int, chance: random.Random) -> Life:
+def begin(place: Place, number: int, chance: random.Random) -> Doomed:
     """Start a node that is to be killed, and let it work, or die before."""
     death = None
     if chance.random() < AT_A_CALL:
         act = chance.choice(list(LASTS))
         death = Death(act, chance.randint(1, LASTS[act]), chance.choice(list(Side)))
-    life = Life.begin(place, number, death, chance.getrandbits(32))
+    life = Life.begin(partial(live, place, number, death, False), place, chance.getrandbits(32))
     if life.said(PATIENCE_S) is None:
         life.kill()
         raise Ended(f"a node did not begin to work within {PATIENCE_S:.0f} s: see {place.log}")
-    return life
+    return Doomed(life, number, death)
 
 
-def end(life: Life, chance: random.Random, toll: Toll) -> None:
+def end(doomed: Doomed, chance: random.Random, toll: Toll) -> None:
     """Let a node live for a while, or until it dies, and kill it."""
-    life.said(LIFE_S[1] * 3 if life.death else chance.uniform(*LIFE_S))
+    life, death = doomed.life, doomed.death
+    life.said(LIFE_S[1] * 3 if death else chance.uniform(*LIFE_S))
     died = life.kill()
-    _note(toll, Marks(life.place.marks(life.number)), life.death if died else None)
+    _note(toll, Marks(life.place.marks(doomed.number)), death if died else None)
 
 
 def _note(toll: Toll, marks: Marks, death: Death | None) -> None:
@@ -165,7 +111,7 @@ def _note(toll: Toll, marks: Marks, death: Death | None) -> None:
 
 def end_well(place: Place) -> None:
     """Start a node for the last time, and let it end everything."""
-    life = Life.begin(place, 0, None, 0, last=True)
+    life = Life.begin(partial(live, place, 0, None, True), place)
     while life.said(PATIENCE_S):
         pass
     if code := life.code():
@@ -191,10 +137,10 @@ def torture(folder: Path, kills: int, seed: int, nodes: int) -> tuple[Toll, list
     began = time.monotonic()
     lives = [begin(place, number, chance) for number in range(nodes)]
     while lives:
-        life = lives.pop(chance.randrange(len(lives)))
-        end(life, chance, toll)
+        doomed = lives.pop(chance.randrange(len(lives)))
+        end(doomed, chance, toll)
         if toll.kills + len(lives) < kills:
-            lives.append(begin(place, life.number, chance))
+            lives.append(begin(place, doomed.number, chance))
         if toll.kills % 20 == 0:
             say(f"{toll.kills} kills, {time.monotonic() - began:.0f} s, {toll.hit_work} hit a claimed or running run")
     end_well(place)
