@@ -10,21 +10,18 @@ from cyclopts import Parameter
 
 from trioarm.bootstrap import SchedulerBootstrap
 from trioarm.cli.configuration import declared_schedules, read_config
-from trioarm.cli.exits import Exit, UsageError
+from trioarm.cli.exits import Exit
 from trioarm.cli.logs import configure_logs
 from trioarm.cli.node import ForegroundNode, Until
-from trioarm.cli.options import ConfigFile, read_overrides
+from trioarm.cli.options import ConfigFile, StoreUrl, read_overrides, span_s
 from trioarm.config import SchedulerConfig
-from trioarm.core.instants import parse_duration
 from trioarm.handlers.registry import Handlers
 
 
 def run(
     *,
     config: ConfigFile = None,
-    store: Annotated[
-        str | None, Parameter(help="Where schedules and runs are kept, instead of scheduler.store.")
-    ] = None,
+    store: StoreUrl = None,
     until_idle: Annotated[
         bool,
         Parameter(help="Stop once all that is due is done and nothing is due soon."),
@@ -48,7 +45,7 @@ def run(
     overrides = read_overrides(set_ or ())
     if store is not None:
         overrides["scheduler.store"] = store
-    until = Until(after_s=None if for_ is None else _duration(for_), idle=until_idle)
+    until = Until(after_s=None if for_ is None else span_s(for_, "--for"), idle=until_idle)
     found = read_config(config, overrides)
     declared_schedules(found)  # every problem at once, before anything starts
     return run_node(found, until)
@@ -71,10 +68,3 @@ def run_node(config: SchedulerConfig, until: Until, handlers: Handlers = ()) -> 
 
 async def _foreground(config: SchedulerConfig, until: Until, handlers: Handlers) -> Exit:
     return await ForegroundNode(SchedulerBootstrap(config, handlers), until).run()
-
-
-def _duration(text: str) -> float:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise UsageError(f"--for: {error}") from None

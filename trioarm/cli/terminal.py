@@ -66,6 +66,11 @@ def complain(lines: Iterable[str]) -> None:
         sys.stderr.write(f"{mark} {line}\n")
 
 
+def remark(text: str) -> None:
+    """Write to stderr what is no error, and no part of a listing."""
+    sys.stderr.write(text + "\n")
+
+
 def forgive_encodings() -> None:
     """Let characters that a terminal cannot show be written as escapes instead of ending the program."""
     for stream in (sys.stdout, sys.stderr):

@@ -99,9 +99,11 @@ This is not certified alarm equipment."""
 EXIT_CODES: Final = """\
   0    all went well
   1    something failed: the error says what
-  2    the configuration or the command line cannot be used
+  2    the configuration, the store or the command line cannot be used
   3    `run` had to cancel runs: they had not ended when the drain deadline
        (scheduler.drain) came, or a second signal asked for it
+  4    `status` found no living node; there, 1 is a node that does its work with
+       something wrong
   130  Ctrl+C ended a command other than `run`
 
 `trioarm run` takes the first SIGINT (Ctrl+C) or SIGTERM as a wish to end: nothing new begins, and runs may

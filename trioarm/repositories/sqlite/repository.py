@@ -69,6 +69,7 @@ class SqliteScheduleRepository:
         horizon_s: how far ahead due entries are in memory, in seconds.
         thread: makes the threads that work on the file.
         boot_clock: what leases count by.
+        migrate: false to refuse a file of an older version.
     """
 
     leased = True
@@ -81,10 +82,12 @@ class SqliteScheduleRepository:
         horizon_s: float = HORIZON_S,
         thread: Callable[[], Thread] = Thread,
         boot_clock: BootClock | None = None,
+        migrate: bool = True,
     ) -> None:
         self.path = Path(path)
         self.url = f"sqlite:///{self.path}"
         self.horizon_s = horizon_s
+        self._migrate = migrate
         self._database = Database(self.path, thread)
         self._records = Records()
         self._history = History(self._database, self._records, lambda: self._now)
@@ -106,7 +109,7 @@ class SqliteScheduleRepository:
         Raises:
             RepositoryError: it cannot be opened; the message says what to do.
         """
-        await self._database.open()
+        await self._database.open(migrate=self._migrate)
         await self._look_ahead(0, LATEST)
 
     async def close(self) -> None:
@@ -179,13 +182,13 @@ class SqliteScheduleRepository:
 
     # Nodes
 
-    async def join(self, node: str) -> None:
+    async def join(self, node: str, now: int) -> None:
         """Let a node of this process hold runs.
 
         Raises:
             RepositoryError: its lock or its lease cannot be kept.
         """
-        await self._write(partial(self._nodes.join, node, self._now))
+        await self._write(partial(self._nodes.join, node, now))
         self._look_at = 0
 
     async def renew(self, node: str) -> bool:
