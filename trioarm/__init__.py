@@ -29,7 +29,18 @@ from trioarm.core.errors import (
 from trioarm.core.outcome import Discard, Override, Retry, Snooze
 from trioarm.core.queries import Page, RunOrder, RunQuery, ScheduleOrder, ScheduleQuery, Statistics
 from trioarm.core.run import Origin, Run
-from trioarm.core.schedule import Delivery, Misfire, Overlap, RetryPolicy, Schedule, ScheduleState, StoredSchedule
+from trioarm.core.schedule import (
+    Amendment,
+    AmendmentKind,
+    Delivery,
+    Misfire,
+    Overlap,
+    Pause,
+    RetryPolicy,
+    Schedule,
+    ScheduleState,
+    StoredSchedule,
+)
 from trioarm.core.states import Reason, State
 from trioarm.core.triggers import After, Cron, Every, Fold, Gap, Once, Trigger, Weekly
 from trioarm.engine.attempt import Handler, RunContext
@@ -47,6 +58,8 @@ __all__ = [
     "Alert",
     "AlertQuery",
     "AlertState",
+    "Amendment",
+    "AmendmentKind",
     "Closing",
     "ConfigurationError",
     "Container",
@@ -71,6 +84,7 @@ __all__ = [
     "Overlap",
     "Override",
     "Page",
+    "Pause",
     "Reason",
     "RepositoryError",
     "Retry",

@@ -296,7 +296,7 @@ class SchedulerBootstrap:
             await self._sync(scheduler, self.config.owner or CODE_OWNER, declared)
 
     async def _sync(self, scheduler: Scheduler, owner: str, declared: list[Schedule]) -> None:
-        diff = await scheduler.schedules.sync(owner, declared)
+        diff = await scheduler.schedules.sync(owner, declared, author=OWNER)
         if diff.foreign:
             names = ", ".join(diff.foreign)
             raise ConfigurationError((f"{owner}: {names}: stored by somebody else already: choose other names",))

@@ -31,6 +31,8 @@ from trioarm.core.planning import PlanRules
 from trioarm.core.reading import PROBLEMS_MAX
 from trioarm.core.run import Run, RunRecord
 from trioarm.core.schedule import (
+    Amendment,
+    AmendmentKind,
     Delivery,
     Misfire,
     Overlap,
@@ -476,6 +478,8 @@ def test_a_listed_schedule_says_what_people_ask() -> None:
         "paused_by": None,
         "paused_at": None,
         "paused_why": None,
+        "paused_until": None,
+        "amendments": [],
     }
 
 
@@ -489,6 +493,30 @@ def test_a_paused_schedule_says_who_paused_it() -> None:
         "1970-01-01T00:00:00Z",
         "holiday",
     )
+    assert listed["paused_until"] is None
+    until = attrs.evolve(record, pause=Pause("ann", "holiday", 0, 60_000_000))
+    assert schedule_to_json(until)["paused_until"] == "1970-01-01T00:01:00Z"
+
+
+def test_a_listed_schedule_says_what_people_changed() -> None:
+    """What is skipped and what is postponed, to when and by whom; what is over is not listed any more."""
+    amendments = (
+        Amendment(AmendmentKind.SKIP, 60_000_000, None, "ann", "guests", 5),
+        Amendment(AmendmentKind.POSTPONE, 120_000_000, 180_000_000, "ben", "", 6, 2),
+    )
+    skipped = {
+        "kind": "skip", "nominal_at": "1970-01-01T00:01:00Z", "until_at": None, "author": "ann", "note": "guests",
+    }  # fmt: skip
+    postponed = {
+        "kind": "postpone", "nominal_at": "1970-01-01T00:02:00Z", "until_at": "1970-01-01T00:03:00Z",
+        "author": "ben", "note": "",
+    }  # fmt: skip
+    for cursor_at, listed in ((0, [skipped, postponed]), (60_000_000, [postponed]), (180_000_000, [])):
+        record = attrs.evolve(RECORD, cursor_at=cursor_at, amendments=amendments)
+        assert schedule_to_json(record)["amendments"] == listed
+        assert len(StoredSchedule.of(record).amendments) == len(listed)
+    for amendment in amendments:
+        assert from_json(Amendment, to_json(amendment), "amendment", InvalidDefinition) == amendment
 
 
 def test_a_listed_run_says_what_people_ask() -> None:

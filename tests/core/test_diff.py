@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from tests.making import HOUR, MINUTE, NOW, a_record, a_run, a_schedule
 from trioarm.core.changes import CancelAsked, CursorMove, Finished, RemoveSchedule, freed, restarted
-from trioarm.core.diff import after_end, cancellation, first_put, removal, revised, sync_diff, while_paused
+from trioarm.core.diff import after_end, cancellation, first_put, removal, revised, sync_diff
 from trioarm.core.planning import Group, PlanRules, plan
+from trioarm.core.ranges import while_paused
 from trioarm.core.run import Origin
 from trioarm.core.schedule import Pause, Schedule, ScheduleRecord, ScheduleState
 from trioarm.core.states import Reason, State, Step
@@ -131,7 +132,7 @@ def test_a_fixed_delay_whose_run_is_at_work_stays_active() -> None:
 def test_paused_time_is_one_row() -> None:
     """Whatever came due while paused is skipped in one row with both ends and a count (S5.3)."""
     record = attrs.evolve(a_record(), state=ScheduleState.PAUSED)
-    (row,) = while_paused(record, NOW + 5 * MINUTE + 1)
+    (row,) = while_paused(record, NOW + 5 * MINUTE + 1, NOW + 5 * MINUTE + 1)
     assert (row.state, row.reason, row.waiting_for) == (State.SKIPPED, Reason.PAUSED, None)
     assert (row.nominal_at, row.last_at, row.count) == (NOW, NOW + 5 * MINUTE, 6)
     assert (row.decided_at, row.finished_at) == (NOW + 5 * MINUTE + 1,) * 2
@@ -139,26 +140,26 @@ def test_paused_time_is_one_row() -> None:
 
 def test_one_paused_occurrence_is_no_range() -> None:
     """A single skipped occurrence stands for itself."""
-    (row,) = while_paused(a_record(), NOW)
+    (row,) = while_paused(a_record(), NOW, NOW)
     assert (row.nominal_at, row.last_at, row.count) == (NOW, None, 1)
 
 
 def test_a_pause_without_occurrences_skips_none() -> None:
     """Nothing due, nothing skipped."""
-    assert while_paused(a_record(), NOW - 1) == []
-    assert while_paused(a_record(a_schedule(trigger=Once(NOW - HOUR))), NOW) == []
+    assert while_paused(a_record(), NOW - 1, NOW) == []
+    assert while_paused(a_record(a_schedule(trigger=Once(NOW - HOUR))), NOW, NOW) == []
 
 
 def test_a_pause_skips_nothing_after_the_end() -> None:
     """Occurrences after the schedule's end never were."""
-    (row,) = while_paused(a_record(a_schedule(end_at=NOW + 2 * MINUTE)), NOW + HOUR)
+    (row,) = while_paused(a_record(a_schedule(end_at=NOW + 2 * MINUTE)), NOW + HOUR, NOW + HOUR)
     assert (row.last_at, row.count) == (NOW + 2 * MINUTE, 3)
 
 
 def test_a_fixed_delay_goes_on_after_a_pause() -> None:
     """Its occurrence that came due while paused is skipped, and the delay counts from the moment it is resumed."""
     record, later = attrs.evolve(_delay(), state=ScheduleState.PAUSED), NOW + 5 * HOUR
-    (row,) = while_paused(record, later)
+    (row,) = while_paused(record, later, later)
     assert (row.nominal_at, row.count) == (NOW + HOUR, 1)
     put = revised(record, record.schedule, later, None)
     assert (put.state, put.anchor_at, put.next_due_at) == (ScheduleState.ACTIVE, later, later + HOUR)

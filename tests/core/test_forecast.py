@@ -14,16 +14,26 @@ import trio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.making import HOUR, MINUTE, NOW, a_record, a_schedule
+from tests.making import HOUR, MINUTE, NOW, a_record, a_run, a_schedule
 from trioarm.core import forecast
-from trioarm.core.changes import Change, Claim, Finished
+from trioarm.core.changes import Change, Claim, Finished, PutSchedule
 from trioarm.core.diff import after_end, first_put
 from trioarm.core.errors import InvalidTrigger
 from trioarm.core.forecast import Explanation, Foreseen, Shift, explain, preview, shift_of
 from trioarm.core.instants import DAY, as_datetime, instant, parse_instant
 from trioarm.core.planning import PlanRules, plan
-from trioarm.core.schedule import Misfire, Overlap, Schedule, ScheduleRecord, ScheduleState
-from trioarm.core.states import Reason, State, Step
+from trioarm.core.run import RunRecord
+from trioarm.core.schedule import (
+    Amendment,
+    AmendmentKind,
+    Misfire,
+    Overlap,
+    Pause,
+    Schedule,
+    ScheduleRecord,
+    ScheduleState,
+)
+from trioarm.core.states import Reason, State, Step, WaitingFor
 from trioarm.core.triggers import After, Cron, Every, Once, Trigger, Weekly
 from trioarm.repositories.memory import InMemoryScheduleRepository
 
@@ -43,12 +53,25 @@ def _midnight(day: str) -> int:
     return instant(datetime.fromisoformat(day).replace(tzinfo=UTC))
 
 
-def _stored(schedules: Iterable[Schedule], at: int) -> list[ScheduleRecord]:
+Said = dict[str, tuple[tuple[Amendment, ...], int | None]]  # by schedule: its amendments, and until when it is paused
+
+
+def _put(schedule: Schedule, at: int, said: Said) -> PutSchedule:
+    """Return the step that puts a schedule at an instant, with what people said of it."""
+    put = first_put(schedule, at)
+    put.amendments, until_at = said.get(schedule.name, ((), None))
+    if until_at is not None:
+        put.state, put.pause = ScheduleState.PAUSED, Pause("jana", "", at, until_at)
+    return put
+
+
+def _stored(schedules: Iterable[Schedule], at: int, said: Said | None = None) -> list[ScheduleRecord]:
     """Return what a node would keep of schedules that were put at an instant."""
     records = []
     for key, schedule in enumerate(schedules, 1):
-        put = first_put(schedule, at)
-        records.append(ScheduleRecord(key, schedule, 1, at, put.next_due_at, put.anchor_at, state=put.state))
+        put = _put(schedule, at, said or {})
+        record = ScheduleRecord(key, schedule, 1, at, put.next_due_at, put.anchor_at, 0, put.state, put.pause)
+        records.append(attrs.evolve(record, amendments=put.amendments))
     return records
 
 
@@ -56,22 +79,33 @@ def _lines(found: Iterable[Foreseen]) -> list[Line]:
     return [(one.due_at, one.schedule.name, one.decision, one.reason) for one in found]
 
 
-async def _live(schedules: Sequence[Schedule], start: int, until: int) -> list[Line]:
-    """Return what a repository and the planner decide step by step, when every run ends as soon as it begins."""
+async def _live(schedules: Sequence[Schedule], start: int, until: int, said: Said) -> list[Line]:
+    """Return what a repository and the planner decide step by step, when every run ends as soon as it begins.
+
+    What a pause takes away is left out, and what waits at the end has its chance, too.
+    """
     repository = InMemoryScheduleRepository()
-    await repository.commit([Change(schedules=[first_put(schedule, start)]) for schedule in schedules])
+    await repository.commit([Change(schedules=[_put(schedule, start, said)]) for schedule in schedules])
     lines: list[Line] = []
     while (now := repository.next_due_at) is not None and now <= until:
         changes = [plan(group, now, RULES) for group in (await repository.read_due(now, 100)).groups]
         await repository.commit(changes)
-        for run in [run for change in changes for run in change.decided]:
-            lines.append((run.due_at, run.schedule.schedule.name, run.state, run.reason))
-            if run.state is State.PENDING:
-                await repository.commit([Change(steps=[Claim(run, 0, "n1", now)])])
-                move = after_end(run, now)
-                done = Finished(run, 1, Step.SUCCEED, now)
-                await repository.commit([Change(steps=[done], moved=[] if move is None else [move])])
-    return lines
+        for change in changes:
+            if not any(move.resumed for move in change.moved):
+                settled = [run for run in change.decided if run.state is not State.PENDING]
+                lines += [_line(run, run.state) for run in (*settled, *(step.run for step in change.steps))]
+        while ready := await repository.read_ready(["work"], 1):
+            run = ready[0]
+            lines.append(_line(run, State.PENDING))
+            await repository.commit([Change(steps=[Claim(run, 0, "n1", now)])])
+            move = after_end(run, now)
+            done = Finished(run, 1, Step.SUCCEED, now)
+            await repository.commit([Change(steps=[done], moved=[] if move is None else [move])])
+    return lines + [_line(run, State.PENDING) for run in await repository.unfinished_runs()]
+
+
+def _line(run: RunRecord, state: State) -> Line:
+    return run.due_at, run.schedule.schedule.name, state, run.reason
 
 
 @st.composite
@@ -127,14 +161,37 @@ def _nights(draw: st.DrawFn) -> tuple[int, list[Schedule]]:
     return start, schedules
 
 
-@given(_nights())
+@st.composite
+def _said(draw: st.DrawFn, start: int, schedules: Sequence[Schedule]) -> Said:
+    """Draw what people say of some of the next occurrences of schedules, and how long they are paused."""
+    said: Said = {}
+    for schedule in schedules:
+        amendments = []
+        at = schedule.next_after(start, schedule.anchored(start))
+        for _ in range(10):
+            if at is None:
+                break
+            minutes = draw(st.sampled_from((None, None, None, 0, 7, 45, 120)))
+            if minutes is not None:
+                kind = AmendmentKind.POSTPONE if minutes else AmendmentKind.SKIP
+                until_at = at + minutes * MINUTE if minutes else None
+                amendments.append(Amendment(kind, at, until_at, "jana", "", start))
+            at = schedule.next_after(at, schedule.anchored(start))
+        hours = draw(st.sampled_from((None, None, None, 1, 30, 200)))
+        said[schedule.name] = tuple(amendments), None if hours is None else start + hours * HOUR
+    return said
+
+
+@given(_nights(), st.data())
 @settings(max_examples=250, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
-def test_a_preview_is_what_a_node_decides(night: tuple[int, list[Schedule]]) -> None:
-    """Over every gap and fold, lane, fixed delay and bound: the same occurrences, the same decisions, in order."""
+def test_a_preview_is_what_a_node_decides(night: tuple[int, list[Schedule]], data: st.DataObject) -> None:
+    """Over every gap and fold, lane, fixed delay and bound, and whatever people said: the same decisions, in order."""
     start, schedules = night
-    found = list(preview(_stored(schedules, start), start, start + SPAN, RULES))
-    assert sorted(_lines(found)) == sorted(trio.run(_live, schedules, start, start + SPAN))
-    assert [one.due_at for one in found] == sorted(one.due_at for one in found)
+    said = data.draw(_said(start, schedules)) if data.draw(st.booleans()) else {}
+    found = list(preview(_stored(schedules, start, said), start, start + SPAN, RULES))
+    assert sorted(_lines(found)) == sorted(trio.run(_live, schedules, start, start + SPAN, said))
+    in_time = [one.due_at for one in found if one.due_at == one.nominal_at or one.decision is State.PENDING]
+    assert in_time == sorted(in_time)
 
 
 @given(_nights(), st.integers(1, SPAN // MINUTE))
@@ -254,6 +311,49 @@ def test_a_year_of_a_dozen_schedules_is_a_moment() -> None:
     assert process_time() - began_s < 1
 
 
+def test_a_skipped_and_a_postponed_occurrence_are_foreseen() -> None:
+    """The one with its reason, the other when it will run, under the local time it has then."""
+    record = a_record(a_schedule(trigger=Weekly(DAYS, "22:00", "Europe/Prague")), cursor_at=NOW)
+    tomorrow = NOW + 23 * HOUR
+    record.amendments = (
+        Amendment(AmendmentKind.SKIP, tomorrow, None, "jana", "", NOW),
+        Amendment(AmendmentKind.POSTPONE, tomorrow + DAY, tomorrow + DAY + HOUR, "jana", "", NOW, 1),
+    )
+    found = list(preview([record], NOW, NOW + 3 * DAY, RULES))
+    assert [(one.nominal_at, one.due_at, one.decision, one.reason) for one in found] == [
+        (tomorrow, tomorrow, State.SKIPPED, Reason.USER),
+        (tomorrow + DAY, tomorrow + DAY + HOUR, State.PENDING, None),
+        (tomorrow + 2 * DAY, tomorrow + 2 * DAY, State.PENDING, None),
+    ]
+    assert [f"{one.local_at:%H:%M}" for one in found] == ["22:00", "23:00", "22:00"]
+
+
+def test_what_waits_already_is_foreseen() -> None:
+    """A run that is postponed comes first, with its own instant; a fixed delay counts from its end."""
+    delay = attrs.evolve(a_record(a_schedule("delay", After(3600)), key=2), cursor_at=NOW, next_due_at=None)
+    paused = attrs.evolve(a_record(a_schedule("paused"), key=3), state=ScheduleState.PAUSED)
+    waiting = [
+        a_run(record, NOW - MINUTE, due_at=NOW + later * MINUTE, waiting_for=WaitingFor.POSTPONE)
+        for record, later in ((delay, 30), (paused, 20))
+    ]
+    found = list(preview([delay, paused], NOW, NOW + 2 * HOUR, RULES, postponed=waiting))
+    assert [((one.due_at - NOW) // MINUTE, one.schedule.name, one.decision) for one in found] == [
+        (20, "paused", State.PENDING),
+        (30, "delay", State.PENDING),
+        (90, "delay", State.PENDING),
+    ]
+    assert all(run.state is State.PENDING for run in waiting)
+
+
+def test_what_is_paused_until_an_instant_has_a_future_behind_it() -> None:
+    """From that instant on, which is included; a fixed delay counts from it."""
+    record = attrs.evolve(a_record(), state=ScheduleState.PAUSED, pause=Pause("jana", "", NOW, NOW + 10 * MINUTE))
+    assert next(preview([record], NOW, NOW + HOUR, RULES)).due_at == NOW + 10 * MINUTE
+    delay = attrs.evolve(record, schedule=a_schedule(trigger=After(60)), next_due_at=NOW, anchor_at=NOW - MINUTE)
+    assert next(preview([delay], NOW, NOW + HOUR, RULES)).due_at == NOW + 11 * MINUTE
+    assert list(preview([record], NOW, NOW + 9 * MINUTE, RULES)) == []
+
+
 # Explanations
 
 
@@ -304,6 +404,10 @@ def test_an_explanation_keeps_to_the_bounds(
         (a_record(), "it is the first one that the rule yields from now on"),
         (a_record(a_schedule(start_at=NOW + HOUR)), "it is the first one that the rule yields after its start"),
         (attrs.evolve(a_record(), state=ScheduleState.PAUSED), "the schedule is paused: nothing of it will run"),
+        (
+            attrs.evolve(a_record(), state=ScheduleState.PAUSED, pause=Pause("jana", "", NOW, NOW + HOUR)),
+            "the schedule is paused until 2026-11-23T23:00:00Z: nothing of it will run before",
+        ),
         (a_record(a_schedule(trigger=Once(NOW - 1))), "nothing is to come"),
         (
             attrs.evolve(a_record(a_schedule(trigger=After(60))), next_due_at=None, anchor_at=NOW - HOUR),
@@ -373,6 +477,21 @@ def test_an_explanation_names_a_fold() -> None:
 def test_each_policy_is_a_sentence(fields: dict[str, Any], policies: list[str]) -> None:
     """What was configured, or what the node does where nothing was."""
     assert list(_explained(a_record(a_schedule(**fields))).policies) == policies
+
+
+def test_an_explanation_says_what_people_changed() -> None:
+    """A sentence for each occurrence that somebody skipped or postponed, as long as it means something."""
+    record = a_record()
+    record.amendments = (
+        Amendment(AmendmentKind.SKIP, NOW - HOUR, None, "jana", "over", NOW),
+        Amendment(AmendmentKind.SKIP, NOW + HOUR, None, "jana", "guests", NOW),
+        Amendment(AmendmentKind.POSTPONE, NOW + 2 * HOUR, NOW + 3 * HOUR, "pat", "", NOW, 1),
+    )
+    assert _explained(record).policies[-2:] == (
+        "the occurrence at 2026-11-23T23:00:00Z is skipped by jana: guests",
+        "the occurrence at 2026-11-24T00:00:00Z is postponed to 2026-11-24T01:00:00Z by pat",
+    )
+    assert not any("over" in policy for policy in _explained(record).policies)
 
 
 @given(st.integers(0, 3 * 365 * 24 * 4), st.sampled_from([*NIGHTS, "Pacific/Apia", "Antarctica/Troll", "UTC"]))

@@ -10,10 +10,19 @@ from hypothesis import strategies as st
 
 from tests.making import HOUR, MINUTE, SECOND, a_record, a_run, a_schedule
 from trioarm.core.changes import CursorMove
-from trioarm.core.planning import DECISIONS_MAX, Group, PlanRules, plan
+from trioarm.core.planning import DECISIONS_MAX, NOTICED_WITHIN, Group, PlanRules, plan
 from trioarm.core.run import RunRecord
-from trioarm.core.schedule import Misfire, Overlap, Schedule, ScheduleRecord, ScheduleState
-from trioarm.core.states import Reason, State
+from trioarm.core.schedule import (
+    Amendment,
+    AmendmentKind,
+    Misfire,
+    Overlap,
+    Pause,
+    Schedule,
+    ScheduleRecord,
+    ScheduleState,
+)
+from trioarm.core.states import Reason, State, WaitingFor
 from trioarm.core.triggers import After, Cron, Every, Once, Trigger, Weekly
 
 BEGIN = int(datetime(2026, 3, 28, 22, tzinfo=UTC).timestamp()) * SECOND  # five hours before the gap in Prague
@@ -64,6 +73,7 @@ def _apply(move: CursorMove) -> None:
     record.cursor_at, record.next_due_at, record.runs = move.cursor_at, move.next_due_at, move.runs
     record.state = move.state
     record.anchor_at = record.anchor_at if move.anchor_at is None else move.anchor_at
+    record.pause = None if move.resumed else record.pause
 
 
 def _occurrences(schedule: Schedule, trigger: Trigger, after: int, until: int) -> list[int]:
@@ -79,11 +89,42 @@ def _occurrences(schedule: Schedule, trigger: Trigger, after: int, until: int) -
     return found
 
 
+_places = st.lists(
+    st.tuples(
+        st.integers(0, 3) | st.integers(0, 40),
+        st.sampled_from(AmendmentKind),
+        st.sampled_from((1, MINUTE, 20 * MINUTE, HOUR, 2 * HOUR)),
+        st.sampled_from((0, 0, 0, 0, 1)),  # one in five names no occurrence
+    ),
+    max_size=8,
+)
+
+
+def _amended(schedule: Schedule, places: list[tuple[int, AmendmentKind, int, int]]) -> tuple[Amendment, ...]:
+    """Return amendments of the occurrences in these places after BEGIN, at most one of each."""
+    trigger = schedule.anchored(BEGIN)
+    occurrences = []
+    at = schedule.next_after(BEGIN, trigger)
+    while at is not None and len(occurrences) <= 40:
+        occurrences.append(at)
+        at = schedule.next_after(at, trigger)
+    made: dict[int, Amendment] = {}
+    for place, kind, later, beside in places:
+        if place < len(occurrences):
+            nominal_at = occurrences[place] + beside
+            until_at = nominal_at + later if kind is AmendmentKind.POSTPONE else None
+            made[nominal_at] = Amendment(kind, nominal_at, until_at, "jana", "", BEGIN)
+    return tuple(made.values())
+
+
 class _Checked:
     """A schedule that is planned pass by pass, with everything a pass says checked against all its occurrences."""
 
-    def __init__(self, schedule: Schedule) -> None:
+    def __init__(self, schedule: Schedule, amendments: tuple[Amendment, ...] = ()) -> None:
         self.record = a_record(schedule, cursor_at=BEGIN)
+        self.record.amendments = amendments
+        self.skipped = {one.nominal_at for one in amendments if one.kind is AmendmentKind.SKIP}
+        self.postponed = {one.nominal_at: one.until_at for one in amendments if one.until_at is not None}
         self.unfinished: list[RunRecord] = []
         self.now = BEGIN
 
@@ -113,7 +154,8 @@ class _Checked:
         rows = list(change.decided)
         assert 0 < len(rows) <= DECISIONS_MAX
         expected = _occurrences(record.schedule, trigger, record.cursor_at, move.cursor_at)
-        _check_partition(rows, expected)
+        _check_partition(rows, expected, self.postponed)
+        self._check_skipped(rows, expected)
         self._check_states(rows, expected, now, busy)
         assert move.runs - record.runs == sum(row.state is State.PENDING for row in rows)
         _apply(move)
@@ -125,34 +167,55 @@ class _Checked:
     def _check_states(self, rows: list[RunRecord], expected: list[int], now: int, busy: bool) -> None:
         schedule = self.record.schedule
         tolerance = RULES.tolerance if schedule.tolerance_s is None else int(schedule.tolerance_s * SECOND)
+        tolerance = max(tolerance, NOTICED_WITHIN)
         window = RULES.misfire_window if schedule.misfire_window_s is None else int(schedule.misfire_window_s * SECOND)
         allowed = tolerance if schedule.misfire is Misfire.SKIP else max(tolerance, window)
         ran = [row.nominal_at for row in rows if row.state is State.PENDING]
-        assert all(now - at <= allowed for at in ran)
+        assert all(now - self._starts_at(at) <= allowed for at in ran)
+        newest = [at for at in expected if at not in self.skipped][-1:]
         if schedule.misfire is not Misfire.EACH:
-            assert ran in ([], expected[-1:])
+            assert ran in ([], newest)
         overlaps = schedule.overlap is Overlap.SKIP
         assert not overlaps or len(ran) <= (0 if busy else 1)
-        if not (overlaps and busy) and now - expected[-1] <= tolerance and schedule.misfire is not Misfire.EACH:
-            assert ran == expected[-1:]
+        in_time = bool(newest) and now - self._starts_at(newest[0]) <= tolerance
+        if not (overlaps and busy) and in_time and schedule.misfire is not Misfire.EACH:
+            assert ran == newest
         for row in rows:
-            late = now - (row.nominal_at if row.last_at is None else row.last_at)
+            late = now - (self._starts_at(row.nominal_at) if row.last_at is None else row.last_at)
             match row.state, row.reason:
                 case State.PENDING, None:
                     assert row.finished_at is None
+                    assert row.waiting_for is (WaitingFor.POSTPONE if row.due_at > now else WaitingFor.DUE)
+                case State.SKIPPED, Reason.USER:
+                    assert row.nominal_at in self.skipped
+                case State.MISSED, Reason.TOO_LATE if schedule.misfire is Misfire.EACH and len(expected) > 1:
+                    inside = [at for at in expected if row.nominal_at <= at <= (row.last_at or row.nominal_at)]
+                    assert all(now - self._starts_at(at) > allowed for at in inside)
                 case State.MISSED, Reason.TOO_LATE:
-                    assert late > allowed
+                    assert now - self._starts_at(newest[0]) > allowed
                 case State.MISSED, Reason.COALESCED:
-                    assert row is not rows[-1]
+                    assert row.nominal_at < newest[0]
                 case State.SKIPPED, Reason.OVERLAP:
                     assert overlaps
                     assert late <= allowed
                 case other:
                     raise AssertionError(other)
 
+    def _starts_at(self, nominal_at: int) -> int:
+        return self.postponed.get(nominal_at, nominal_at)
 
-def _check_partition(rows: list[RunRecord], expected: list[int]) -> None:
-    """Every occurrence is decided by exactly one row, in order, and range rows count what they stand for."""
+    def _check_skipped(self, rows: list[RunRecord], expected: list[int]) -> None:
+        """What a person skipped, and nothing else, is skipped because they said so, each on its own (S5.7)."""
+        by_user = [row for row in rows if row.reason is Reason.USER]
+        assert [row.nominal_at for row in by_user] == [at for at in expected if at in self.skipped]
+        assert all((row.state, row.count) == (State.SKIPPED, 1) for row in by_user)
+
+
+def _check_partition(rows: list[RunRecord], expected: list[int], postponed: dict[int, int] | None = None) -> None:
+    """Every occurrence is decided by exactly one row, in order, and range rows count what they stand for.
+
+    What runs is due at its occurrence, or when it was postponed to; what does not is due at its occurrence.
+    """
     decided: list[int] = []
     for row in rows:
         if row.last_at is None:
@@ -164,14 +227,18 @@ def _check_partition(rows: list[RunRecord], expected: list[int]) -> None:
             assert row.count > 1
             decided += inside
     assert decided == expected
-    assert all(row.due_at == row.nominal_at for row in rows)
+    for row in rows:
+        starts_at = (postponed or {}).get(row.nominal_at, row.nominal_at)
+        assert row.due_at == (starts_at if row.state is State.PENDING else row.nominal_at)
 
 
-@given(_schedules(), _passes, st.lists(st.booleans(), min_size=8, max_size=8))
+@given(_schedules(), _places, _passes, st.lists(st.booleans(), min_size=8, max_size=8))
 @settings(max_examples=400, deadline=None, derandomize=True)
-def test_the_decisions_of_a_range_partition_it(schedule: Schedule, passes: list[int], ends: list[bool]) -> None:
-    """Whatever the trigger, the policies and the instants of the passes: each is decided exactly once (S2.1)."""
-    checked, now = _Checked(schedule), BEGIN
+def test_the_decisions_of_a_range_partition_it(
+    schedule: Schedule, places: list[tuple[int, AmendmentKind, int, int]], passes: list[int], ends: list[bool]
+) -> None:
+    """Whatever the trigger, the policies, what people named and when it is looked at: each is decided once (S2.1)."""
+    checked, now = _Checked(schedule, _amended(schedule, places)), BEGIN
     for step, end in zip(passes, ends, strict=False):
         now += step
         checked.look(now)
@@ -179,6 +246,37 @@ def test_the_decisions_of_a_range_partition_it(schedule: Schedule, passes: list[
             checked.finish_all()
         else:
             checked.unfinished = checked.unfinished[-1:]
+
+
+_words = st.lists(st.sampled_from((None, None, 0, 1, 14, 40, 200)), min_size=16, max_size=16)
+
+
+@given(
+    _words,
+    st.sampled_from(Misfire),
+    st.sampled_from(Overlap),
+    st.sampled_from((60.0, 1800.0)),
+    st.lists(st.tuples(st.integers(0, 120), st.booleans()), min_size=1, max_size=4),
+)
+@settings(max_examples=300, deadline=None, derandomize=True)
+def test_what_many_people_named_is_decided_once(
+    words: list[int | None], misfire: Misfire, overlap: Overlap, window_s: float, passes: list[tuple[int, bool]]
+) -> None:
+    """Wherever the skipped and the postponed lie, side by side or at either end of a range: once each (S2.1, S5.7)."""
+    schedule = a_schedule(
+        trigger=Every(600, anchor=BEGIN), misfire=misfire, overlap=overlap, misfire_window_s=window_s, tolerance_s=60.0
+    )
+    places = [
+        (place, AmendmentKind.POSTPONE if minutes else AmendmentKind.SKIP, minutes * MINUTE, 0)
+        for place, minutes in enumerate(words)
+        if minutes is not None
+    ]
+    checked, now = _Checked(schedule, _amended(schedule, places)), BEGIN
+    for minutes, end in passes:
+        now += minutes * MINUTE
+        checked.look(now)
+        if end:
+            checked.finish_all()
 
 
 @given(_schedules(), _passes)
@@ -211,6 +309,31 @@ def test_nothing_before_recovery_runs(schedule: Schedule, late: int, recovered: 
         assert row.state is not State.PENDING or row.nominal_at >= BEGIN + recovered
 
 
+@given(_schedules(), _places, st.integers(1, SPAN_MAX), st.integers(0, SPAN_MAX))
+@settings(max_examples=200, deadline=None, derandomize=True)
+def test_the_end_of_a_pause_decides_what_came_due_before(
+    schedule: Schedule, places: list[tuple[int, AmendmentKind, int, int]], lasts: int, late: int
+) -> None:
+    """However late it is noticed: what came due before its end is skipped, what came due from it on is not (S5.3)."""
+    checked = _Checked(schedule, _amended(schedule, places))
+    record, until_at = checked.record, BEGIN + lasts
+    record.state, record.pause = ScheduleState.PAUSED, Pause("jana", "", BEGIN, until_at)
+    trigger, now = record.trigger, until_at + late
+    assert plan(Group((record,)), until_at - 1, RULES).moved == ()
+    change = plan(Group((record,)), now, RULES)
+    (move,) = change.moved
+    rows, expected = list(change.decided), _occurrences(schedule, trigger, BEGIN, until_at - 1)
+    _check_partition(rows, expected)
+    checked._check_skipped(rows, expected)
+    assert {(row.state, row.reason) for row in rows} <= {(State.SKIPPED, Reason.PAUSED), (State.SKIPPED, Reason.USER)}
+    assert len([row for row in rows if row.reason is Reason.PAUSED]) <= 1 + len(checked.skipped)
+    assert move.resumed
+    _apply(move)
+    assert (record.pause, record.cursor_at) == (None, until_at - 1)
+    assert record.state is (ScheduleState.FINISHED if record.next_due_at is None else ScheduleState.ACTIVE)
+    checked.look(now)
+
+
 _members = st.lists(
     st.tuples(
         _triggers.filter(lambda trigger: not isinstance(trigger, After)), st.integers(0, 9), st.sampled_from(Misfire)
@@ -220,17 +343,22 @@ _members = st.lists(
 )
 
 
-@given(_members, st.integers(0, SPAN_MAX), st.permutations(range(4)), st.integers(0, 3))
+@given(_members, _places, st.integers(0, SPAN_MAX), st.permutations(range(4)), st.integers(0, 3))
 @settings(max_examples=300, deadline=None, derandomize=True)
 def test_of_a_superseding_lane_only_the_last_occurrence_counts(
-    members: list[tuple[Trigger, int, Misfire]], late: int, order: list[int], waiting: int
+    members: list[tuple[Trigger, int, Misfire]],
+    places: list[tuple[int, AmendmentKind, int, int]],
+    late: int,
+    order: list[int],
+    waiting: int,
 ) -> None:
-    """Of everything due in the lane one occurrence may run, the newest; all others are superseded, once each (S5.5)."""
+    """Of all that is due in the lane, and nobody skipped, one may run, the newest; others are superseded (S5.5)."""
     now = BEGIN + late
     records: list[ScheduleRecord] = []
     for key, (trigger, priority, misfire) in enumerate(members, 1):
         schedule = a_schedule(f"s{key}", trigger, lane="house", supersede=True, priority=priority, misfire=misfire)
         records.append(a_record(schedule, key=key, cursor_at=BEGIN))
+        records[-1].amendments = _amended(schedule, places[key - 1 :])
     unfinished = [a_run(records[0], BEGIN - place, attempt=place % 2) for place in range(waiting)]
     group = [records[place] for place in order if place < len(records)]
     change = plan(Group(group, unfinished), now, RULES)
@@ -238,20 +366,22 @@ def test_of_a_superseding_lane_only_the_last_occurrence_counts(
     for record in records:
         expected = _occurrences(record.schedule, record.trigger, BEGIN, now)
         rows = [row for row in change.decided if row.schedule is record]
-        _check_partition(rows, expected)
+        checked = _Checked(record.schedule, record.amendments)
+        _check_partition(rows, expected, checked.postponed)
+        checked._check_skipped(rows, expected)
         moves = [move for move in change.moved if move.record is record]
         assert len(moves) == bool(expected)
         assert all(move.cursor_at == now for move in moves)
-        if expected:
-            last.append(expected[-1])
-    winners = [row for row in change.decided if row.state is not State.SUPERSEDED]
+        last += [at for at in expected if at not in checked.skipped][-1:]
+    rest = [row for row in change.decided if row.reason is not Reason.USER]
+    winners = [row for row in rest if row.state is not State.SUPERSEDED]
     assert len(winners) == bool(last)
     assert len(change.steps) == (waiting if last else 0)
     if last:
         assert winners[0].nominal_at == max(last)
-        rivals = [row for row in change.decided if row.nominal_at == max(last) and row.count == 1]
+        rivals = [row for row in rest if row.nominal_at == max(last) and row.count == 1]
         assert winners[0].schedule.schedule.name in {row.schedule.schedule.name for row in rivals}
-        assert all(row.reason is Reason.SUPERSEDED for row in change.decided if row is not winners[0])
+        assert all(row.reason is Reason.SUPERSEDED for row in rest if row is not winners[0])
 
 
 @given(st.lists(st.integers(0, 3000), min_size=2, max_size=6).map(sorted))

@@ -10,6 +10,7 @@ from trioarm.core.states import ACTIVE, NEVER_RAN, TABLE, State, Step, advance
 ALLOWED = {
     State.PENDING: {
         "claim": State.CLAIMED,
+        "postpone": State.PENDING,
         "cancel": State.CANCELLED,
         "fail": State.FAILED,
         "skip": State.SKIPPED,

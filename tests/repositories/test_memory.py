@@ -32,6 +32,10 @@ class TestSchedules(contract.SchedulesContract):
     """Memory keeps schedules."""
 
 
+class TestAmending(contract.AmendingContract):
+    """Memory keeps what people change about the future."""
+
+
 class TestDue(contract.DueContract):
     """Memory knows what is due."""
 
@@ -79,6 +83,7 @@ def test_memory_behaves_like_the_model() -> None:
         "start",
         "finish",
         "requeue",
+        "postpone",
         "ask",
         "move",
         "document",
@@ -87,4 +92,4 @@ def test_memory_behaves_like_the_model() -> None:
     )
     rare = {kind: count for kind in kinds for end in ("done", "refused") if (count := met[f"{kind} {end}"]) < 5}
     assert not rare
-    assert min(met["expire done"], met["ready"], met["pruned"]) > 20
+    assert min(met["expire done"], met["ready"], met["pruned"], met["resumed"]) > 20

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import pytest
 
+from tests.making import HOUR, NOW, a_schedule
 from tests.repositories import contract
+from tests.repositories.contract.acts import due_names, keep, put, putting, schedule_of
+from trioarm.core.schedule import Amendment, AmendmentKind, Pause, ScheduleState
 from trioarm.engine.ports import ScheduleRepository
 from trioarm.repositories.sqlite import SqliteScheduleRepository
 
@@ -31,6 +35,10 @@ async def repository(tmp_path: Path) -> AsyncIterator[ScheduleRepository]:
 
 class TestSchedules(contract.SchedulesContract):
     """SQLite keeps schedules as the contract says."""
+
+
+class TestAmending(contract.AmendingContract):
+    """SQLite keeps what people change about the future as the contract says."""
 
 
 class TestDue(contract.DueContract):
@@ -78,8 +86,52 @@ def test_sqlite_behaves_like_the_model(tmp_path_factory: pytest.TempPathFactory)
             yield opened
 
     met = contract.check_histories(a_new_file, examples=120, length=60)
-    done = ("put", "decide", "claim", "start", "finish", "requeue", "ask", "move", "document", "journal", "bundle")
-    refused = ("put", "decide", "claim", "finish", "requeue", "bundle")
+    done = (
+        "put", "decide", "claim", "start", "finish", "requeue", "postpone", "ask", "move", "document", "journal",
+        "bundle",
+    )  # fmt: skip
+    refused = ("put", "decide", "claim", "finish", "requeue", "postpone", "bundle")
     counts = [met[f"{kind} done"] for kind in done] + [met[f"{kind} refused"] for kind in refused]
     assert min(counts) >= 5, met
-    assert min(met["expire done"], met["ready"], met["pruned"]) > 5
+    assert min(met["expire done"], met["ready"], met["pruned"], met["resumed"]) > 5
+
+
+async def test_what_people_changed_survives_a_restart(tmp_path: Path) -> None:
+    """Amendments come back as they were, and a pause ends at its instant though nobody was there meanwhile (S5.7)."""
+    skipped = Amendment(AmendmentKind.SKIP, NOW + HOUR, None, "jana", "guests", NOW)
+    postponed = Amendment(AmendmentKind.POSTPONE, NOW + 2 * HOUR, NOW + 3 * HOUR, "pat", "", NOW + 1, times=2)
+    pause = Pause("jana", "holiday", NOW, NOW + HOUR)
+    async with open_sqlite(tmp_path / "trioarm.db") as repository:
+        put = putting(a_schedule(), state=ScheduleState.PAUSED, pause=pause, amendments=(skipped, postponed))
+        await keep(repository, schedules=[put])
+    async with open_sqlite(tmp_path / "trioarm.db") as repository:
+        record = await schedule_of(repository, "nightly")
+        assert (record.amendments, record.pause) == ((skipped, postponed), pause)
+        assert repository.next_due_at == NOW + HOUR
+        assert await due_names(repository, NOW + HOUR) == [["nightly"]]
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        "amendments = '[1]'",
+        "amendments = '{}'",
+        """amendments = '[{"kind": "skip"}]'""",
+        "pause = '7'",
+        """pause = '{"author": "jana"}'""",
+    ],
+)
+async def test_what_people_changed_may_be_edited_into_nonsense(tmp_path: Path, nonsense: str) -> None:
+    """Then it is not guessed at: the schedule is quarantined and says why, and the others go on (S2.6)."""
+    path = tmp_path / "trioarm.db"
+    async with open_sqlite(path) as repository:
+        await put(repository)
+        await put(repository, "other")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(f"UPDATE schedules SET {nonsense} WHERE name = 'nightly'")
+    async with open_sqlite(path) as repository:
+        assert [names for names in await due_names(repository) if names != ["nightly"]] == [["other"]]
+        record = await schedule_of(repository, "nightly")
+        assert record.state is ScheduleState.QUARANTINED
+        assert record.trouble is not None
+        assert record.trouble.startswith("it cannot be read: ")

@@ -86,8 +86,8 @@ def _what(item: Foreseen) -> str:
 def _meant(item: Foreseen) -> datetime:
     """Return the local time that was meant, in the schedule's own zone."""
     trigger = item.schedule.trigger
-    local = local_time(item.due_at, zone_of(trigger)).replace(tzinfo=None)
-    return local + timedelta(microseconds=trigger.shift_at(item.due_at))
+    local = local_time(item.nominal_at, zone_of(trigger)).replace(tzinfo=None)
+    return local + timedelta(microseconds=trigger.shift_at(item.nominal_at))
 
 
 def _style(item: Foreseen) -> str:

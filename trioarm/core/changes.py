@@ -14,7 +14,7 @@ import attrs
 
 from trioarm.core.jsonable import Json
 from trioarm.core.run import Origin, RunRecord
-from trioarm.core.schedule import Pause, Schedule, ScheduleRecord, ScheduleState
+from trioarm.core.schedule import Amendment, Pause, Schedule, ScheduleRecord, ScheduleState
 from trioarm.core.states import Reason, Step, WaitingFor, advance
 from trioarm.core.triggers import After
 
@@ -40,6 +40,7 @@ class CursorMove:
         runs: how many occurrences were decided to run, this pass included.
         state: active, or finished when nothing is to come.
         anchor_at: the new anchor of a fixed delay; None keeps the old one.
+        resumed: its pause is over: from now on nobody pauses it.
     """
 
     record: ScheduleRecord
@@ -50,6 +51,7 @@ class CursorMove:
     runs: int
     state: ScheduleState
     anchor_at: int | None = None
+    resumed: bool = False
 
 
 def restarted(record: ScheduleRecord, ended_at: int) -> CursorMove | None:
@@ -116,6 +118,8 @@ class Finished:
 class Requeued:
     """A held run waits again: a retry or snooze is a durable due entry, not a sleep (S6.4). Refused once it was asked
     to stop: no other attempt follows that.
+
+    One that waits already may be postponed (S5.7): the same step, from pending to pending.
 
     Args:
         attempt: the attempts that count from now on; giving back or snoozing consumes none.
@@ -201,6 +205,7 @@ class PutSchedule:
         state: active, paused or finished.
         pause: who paused it by command, or None.
         anchor_at: the anchor of a fixed delay.
+        amendments: what people changed about occurrences; these take the place of those before.
     """
 
     schedule: Schedule
@@ -211,6 +216,7 @@ class PutSchedule:
     state: ScheduleState
     pause: Pause | None
     anchor_at: int
+    amendments: tuple[Amendment, ...] = ()
 
 
 @attrs.define(slots=True, eq=False)

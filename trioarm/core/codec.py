@@ -42,6 +42,7 @@ from trioarm.core.schedule import (
     DURATION_S_MAX,
     HANDLER_LENGTH_MAX,
     TAGS_MAX,
+    Amendment,
     Delivery,
     Misfire,
     Overlap,
@@ -260,6 +261,18 @@ def schedule_to_json(record: ScheduleRecord) -> dict[str, Json]:
         "paused_by": None if record.pause is None else record.pause.author,
         "paused_at": None if record.pause is None else write_instant(record.pause.since_at),
         "paused_why": None if record.pause is None else record.pause.note,
+        "paused_until": None if record.pause is None else write_instant(record.pause.until_at),
+        "amendments": [_amendment_form(amendment) for amendment in record.amended],
+    }
+
+
+def _amendment_form(amendment: Amendment) -> dict[str, Json]:
+    return {
+        "kind": amendment.kind.value,
+        "nominal_at": write_instant(amendment.nominal_at),
+        "until_at": write_instant(amendment.until_at),
+        "author": amendment.author,
+        "note": amendment.note,
     }
 
 

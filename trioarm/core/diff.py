@@ -17,10 +17,11 @@ from trioarm.core.changes import (
     freed,
     restarted,
 )
+from trioarm.core.ranges import came_due, outlook
 from trioarm.core.run import RunRecord
-from trioarm.core.schedule import Pause, Schedule, ScheduleRecord, ScheduleState
+from trioarm.core.schedule import Amendment, Pause, Schedule, ScheduleRecord, ScheduleState
 from trioarm.core.states import Reason, State, Step
-from trioarm.core.triggers import After, Once
+from trioarm.core.triggers import Once, Trigger
 
 
 def first_put(schedule: Schedule, now: int) -> PutSchedule:
@@ -38,54 +39,40 @@ def first_put(schedule: Schedule, now: int) -> PutSchedule:
 def revised(record: ScheduleRecord, schedule: Schedule, now: int, pause: Pause | None) -> PutSchedule:
     """Return the step that makes `schedule` the next revision of `record`: nothing retroactive (S5.6).
 
-    Everything due until now must have been decided by the old definition before.
+    Everything due until now must have been decided by the old definition before. A pause that is over pauses nothing.
+    What people changed about single occurrences stays as long as it means something: those behind the cursor go, unless
+    they are postponed to an instant that is still to come, and so do those that the new trigger does not yield.
     """
+    if pause is not None and pause.until_at is not None and pause.until_at <= now:
+        pause = None
     anchor_at, cursor_at = record.anchor_at, max(record.cursor_at, now)
-    came_due = _is_over(record) if record.next_due_at is None else record.next_due_at <= now
-    if came_due or schedule.trigger != record.schedule.trigger:
+    if came_due(record, now) or schedule.trigger != record.schedule.trigger:
         anchor_at = cursor_at  # a fixed delay that came due while paused did not run, so it counts from now
     return _put(schedule, record, cursor_at, anchor_at, pause)
-
-
-def _is_over(record: ScheduleRecord) -> bool:
-    """Whether a schedule with nothing to come has ended; else it is a fixed delay whose run is at work."""
-    schedule = record.schedule
-    if schedule.max_runs is not None and record.runs >= schedule.max_runs:
-        return True
-    return schedule.next_after(record.anchor_at, record.trigger) is None
 
 
 def _put(
     schedule: Schedule, record: ScheduleRecord | None, cursor_at: int, anchor_at: int, pause: Pause | None
 ) -> PutSchedule:
     key, revision, runs = (0, 0, 0) if record is None else (record.key, record.revision, record.runs)
-    exhausted = schedule.max_runs is not None and runs >= schedule.max_runs
-    trigger = schedule.anchored(anchor_at)
-    next_due_at = None if exhausted else schedule.next_after(cursor_at, trigger)
-    # The occurrence of a fixed delay that is over already is a run at work: its end makes the next one.
-    at_work = isinstance(schedule.trigger, After) and trigger.next_after(cursor_at) is None
+    next_due_at, state = outlook(schedule, runs, cursor_at, anchor_at)
     if pause is not None or not schedule.enabled:
         state = ScheduleState.PAUSED
-    elif next_due_at is None and (exhausted or not at_work):
-        state = ScheduleState.FINISHED
-    else:
-        state = ScheduleState.ACTIVE
-    return PutSchedule(schedule, key, revision, cursor_at, next_due_at, state, pause, anchor_at)
+    amendments: tuple[Amendment, ...] = ()
+    if record is not None and record.amendments:
+        amendments = _still_meant(record.amendments, schedule, schedule.anchored(anchor_at), cursor_at)
+    return PutSchedule(schedule, key, revision, cursor_at, next_due_at, state, pause, anchor_at, amendments)
 
 
-def while_paused(record: ScheduleRecord, now: int) -> list[RunRecord]:
-    """Return the one row for all occurrences that came due while a schedule was paused: never caught up (S5.3)."""
-    first = record.next_due_at
-    if first is None or first > now:
-        return []
-    trigger = record.trigger
-    end_at = record.schedule.end_at
-    last = trigger.previous_before((now if end_at is None else min(now, end_at)) + 1)
-    row = RunRecord(record, first, first, now, record.schedule.lane, state=State.SKIPPED, reason=Reason.PAUSED)
-    row.waiting_for, row.finished_at = None, now
-    if last is not None and last > first:
-        row.last_at, row.count = last, trigger.count(first - 1, last)
-    return [row]
+def _still_meant(
+    amendments: tuple[Amendment, ...], schedule: Schedule, trigger: Trigger, cursor_at: int
+) -> tuple[Amendment, ...]:
+    return tuple(
+        one
+        for one in amendments
+        if one.over_at > cursor_at
+        and (one.nominal_at <= cursor_at or schedule.next_after(one.nominal_at - 1, trigger) == one.nominal_at)
+    )
 
 
 def after_end(run: RunRecord, ended_at: int) -> CursorMove | None:

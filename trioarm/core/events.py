@@ -14,6 +14,7 @@ class ScheduleChange(StrEnum):
     """What happened to a schedule."""
 
     PUT = "put"
+    AMENDED = "amended"
     PAUSED = "paused"
     RESUMED = "resumed"
     REMOVED = "removed"
@@ -51,7 +52,7 @@ class RunFinished:
 
 @attrs.frozen(slots=True)
 class ScheduleChanged:
-    """A schedule was put, paused, resumed, removed, finished or quarantined."""
+    """A schedule was put, amended, paused, resumed, removed, finished or quarantined."""
 
     name: str
     change: ScheduleChange

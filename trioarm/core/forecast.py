@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta, timezone
 from enum import StrEnum
+from heapq import heappop, heappush
 from itertools import pairwise
 from typing import Final, assert_never
 
 import attrs
 
-from trioarm.core.changes import CursorMove
+from trioarm.core.changes import CursorMove, apply
 from trioarm.core.diff import after_end
 from trioarm.core.due_index import DueIndex
-from trioarm.core.instants import SECOND, as_datetime, microseconds, render_duration
+from trioarm.core.instants import SECOND, as_datetime, microseconds, render_duration, render_instant
 from trioarm.core.planning import Group, PlanRules, plan
+from trioarm.core.ranges import end_of_pause
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import Misfire, Overlap, Schedule, ScheduleRecord, ScheduleState
 from trioarm.core.states import Reason, State
@@ -39,8 +41,9 @@ class Foreseen:
 
     Args:
         schedule: whose.
-        due_at: when, in microseconds since 1970 UTC.
-        local_at: the same on the wall, with its offset.
+        nominal_at: the occurrence, in microseconds since 1970 UTC.
+        due_at: when it may start: the same, or what somebody postponed it to.
+        local_at: `due_at` on the wall, with its offset.
         zone: name of the zone of `local_at`.
         shifted: what a change of offset did to it; None on ordinary days.
         decision: pending for a run; else skipped, missed or superseded.
@@ -48,6 +51,7 @@ class Foreseen:
     """
 
     schedule: Schedule
+    nominal_at: int
     due_at: int
     local_at: datetime
     zone: str
@@ -57,39 +61,111 @@ class Foreseen:
 
 
 def preview(
-    records: Iterable[ScheduleRecord], start: int, until: int, rules: PlanRules, zone: str | None = None
+    records: Iterable[ScheduleRecord],
+    start: int,
+    until: int,
+    rules: PlanRules,
+    zone: str | None = None,
+    *,
+    postponed: Iterable[RunRecord] = (),
 ) -> Iterator[Foreseen]:
     """Yield what is decided for every occurrence in `(start, until]`, in order, each run ending as soon as it begins.
 
     Args:
-        records: the schedules as stored; those that are not active yield nothing. They are not changed.
+        records: the schedules as stored. Those that are paused until an instant yield what comes after it, others that
+            are not active yield nothing. They are not changed.
         start: microseconds since 1970 UTC.
-        until: likewise.
+        until: likewise; an occurrence before it that is postponed beyond it is shown, too.
         rules: the node's.
         zone: show local times there; None for each schedule's own zone.
+        postponed: runs that wait already because somebody postponed them.
 
     Raises:
         InvalidTrigger: there is no such zone.
     """
-    copies = {record.key: _from(record, start) for record in records if record.state is ScheduleState.ACTIVE}
-    groups = _groups(copies)
-    index = DueIndex()
-    for record in copies.values():
-        _enter(index, record)
+    future = _Future(records, start, postponed)
     for _ in range(STEPS_MAX):
-        now = index.next_due_at
-        if now is None or now > until:
+        decided = future.step(until, rules)
+        if decided is None:
             return
-        group = groups[index.due(now, 1)[0]]
+        for run in decided:
+            yield _foreseen(run, zone)
+
+
+class _Future:
+    """Copies of schedules, decided step by step. What is postponed waits, so that what follows finds it unfinished."""
+
+    def __init__(self, records: Iterable[ScheduleRecord], start: int, postponed: Iterable[RunRecord]) -> None:
+        copies = {record.key: _from(record, start) for record in records if _has_future(record)}
+        self._groups = _groups(copies)
+        self._waiting: list[tuple[int, int, RunRecord]] = []
+        for run in postponed:
+            copy = copies.get(run.schedule.key)
+            self._wait(run if copy is None else attrs.evolve(run, schedule=copy))
+            if copy is not None and isinstance(copy.schedule.trigger, After):
+                copy.next_due_at = None  # it counts from the end of this run
+        self._index = DueIndex()
+        for record in copies.values():
+            self._enter(record)
+
+    def step(self, until: int, rules: PlanRules) -> list[RunRecord] | None:
+        """Do what comes next and return what it settles, or None when nothing comes any more."""
+        now = self._index.next_due_at
+        if now is not None and now > until:
+            now = None
+        if self._waiting and (now is None or self._waiting[0][0] < now):  # at one instant a node decides first
+            return self._begin(heappop(self._waiting)[2])
+        return None if now is None else self._decide(self._groups[self._index.due(now, 1)[0]], now, rules)
+
+    def _decide(self, group: Group, now: int, rules: PlanRules) -> list[RunRecord]:
         change = plan(group, now, rules)
         for move in change.moved:
             _apply(move)
+        settled = []
+        for step in change.steps:  # what is postponed gives way like any other
+            apply(step)
+            settled.append(step.run)
         for run in change.decided:
-            yield _foreseen(run, zone)
-            if run.state is State.PENDING and (ended := after_end(run, run.due_at)) is not None:
-                _apply(ended)
+            if run.state is State.PENDING and run.due_at > now:
+                self._wait(run)
+            else:
+                settled.append(run)
+                self._end(run)
+        group.unfinished = [run for run in group.unfinished if run.unfinished]
         for record in group.schedules:
-            _enter(index, record)
+            self._enter(record)
+        return settled
+
+    def _begin(self, run: RunRecord) -> list[RunRecord]:
+        """Let a run begin, and end, that was postponed until now, unless it has given way."""
+        if not run.unfinished:
+            return []
+        group = self._groups.get(run.schedule.key)
+        if group is not None:
+            group.unfinished = [other for other in group.unfinished if other is not run]
+            self._end(run)
+            self._enter(run.schedule)
+        return [run]
+
+    def _wait(self, run: RunRecord) -> None:
+        heappush(self._waiting, (run.due_at, len(self._waiting), run))
+        group = self._groups.get(run.schedule.key)
+        if group is not None:
+            group.unfinished = [*group.unfinished, run]
+
+    def _end(self, run: RunRecord) -> None:
+        if run.state is State.PENDING and (ended := after_end(run, run.due_at)) is not None:
+            _apply(ended)
+
+    def _enter(self, record: ScheduleRecord) -> None:
+        if record.next_due_at is None or record.state is not ScheduleState.ACTIVE:
+            self._index.discard(record.key)
+        else:
+            self._index.put(record.key, record.next_due_at, -record.schedule.priority)
+
+
+def _has_future(record: ScheduleRecord) -> bool:
+    return record.state is ScheduleState.ACTIVE or record.wakes_at is not None
 
 
 def _from(record: ScheduleRecord, start: int) -> ScheduleRecord:
@@ -97,14 +173,11 @@ def _from(record: ScheduleRecord, start: int) -> ScheduleRecord:
     next_due_at = schedule.next_after(max(start, record.cursor_at), schedule.anchored(record.anchor_at))
     if isinstance(schedule.trigger, After) and next_due_at is None:
         next_due_at = schedule.next_after(start, schedule.anchored(start))
-    return attrs.evolve(record, cursor_at=start, next_due_at=next_due_at)
-
-
-def _enter(index: DueIndex, record: ScheduleRecord) -> None:
-    if record.next_due_at is None or record.state is not ScheduleState.ACTIVE:
-        index.discard(record.key)
-    else:
-        index.put(record.key, record.next_due_at, -record.schedule.priority)
+    copy = attrs.evolve(record, cursor_at=start, next_due_at=next_due_at)
+    if record.pause is not None and record.state is ScheduleState.PAUSED and record.wakes_at is not None:
+        for move in end_of_pause(copy, record.wakes_at, record.wakes_at).moved:
+            _apply(move)
+    return copy
 
 
 def _groups(copies: dict[int, ScheduleRecord]) -> dict[int, Group]:
@@ -126,6 +199,8 @@ def _apply(move: CursorMove) -> None:
     record.state = move.state
     if move.anchor_at is not None:
         record.anchor_at = move.anchor_at
+    if move.resumed:
+        record.pause = None
 
 
 def _foreseen(run: RunRecord, zone: str | None) -> Foreseen:
@@ -134,10 +209,11 @@ def _foreseen(run: RunRecord, zone: str | None) -> Foreseen:
     shown = find_zone(zone) if zone is not None else zone_of(trigger)
     return Foreseen(
         schedule=schedule,
+        nominal_at=run.nominal_at,
         due_at=run.due_at,
         local_at=local_time(run.due_at, shown),
         zone=shown.name,
-        shifted=shift_of(trigger, run.due_at),
+        shifted=shift_of(trigger, run.nominal_at),
         decision=run.state,
         reason=run.reason,
     )
@@ -179,7 +255,7 @@ class Explanation:
         previous_at: its last occurrence before now, on the wall; None when there is none.
         next_at: its next occurrences, on the wall, the nearest first.
         why: why the next instant is what it is.
-        policies: one sentence each.
+        policies: one sentence each; likewise what people changed about single occurrences.
     """
 
     name: str
@@ -204,7 +280,7 @@ def explain(record: ScheduleRecord, now: int, rules: PlanRules) -> Explanation:
         previous_at=None if previous is None else local_time(previous, zone),
         next_at=tuple(local_time(instant, zone) for instant in upcoming),
         why=_why(record, upcoming, zone, now),
-        policies=tuple(_policies(schedule, rules)),
+        policies=(*_policies(schedule, rules), *_amendments(record)),
     )
 
 
@@ -221,6 +297,8 @@ def _upcoming(record: ScheduleRecord, now: int) -> list[int]:
 
 
 def _why(record: ScheduleRecord, upcoming: list[int], zone: Zone, now: int) -> str:
+    if record.state is ScheduleState.PAUSED and record.wakes_at is not None:
+        return f"the schedule is paused until {render_instant(record.wakes_at)}: nothing of it will run before"
     if record.state is not ScheduleState.ACTIVE:
         return f"the schedule is {record.state}: nothing of it will run"
     if not upcoming:
@@ -261,3 +339,10 @@ def _policies(schedule: Schedule, rules: PlanRules) -> Iterator[str]:
         yield f"its runs wait for lane {schedule.lane}"
     if schedule.max_runs is not None:
         yield f"it ends after {schedule.max_runs} runs"
+
+
+def _amendments(record: ScheduleRecord) -> Iterator[str]:
+    for amendment in record.amended:
+        what = "skipped" if amendment.until_at is None else f"postponed to {render_instant(amendment.until_at)}"
+        why = f": {amendment.note}" if amendment.note else ""
+        yield f"the occurrence at {render_instant(amendment.nominal_at)} is {what} by {amendment.author}{why}"

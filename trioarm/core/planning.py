@@ -6,13 +6,14 @@ It evaluates everything between the cursor and now, never "does now match". It d
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 import attrs
 
 from trioarm.core.changes import CancelAsked, Change, CursorMove, Finished, Requeued, RunStep, freed, restarted
 from trioarm.core.instants import HOUR, MINUTE, SECOND, microseconds
+from trioarm.core.ranges import end_of_pause, none_run, not_run, skips, stretches
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import Delivery, Misfire, Overlap, RetryPolicy, ScheduleRecord, ScheduleState
 from trioarm.core.states import Reason, State, Step, WaitingFor
@@ -21,6 +22,7 @@ from trioarm.core.triggers import After, Trigger
 DECISIONS_MAX: Final = 1_000  # rows one group may write in one pass; the rest follows in the next (S5.1)
 LOSSES_MIN: Final = 3  # a run may lose its node as often, whatever its retries say: a handler is not to blame for that
 NOTICED_WITHIN: Final = SECOND  # always on time, whatever the tolerance: nothing is noticed in no time at all
+NOTHING_POSTPONED: Final[Mapping[int, int]] = {}
 
 
 @attrs.frozen(slots=True)
@@ -60,13 +62,48 @@ class Group:
 
 @attrs.define(slots=True, eq=False)
 class _Due:
-    """The occurrences of one schedule in (cursor, now]: `first` to `newest`, and the one that follows."""
+    """The occurrences of one schedule in (cursor, now].
+
+    Args:
+        first: the first of them.
+        last: the last of them.
+        newest: the last one that no person skipped; None when they skipped all.
+        following: the one that follows.
+        postponed: when those may start that somebody postponed.
+    """
 
     record: ScheduleRecord
     trigger: Trigger
     first: int
-    newest: int
+    last: int
+    newest: int | None
     following: int | None
+    postponed: Mapping[int, int] = NOTHING_POSTPONED
+
+    def starts_at(self, nominal_at: int) -> int:
+        """Return when an occurrence may start: what its lateness is judged by."""
+        return self.postponed.get(nominal_at, nominal_at) if self.postponed else nominal_at
+
+    def none_run(self, ends: tuple[int, int], state: State, reason: Reason, now: int) -> list[RunRecord]:
+        """Return the rows for a range of which nothing runs."""
+        return none_run(self.record, self.trigger, ends, state, reason, now)
+
+    def before(self, nominal_at: int, state: State, reason: Reason, now: int) -> list[RunRecord]:
+        """Return the rows for all that came due before one of them."""
+        if nominal_at <= self.first:
+            return []
+        last = self.trigger.previous_before(nominal_at)
+        return self.none_run((self.first, self.first if last is None else last), state, reason, now)
+
+    def behind_newest(self, now: int) -> list[RunRecord]:
+        """Return the rows for all that came due after the newest that counts: a person skipped them."""
+        if self.newest is None or self.newest == self.last:
+            return []
+        ends = (self.newest + 1, self.last)
+        return [
+            not_run(self.record, self.trigger, (at, at), State.SKIPPED, Reason.USER, now)
+            for at in skips(self.record, self.trigger, *ends)
+        ]
 
 
 def plan(group: Group, now: int, rules: PlanRules) -> Change:
@@ -77,9 +114,14 @@ def plan(group: Group, now: int, rules: PlanRules) -> Change:
         now: microseconds since 1970 UTC.
         rules: the node's.
     """
-    if group.schedules[0].schedule.supersede:
+    first = group.schedules[0]
+    if first.state is not ScheduleState.ACTIVE or first.schedule.supersede:
+        over = [record for record in group.schedules if record.state is ScheduleState.PAUSED and _wakes(record, now)]
+        if over:
+            return _end_pauses(over, now)
+    if first.schedule.supersede:
         return _plan_superseding(group, now, rules)
-    due = _evaluate(group.schedules[0], now)
+    due = _evaluate(first, now)
     if due is None:
         return Change()
     return _plan_schedule(due, len(group.unfinished) > 0, now, rules)
@@ -119,17 +161,41 @@ def _after_loss(run: RunRecord, now: int, rules: PlanRules) -> Finished | Requeu
     return Requeued(run, run.token, Step.RETRY, now, run.attempt, now, WaitingFor.RETRY, Reason.LOST)
 
 
+def _wakes(record: ScheduleRecord, now: int) -> bool:
+    return record.wakes_at is not None and record.wakes_at <= now
+
+
+def _end_pauses(records: Sequence[ScheduleRecord], now: int) -> Change:
+    """End the pauses that are over and decide nothing else: what has come due since is for the next pass, in which a
+    superseding lane is whole again."""
+    ended = [
+        end_of_pause(record, record.pause.until_at, now)
+        for record in records
+        if record.pause is not None and record.pause.until_at is not None
+    ]
+    return Change(
+        [row for change in ended for row in change.decided], [move for change in ended for move in change.moved]
+    )
+
+
 def _evaluate(record: ScheduleRecord, now: int) -> _Due | None:
     first = record.next_due_at
     if first is None or first > now or record.state is not ScheduleState.ACTIVE:
         return None
     schedule, trigger = record.schedule, record.trigger
-    following = schedule.next_after(first, trigger)
-    if following is None or following > now:
-        return _Due(record, trigger, first, first, following)
-    until = now if schedule.end_at is None else min(now, schedule.end_at)
-    newest = trigger.previous_before(until + 1)
-    return _Due(record, trigger, first, first if newest is None else newest, schedule.next_after(now, trigger))
+    last, following = first, schedule.next_after(first, trigger)
+    if following is not None and following <= now:
+        until = now if schedule.end_at is None else min(now, schedule.end_at)
+        found = trigger.previous_before(until + 1)
+        last, following = first if found is None else found, schedule.next_after(now, trigger)
+    if not record.amendments:
+        return _Due(record, trigger, first, last, last, following)
+    newest: int | None = last
+    skipped = skips(record, trigger, first, last)
+    while newest is not None and newest in skipped:
+        newest = None if newest == first else trigger.previous_before(newest)
+    postponed = {one.nominal_at: one.until_at for one in record.amendments if one.until_at is not None}
+    return _Due(record, trigger, first, last, newest, following, postponed)
 
 
 def _oldest(record: ScheduleRecord, now: int, rules: PlanRules) -> int:
@@ -145,79 +211,85 @@ def _oldest(record: ScheduleRecord, now: int, rules: PlanRules) -> int:
 
 
 def _plan_schedule(due: _Due, unfinished: bool, now: int, rules: PlanRules) -> Change:
-    record = due.record
-    if record.schedule.misfire is Misfire.EACH and due.first != due.newest:
+    record, newest = due.record, due.newest
+    if record.schedule.misfire is Misfire.EACH and due.first != due.last:
         return _plan_each(due, unfinished, now, rules)
     oldest = _oldest(record, now, rules)
-    if due.newest < oldest:
-        return Change(
-            [_not_run(due, due.first, due.newest, State.MISSED, _late(due.newest, rules), now)],
-            [_move(due, now, ran=0)],
-        )
-    decided = []
-    if due.first != due.newest:
-        last = due.trigger.previous_before(due.newest)
-        decided.append(
-            _not_run(due, due.first, due.first if last is None else last, State.MISSED, Reason.COALESCED, now)
-        )
-    if unfinished and record.schedule.overlap is Overlap.SKIP:
-        decided.append(_not_run(due, due.newest, due.newest, State.SKIPPED, Reason.OVERLAP, now))
-        return Change(decided, [_move(due, now, ran=0)])
-    decided.append(_run(record, due.newest, now, rules))
-    return Change(decided, [_move(due, now, ran=1)])
+    if newest is None or due.starts_at(newest) < oldest:
+        reason = Reason.USER if newest is None else _late(due.starts_at(newest), rules)
+        return Change(due.none_run((due.first, due.last), State.MISSED, reason, now), [_move(due, now, ran=0)])
+    overlaps = unfinished and record.schedule.overlap is Overlap.SKIP
+    if overlaps:
+        decided = due.none_run((newest, newest), State.SKIPPED, Reason.OVERLAP, now)
+    else:
+        decided = [_run(due, newest, now, rules)]
+    if due.first != due.last:  # mostly there is only one
+        decided = [*due.before(newest, State.MISSED, Reason.COALESCED, now), *decided, *due.behind_newest(now)]
+    return Change(decided, [_move(due, now, ran=int(not overlaps))])
 
 
 def _plan_each(due: _Due, unfinished: bool, now: int, rules: PlanRules) -> Change:
     """Decide every occurrence on its own, oldest first, at most DECISIONS_MAX; the next pass takes the rest."""
     record = due.record
     oldest = _oldest(record, now, rules)
-    decided: list[RunRecord] = []
-    at: int | None = due.first
-    if due.first < oldest:
-        last = due.newest if due.newest < oldest else due.trigger.previous_before(oldest)
-        decided.append(
-            _not_run(
-                due,
-                due.first,
-                due.first if last is None else last,
-                State.MISSED,
-                _late(due.first, rules),
-                now,
-            )
-        )
-        at = record.schedule.next_after(oldest - 1, due.trigger)
-    ran, cursor_at = 0, oldest - 1
     left = DECISIONS_MAX if record.schedule.max_runs is None else record.schedule.max_runs - record.runs
-    while at is not None and at <= now and len(decided) < DECISIONS_MAX and ran < left:
-        if unfinished and record.schedule.overlap is Overlap.SKIP:
-            decided.append(_not_run(due, at, at, State.SKIPPED, Reason.OVERLAP, now))
+    decided: list[RunRecord] = []
+    ran, cursor_at = 0, due.first - 1
+    for first, last in _each(due, oldest):
+        if len(decided) >= DECISIONS_MAX or ran >= left:
+            due.following = first
+            return Change(decided, [_move(due, cursor_at, ran=ran)])
+        if first != last or due.starts_at(first) < oldest:
+            decided += due.none_run((first, last), State.MISSED, _late(first, rules), now)
+        elif skips(record, due.trigger, first, first):
+            decided += due.none_run((first, first), State.SKIPPED, Reason.USER, now)
+        elif unfinished and record.schedule.overlap is Overlap.SKIP:
+            decided += due.none_run((first, first), State.SKIPPED, Reason.OVERLAP, now)
         else:
-            decided.append(_run(record, at, now, rules))
+            decided.append(_run(due, first, now, rules))
             ran, unfinished = ran + 1, True
-        cursor_at = at
-        at = record.schedule.next_after(at, due.trigger)
-    due.following = at
-    return Change(decided, [_move(due, now if at is None or at > now else cursor_at, ran=ran)])
+        cursor_at = last
+    return Change(decided, [_move(due, now, ran=ran)])
+
+
+def _each(due: _Due, oldest: int) -> Iterator[tuple[int, int]]:
+    """Yield the ends of what is decided at once, in order: every occurrence alone, but those too late in ranges."""
+    trigger = due.trigger
+    apart = sorted(at for at, until_at in due.postponed.items() if due.first <= at < oldest <= until_at)
+    apart = [at for at in apart if at <= due.last and trigger.next_after(at - 1) == at]
+    for first, last in stretches(trigger, due.first, due.last, apart):
+        at: int | None = first
+        if first < oldest and first not in apart:
+            late = last if last < oldest else trigger.previous_before(oldest)
+            yield first, first if late is None else late
+            at = trigger.next_after(oldest - 1)
+        while at is not None and at <= last:
+            yield at, at
+            at = trigger.next_after(at)
 
 
 def _plan_superseding(group: Group, now: int, rules: PlanRules) -> Change:
     """Let only the last of all occurrences due in the lane count; whatever is older gives way to it (S5.5)."""
     dues = [due for record in group.schedules if (due := _evaluate(record, now)) is not None]
-    if not dues:
-        return Change()
-    winner = max(dues, key=_order)
+    winner = max((due for due in dues if due.newest is not None), key=_order, default=None)
     decided: list[RunRecord] = []
     moved: list[CursorMove] = []
     for due in dues:
-        last = due.trigger.previous_before(due.newest) if due is winner else due.newest
-        if last is not None and last >= due.first:
-            decided.append(_not_run(due, due.first, last, State.SUPERSEDED, Reason.SUPERSEDED, now))
-        runs = due is winner and due.newest >= _oldest(due.record, now, rules)
-        if runs:
-            decided.append(_run(due.record, due.newest, now, rules))
-        elif due is winner:
-            decided.append(_not_run(due, due.newest, due.newest, State.MISSED, _late(due.newest, rules), now))
-        moved.append(_move(due, now, ran=int(runs)))
+        ran = False
+        if due is winner and due.newest is not None:
+            decided += due.before(due.newest, State.SUPERSEDED, Reason.SUPERSEDED, now)
+            starts_at = due.starts_at(due.newest)
+            ran = starts_at >= _oldest(due.record, now, rules)
+            if ran:
+                decided.append(_run(due, due.newest, now, rules))
+            else:
+                decided += due.none_run((due.newest, due.newest), State.MISSED, _late(starts_at, rules), now)
+            decided += due.behind_newest(now)
+        else:
+            decided += due.none_run((due.first, due.last), State.SUPERSEDED, Reason.SUPERSEDED, now)
+        moved.append(_move(due, now, ran=int(ran)))
+    if winner is None:
+        return Change(decided, moved)
     steps = [step for run in group.unfinished if (step := give_way(run, now)) is not None]
     moved += [move for step in steps if isinstance(step, Finished) and (move := freed(step.run, now)) is not None]
     return Change(decided, moved, steps)
@@ -240,8 +312,8 @@ def give_way(run: RunRecord, now: int) -> RunStep | None:
 
 def _order(due: _Due) -> tuple[int, int, int, str]:
     """Order newest occurrences as S4.4 says: instant, nominal local time, priority, name; the last one wins."""
-    schedule = due.record.schedule
-    return (due.newest, due.trigger.shift_at(due.newest), schedule.priority, schedule.name)
+    schedule, newest = due.record.schedule, due.first if due.newest is None else due.newest
+    return (newest, due.trigger.shift_at(newest), schedule.priority, schedule.name)
 
 
 def _late(instant: int, rules: PlanRules) -> Reason:
@@ -250,21 +322,19 @@ def _late(instant: int, rules: PlanRules) -> Reason:
     return Reason.TOO_LATE
 
 
-def _run(record: ScheduleRecord, nominal_at: int, now: int, rules: PlanRules) -> RunRecord:
-    run = RunRecord(record, nominal_at, nominal_at, now, record.schedule.lane)
-    if record.schedule.handler in rules.impatient:
-        run.give_up_at = now + rules.queue_timeout
+def _run(due: _Due, nominal_at: int, now: int, rules: PlanRules) -> RunRecord:
+    record, starts_at = due.record, due.starts_at(nominal_at)
+    run = RunRecord(record, nominal_at, starts_at, now, record.schedule.lane)
+    if starts_at > now:
+        run.waiting_for = WaitingFor.POSTPONE
+    if rules.impatient:
+        run.give_up_at = give_up_at(record, starts_at, now, rules)
     return run
 
 
-def _not_run(due: _Due, first: int, last: int, state: State, reason: Reason, now: int) -> RunRecord:
-    """Return one row for the occurrences from `first` to `last`: a skip is data (S2.1)."""
-    lane = due.record.schedule.lane
-    row = RunRecord(due.record, first, first, now, lane, state=state, reason=reason, waiting_for=None, finished_at=now)
-    if last != first:
-        row.last_at = last
-        row.count = due.trigger.count(first - 1, last)
-    return row
+def give_up_at(record: ScheduleRecord, starts_at: int, now: int, rules: PlanRules) -> int | None:
+    """Return when a run that may start at `starts_at` has waited for a worker too long; None when it may for ever."""
+    return max(starts_at, now) + rules.queue_timeout if record.schedule.handler in rules.impatient else None
 
 
 def _move(due: _Due, cursor_at: int, *, ran: int) -> CursorMove:

@@ -24,6 +24,9 @@ TAGS_MAX: Final = 32
 SHOWN_MAX: Final = 40  # characters of a mistaken value that are quoted
 SECONDS: Final = "a number of seconds, such as 90.0"
 HANDLER_LENGTH_MAX: Final = 255  # `module:qualname` of real programs stays far below
+AMENDMENTS_MAX: Final = 32  # of one schedule: a month of days, named one by one; who wants more pauses it
+AUTHOR_MAX: Final = 128  # characters of the name of a person or program
+NOTE_MAX: Final = 1_000  # characters of what they say: a paragraph, so that a record stays small
 
 NO_ARGS: Final[dict[str, Json]] = {}
 
@@ -142,7 +145,12 @@ def _misfire(value: str) -> Misfire:
     return value if isinstance(value, Misfire) else _member(Misfire, value)
 
 
-def _overlap(value: str) -> Overlap:
+def as_overlap(value: str) -> Overlap:
+    """Return the policy of that name.
+
+    Raises:
+        InvalidSchedule: there is none.
+    """
     return value if isinstance(value, Overlap) else _member(Overlap, value)
 
 
@@ -213,7 +221,7 @@ class Schedule:
     tolerance_s: float | None = attrs.field(kw_only=True, default=None)
     misfire: Misfire = attrs.field(kw_only=True, default=Misfire.LATEST, converter=_misfire)
     misfire_window_s: float | None = attrs.field(kw_only=True, default=None)
-    overlap: Overlap = attrs.field(kw_only=True, default=Overlap.SKIP, converter=_overlap)
+    overlap: Overlap = attrs.field(kw_only=True, default=Overlap.SKIP, converter=as_overlap)
     lane: str | None = attrs.field(kw_only=True, default=None)
     supersede: bool = attrs.field(kw_only=True, default=False)
     timeout_s: float | None = attrs.field(kw_only=True, default=None)
@@ -269,13 +277,98 @@ class Schedule:
         return found
 
 
+def check_author(author: str, note: str) -> None:
+    """Check the words of a person, or of a program, about what they change.
+
+    Raises:
+        InvalidSchedule: the author is not named, or what is said is no text, too long, or cannot be kept.
+    """
+    for what, value, most in (("author", author, AUTHOR_MAX), ("note", note, NOTE_MAX)):
+        if not isinstance(value, str):
+            raise InvalidSchedule(f"{what} {_shown(value)}: it must be text")
+        if len(value) > most:
+            raise InvalidSchedule(f"{what} has {len(value)} characters: at most {most}")
+        try:
+            as_json(value, what=what)
+        except ValueError as error:
+            raise InvalidSchedule(str(error)) from error
+    if not author.strip():
+        raise InvalidSchedule("author is empty: say who changes it")
+
+
 @attrs.frozen(slots=True)
 class Pause:
-    """Who paused a schedule, why, and since when."""
+    """Who paused a schedule, why, since when, and until when (S5.7).
+
+    Args:
+        author: a person or a program.
+        note: why; may be empty.
+        since_at: when it was paused.
+        until_at: the instant at which it is active again by itself; None for when it is resumed.
+
+    Raises:
+        InvalidSchedule: the author is not named, or what is said is too long.
+    """
 
     author: str
     note: str
     since_at: int
+    until_at: int | None = None
+
+    def __attrs_post_init__(self) -> None:
+        check_author(self.author, self.note)
+
+
+class AmendmentKind(StrEnum):
+    """What a person wants of one occurrence."""
+
+    SKIP = "skip"
+    POSTPONE = "postpone"
+
+
+@attrs.frozen(slots=True)
+class Amendment:
+    """What a person changed about one occurrence that is to come (S5.7).
+
+    Args:
+        kind: skip or postpone.
+        nominal_at: the occurrence.
+        until_at: when a postponed one may start; None for one that is skipped.
+        author: a person or a program.
+        note: why; may be empty.
+        at: when they said so.
+        times: how often it has been postponed to a later instant; 0 for one that is skipped.
+
+    Raises:
+        InvalidSchedule: it is postponed to no later instant, the author is not named, or what is said is too long.
+    """
+
+    kind: AmendmentKind
+    nominal_at: int
+    until_at: int | None
+    author: str
+    note: str
+    at: int
+    times: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        check_author(self.author, self.note)
+        if self.kind is AmendmentKind.POSTPONE and (self.until_at is None or self.until_at <= self.nominal_at):
+            raise InvalidSchedule("an occurrence is postponed to an instant later than its own")
+
+    @property
+    def over_at(self) -> int:
+        """The instant from which on it has no meaning: the occurrence, or what that was postponed to."""
+        return self.nominal_at if self.until_at is None else self.until_at
+
+
+def wakes_at(state: ScheduleState, next_due_at: int | None, pause: Pause | None, schedule: Schedule) -> int | None:
+    """Return the instant at which time alone makes a schedule due that is in this state: what a due index holds."""
+    if state is ScheduleState.ACTIVE:
+        return next_due_at
+    if state is ScheduleState.PAUSED and pause is not None and schedule.enabled:
+        return pause.until_at
+    return None
 
 
 @attrs.define(slots=True, eq=False)
@@ -285,7 +378,7 @@ class ScheduleRecord:
     Args:
         key: integer identity, never reused (S2.4).
         schedule: the current definition.
-        revision: grows with every change of the definition or of the pause; 1 at first.
+        revision: grows with every change of the definition, the pause or the amendments; 1 at first.
         cursor_at: every occurrence up to this instant has been decided (S5.1).
         next_due_at: the first occurrence after the cursor; None while nothing is to come or the schedule is not active.
         anchor_at: when the last run ended, or the schedule was put; fixed delays count from it.
@@ -294,6 +387,7 @@ class ScheduleRecord:
         pause: who paused it by command; None when it is not paused, or paused by `enabled = false`.
         removed: true once removed: history still points here.
         trouble: why it is quarantined, where its repository found it unreadable; else None.
+        amendments: what people changed about occurrences, at most one of each; those that are over mean nothing.
     """
 
     key: int
@@ -307,16 +401,25 @@ class ScheduleRecord:
     pause: Pause | None = None
     removed: bool = False
     trouble: str | None = None
-
-    @property
-    def wakes_at(self) -> int | None:
-        """The instant at which time alone makes it due: what a due index holds; None when nothing does."""
-        return self.next_due_at if self.state is ScheduleState.ACTIVE else None
+    amendments: tuple[Amendment, ...] = ()
 
     @property
     def trigger(self) -> Trigger:
         """The schedule's trigger, anchored: what planning evaluates."""
         return self.schedule.anchored(self.anchor_at)
+
+    @property
+    def wakes_at(self) -> int | None:
+        """The instant at which time alone makes it due: its next occurrence, or the end of its pause; None for none.
+
+        What its definition disables is not woken by the end of a pause.
+        """
+        return wakes_at(self.state, self.next_due_at, self.pause, self.schedule)
+
+    @property
+    def amended(self) -> tuple[Amendment, ...]:
+        """The amendments that still mean something, by occurrence."""
+        return tuple(amendment for amendment in self.amendments if amendment.over_at > self.cursor_at)
 
 
 @attrs.frozen(slots=True)
@@ -331,6 +434,7 @@ class StoredSchedule:
         next_due_at: the next occurrence in UTC; None while none is to come.
         pause: who paused it by command, why and since when; None when nobody did.
         runs: how many occurrences were decided to run.
+        amendments: occurrences that somebody skipped or postponed, by instant.
     """
 
     name: str
@@ -340,6 +444,7 @@ class StoredSchedule:
     next_due_at: datetime | None
     pause: Pause | None
     runs: int
+    amendments: tuple[Amendment, ...] = ()
 
     @classmethod
     def of(cls, record: ScheduleRecord) -> StoredSchedule:
@@ -347,5 +452,12 @@ class StoredSchedule:
         due_at = record.next_due_at if record.state is ScheduleState.ACTIVE else None
         next_due_at = None if due_at is None else as_datetime(due_at)
         return cls(
-            record.schedule.name, record.schedule, record.state, record.revision, next_due_at, record.pause, record.runs
+            name=record.schedule.name,
+            schedule=record.schedule,
+            state=record.state,
+            revision=record.revision,
+            next_due_at=next_due_at,
+            pause=record.pause,
+            runs=record.runs,
+            amendments=record.amended,
         )

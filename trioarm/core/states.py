@@ -36,6 +36,7 @@ class Step(StrEnum):
     RETRY = "retry"
     SNOOZE = "snooze"
     GIVE_BACK = "give_back"
+    POSTPONE = "postpone"
     SUCCEED = "succeed"
     FAIL = "fail"
     CANCEL = "cancel"
@@ -93,6 +94,7 @@ NEVER_RAN: Final = frozenset({State.SKIPPED, State.MISSED, State.SUPERSEDED})
 
 _PENDING: Final = {
     Step.CLAIM: State.CLAIMED,
+    Step.POSTPONE: State.PENDING,  # a person lets it start later, or earlier again
     Step.CANCEL: State.CANCELLED,
     Step.FAIL: State.FAILED,  # its schedule is gone or its retries were taken away while it waited
     Step.SKIP: State.SKIPPED,

@@ -5,21 +5,24 @@ Each reads, decides by a pure rule, and commits; refused because somebody was fa
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Final
 
 import attrs
 import trio
 
+from trioarm.core.amending import revision
 from trioarm.core.changes import Change, PutSchedule, RemoveSchedule, RunStep, Verdict
-from trioarm.core.diff import SyncDiff, first_put, removal, revised, sync_diff, while_paused
-from trioarm.core.errors import InvalidSchedule, RepositoryError, RevisionConflict, UnknownSchedule
+from trioarm.core.diff import SyncDiff, first_put, removal, sync_diff
+from trioarm.core.errors import InvalidSchedule, RepositoryError, RevisionConflict
 from trioarm.core.events import ScheduleChange, ScheduleChanged
+from trioarm.core.operations import Operation, Verb, entry
 from trioarm.core.queries import PAGE_MAX, ScheduleQuery
 from trioarm.core.run import RunRecord
-from trioarm.core.schedule import Pause, Schedule, ScheduleRecord, ScheduleState
-from trioarm.engine.run_commands import FASTER, TRIES, RunCommands
+from trioarm.core.schedule import Schedule, ScheduleRecord
+from trioarm.engine.amending_commands import AmendingCommands, Wanted
+from trioarm.engine.run_commands import API, FASTER, TRIES
 
 BULK: Final = 1_000  # items committed at once
 SYNC_MAX: Final = 100_000  # schedules one owner may declare
@@ -37,6 +40,9 @@ class PutOutcome(StrEnum):
     REFUSED = "refused"
 
 
+CHANGING: Final = (PutOutcome.ADDED, PutOutcome.CHANGED)
+
+
 @attrs.frozen(slots=True)
 class PutResult:
     """The result for one schedule of a bulk put.
@@ -52,54 +58,55 @@ class PutResult:
     error: str | None = None
 
 
-class Commands(RunCommands):
-    """What can be asked of a scheduler: of its schedules here, of its runs in `RunCommands`."""
+class Commands(AmendingCommands):
+    """What can be asked of a scheduler: what is stored here, the rest in its bases."""
 
-    async def put_many(self, schedules: Sequence[Schedule]) -> list[PutResult]:
+    async def put_many(self, schedules: Sequence[Schedule], *, author: str = API) -> list[PutResult]:
         """Store schedules, each on its own: new, as a new revision, or not at all when nothing changed (S5.6).
 
-        Of several with one name in one call, the last counts.
+        Of several with one name in one call, the last counts. However many change, the journal has one entry, with the
+        first of them.
         """
         if len({schedule.name for schedule in schedules}) < len(schedules):
-            return await self._put_last(schedules)
+            return await self._put_last(schedules, author)
         results: list[PutResult] = []
+        unnoted: Operation | None = None
+        if schedules:
+            unnoted = Operation(author, Verb.PUT, schedules[0].name, count=len(schedules))
         for start in range(0, len(schedules), BULK):
-            results += await self._put_chunk(schedules[start : start + BULK])
+            now = self._clock.now()
+            chunk = schedules[start : start + BULK]
+            stored = await self._stored([schedule.name for schedule in chunk], now)
+            done, noted = await self._commit_puts(chunk, stored, now, unnoted)
+            results += done
+            unnoted = None if noted else unnoted
             await trio.lowlevel.checkpoint()
+        if unnoted is not None and any(result.outcome in CHANGING for result in results):
+            await self._commit(Change(journal=[entry(unnoted, self._clock.now())]))  # the first one was refused
         return results
 
-    async def _put_last(self, schedules: Sequence[Schedule]) -> list[PutResult]:
+    async def _put_last(self, schedules: Sequence[Schedule], author: str) -> list[PutResult]:
         last = {schedule.name: schedule for schedule in schedules}
-        results = {result.name: result for result in await self.put_many(list(last.values()))}
+        results = {result.name: result for result in await self.put_many(list(last.values()), author=author)}
         return [
             results[one.name] if last[one.name] is one else PutResult(one.name, PutOutcome.REFUSED, NAMED_AGAIN)
             for one in schedules
         ]
 
-    async def _put_chunk(self, schedules: Sequence[Schedule]) -> list[PutResult]:
-        now = self._clock.now()
-        stored = await self._stored([schedule.name for schedule in schedules], now)
-        return await self._commit_puts(schedules, stored, now)
-
-    async def _stored(self, names: Sequence[str], now: int) -> list[ScheduleRecord | None]:
-        """Return what is stored under these names once all that is due of it is decided.
-
-        Raises:
-            RevisionConflict: the repository keeps refusing what is decided.
-        """
-        refused = 0
-        while refused < TRIES:
-            stored = await self._repository.get_schedules(names)
-            if not any(record is not None and _is_due(record, now) for record in stored):
-                return stored
-            refused += not await self._engine.decide_due(now)
-        raise RevisionConflict(f"what is due of {names[0]} cannot be decided: {FASTER}")
-
     async def _commit_puts(
-        self, schedules: Sequence[Schedule], stored: Sequence[ScheduleRecord | None], now: int
-    ) -> list[PutResult]:
+        self,
+        schedules: Sequence[Schedule],
+        stored: Sequence[ScheduleRecord | None],
+        now: int,
+        operation: Operation | None,
+    ) -> tuple[list[PutResult], bool]:
+        """Return what became of each, and whether the operation is noted: with the first that changes."""
         changes = [_put(record, schedule, now) for record, schedule in zip(stored, schedules, strict=True)]
-        verdicts = iter(await self._repository.commit([change for change in changes if change is not None]))
+        wanted = [change for change in changes if change is not None]
+        if wanted and operation is not None:
+            wanted[0].journal = [entry(operation, now)]
+        kept = await self._repository.commit(wanted)
+        verdicts = iter(kept)
         results = []
         for record, schedule, change in zip(stored, schedules, changes, strict=True):
             outcome = PutOutcome.UNCHANGED
@@ -107,17 +114,18 @@ class Commands(RunCommands):
                 done = next(verdicts) is Verdict.DONE
                 outcome = (PutOutcome.ADDED if record is None else PutOutcome.CHANGED) if done else PutOutcome.REFUSED
             results.append(PutResult(schedule.name, outcome, FASTER if outcome is PutOutcome.REFUSED else None))
-            if outcome in (PutOutcome.ADDED, PutOutcome.CHANGED) and self._hub.observed:
+            if outcome in CHANGING and self._hub.observed:
                 self._hub.publish(ScheduleChanged(schedule.name, ScheduleChange.PUT))
         self._engine.wake()
-        return results
+        return results, bool(kept) and kept[0] is Verdict.DONE
 
-    async def put(self, schedule: Schedule, revision: int | None = None) -> ScheduleRecord:
+    async def put(self, schedule: Schedule, revision: int | None = None, *, author: str = API) -> ScheduleRecord:
         """Store one schedule.
 
         Args:
             schedule: the definition.
             revision: the revision it was read at; None to replace whatever is stored.
+            author: who does it.
 
         Raises:
             RevisionConflict: it has another revision now.
@@ -125,16 +133,18 @@ class Commands(RunCommands):
         for _ in range(TRIES):
             now = self._clock.now()
             [record] = await self._stored([schedule.name], now)
-            if revision is not None and (0 if record is None else record.revision) != revision:
+            current = 0 if record is None else record.revision
+            if revision is not None and current != revision:
                 stored = "it is not stored" if record is None else f"it is at revision {record.revision}"
                 raise RevisionConflict(f"{schedule.name} was read at revision {revision}, now {stored}: read it again")
-            [result] = await self._commit_puts([schedule], [record], now)
+            operation = Operation(author, Verb.PUT, schedule.name, revision=current + 1)
+            [result], _ = await self._commit_puts([schedule], [record], now, operation)
             await trio.lowlevel.checkpoint()
             if result.outcome is not PutOutcome.REFUSED:
                 return await self._record(schedule.name)
         raise RevisionConflict(f"{schedule.name}: {FASTER}")
 
-    async def remove(self, name: str) -> None:
+    async def remove(self, name: str, *, author: str = API, note: str = "") -> None:
         """Remove a schedule; what waits is cancelled, what works may end, history stays.
 
         Raises:
@@ -142,65 +152,22 @@ class Commands(RunCommands):
             InvalidSchedule: it is declared in a file, which would bring it back (S5.8).
         """
 
-        async def change(record: ScheduleRecord, now: int) -> Change:
+        async def change(record: ScheduleRecord, now: int) -> Wanted:
             owner = record.schedule.owner or ""
             if owner.startswith(FILE_OWNER):
                 file = owner.removeprefix(FILE_OWNER)
                 raise InvalidSchedule(f"{name} is declared in {file}: remove it there, or set enabled = false")
-            return removal(record, await self._repository.unfinished_runs(schedule=record), now)
+            unfinished = await self._repository.unfinished_runs(schedule=record)
+            return removal(record, unfinished, now), Operation(author, Verb.REMOVE, name, note)
 
         await self._change(name, change)
         self._hub.publish(ScheduleChanged(name, ScheduleChange.REMOVED))
 
-    async def pause(self, name: str, *, author: str, note: str = "") -> ScheduleRecord:
-        """Pause a schedule: nothing of it is decided to run until it is resumed; runs go on.
-
-        Raises:
-            UnknownSchedule: there is none of that name.
-        """
-
-        async def change(record: ScheduleRecord, now: int) -> Change:
-            return Change(schedules=[revised(record, record.schedule, now, Pause(author, note, now))])
-
-        record = await self._change(name, change)
-        self._hub.publish(ScheduleChanged(name, ScheduleChange.PAUSED, note))
-        return record
-
-    async def resume(self, name: str) -> ScheduleRecord:
-        """Resume a schedule; what came due meanwhile is skipped, in one row (S5.3). Others stay as they are.
-
-        Raises:
-            UnknownSchedule: there is none of that name.
-            InvalidSchedule: it is disabled by its definition.
-        """
-
-        async def change(record: ScheduleRecord, now: int) -> Change | None:
-            if not record.schedule.enabled:
-                raise InvalidSchedule(f"{name} is disabled by its definition: set enabled = true there")
-            if record.state is not ScheduleState.PAUSED:
-                return None
-            return Change(decided=while_paused(record, now), schedules=[revised(record, record.schedule, now, None)])
-
-        record = await self._change(name, change)
-        self._hub.publish(ScheduleChanged(name, ScheduleChange.RESUMED))
-        return record
-
-    async def _change(
-        self, name: str, change: Callable[[ScheduleRecord, int], Awaitable[Change | None]]
-    ) -> ScheduleRecord:
-        for _ in range(TRIES):
-            now = self._clock.now()
-            [record] = await self._stored([name], now)
-            if record is None:
-                raise UnknownSchedule(f"there is no schedule {name!r}")
-            wanted = await change(record, now)
-            if wanted is None or await self._commit(wanted):
-                return record
-        raise RevisionConflict(f"{name}: {FASTER}")
-
     # A declared set
 
-    async def sync(self, owner: str, declared: Sequence[Schedule], *, dry_run: bool = False) -> SyncDiff:
+    async def sync(
+        self, owner: str, declared: Sequence[Schedule], *, author: str = API, dry_run: bool = False
+    ) -> SyncDiff:
         """Make what `owner` has stored equal to `declared`, in one transaction (S5.8).
 
         Names that belong to somebody else are left alone and reported.
@@ -215,7 +182,9 @@ class Commands(RunCommands):
             if dry_run or not (diff.added or diff.changed or diff.removed):
                 return diff
             stored = await self._stored([*diff.changed, *diff.removed], now)  # not all: a node may wait to be started
-            if await self._commit(await self._sync_change(diff, wanted, [record for record in stored if record], now)):
+            change = await self._sync_change(diff, wanted, [record for record in stored if record], now)
+            change.journal = [entry(_synchronised(author, owner, diff), now)]
+            if await self._commit(change):
                 return diff
         raise RevisionConflict(f"schedules of {owner}: {FASTER}")
 
@@ -238,9 +207,9 @@ class Commands(RunCommands):
                 steps += removed.steps
                 puts += removed.schedules
                 continue
-            if record.state is ScheduleState.PAUSED:
-                decided += while_paused(record, now)
-            puts.append(revised(record, schedule, now, record.pause))
+            revised = revision(record, schedule, now, record.pause)
+            decided += revised.decided
+            puts += revised.schedules
         return Change(decided=decided, steps=steps, schedules=puts)
 
     async def _owned(self, owner: str) -> list[ScheduleRecord]:
@@ -255,14 +224,15 @@ class Commands(RunCommands):
         raise RepositoryError(f"{owner} has stored more than {SYNC_MAX} schedules: too many to synchronise as a set")
 
 
-def _is_due(record: ScheduleRecord, now: int) -> bool:
-    return record.state is ScheduleState.ACTIVE and record.next_due_at is not None and record.next_due_at <= now
-
-
 def _put(record: ScheduleRecord | None, schedule: Schedule, now: int) -> Change | None:
     if record is None:
         return Change(schedules=(first_put(schedule, now),))
     if record.schedule == schedule:
         return None
-    skipped = while_paused(record, now) if record.state is ScheduleState.PAUSED else []
-    return Change(decided=skipped, schedules=(revised(record, schedule, now, record.pause),))
+    return revision(record, schedule, now, record.pause)
+
+
+def _synchronised(author: str, owner: str, diff: SyncDiff) -> Operation:
+    counts = [(len(diff.added), "added"), (len(diff.changed), "changed"), (len(diff.removed), "removed")]
+    note = ", ".join(f"{count} {what}" for count, what in counts if count)
+    return Operation(author, Verb.SYNC, owner, note, count=sum(count for count, _ in counts))

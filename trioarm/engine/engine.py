@@ -26,7 +26,7 @@ from trioarm.core.instants import SECOND, render_instant
 from trioarm.core.planning import Group, PlanRules, expire, lose, plan, quarantine
 from trioarm.core.run import Run, RunRecord
 from trioarm.core.schedule import ScheduleState
-from trioarm.core.states import Reason, State
+from trioarm.core.states import Reason, State, Step
 from trioarm.engine.announcing import announce
 from trioarm.engine.executor import Pool, RunExecutor
 from trioarm.engine.hub import Hub
@@ -36,6 +36,7 @@ from trioarm.engine.ports import Clock, DueView, ScheduleRepository
 CHUNK: Final = 1_000  # due entries read and decided at once, so that workers turn in between (S5.1)
 PAUSE_WITHOUT_PROGRESS_S: Final = 0.05  # after a pass in which the repository took nothing
 PAUSE_IN_TROUBLE_S: Final = 1.0  # after a pass in which it could not be asked
+PAUSE_OVER: Final = "its pause is over"
 
 _log = logging.getLogger("trioarm.engine")
 
@@ -240,7 +241,7 @@ class SchedulingEngine:
                 self._executor.cancel(step.run.run_id, step.reason)
             elif isinstance(step, Finished):
                 self._metrics.finished[step.run.state] += 1
-            elif isinstance(step, Requeued):
+            elif isinstance(step, Requeued) and step.step is not Step.POSTPONE:
                 self._metrics.retried(Reason.LOST)
                 _log.warning("%s: its node is gone, the run is begun again", step.run.schedule.schedule.name)
         if change.documents:
@@ -257,9 +258,11 @@ class SchedulingEngine:
         for step in change.steps:
             if isinstance(step, Finished):
                 self._hub.publish(RunFinished(Run.of(step.run)))
-            elif isinstance(step, Requeued):
+            elif isinstance(step, Requeued) and step.step is not Step.POSTPONE:
                 self._hub.publish(RunRequeued(Run.of(step.run)))
         for move in change.moved:
+            if move.resumed:
+                self._hub.publish(ScheduleChanged(move.record.schedule.name, ScheduleChange.RESUMED, PAUSE_OVER))
             if move.state is ScheduleState.FINISHED:
                 self._hub.publish(ScheduleChanged(move.record.schedule.name, ScheduleChange.FINISHED))
 

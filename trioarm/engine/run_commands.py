@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from typing import Final
 
+import attrs
+
 from trioarm.core.changes import Change, Finished, RunStep, Verdict, freed
 from trioarm.core.diff import cancellation
 from trioarm.core.errors import InvalidSchedule, RevisionConflict, UnknownRun, UnknownSchedule
 from trioarm.core.jsonable import Json
+from trioarm.core.operations import Operation, Verb, entry
 from trioarm.core.planning import give_way
-from trioarm.core.run import Origin, RunRecord
-from trioarm.core.schedule import ScheduleRecord, checked_args
+from trioarm.core.run import Origin, RunRecord, render_run_id
+from trioarm.core.schedule import Overlap, ScheduleRecord, as_overlap, check_author, checked_args
 from trioarm.core.states import Reason, State
 from trioarm.engine.engine import SchedulingEngine
 from trioarm.engine.hub import Hub
@@ -21,7 +24,18 @@ from trioarm.engine.ports import Clock, ScheduleRepository
 
 TRIES: Final = 10  # times a command reads again after somebody else was faster
 
+API: Final = "api"  # the author of what a program does, unless it names another
 FASTER: Final = "somebody else changed it at the same time: read it again, then repeat the change"
+
+
+@attrs.frozen(slots=True)
+class _Said:
+    """Who asks for a run, why, and what of others."""
+
+    verb: Verb
+    author: str
+    note: str
+    overlap: Overlap
 
 
 class RunCommands:
@@ -40,22 +54,35 @@ class RunCommands:
         self._hub = hub
         self._engine = engine
 
-    async def fire(self, name: str, args: dict[str, Json] | None = None) -> RunRecord:
+    async def fire(
+        self,
+        name: str,
+        args: dict[str, Json] | None = None,
+        *,
+        overlap: str = Overlap.ALLOW,
+        author: str = API,
+        note: str = "",
+    ) -> RunRecord:
         """Run a schedule now, whatever its trigger, pauses or misfires say; its lane still counts.
 
         Args:
             args: instead of the schedule's own.
+            overlap: whether it runs beside an unfinished run of the schedule, or is refused while there is one (S5.3).
+            author: who does it.
+            note: why.
 
         Raises:
             UnknownSchedule: there is none of that name.
-            InvalidSchedule: the arguments are not plain JSON.
+            InvalidSchedule: the arguments are not plain JSON, or a run is unfinished and none may run beside it.
         """
+        check_author(author, note)
         record = await self._record(name)
         if args is not None:
             args = checked_args(args)
-        return await self._decide_to_run(record, Origin.MANUAL, args, None)
+        said = _Said(Verb.FIRE, author, note, as_overlap(overlap))
+        return await self._decide_to_run(record, Origin.MANUAL, args, None, said)
 
-    async def retry(self, run: RunRecord) -> RunRecord:
+    async def retry(self, run: RunRecord, *, author: str = API, note: str = "") -> RunRecord:
         """Run again what is final: a new run that points to the old one and changes nothing in it (S2.4).
 
         Raises:
@@ -65,13 +92,18 @@ class RunCommands:
             raise InvalidSchedule(f"run {run.run_id} is still {run.state}: cancel it first, or wait")
         if run.schedule.removed:
             raise InvalidSchedule(f"the schedule {run.schedule.schedule.name} of run {run.run_id} was removed")
-        return await self._decide_to_run(run.schedule, Origin.RETRY, run.args, run.run_id)
+        check_author(author, note)
+        return await self._decide_to_run(
+            run.schedule, Origin.RETRY, run.args, run.run_id, _Said(Verb.RETRY, author, note, Overlap.ALLOW)
+        )
 
     async def _decide_to_run(
-        self, record: ScheduleRecord, origin: Origin, args: dict[str, Json] | None, retry_of: int | None
+        self, record: ScheduleRecord, origin: Origin, args: dict[str, Json] | None, retry_of: int | None, said: _Said
     ) -> RunRecord:
         refused = taken = 0
         while refused < TRIES:
+            if said.overlap is Overlap.SKIP:
+                await self._check_overlap(record)
             now = self._clock.now()
             run = RunRecord(record, now + taken, now, now, record.schedule.lane, origin, args=args, retry_of=retry_of)
             steps: list[RunStep] = []
@@ -80,7 +112,9 @@ class RunCommands:
                 steps = [step for rival in rivals if (step := give_way(rival, now)) is not None]
             ended = [step.run for step in steps if isinstance(step, Finished)]
             moved = [move for rival in ended if (move := freed(rival, now)) is not None]
-            verdict = await self._verdict(Change(decided=[run], moved=moved, steps=steps))
+            operation = Operation(said.author, said.verb, _id(run), said.note)
+            change = Change(decided=[run], moved=moved, steps=steps, journal=[entry(operation, now)])
+            verdict = await self._verdict(change)
             if verdict is Verdict.DONE:
                 return run
             kept = await self._repository.get_run_of(record.schedule.name, run.nominal_at, origin, run.epoch)
@@ -92,18 +126,30 @@ class RunCommands:
                 taken += 1  # two in one microsecond are two occurrences
         raise RevisionConflict(f"{record.schedule.name}: {FASTER}")
 
-    async def cancel(self, run: RunRecord) -> None:
+    async def _check_overlap(self, record: ScheduleRecord) -> None:
+        unfinished = await self._repository.unfinished_runs(schedule=record)
+        if unfinished:
+            raise InvalidSchedule(
+                f"{_id(unfinished[0])} is still {unfinished[0].state}: wait for it, cancel it, or let both run"
+            )
+
+    async def cancel(self, run: RunRecord, *, author: str = API, note: str = "") -> None:
         """Cancel an unfinished run: at once while it waits, by asking its handler while it works.
 
         Raises:
             InvalidSchedule: the run is final.
         """
+        check_author(author, note)
+        operation = Operation(author, Verb.CANCEL, _id(run), note)
         for tries in range(TRIES):
             if tries and run.state is State.CANCELLED and run.reason is Reason.USER:
                 return  # kept after all
             if not run.unfinished:
                 raise InvalidSchedule(f"run {run.run_id} is {run.state} already")
-            if await self._commit(cancellation(run, self._clock.now())):
+            now = self._clock.now()
+            change = cancellation(run, now)
+            change.journal = [entry(operation, now)]
+            if await self._commit(change):
                 return
             again = await self._repository.get_run(run.run_id)
             if again is None:
@@ -129,3 +175,7 @@ class RunCommands:
         elif verdict is Verdict.UNKNOWN:
             self._engine.doubt()
         return verdict
+
+
+def _id(run: RunRecord) -> str:
+    return render_run_id(run.schedule.schedule.name, run.nominal_at, run.origin, run.epoch)

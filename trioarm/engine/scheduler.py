@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
-from typing import Final
+from datetime import datetime
 
 from trioarm.core.alerts import AlertQuery, StoredAlert
 from trioarm.core.diff import SyncDiff
 from trioarm.core.errors import SchedulerStopped, UnknownRun, UnknownSchedule
 from trioarm.core.events import Event, RunFinished
 from trioarm.core.forecast import Explanation, Foreseen, explain, preview
-from trioarm.core.instants import DAY
+from trioarm.core.instants import DAY, instant
 from trioarm.core.jsonable import Json
 from trioarm.core.queries import PAGE_MAX, Page, RunQuery, ScheduleQuery, Statistics
 from trioarm.core.run import Run, RunRecord, parse_run_id
-from trioarm.core.schedule import Schedule, ScheduleRecord, ScheduleState, StoredSchedule
+from trioarm.core.schedule import Overlap, Schedule, ScheduleRecord, ScheduleState, StoredSchedule
+from trioarm.core.states import WaitingFor
 from trioarm.engine.alert_commands import AlertCommands
 from trioarm.engine.commands import Commands, PutResult
 from trioarm.engine.engine import SchedulingEngine
@@ -24,8 +25,7 @@ from trioarm.engine.health import Health, HealthReport
 from trioarm.engine.hub import Hub, Subscription
 from trioarm.engine.metrics import Metrics, MetricsSnapshot
 from trioarm.engine.ports import Clock, ScheduleRepository
-
-API: Final = "api"  # the author of what a program does, unless it names another
+from trioarm.engine.run_commands import API
 
 
 class Schedules:
@@ -35,20 +35,21 @@ class Schedules:
         self._repository = repository
         self._commands = commands
 
-    async def put(self, schedule: Schedule, *, revision: int | None = None) -> StoredSchedule:
+    async def put(self, schedule: Schedule, *, revision: int | None = None, author: str = API) -> StoredSchedule:
         """Store a schedule: new, as a new revision, or unchanged when it says the same (S5.6).
 
         Args:
             revision: the revision that was read; None to replace whatever is stored, 0 to insist on a new one.
+            author: who does it, for the journal of operations; here as everywhere else.
 
         Raises:
             RevisionConflict: it has another revision now.
         """
-        return StoredSchedule.of(await self._commands.put(schedule, revision))
+        return StoredSchedule.of(await self._commands.put(schedule, revision, author=author))
 
-    async def put_many(self, schedules: Iterable[Schedule]) -> list[PutResult]:
+    async def put_many(self, schedules: Iterable[Schedule], *, author: str = API) -> list[PutResult]:
         """Store schedules, each on its own, and return what became of each."""
-        return await self._commands.put_many(list(schedules))
+        return await self._commands.put_many(list(schedules), author=author)
 
     async def get(self, name: str) -> StoredSchedule:
         """Return a schedule.
@@ -66,39 +67,115 @@ class Schedules:
         page = await self._repository.find_schedules(query or ScheduleQuery())
         return Page([StoredSchedule.of(record) for record in page.rows], page.next)
 
-    async def remove(self, name: str) -> None:
+    async def remove(self, name: str, *, author: str = API, note: str = "") -> None:
         """Remove a schedule; what waits is cancelled, what works may end, history stays.
 
         Raises:
             UnknownSchedule: there is none of that name.
             InvalidSchedule: it is declared in a file, which would bring it back (S5.8).
         """
-        await self._commands.remove(name)
+        await self._commands.remove(name, author=author, note=note)
 
-    async def pause(self, name: str, *, author: str = API, note: str = "") -> StoredSchedule:
-        """Pause a schedule until it is resumed; what comes due meanwhile is never caught up (S5.3).
+    async def pause(
+        self, name: str, *, until: datetime | int | None = None, author: str = API, note: str = ""
+    ) -> StoredSchedule:
+        """Pause a schedule; what comes due meanwhile is never caught up, also what was postponed to then (S5.3).
+
+        Args:
+            until: when it is active again by itself, an aware datetime or an instant; None for when it is resumed.
+            note: why.
 
         Raises:
             UnknownSchedule: there is none of that name.
+            InvalidSchedule: `until` is over.
         """
-        return StoredSchedule.of(await self._commands.pause(name, author=author, note=note))
+        until_at = None if until is None else instant(until)
+        return StoredSchedule.of(await self._commands.pause(name, author=author, note=note, until=until_at))
 
-    async def resume(self, name: str) -> StoredSchedule:
+    async def resume(self, name: str, *, author: str = API, note: str = "") -> StoredSchedule:
         """Resume a schedule.
 
         Raises:
             UnknownSchedule: there is none of that name.
             InvalidSchedule: it is disabled by its definition.
         """
-        return StoredSchedule.of(await self._commands.resume(name))
+        return StoredSchedule.of(await self._commands.resume(name, author=author, note=note))
 
-    async def sync(self, owner: str, declared: Sequence[Schedule], *, dry_run: bool = False) -> SyncDiff:
+    async def skip_next(self, name: str, *, author: str = API, note: str = "") -> StoredSchedule:
+        """Skip the next occurrence; asked twice for the same one, it is skipped once.
+
+        Raises:
+            UnknownSchedule: there is none of that name.
+            InvalidSchedule: nothing of it is to come.
+        """
+        return StoredSchedule.of(await self._commands.skip(name, None, author=author, note=note))
+
+    async def skip(self, name: str, nominal_at: datetime | int, *, author: str = API, note: str = "") -> StoredSchedule:
+        """Skip one occurrence, named by its instant; `undo` takes it back (S5.7).
+
+        Raises:
+            UnknownSchedule: there is none of that name.
+            InvalidSchedule: it has no occurrence then, or it is too late.
+        """
+        return StoredSchedule.of(await self._commands.skip(name, instant(nominal_at), author=author, note=note))
+
+    async def postpone(
+        self,
+        name: str,
+        nominal_at: datetime | int | None = None,
+        *,
+        by_s: float | None = None,
+        until: datetime | int | None = None,
+        author: str = API,
+        note: str = "",
+    ) -> StoredSchedule:
+        """Let one occurrence start later: at most two hours, three times, and never past the next one (A4.2).
+
+        Args:
+            nominal_at: its instant; None for the next one, which is the one that is postponed already, if one is.
+            by_s: seconds after its scheduled time, whatever it was postponed to before.
+            until: or the instant; one of both is given. Earlier than before makes the postponement shorter.
+            note: why.
+
+        Raises:
+            UnknownSchedule: there is none of that name.
+            InvalidSchedule: it has no occurrence then, it is too late, or it may not be postponed that far.
+        """
+        record = await self._commands.postpone(
+            name,
+            None if nominal_at is None else instant(nominal_at),
+            by_s=by_s,
+            until=None if until is None else instant(until),
+            author=author,
+            note=note,
+        )
+        return StoredSchedule.of(record)
+
+    async def undo(
+        self, name: str, nominal_at: datetime | int | None = None, *, author: str = API, note: str = ""
+    ) -> StoredSchedule:
+        """Take back that an occurrence is skipped or postponed; one whose time has come starts at once.
+
+        Args:
+            nominal_at: its instant; None for the first of which anything was said.
+            note: why.
+
+        Raises:
+            UnknownSchedule: there is none of that name.
+            InvalidSchedule: nothing was said of it, or it is too late.
+        """
+        named = None if nominal_at is None else instant(nominal_at)
+        return StoredSchedule.of(await self._commands.undo(name, named, author=author, note=note))
+
+    async def sync(
+        self, owner: str, declared: Sequence[Schedule], *, dry_run: bool = False, author: str = API
+    ) -> SyncDiff:
         """Make what `owner` has stored equal to `declared`, in one transaction (S5.8).
 
         Args:
             dry_run: only say what would change.
         """
-        return await self._commands.sync(owner, declared, dry_run=dry_run)
+        return await self._commands.sync(owner, declared, dry_run=dry_run, author=author)
 
 
 class Runs:
@@ -125,31 +202,45 @@ class Runs:
         page = await self._repository.find_runs(query or RunQuery())
         return Page([Run.of(record) for record in page.rows], page.next)
 
-    async def fire(self, name: str, args: dict[str, Json] | None = None) -> Run:
+    async def fire(
+        self,
+        name: str,
+        args: dict[str, Json] | None = None,
+        *,
+        overlap: str = Overlap.ALLOW,
+        author: str = API,
+        note: str = "",
+    ) -> Run:
         """Run a schedule now, whatever its trigger, pauses or misfires say; its lane still counts.
+
+        Args:
+            args: instead of the schedule's own.
+            overlap: `allow` lets it run beside an unfinished run of the schedule, `skip` refuses it while there is one.
+            note: why.
 
         Raises:
             UnknownSchedule: there is none of that name.
+            InvalidSchedule: a run is unfinished, and none may run beside it.
         """
-        return Run.of(await self._commands.fire(name, args))
+        return Run.of(await self._commands.fire(name, args, overlap=overlap, author=author, note=note))
 
-    async def cancel(self, run_id: str | int) -> None:
+    async def cancel(self, run_id: str | int, *, author: str = API, note: str = "") -> None:
         """Cancel an unfinished run: at once while it waits, by cancelling its handler while it works.
 
         Raises:
             UnknownRun: there is none.
             InvalidSchedule: it is final already.
         """
-        await self._commands.cancel(await self._record(run_id))
+        await self._commands.cancel(await self._record(run_id), author=author, note=note)
 
-    async def retry(self, run_id: str | int) -> Run:
+    async def retry(self, run_id: str | int, *, author: str = API, note: str = "") -> Run:
         """Run again what is final, as a new run.
 
         Raises:
             UnknownRun: there is none.
             InvalidSchedule: it is not final, or its schedule was removed.
         """
-        return Run.of(await self._commands.retry(await self._record(run_id)))
+        return Run.of(await self._commands.retry(await self._record(run_id), author=author, note=note))
 
     async def wait(self, run_id: str | int) -> Run:
         """Wait until a run is final and return it.
@@ -242,8 +333,9 @@ class Scheduler:
         """
         now = self._clock.now()
         wanted = set(names)
-        records = await self._active()
-        seen = preview(records, now, now + round(days * DAY), self._engine.rules)
+        records = await self._with_future()
+        postponed = [run for run in await self._postponed(records) if run.due_at > now]
+        seen = preview(records, now, now + round(days * DAY), self._engine.rules, postponed=postponed)
         return [item for item in seen if not wanted or item.schedule.name in wanted]
 
     async def explain(self, name: str) -> Explanation:
@@ -257,11 +349,21 @@ class Scheduler:
             raise UnknownSchedule(f"there is no schedule {name!r}")
         return explain(record, self._clock.now(), self._engine.rules)
 
-    async def _active(self) -> list[ScheduleRecord]:
+    async def _postponed(self, records: Iterable[ScheduleRecord]) -> list[RunRecord]:
+        """Return the runs that wait because somebody postponed them."""
+        found: list[RunRecord] = []
+        for record in records:
+            if any(amendment.nominal_at <= record.cursor_at for amendment in record.amended):
+                unfinished = await self._repository.unfinished_runs(schedule=record)
+                found += [run for run in unfinished if run.waiting_for is WaitingFor.POSTPONE]
+        return found
+
+    async def _with_future(self) -> list[ScheduleRecord]:
         records: list[ScheduleRecord] = []
         after = None
+        states = frozenset({ScheduleState.ACTIVE, ScheduleState.PAUSED})
         while True:
-            query = ScheduleQuery(states=frozenset({ScheduleState.ACTIVE}), after=after, limit=PAGE_MAX)
+            query = ScheduleQuery(states=states, after=after, limit=PAGE_MAX)
             page = await self._repository.find_schedules(query)
             records += page.rows
             after = page.next

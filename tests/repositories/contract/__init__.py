@@ -6,6 +6,7 @@ Nothing here relies on records being shared between caller and repository: whate
 
 from __future__ import annotations
 
+from tests.repositories.contract.amending import AmendingContract
 from tests.repositories.contract.claiming import ClaimingContract
 from tests.repositories.contract.deciding import DecidingContract
 from tests.repositories.contract.due import DueContract
@@ -19,6 +20,7 @@ from tests.repositories.contract.ready import ReadyContract
 from tests.repositories.contract.schedules import SchedulesContract
 
 __all__ = [
+    "AmendingContract",
     "ClaimingContract",
     "DecidingContract",
     "DueContract",

@@ -7,10 +7,16 @@ from typing import Any
 from tests.making import NOW, a_run, a_schedule
 from trioarm.core.changes import Change, Claim, CursorMove, Finished, PutSchedule, RemoveSchedule, Requeued, Verdict
 from trioarm.core.run import RunRecord
-from trioarm.core.schedule import Pause, Schedule, ScheduleRecord, ScheduleState
+from trioarm.core.schedule import Amendment, Pause, Schedule, ScheduleRecord, ScheduleState
 from trioarm.core.states import Step, WaitingFor
 from trioarm.core.triggers import Trigger
 from trioarm.engine.ports import ScheduleRepository
+
+_WAITING_AFTER = {
+    Step.RETRY: WaitingFor.RETRY,
+    Step.SNOOZE: WaitingFor.SNOOZE,
+    Step.POSTPONE: WaitingFor.POSTPONE,
+}
 
 
 async def verdict_of(repository: ScheduleRepository, **parts: Any) -> Verdict:
@@ -38,9 +44,10 @@ def putting(
     cursor_at: int = NOW - 1,
     state: ScheduleState = ScheduleState.ACTIVE,
     pause: Pause | None = None,
+    amendments: tuple[Amendment, ...] = (),
 ) -> PutSchedule:
     """Return the step that puts a schedule, due now unless said otherwise."""
-    return PutSchedule(schedule, key, revision, cursor_at, next_due_at, state, pause, cursor_at)
+    return PutSchedule(schedule, key, revision, cursor_at, next_due_at, state, pause, cursor_at, amendments)
 
 
 async def put(
@@ -123,8 +130,8 @@ async def requeue(
     at: int = NOW,
     give_up_at: int | None = None,
 ) -> RunRecord:
-    """Make a held run wait again and return it as it is kept."""
-    waiting_for = {Step.RETRY: WaitingFor.RETRY, Step.SNOOZE: WaitingFor.SNOOZE}.get(step, WaitingFor.DUE)
+    """Make a held run wait again, or postpone one that waits, and return it as it is kept."""
+    waiting_for = _WAITING_AFTER.get(step, WaitingFor.DUE)
     requeued = Requeued(run, run.token, step, at, attempt, due_at, waiting_for, give_up_at=give_up_at)
     await keep(repository, steps=[requeued])
     return await run_of(repository, run)

@@ -30,7 +30,7 @@ from trioarm.core.changes import (
 )
 from trioarm.core.queries import Retention, RunOrder, RunQuery, ScheduleOrder, ScheduleQuery
 from trioarm.core.run import Origin, RunRecord
-from trioarm.core.schedule import ScheduleRecord, ScheduleState
+from trioarm.core.schedule import Pause, ScheduleRecord, ScheduleState
 from trioarm.core.states import Reason, State, Step, WaitingFor
 from trioarm.engine.ports import ScheduleRepository
 
@@ -60,7 +60,8 @@ class Act:
 
 _KINDS = (
     "put", "put", "put", "remove", *["decide"] * 7, *["claim"] * 5, "start", "finish", "finish", "finish",
-    "requeue", "requeue", "ask", "move", "document", "journal", "bundle", "look", "look", "look", "prune",
+    "requeue", "requeue", "postpone", "ask", *["move"] * 3, "document", "journal", "bundle", "look", "look", "look",
+    "prune",
 )  # fmt: skip
 _acts = st.builds(
     Act,
@@ -123,7 +124,10 @@ class History:
 
     def _candidates(self, kind: str) -> list[RunRow]:
         """Return the runs for which an act is likely to fit."""
-        wanted = {"claim": (State.PENDING,), "start": (State.CLAIMED,), "requeue": HELD, "ask": HELD}.get(kind)
+        wanted = {
+            "claim": (State.PENDING,), "postpone": (State.PENDING,), "start": (State.CLAIMED,),
+            "requeue": HELD, "ask": HELD,
+        }.get(kind)  # fmt: skip
         return [run for run in self.model.runs if wanted and run.state in wanted]
 
     # Schedules
@@ -143,15 +147,19 @@ class History:
             key, revision = (key + 1, revision) if act.when % 2 else (key, revision + 1)
         next_due_at = None if act.when == 6 else self.now + act.when - 1
         schedule = a_schedule(name, lane=lane, **policies)
-        step = putting(schedule, revision, key, next_due_at=next_due_at, cursor_at=self.now, state=state)
+        pause = None
+        if state is ScheduleState.PAUSED and act.when < 5:  # else by its definition
+            pause = Pause("jana", "", self.now, None if act.when == 4 else self.now + act.when)
+        step = putting(schedule, revision, key, next_due_at=next_due_at, cursor_at=self.now, state=state, pause=pause)
 
         def effect() -> None:
             kept = row
             if kept is None:
-                kept = ScheduleRow(len(self.model.schedules) + 1, name, "", None, False, 0, 0, 0, None, 0, state)
+                kept = ScheduleRow(len(self.model.schedules) + 1, name, "", None, False, 0, 0, 0, None, 0, state, None)
                 self.model.schedules.append(kept)
             kept.revision += 1
             kept.lane, kept.state, kept.next_due_at, kept.cursor_at = lane, state, next_due_at, self.now
+            kept.pause = pause
             kept.handler, kept.supersede, kept.priority = (
                 policies[key] for key in ("handler", "supersede", "priority")
             )
@@ -168,10 +176,14 @@ class History:
         next_due_at = None if act.when == 6 else self.now + act.when
         state = ScheduleState.FINISHED if next_due_at is None else ScheduleState.ACTIVE
         cursor_at = row.cursor_at - act.stale
-        step = CursorMove(record, cursor_at, row.revision, self.now, next_due_at, row.runs + 1, state)
+        resumed = row.state is ScheduleState.PAUSED and act.how % 4 > 0
+        step = CursorMove(record, cursor_at, row.revision, self.now, next_due_at, row.runs + 1, state, None, resumed)
 
         def effect() -> None:
             row.cursor_at, row.next_due_at, row.runs, row.state = self.now, next_due_at, row.runs + 1, state
+            if resumed:
+                row.pause = None
+                self.met["resumed"] += 1
 
         return "moved", step, not act.stale, effect
 
@@ -241,6 +253,17 @@ class History:
         fits = run.cancel is None and self.model.may_step(run, token, step)
         return "steps", requeued, fits, effect
 
+    def _postpone(self, act: Act, run: RunRow, record: RunRecord, token: int) -> Part:
+        due_at = self.now + act.when // 2
+        give_up_at = due_at + 3 if act.how % 5 == 0 else None
+        waiting = WaitingFor.POSTPONE
+        step = Requeued(record, token, Step.POSTPONE, self.now, run.attempt, due_at, waiting, give_up_at=give_up_at)
+
+        def effect() -> None:
+            run.due_at, run.give_up_at = due_at, give_up_at
+
+        return "steps", step, self.model.may_step(run, token, Step.POSTPONE), effect
+
     def _ask(self, act: Act, run: RunRow, record: RunRecord, token: int) -> Part:
         def effect() -> None:
             run.cancel = Reason.USER
@@ -285,7 +308,7 @@ class History:
         assert len(groups) == len(set(groups))
         assert set(groups) == model.due_groups(now)
         dues = [
-            min(one.next_due_at or now for one in group.schedules) for group in view.groups if len(group.schedules) < 2
+            min(one.wakes_at or now for one in group.schedules) for group in view.groups if len(group.schedules) < 2
         ]
         assert dues == sorted(dues)
         assert sorted(run.run_id for run in view.expired) == sorted(model.expired(now))
@@ -370,14 +393,14 @@ def _schedule_values(record: ScheduleRecord) -> tuple[Any, ...]:
     schedule = record.schedule
     return (
         schedule.name, schedule.handler, schedule.lane, schedule.supersede, schedule.priority,
-        record.revision, record.cursor_at, record.next_due_at, record.runs, record.state,
+        record.revision, record.cursor_at, record.next_due_at, record.runs, record.state, record.pause,
     )  # fmt: skip
 
 
 def _row_values(row: ScheduleRow) -> tuple[Any, ...]:
     return (
         row.name, row.handler, row.lane, row.supersede, row.priority,
-        row.revision, row.cursor_at, row.next_due_at, row.runs, row.state,
+        row.revision, row.cursor_at, row.next_due_at, row.runs, row.state, row.pause,
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from trioarm.core.schedule import ScheduleState
+from trioarm.core.schedule import Pause, ScheduleState
 from trioarm.core.states import ACTIVE, TABLE, State, Step
 
 HELD = (State.CLAIMED, State.RUNNING)
@@ -30,6 +30,7 @@ class ScheduleRow:
     next_due_at: int | None
     runs: int
     state: ScheduleState
+    pause: Pause | None
     removed: bool = False
 
 
@@ -123,17 +124,22 @@ class Model:
 
     def next_due_at(self, now: int) -> int | None:
         """Return when time makes something due next, after a look at `now` whose expired runs were settled."""
-        instants = [row.next_due_at for row in self.schedules if self._waits(row)]
+        instants = [self._wakes_at(row) for row in self.schedules]
         for run in self.runs:
             if run.state is State.PENDING:
                 instants.append(run.due_at if run.due_at > now else run.give_up_at)
         return min((at for at in instants if at is not None), default=None)
 
-    def _waits(self, row: ScheduleRow) -> bool:
-        return not row.removed and row.state is ScheduleState.ACTIVE and row.next_due_at is not None
+    def _wakes_at(self, row: ScheduleRow) -> int | None:
+        if row.removed:
+            return None
+        if row.state is ScheduleState.ACTIVE:
+            return row.next_due_at
+        return row.pause.until_at if row.state is ScheduleState.PAUSED and row.pause is not None else None
 
     def _due(self, row: ScheduleRow, now: int) -> bool:
-        return self._waits(row) and row.next_due_at is not None and row.next_due_at <= now
+        wakes_at = self._wakes_at(row)
+        return wakes_at is not None and wakes_at <= now
 
     # What it lets through
 

@@ -1,7 +1,7 @@
 """Runs that wait for nothing but a worker, and runs that wait for their lane: the queues behind the due index.
 
-Entries are never searched for: one whose run has moved on is recognised by its token, its handler or its priority and
-passed over.
+Entries are never searched for: one whose run has moved on is recognised by its token, its instant, its handler or its
+priority and passed over.
 """
 
 from __future__ import annotations
@@ -86,11 +86,12 @@ class ReadyQueue:
         self._sweep_at = 2 * len(self._entries) + _SLACK
 
     def _waits(self, entry: _Entry) -> bool:
-        urgent, _, _, token, run = entry
+        urgent, due_at, _, token, run = entry
         schedule = run.schedule.schedule
         return (
             run.state is State.PENDING
             and run.token == token
+            and run.due_at == due_at
             and run.waiting_for is WaitingFor.HANDLER
             and schedule.handler == self._handler
             and schedule.priority == -urgent
@@ -131,11 +132,12 @@ class Lane:
 
     @staticmethod
     def _waits(entry: _Entry, handler: str) -> bool:
-        urgent, _, _, token, run = entry
+        urgent, due_at, _, token, run = entry
         schedule = run.schedule.schedule
         return (
             run.state is State.PENDING
             and run.token == token
+            and run.due_at == due_at
             and run.waiting_for is WaitingFor.LANE
             and schedule.handler == handler
             and schedule.priority == -urgent

@@ -245,6 +245,8 @@ class InMemoryScheduleRepository:
         record.state = move.state
         if move.anchor_at is not None:
             record.anchor_at = move.anchor_at
+        if move.resumed:
+            record.pause = None
         self._index_schedule(record)
 
     def _keep_step(self, step: RunStep) -> None:
@@ -261,6 +263,8 @@ class InMemoryScheduleRepository:
                     self._hold(run, run.lane)
             case Requeued():
                 self._shelve(run, step.at)
+                if run.lane is not None:  # postponed, it may have been the one whose turn it was
+                    self._let_in(self._lanes[run.lane], step.at)
             case Started() | CancelAsked():
                 pass
 
@@ -339,6 +343,7 @@ class InMemoryScheduleRepository:
                 0,
                 put.state,
                 put.pause,
+                amendments=put.amendments,
             )
             self._schedules[record.key] = self._names[schedule.name] = record
         else:
@@ -350,6 +355,7 @@ class InMemoryScheduleRepository:
             record.next_due_at = put.next_due_at
             record.state = put.state
             record.pause = put.pause
+            record.amendments = put.amendments
             record.anchor_at = put.anchor_at
             for run in queued:
                 self._shelve(run, run.due_at)
@@ -386,10 +392,11 @@ class InMemoryScheduleRepository:
                 del self._superseding[lane]
 
     def _index_schedule(self, record: ScheduleRecord) -> None:
-        if record.next_due_at is None or record.state is not ScheduleState.ACTIVE:
+        wakes_at = record.wakes_at
+        if wakes_at is None:
             self._index.discard(record.key)
         else:
-            self._index.put(record.key, record.next_due_at, -record.schedule.priority)
+            self._index.put(record.key, wakes_at, -record.schedule.priority)
 
     # Runs
 

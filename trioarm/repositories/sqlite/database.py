@@ -27,6 +27,7 @@ BUSY_PAUSE_S: Final = 0.02  # between two such calls
 LOCKED_S_MAX: Final = 10.0  # until a file counts as locked: no transaction of ours is anywhere near that long
 MODE: Final = 0o600  # of the file: what it holds is nobody else's business
 CACHE_KIB: Final = 32 * 1024  # of pages per connection
+LOG_PAGES: Final = 8_000  # of 4 KiB in the log before it is folded into the file: seldom enough to cost little
 _HEADER: Final = b"SQLite format 3\0"
 
 
@@ -197,6 +198,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
     except BaseException:
         connection.close()
         raise

@@ -253,7 +253,7 @@ class History:
         if lane is not None:
             where.add("r.lane = ?", lane)
         if node is not None:
-            where.add(f"r.node = ? AND r.{HELD}", node)
+            where.add(f"r.node = ? AND r.node IS NOT NULL AND r.{HELD}", node)
         statement = f"SELECT {statements.RUN} FROM runs r WHERE {where.text()} ORDER BY r.id"
         return await self.runs(statement, where.values)
 

@@ -420,6 +420,7 @@ class SqliteScheduleRepository:
             0,
             put.state,
             put.pause,
+            amendments=put.amendments,
         )
         self._records.keep(key, record.revision, schedule)
         self._horizon.put_schedule(record)
@@ -506,3 +507,5 @@ def _apply_move(move: CursorMove) -> None:
     record.runs, record.state = move.runs, move.state
     if move.anchor_at is not None:
         record.anchor_at = move.anchor_at
+    if move.resumed:
+        record.pause = None

@@ -7,16 +7,16 @@ quarantined one, a run as one that ended `unknown`. Nothing of the row itself is
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final, TypeAlias, TypeVar
 
-from trioarm.core.codec import structure_schedule, unstructure_schedule
-from trioarm.core.errors import TrioarmError
+from trioarm.core.codec import from_json, structure_schedule, to_json, unstructure_schedule
+from trioarm.core.errors import InvalidSchedule, TrioarmError
 from trioarm.core.jsonable import Json
 from trioarm.core.queries import Document, JournalEntry
 from trioarm.core.run import Origin, RunRecord
-from trioarm.core.schedule import Pause, Schedule, ScheduleRecord, ScheduleState
+from trioarm.core.schedule import Amendment, Pause, Schedule, ScheduleRecord, ScheduleState
 from trioarm.core.states import Reason, State, WaitingFor
 from trioarm.core.triggers import Once
 
@@ -24,6 +24,7 @@ Row: TypeAlias = tuple[Any, ...]  # as SQLite hands it out; it is understood her
 
 DEFINITIONS_MAX: Final = 100_000  # definitions kept decoded: those of a horizon, and a bound on what they cost
 TROUBLE_MAX: Final = 500  # characters of what is said about an unreadable row
+_AMENDMENTS: Final = 16  # column of statements.SCHEDULE
 
 _E = TypeVar("_E", bound=StrEnum)
 
@@ -53,7 +54,12 @@ def write_pause(pause: Pause | None) -> str | None:
     """Write who paused a schedule."""
     if pause is None:
         return None
-    return write_json({"author": pause.author, "note": pause.note, "since_at": pause.since_at})
+    return write_json(to_json(pause))
+
+
+def write_amendments(amendments: Sequence[Amendment]) -> str | None:
+    """Write what people changed about occurrences; mostly nothing."""
+    return write_json([to_json(amendment) for amendment in amendments]) if amendments else None
 
 
 def optional_json(value: Json) -> str | None:
@@ -89,12 +95,13 @@ class Records:
                 schedule = _definition(text, name)
                 self.keep(key, revision, schedule)
             paused = None if pause is None else _pause(pause)
+            amendments = () if row[_AMENDMENTS] is None else _amendments(row[_AMENDMENTS])
         except (ValueError, TrioarmError) as error:
             state, trouble = ScheduleState.QUARANTINED.value, trouble or _say(error)
-            schedule, paused = _stand_in(name, handler), None
+            schedule, paused, amendments = _stand_in(name, handler), None, ()
         return ScheduleRecord(
             key, schedule, revision, cursor_at, due_at, anchor_at, runs, _SCHEDULE_STATES[state], paused,
-            removed=bool(removed), trouble=trouble,
+            removed=bool(removed), trouble=trouble, amendments=amendments,
         )  # fmt: skip
 
     def schedules(self, rows: Mapping[int, Row]) -> dict[int, ScheduleRecord]:
@@ -138,10 +145,18 @@ def _lost_schedule(key: int) -> ScheduleRecord:
 
 
 def _pause(text: str) -> Pause:
-    match json.loads(text):
-        case {"author": str(author), "note": str(note), "since_at": int(since_at)}:
-            return Pause(author, note, since_at)
-    raise ValueError("its pause is not to be understood")
+    return from_json(Pause, _mapping(text), "pause", _nonsense)
+
+
+def _amendments(text: str) -> tuple[Amendment, ...]:
+    forms = json.loads(text)
+    if not isinstance(forms, list) or not all(isinstance(form, dict) for form in forms):
+        raise ValueError("its amendments are no list of mappings")
+    return tuple(from_json(Amendment, form, "amendment", _nonsense) for form in forms)
+
+
+def _nonsense(problems: tuple[str, ...]) -> InvalidSchedule:
+    return InvalidSchedule("; ".join(problems))
 
 
 def _say(error: Exception) -> str:
@@ -174,7 +189,7 @@ def _mapping(text: str) -> dict[str, Json]:
     value = json.loads(text)
     if isinstance(value, dict):
         return value
-    raise ValueError("its arguments are no mapping")
+    raise ValueError("it is no mapping")
 
 
 def _unreadable(row: Row, schedule: ScheduleRecord, error: Exception) -> RunRecord:

@@ -11,7 +11,7 @@ from trioarm.repositories.sqlite.schema import HELD, PENDING, UNFINISHED
 
 SCHEDULE: Final = (
     "s.key, s.name, s.revision, s.definition, s.cursor_at, s.next_due_at, s.anchor_at, s.runs, s.state, s.pause, "
-    "s.removed, s.trouble, s.handler, s.lane, s.supersede, s.rank"
+    "s.removed, s.trouble, s.handler, s.lane, s.supersede, s.rank, s.amendments"
 )
 _BLOCKED: Final = (
     "r.state = 'pending' AND r.token = 0 AND r.lane IS NOT NULL AND EXISTS (SELECT 1 FROM runs h WHERE h.lane = r.lane "
@@ -31,9 +31,10 @@ DUE_SCHEDULES: Final = (
 )
 FIRST_BEYOND: Final = "SELECT min(wake_at) FROM schedules WHERE wake_at IS NOT NULL AND wake_at > ?"
 TIMED_RUNS: Final = (
-    f"SELECT due_at, id FROM runs WHERE {PENDING} AND due_at > ? AND due_at <= ? ORDER BY due_at LIMIT ?"
+    f"SELECT due_at, id FROM runs WHERE waiting_for <> 'handler' AND {PENDING} AND due_at > ? AND due_at <= ? "
+    "ORDER BY due_at LIMIT ?"
 )
-FIRST_RUN_BEYOND: Final = f"SELECT min(due_at) FROM runs WHERE {PENDING} AND due_at > ?"
+FIRST_RUN_BEYOND: Final = f"SELECT min(due_at) FROM runs WHERE waiting_for <> 'handler' AND {PENDING} AND due_at > ?"
 WAITING_RUNS: Final = (
     f"SELECT give_up_at, id FROM runs WHERE give_up_at IS NOT NULL AND {PENDING} AND due_at <= ? AND give_up_at <= ? "
     "ORDER BY give_up_at LIMIT ?"
@@ -55,9 +56,10 @@ UNFINISHED_OF_KEYS: Final = (
 UNFINISHED_OF_LANE: Final = f"SELECT {RUN} FROM runs r WHERE r.lane = ? AND r.{UNFINISHED} ORDER BY r.id"
 RUNS_BY_ID: Final = f"SELECT {RUN} FROM json_each(?) j JOIN runs r ON r.id = j.value"
 BUSY_LANES: Final = f"SELECT lane FROM runs WHERE lane IS NOT NULL AND token > 0 AND {UNFINISHED}"
-HELD_NODES: Final = f"SELECT DISTINCT node FROM runs WHERE {HELD}"
+HELD_NODES: Final = f"SELECT DISTINCT node FROM runs WHERE node IS NOT NULL AND {HELD}"
 HELD_BY: Final = (
-    f"SELECT {RUN} FROM json_each(?) j JOIN runs r ON r.node = j.value WHERE r.{HELD} ORDER BY r.id LIMIT ?"
+    f"SELECT {RUN} FROM json_each(?) j JOIN runs r ON r.node = j.value "
+    f"WHERE r.node IS NOT NULL AND r.{HELD} ORDER BY r.id LIMIT ?"
 )
 
 # What could start
@@ -86,7 +88,8 @@ INSERT_RUN: Final = (
 )
 MOVE: Final = (
     "UPDATE schedules SET cursor_at = ?, next_due_at = ?, wake_at = ?, runs = ?, state = ?, "
-    "anchor_at = coalesce(?, anchor_at) WHERE key = ? AND cursor_at = ? AND revision = ? AND removed = 0"
+    "pause = CASE WHEN ? THEN NULL ELSE pause END, anchor_at = coalesce(?, anchor_at) "
+    "WHERE key = ? AND cursor_at = ? AND revision = ? AND removed = 0"
 )
 CLAIM: Final = (
     "UPDATE runs SET state = 'claimed', token = token + 1, attempt = attempt + 1, node = ?, waiting_for = NULL "
@@ -96,22 +99,23 @@ START: Final = "UPDATE runs SET state = 'running', started_at = ? WHERE id = ? A
 ASK: Final = f"UPDATE runs SET cancel = ? WHERE id = ? AND token = ? AND {HELD}"
 FINISH: Final = (
     "UPDATE runs SET state = ?, reason = ?, error = ?, result = ?, finished_at = ?, waiting_for = NULL, "
-    "started_at = coalesce(?, started_at) WHERE id = ? AND token = ? AND state IN (?, ?, ?)"
+    "started_at = coalesce(?, started_at) WHERE id = ? AND token = ? AND (state = ? OR state = ? OR state = ?)"
 )
 REQUEUE: Final = (
     "UPDATE runs SET state = 'pending', reason = ?, error = ?, attempt = ?, due_at = ?, waiting_for = ?, "
     "give_up_at = ?, started_at = coalesce(?, started_at) "
-    f"WHERE id = ? AND token = ? AND cancel IS NULL AND {HELD}"
+    "WHERE id = ? AND token = ? AND cancel IS NULL AND state IN (?, ?)"
 )
 
 INSERT_SCHEDULE: Final = (
     "INSERT INTO schedules (name, revision, definition, cursor_at, next_due_at, wake_at, anchor_at, runs, state, "
-    "pause, owner, handler, rank, lane, supersede) VALUES (?, 1, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?)"
+    "pause, amendments, owner, handler, rank, lane, supersede) "
+    "VALUES (?, 1, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 REVISE: Final = (
     "UPDATE schedules SET revision = revision + 1, definition = ?, cursor_at = ?, next_due_at = ?, wake_at = ?, "
-    "anchor_at = ?, state = ?, pause = ?, owner = ?, handler = ?, rank = ?, lane = ?, supersede = ?, trouble = NULL "
-    "WHERE key = ? AND name = ? AND revision = ? AND removed = 0"
+    "anchor_at = ?, state = ?, pause = ?, amendments = ?, owner = ?, handler = ?, rank = ?, lane = ?, supersede = ?, "
+    "trouble = NULL WHERE key = ? AND name = ? AND revision = ? AND removed = 0"
 )
 CARRY_OVER: Final = f"UPDATE runs SET handler = ?, rank = ? WHERE key = ? AND {UNFINISHED}"
 REMOVE: Final = (

@@ -28,10 +28,16 @@ from trioarm.core.changes import (
     Started,
 )
 from trioarm.core.run import RunRecord
-from trioarm.core.schedule import Schedule, ScheduleState
-from trioarm.core.states import TABLE, Step
+from trioarm.core.schedule import Schedule, wakes_at
+from trioarm.core.states import TABLE, Step, WaitingFor
 from trioarm.repositories.sqlite import statements
-from trioarm.repositories.sqlite.rows import optional_json, write_definition, write_json, write_pause
+from trioarm.repositories.sqlite.rows import (
+    optional_json,
+    write_amendments,
+    write_definition,
+    write_json,
+    write_pause,
+)
 
 Values: TypeAlias = tuple[object, ...]
 T = TypeVar("T")
@@ -236,9 +242,10 @@ def _step_values(step: RunStep) -> Values:
             return (step.reason.value, run_id, token)
         case Requeued():
             reason = None if step.reason is None else step.reason.value
+            sources = _SOURCES[step.step]
             return (
                 reason, step.error, step.attempt, step.due_at, step.waiting_for.value, step.give_up_at, step.started_at,
-                run_id, token,
+                run_id, token, sources[0], sources[-1],
             )  # fmt: skip
         case _:
             assert_never(step)
@@ -249,40 +256,52 @@ def _run_values(run: RunRecord, number: int) -> Values:
     return (
         number, run.schedule.key, run.epoch, run.nominal_at, run.origin.value, run.due_at, run.decided_at, run.lane,
         run.state.value, None if run.reason is None else run.reason.value, run.last_at, run.count,
-        None if run.waiting_for is None else run.waiting_for.value, run.give_up_at, run.attempt, run.token, run.node,
+        _waits_for(run), run.give_up_at, run.attempt, run.token, run.node,
         None if run.args is None else write_json(run.args), run.started_at, run.finished_at,
         None if run.cancel is None else run.cancel.value, run.error, optional_json(run.result), run.retry_of,
         schedule.handler, -schedule.priority,
     )  # fmt: skip
 
 
+def _waits_for(run: RunRecord) -> str | None:
+    """Return what a run waits for, in the word by which the index of what waits for time leaves it out."""
+    if run.waiting_for is None:
+        return None
+    waiting_for = WaitingFor.HANDLER if run.due_at <= run.decided_at else run.waiting_for
+    return waiting_for.value
+
+
 def _move_values(move: CursorMove) -> Values:
     return (
-        move.cursor_at, move.next_due_at, wake_at(move.state, move.next_due_at), move.runs, move.state.value,
-        move.anchor_at, move.record.key, move.expected_cursor_at, move.expected_revision,
+        move.cursor_at, move.next_due_at, _moved_to(move), move.runs, move.state.value, move.resumed, move.anchor_at,
+        move.record.key, move.expected_cursor_at, move.expected_revision,
     )  # fmt: skip
 
 
-def wake_at(state: ScheduleState, next_due_at: int | None) -> int | None:
-    """Return the instant at which time alone makes a schedule due; None when nothing does."""
-    return next_due_at if state is ScheduleState.ACTIVE else None
+def _moved_to(move: CursorMove) -> int | None:
+    record = move.record
+    return wakes_at(move.state, move.next_due_at, None if move.resumed else record.pause, record.schedule)
 
 
 def _new_values(put: PutSchedule) -> Values:
     schedule = put.schedule
     return (
-        schedule.name, write_definition(schedule), put.cursor_at, put.next_due_at, wake_at(put.state, put.next_due_at),
-        put.anchor_at, put.state.value, write_pause(put.pause), *_indexed(schedule),
+        schedule.name, write_definition(schedule), put.cursor_at, put.next_due_at, _wakes_at(put), put.anchor_at,
+        put.state.value, write_pause(put.pause), write_amendments(put.amendments), *_indexed(schedule),
     )  # fmt: skip
 
 
 def _revised_values(put: PutSchedule) -> Values:
     schedule = put.schedule
     return (
-        write_definition(schedule), put.cursor_at, put.next_due_at, wake_at(put.state, put.next_due_at), put.anchor_at,
-        put.state.value, write_pause(put.pause), *_indexed(schedule),
+        write_definition(schedule), put.cursor_at, put.next_due_at, _wakes_at(put), put.anchor_at,
+        put.state.value, write_pause(put.pause), write_amendments(put.amendments), *_indexed(schedule),
         put.expected_key, schedule.name, put.expected_revision,
     )  # fmt: skip
+
+
+def _wakes_at(put: PutSchedule) -> int | None:
+    return wakes_at(put.state, put.next_due_at, put.pause, put.schedule)
 
 
 def _indexed(schedule: Schedule) -> Iterable[object]:
