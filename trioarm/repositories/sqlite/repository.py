@@ -46,6 +46,7 @@ from trioarm.repositories.sqlite.writing import Kept, write_changes
 
 HORIZON_S: Final = 3_600.0  # how far ahead due entries are in memory
 LOST_MAX: Final = 1_000  # runs of nodes that are gone handed out at once; the next look brings more
+LOOK_LATER_S: Final = (0.002, 0.01, 0.05, 0.2, 0.5, 2.0)  # after news: the disk may take its time to keep a commit
 LOOK_S: Final = 0.5  # between two looks for what others did, where the system does not tell
 
 T = TypeVar("T")
@@ -133,9 +134,23 @@ class SqliteScheduleRepository:
                     await self._look_for_changes()
                 else:
                     await self._hear(await watch.names())
+                    await self._look_later(watch)
         finally:
             if watch is not None:
                 watch.close()
+
+    async def _look_later(self, watch: DirectoryWatch) -> None:
+        """Look again: a write is told of before its commit can be seen, which is once it is on the disk."""
+        pauses = iter(LOOK_LATER_S)
+        while (pause_s := next(pauses, None)) is not None:
+            names = None
+            with trio.move_on_after(pause_s):
+                names = await watch.names()
+            if names is None:
+                await self._look_for_changes()
+            else:
+                await self._hear(names)
+                pauses = iter(LOOK_LATER_S)
 
     async def _hear(self, names: frozenset[str]) -> None:
         if self._nodes.concerns(names) or "" in names:
