@@ -55,6 +55,14 @@ GROUPS: Final = {
         {
             "list": "trioarm.cli.schedule_list:list_",
             "show": "trioarm.cli.schedule_show:show",
+            "add": "trioarm.cli.schedule_add:add",
+            "remove": "trioarm.cli.schedule_changes:remove",
+            "pause": "trioarm.cli.schedule_changes:pause",
+            "resume": "trioarm.cli.schedule_changes:resume",
+            "skip": "trioarm.cli.schedule_changes:skip",
+            "postpone": "trioarm.cli.schedule_changes:postpone",
+            "undo": "trioarm.cli.schedule_changes:undo",
+            "fire": "trioarm.cli.fire:fire",
         },
     ),
     "runs": (
@@ -62,6 +70,26 @@ GROUPS: Final = {
         {
             "list": "trioarm.cli.run_list:list_",
             "show": "trioarm.cli.run_show:show",
+            "cancel": "trioarm.cli.run_changes:cancel",
+            "retry": "trioarm.cli.run_changes:retry",
+        },
+    ),
+    "partitions": (
+        "Look at what can be armed; arm, disarm, hold and release it.",
+        {
+            "list": "trioarm.cli.partitions:list_",
+            "show": "trioarm.cli.partitions:show",
+            "arm": "trioarm.cli.partition_changes:arm",
+            "disarm": "trioarm.cli.partition_changes:disarm",
+            "hold": "trioarm.cli.partition_changes:hold",
+            "release": "trioarm.cli.partition_changes:release",
+        },
+    ),
+    "alerts": (
+        "List what somebody should know, or do something about, and say that it was seen.",
+        {
+            "list": "trioarm.cli.alerts:list_",
+            "ack": "trioarm.cli.alerts:ack",
         },
     ),
     "config": (

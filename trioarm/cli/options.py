@@ -119,11 +119,12 @@ def read_overrides(settings: Iterable[str]) -> dict[str, object]:
         key, equals, value = setting.partition("=")
         if not equals or "." not in key:
             raise UsageError(f"--set {setting}: write it like --set scheduler.check_interval=30s")
-        overrides[key.strip()] = _value(value.strip())
+        overrides[key.strip()] = read_value(value.strip())
     return overrides
 
 
-def _value(text: str) -> object:
+def read_value(text: str) -> object:
+    """Return a value as the file would mean it; what is no TOML is text."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:

@@ -14,6 +14,7 @@ from trioarm.cli.names import meant
 from trioarm.cli.options import AsJson, ConfigFile, StoreUrl
 from trioarm.cli.outcomes import told
 from trioarm.cli.planned import current_instant
+from trioarm.cli.schedule_changes import amendment_words
 from trioarm.cli.sheet import here, say_sheet
 from trioarm.cli.stored import with_store
 from trioarm.cli.terminal import say, say_json
@@ -88,8 +89,13 @@ def _kept(record: ScheduleRecord, now: int) -> Iterator[tuple[str, str]]:
     if record.pause is not None:
         why = f": {record.pause.note}" if record.pause.note else ""
         yield "paused", f"by {record.pause.author}, {here(record.pause.since_at, now)}{why}"
+        if record.pause.until_at is not None:
+            yield "", f"until {here(record.pause.until_at, now)}"
     elif not schedule.enabled:
         yield "paused", "by its definition: enabled = false"
+    for number, amendment in enumerate(record.amended):
+        why = f": {amendment.note}" if amendment.note else ""
+        yield "" if number else "changed", f"{amendment_words(amendment, now)}, by {amendment.author}{why}"
     yield "owner", schedule.owner or "nobody"
     if schedule.args:
         yield "args", json_text.dumps(schedule.args, ensure_ascii=False)

@@ -54,6 +54,11 @@ def say(text: str = "") -> None:
     sys.stdout.write(text + "\n")
 
 
+def flush() -> None:
+    """Let readers see at once what was written to stdout."""
+    sys.stdout.flush()
+
+
 def say_json(row: Mapping[str, Json]) -> None:
     """Write one object in one line to stdout."""
     sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")

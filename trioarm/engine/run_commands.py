@@ -145,7 +145,7 @@ class RunCommands:
             if tries and run.state is State.CANCELLED and run.reason is Reason.USER:
                 return  # kept after all
             if not run.unfinished:
-                raise InvalidSchedule(f"run {run.run_id} is {run.state} already")
+                raise InvalidSchedule(f"{_id(run)} is {run.state} already")
             now = self._clock.now()
             change = cancellation(run, now)
             change.journal = [entry(operation, now)]

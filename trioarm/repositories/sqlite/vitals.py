@@ -120,6 +120,16 @@ def read_vitals(path: Path, look: Look, clock: BootClock | None = None) -> Vital
         )
 
 
+def is_inhabited(path: Path) -> bool:
+    """Whether a node lives on a store.
+
+    Raises:
+        RepositoryError: it cannot be looked at.
+    """
+    with reading(path, WAIT_S) as connection:
+        return any(node.alive for node in nodes_seen(path, connection, SystemBootClock()))
+
+
 def nodes_seen(path: Path, connection: sqlite3.Connection, clock: BootClock) -> Iterator[NodeSeen]:
     """Yield the nodes of a store, and whether they live: by their boot, their lease and their lock (S7.1)."""
     now, boot = clock.now(), clock.boot()
