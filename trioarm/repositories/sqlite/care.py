@@ -20,6 +20,7 @@ from trioarm.core.states import Reason
 from trioarm.repositories.sqlite import statements
 from trioarm.repositories.sqlite.database import (
     MODE,
+    StoreDamaged,
     StoreUnavailable,
     check_header,
     in_words,
@@ -170,19 +171,23 @@ def check(path: Path, progress: Progress) -> Findings:
     Raises:
         RepositoryError: it is not there, no store of ours, too new, or cannot be read.
     """
-    with reading(path) as connection:
-        found = version_of(path, connection)
-        try:
-            problems = [f"damaged: {line}" for line in _pages(connection, progress)]
-        except sqlite3.DatabaseError as error:
-            return Findings(found, 0, 0, (f"damaged: {error}",))
-        if problems or found != VERSION:
-            older = () if found == VERSION else (f"its tables are of version {found}, not {VERSION}",)
-            return Findings(found, 0, 0, (*problems, *older))
-        schedules, runs = _count(connection, "schedules"), _count(connection, "runs")
-        for look in (_schedules, _runs, _strays, _lanes, _papers):
-            problems += _few(look(connection, progress))
-        return Findings(found, schedules, runs, tuple(problems))
+    try:
+        with reading(path) as connection:
+            return _check(connection, version_of(path, connection), progress)
+    except StoreDamaged as error:
+        return Findings(0, 0, 0, (f"damaged: {error}",))
+
+
+def _check(connection: sqlite3.Connection, found: int, progress: Progress) -> Findings:
+    problems = _few(_pages(connection, progress))
+    if found != VERSION:
+        problems.append(f"its tables are of version {found}, not {VERSION}: run `trioarm store migrate`")
+    if problems:
+        return Findings(found, 0, 0, tuple(problems))  # what else there is can be trusted no more than the pages
+    schedules, runs = _count(connection, "schedules"), _count(connection, "runs")
+    for look in (_schedules, _runs, _strays, _lanes, _papers):
+        problems += _few(look(connection, progress))
+    return Findings(found, schedules, runs, tuple(problems))
 
 
 def _few(lines: Iterator[str]) -> list[str]:
@@ -203,7 +208,7 @@ def _pages(connection: sqlite3.Connection, progress: Progress) -> Iterator[str]:
     progress("looking at every page", 0, 0)
     for (line,) in connection.execute(f"PRAGMA integrity_check({PROBLEMS_MAX})"):
         if line != "ok":
-            yield " ".join(line.split())
+            yield f"damaged: {' '.join(line.split())}"
 
 
 def _schedules(connection: sqlite3.Connection, progress: Progress) -> Iterator[str]:

@@ -141,6 +141,10 @@ class Database:
             raise StoreUnavailable(f"{self.path}: {error.strerror or error}") from error
 
 
+class StoreDamaged(RepositoryError):
+    """What is in the file is no longer a database as a whole."""
+
+
 class StoreLocked(StoreUnavailable):
     """Another process holds the file."""
 
@@ -297,5 +301,5 @@ def in_words(path: Path, error: sqlite3.Error) -> RepositoryError:
         case sqlite3.SQLITE_NOTADB:
             return RepositoryError(f"{path} is no SQLite database: name another file; this one is left as it is")
         case sqlite3.SQLITE_CORRUPT:
-            return RepositoryError(f"{path} is damaged ({error}): keep it, and restore a backup beside it")
+            return StoreDamaged(f"{path} is damaged ({error}): keep it, and restore a backup beside it")
     return RepositoryError(f"{path}: {error}")
