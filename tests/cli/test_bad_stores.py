@@ -28,7 +28,7 @@ LOOKING = (("schedules", "list"), ("runs", "list"), ("store", "check"))
 
 NOBODY = 65_534
 AS_NOBODY = f"""
-import getpass, os, sys
+import encodings.utf_8_sig, getpass, os, sys
 from trioarm.cli.app import load, main, make_app
 load(make_app())  # while it can still be read
 if os.geteuid() == 0:
