@@ -12,11 +12,13 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 
-from benchmarks import adding, dispatch, failing, footprint, idle, lateness, year
+from benchmarks import adding, dispatch, durable, failing, footprint, idle, lateness, restart, year
 from benchmarks.measure import AtLeast, AtMost, Benchmark, Comparison, OfFloor, compare
 
 BENCHMARKS: tuple[Benchmark, ...] = (
     dispatch.BENCHMARK,
+    durable.BENCHMARK,
+    restart.BENCHMARK,
     adding.BENCHMARK,
     footprint.BENCHMARK,
     idle.BENCHMARK,

@@ -38,9 +38,13 @@ class Countdown:
         if not self._left:
             self._done.set()
 
+    async def all_called(self) -> None:
+        """Wait until all calls were made."""
+        await self._done.wait()
+
     async def all_recorded(self, scheduler: Scheduler, n: int) -> None:
         """Wait until all calls were made and their outcomes are kept."""
-        await self._done.wait()
+        await self.all_called()
         while scheduler.metrics().finished.get(State.SUCCEEDED, 0) < n:
             await trio.lowlevel.checkpoint()
 

@@ -60,7 +60,7 @@ def test_history_is_kept_as_configured() -> None:
     """Retention counts back from now."""
     config = SchedulerConfig(scheduler=SchedulerSettings(retention_s=86400, retention_runs=5, chunk=10))
     assert config.retention(30 * DAY) == Retention(
-        runs_before=29 * DAY, runs_max=5, schedules_before=23 * DAY, limit=10
+        runs_before=29 * DAY, runs_max=5, schedules_before=23 * DAY, journal="operations", limit=10
     )
 
 

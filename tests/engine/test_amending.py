@@ -491,6 +491,8 @@ def test_what_is_postponed_into_a_pause_is_skipped(until: int | None, state: Sta
         await scheduler.schedules.postpone("hourly", by_s=1200)
         await trio.sleep(15 * 60)
         await scheduler.schedules.pause("hourly", until=None if until is None else NOW + until * MINUTE)
+        amendments = (await scheduler.schedules.get("hourly")).amendments
+        assert len(amendments) == (state is State.SUCCEEDED)
         await trio.sleep(30 * 60)
         ((_, found, _), *_) = await outcomes(repository)
         assert found is state

@@ -31,6 +31,7 @@ from trioarm.config.store_url import sqlite_path
 from trioarm.core.codec import Defaults
 from trioarm.core.errors import ConfigurationError, InvalidSchedule
 from trioarm.core.instants import DAY, microseconds
+from trioarm.core.operations import JOURNAL
 from trioarm.core.planning import PlanRules
 from trioarm.core.queries import Retention
 from trioarm.core.reading import Problems, Table, show, suggest
@@ -185,6 +186,7 @@ class SchedulerConfig:
             runs_before=now - microseconds(self.scheduler.retention_s),
             runs_max=self.scheduler.retention_runs,
             schedules_before=now - FINISHED_KEPT,
+            journal=JOURNAL,
             limit=self.scheduler.chunk,
         )
 

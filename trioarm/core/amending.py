@@ -6,7 +6,7 @@ decided is none: a run that was claimed once is left alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from trioarm.core.changes import Change, Finished, PutSchedule, Requeued, RunStep, freed
@@ -33,8 +33,12 @@ POSTPONED_TIMES_MAX: Final = 3  # to a later instant; an earlier one again is al
 
 def revision(record: ScheduleRecord, schedule: Schedule, now: int, pause: Pause | None) -> Change:
     """Return the change that makes `schedule` the next revision, with the row for what came due while it was paused."""
-    skipped = while_paused(record, now, now) if record.state is ScheduleState.PAUSED else []
-    return Change(decided=skipped, schedules=[revised(record, schedule, now, pause)])
+    return _keeping(record, revised(record, schedule, now, pause), now)
+
+
+def _keeping(record: ScheduleRecord, put: PutSchedule, now: int, steps: Sequence[RunStep] = ()) -> Change:
+    passed = while_paused(record, now, now) if record.state is ScheduleState.PAUSED else []
+    return Change(decided=passed, steps=steps, schedules=[put])
 
 
 # Which occurrence is meant
@@ -67,18 +71,14 @@ def meant(record: ScheduleRecord, unfinished: Sequence[RunRecord], nominal_at: i
         InvalidSchedule: there is no such occurrence, or it is too late to change it.
     """
     name = record.schedule.name
-    mine = {run.nominal_at: run for run in unfinished if run.origin is Origin.SCHEDULE}
+    mine = _own(unfinished)
     if nominal_at is None:
         postponed = [at for at, run in mine.items() if _waits(run) and run.waiting_for is WaitingFor.POSTPONE]
         nominal_at = max(postponed, default=to_come(record, record.cursor_at))
         if nominal_at is None:
             raise InvalidSchedule(_nothing_to_come(record))
     if nominal_at <= record.cursor_at:
-        run = mine.get(nominal_at)
-        if run is not None and _waits(run):
-            return run
-        what = "decided already" if run is None else f"{run.state} already"
-        raise InvalidSchedule(f"{render_run_id(name, nominal_at, Origin.SCHEDULE)} is {what}: too late to change it")
+        return _waiting_run(name, mine, nominal_at)
     if to_come(record, nominal_at - 1) != nominal_at:
         following = to_come(record, record.cursor_at)
         if following is None:
@@ -87,6 +87,19 @@ def meant(record: ScheduleRecord, unfinished: Sequence[RunRecord], nominal_at: i
             f"{name} has no occurrence at {render_instant(nominal_at)}: its next one is at {render_instant(following)}"
         )
     return nominal_at
+
+
+def _own(unfinished: Iterable[RunRecord]) -> dict[int, RunRecord]:
+    """Return the runs that the trigger made, by their occurrence."""
+    return {run.nominal_at: run for run in unfinished if run.origin is Origin.SCHEDULE}
+
+
+def _waiting_run(name: str, mine: Mapping[int, RunRecord], nominal_at: int) -> RunRecord:
+    run = mine.get(nominal_at)
+    if run is not None and _waits(run):
+        return run
+    what = "decided already" if run is None else f"{run.state} already"
+    raise InvalidSchedule(f"{render_run_id(name, nominal_at, Origin.SCHEDULE)} is {what}: too late to change it")
 
 
 def _waits(run: RunRecord) -> bool:
@@ -118,13 +131,13 @@ def amendment_of(record: ScheduleRecord, nominal_at: int) -> Amendment | None:
 def skipped(record: ScheduleRecord, what: int | RunRecord, author: str, note: str, now: int) -> Change | None:
     """Return the change by which an occurrence is skipped; None when it is already."""
     if isinstance(what, RunRecord):
-        change = _amended(record, what.nominal_at, None, now)
-        _give_up(change, [what], Reason.USER, now)
-        return change
+        put = _amended(record, what.nominal_at, None, now)
+        return _keeping(record, put, now, _give_up(put, [what], Reason.USER, now))
     before = amendment_of(record, what)
     if before is not None and before.kind is AmendmentKind.SKIP:
         return None
-    return _amended(record, what, Amendment(AmendmentKind.SKIP, what, None, author, note, now), now)
+    amendment = Amendment(AmendmentKind.SKIP, what, None, author, note, now)
+    return _keeping(record, _amended(record, what, amendment, now), now)
 
 
 def postponement(
@@ -166,10 +179,11 @@ def postponed(
     record: ScheduleRecord, what: int | RunRecord, amendment: Amendment, now: int, rules: PlanRules
 ) -> Change:
     """Return the change by which an occurrence may start later; if that is decided already, its run waits on."""
-    change = _amended(record, amendment.nominal_at, amendment, now)
-    if isinstance(what, RunRecord) and amendment.until_at is not None:
-        change.steps = [_waiting_on(what, amendment.until_at, WaitingFor.POSTPONE, now, rules)]
-    return change
+    put = _amended(record, amendment.nominal_at, amendment, now)
+    steps = []
+    if isinstance(what, RunRecord):
+        steps.append(_waiting_on(what, amendment.over_at, WaitingFor.POSTPONE, now, rules))
+    return _keeping(record, put, now, steps)
 
 
 def undone(
@@ -191,12 +205,11 @@ def undone(
     if found is None:
         where = "" if nominal_at is None else f" at {render_instant(nominal_at)}"
         raise InvalidSchedule(f"nothing of {name} that is to come is skipped or postponed{where}")
-    change = _amended(record, found.nominal_at, None, now)
+    steps = []
     if found.nominal_at <= record.cursor_at:
-        run = meant(record, unfinished, found.nominal_at)
-        if isinstance(run, RunRecord):
-            change.steps = [_waiting_on(run, now, WaitingFor.DUE, now, rules)]
-    return found, change
+        run = _waiting_run(name, _own(unfinished), found.nominal_at)
+        steps.append(_waiting_on(run, now, WaitingFor.DUE, now, rules))
+    return found, _keeping(record, _amended(record, found.nominal_at, None, now), now, steps)
 
 
 def paused(record: ScheduleRecord, unfinished: Sequence[RunRecord], pause: Pause, now: int) -> Change:
@@ -208,7 +221,7 @@ def paused(record: ScheduleRecord, unfinished: Sequence[RunRecord], pause: Pause
     if pause.until_at is not None and pause.until_at <= now:
         until = render_instant(pause.until_at)
         raise InvalidSchedule(f"{record.schedule.name} cannot be paused until {until}: that is over")
-    change = revision(record, record.schedule, now, pause)
+    put = revised(record, record.schedule, now, pause)
     within = [
         run
         for run in unfinished
@@ -216,14 +229,12 @@ def paused(record: ScheduleRecord, unfinished: Sequence[RunRecord], pause: Pause
         and run.waiting_for is WaitingFor.POSTPONE
         and (pause.until_at is None or run.due_at < pause.until_at)
     ]
-    _give_up(change, within, Reason.PAUSED, now)
-    return change
+    return _keeping(record, put, now, _give_up(put, within, Reason.PAUSED, now))
 
 
-def _amended(record: ScheduleRecord, nominal_at: int, amendment: Amendment | None, now: int) -> Change:
+def _amended(record: ScheduleRecord, nominal_at: int, amendment: Amendment | None, now: int) -> PutSchedule:
     """Return the revision in which an occurrence has this amendment instead of any other, or none."""
-    change = revision(record, record.schedule, now, record.pause)
-    put = _put(change)
+    put = revised(record, record.schedule, now, record.pause)
     others = [one for one in put.amendments if one.nominal_at != nominal_at]
     if amendment is not None:
         if len(others) >= AMENDMENTS_MAX:
@@ -233,7 +244,7 @@ def _amended(record: ScheduleRecord, nominal_at: int, amendment: Amendment | Non
             )
         others.append(amendment)
     put.amendments = tuple(sorted(others, key=lambda one: one.nominal_at))
-    return change
+    return put
 
 
 def _waiting_on(run: RunRecord, due_at: int, waiting_for: WaitingFor, now: int, rules: PlanRules) -> Requeued:
@@ -243,19 +254,12 @@ def _waiting_on(run: RunRecord, due_at: int, waiting_for: WaitingFor, now: int, 
     )
 
 
-def _give_up(change: Change, runs: Sequence[RunRecord], reason: Reason, now: int) -> None:
-    """Let runs that wait be skipped in a change that puts their schedule; a fixed delay goes on from here."""
-    steps: list[RunStep] = [Finished(run, run.token, Step.SKIP, now, reason) for run in runs]
-    change.steps = steps
-    put = _put(change)
+def _give_up(put: PutSchedule, runs: Sequence[RunRecord], reason: Reason, now: int) -> list[Finished]:
+    """Let runs that wait be skipped when their schedule is put; a fixed delay goes on from here."""
+    gone = {run.nominal_at for run in runs}
+    put.amendments = tuple(one for one in put.amendments if one.nominal_at not in gone)
     for move in (freed(run, now) for run in runs):
         if move is not None and move.anchor_at is not None:
             put.next_due_at, put.anchor_at = move.next_due_at, move.anchor_at
             put.state = move.state if put.state is ScheduleState.ACTIVE else put.state
-
-
-def _put(change: Change) -> PutSchedule:
-    [put] = change.schedules
-    if not isinstance(put, PutSchedule):
-        raise AssertionError("a revision puts")
-    return put
+    return [Finished(run, run.token, Step.SKIP, now, reason) for run in runs]

@@ -99,9 +99,10 @@ class _Future:
         copies = {record.key: _from(record, start) for record in records if _has_future(record)}
         self._groups = _groups(copies)
         self._waiting: list[tuple[int, int, RunRecord]] = []
+        self._count = 0  # tells apart what begins at one instant
         for run in postponed:
             copy = copies.get(run.schedule.key)
-            self._wait(run if copy is None else attrs.evolve(run, schedule=copy))
+            self._wait(attrs.evolve(run, schedule=attrs.evolve(run.schedule) if copy is None else copy))
             if copy is not None and isinstance(copy.schedule.trigger, After):
                 copy.next_due_at = None  # it counts from the end of this run
         self._index = DueIndex()
@@ -118,9 +119,11 @@ class _Future:
         return None if now is None else self._decide(self._groups[self._index.due(now, 1)[0]], now, rules)
 
     def _decide(self, group: Group, now: int, rules: PlanRules) -> list[RunRecord]:
+        group.unfinished = self._unfinished_of(group.schedules[0])
         change = plan(group, now, rules)
         for move in change.moved:
             _apply(move)
+            self._enter(move.record)
         settled = []
         for step in change.steps:  # what is postponed gives way like any other
             apply(step)
@@ -131,34 +134,36 @@ class _Future:
             else:
                 settled.append(run)
                 self._end(run)
-        group.unfinished = [run for run in group.unfinished if run.unfinished]
         for record in group.schedules:
             self._enter(record)
         return settled
+
+    def _unfinished_of(self, first: ScheduleRecord) -> list[RunRecord]:
+        """Return what waits of a schedule, or of its superseding lane, whoever brought it there."""
+        waiting = [run for _, _, run in self._waiting if run.unfinished]
+        if first.schedule.supersede:
+            return [run for run in waiting if run.lane == first.schedule.lane]
+        return [run for run in waiting if run.schedule.key == first.key]
 
     def _begin(self, run: RunRecord) -> list[RunRecord]:
         """Let a run begin, and end, that was postponed until now, unless it has given way."""
         if not run.unfinished:
             return []
-        group = self._groups.get(run.schedule.key)
-        if group is not None:
-            group.unfinished = [other for other in group.unfinished if other is not run]
-            self._end(run)
-            self._enter(run.schedule)
+        self._end(run)
+        self._enter(run.schedule)
         return [run]
 
     def _wait(self, run: RunRecord) -> None:
-        heappush(self._waiting, (run.due_at, len(self._waiting), run))
-        group = self._groups.get(run.schedule.key)
-        if group is not None:
-            group.unfinished = [*group.unfinished, run]
+        self._count += 1
+        heappush(self._waiting, (run.due_at, self._count, run))
 
     def _end(self, run: RunRecord) -> None:
         if run.state is State.PENDING and (ended := after_end(run, run.due_at)) is not None:
             _apply(ended)
 
     def _enter(self, record: ScheduleRecord) -> None:
-        if record.next_due_at is None or record.state is not ScheduleState.ACTIVE:
+        foreseen = record.key in self._groups and record.state is ScheduleState.ACTIVE
+        if record.next_due_at is None or not foreseen:
             self._index.discard(record.key)
         else:
             self._index.put(record.key, record.next_due_at, -record.schedule.priority)

@@ -11,11 +11,11 @@ from typing import Final
 
 import attrs
 
+from trioarm.core.bounds import check_author
 from trioarm.core.changes import AppendJournal
 from trioarm.core.codec import from_json, to_json
 from trioarm.core.errors import RepositoryError
 from trioarm.core.queries import JournalEntry
-from trioarm.core.schedule import check_author
 
 JOURNAL: Final = "operations"
 

@@ -13,6 +13,7 @@ from trioarm.core.schedule import ScheduleState
 from trioarm.core.states import State
 
 PAGE_MAX: Final = 1_000  # rows handed out at once, so that no question makes a node hold its whole history
+JOURNAL_MAX: Final = 100_000  # entries of a journal that may forget: some hundred megabytes at the very most
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -143,10 +144,15 @@ class Retention:
         runs_before: final runs that finished before this instant.
         runs_max: final runs beyond this many per schedule, the oldest first.
         schedules_before: finished schedules whose last occurrence was decided before this instant.
+        journal: a journal that may forget as runs are: what is older than `runs_before`, from its beginning on. None
+            for none: a journal is kept for ever unless it is named here.
+        journal_max: entries of it beyond this many, the oldest first. The last one stays: numbers go on from it.
         limit: rows removed in one call.
     """
 
     runs_before: int
     runs_max: int
     schedules_before: int
+    journal: str | None = None
+    journal_max: int = JOURNAL_MAX
     limit: int = 1_000

@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 
 import attrs
 
+from trioarm.core.bounds import SECONDS, check_author, check_number, check_seconds, check_whole
 from trioarm.core.errors import InvalidSchedule
 from trioarm.core.instants import as_datetime, instant
 from trioarm.core.jsonable import Json, as_json
@@ -21,12 +22,8 @@ from trioarm.core.triggers import Once, Trigger
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._/-]{0,62}")
 DURATION_S_MAX: Final = 366 * 86400.0  # a policy longer than a year is a mistake in units
 TAGS_MAX: Final = 32
-SHOWN_MAX: Final = 40  # characters of a mistaken value that are quoted
-SECONDS: Final = "a number of seconds, such as 90.0"
 HANDLER_LENGTH_MAX: Final = 255  # `module:qualname` of real programs stays far below
 AMENDMENTS_MAX: Final = 32  # of one schedule: a month of days, named one by one; who wants more pauses it
-AUTHOR_MAX: Final = 128  # characters of the name of a person or program
-NOTE_MAX: Final = 1_000  # characters of what they say: a paragraph, so that a record stays small
 
 NO_ARGS: Final[dict[str, Json]] = {}
 
@@ -76,34 +73,6 @@ def check_name(name: str, what: str) -> str:
     return name
 
 
-def _seconds(name: str, value: object, least: float, most: float) -> None:
-    if value is not None:
-        _number(f"{name} is", value, least, most, SECONDS)
-
-
-def _number(said: str, value: object, least: float, most: float, like: str) -> None:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise InvalidSchedule(f"{said} {_shown(value)}: it must be {like}")
-    if not least <= value <= most:  # NaN fails both comparisons
-        raise InvalidSchedule(f"{said} {_shown(value)}: it must lie between {least:g} and {most:g}")
-
-
-def _whole(said: str, value: object, least: int, most: int | None, meaning: str = "") -> None:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise InvalidSchedule(f"{said} {_shown(value)}: it must be a whole number, such as {max(least, 5)}")
-    if value < least or (most is not None and value > most):
-        bounds = f"be at least {least}" if most is None else f"lie between {least} and {most}{meaning}"
-        raise InvalidSchedule(f"{said} {_shown(value)}: it must {bounds}")
-
-
-def _shown(value: object) -> str:
-    try:
-        text = repr(value)
-    except ValueError:  # an int of more than 4300 digits
-        return "that number"
-    return text if len(text) <= SHOWN_MAX else text[:SHOWN_MAX] + "..."
-
-
 @attrs.frozen(slots=True)
 class RetryPolicy:
     """When a failed attempt is followed by another (S6.4).
@@ -121,10 +90,10 @@ class RetryPolicy:
     factor: float = 2.0
 
     def __attrs_post_init__(self) -> None:
-        _whole("max_retries is", self.max_retries, 0, 1000)
-        _number("retry base_s is", self.base_s, 0, DURATION_S_MAX, SECONDS)
-        _number("retry max_s is", self.max_s, 0, DURATION_S_MAX, SECONDS)
-        _number("retry factor is", self.factor, 1, 100, "a number, such as 2.0")
+        check_whole("max_retries is", self.max_retries, 0, 1000)
+        check_number("retry base_s is", self.base_s, 0, DURATION_S_MAX, SECONDS)
+        check_number("retry max_s is", self.max_s, 0, DURATION_S_MAX, SECONDS)
+        check_number("retry factor is", self.factor, 1, 100, "a number, such as 2.0")
 
 
 def _optional_instant(value: datetime | int | None) -> int | None:
@@ -239,18 +208,18 @@ class Schedule:
         check_name(self.name, "schedule")
         if not isinstance(self.handler, str) or not 0 < len(self.handler) <= HANDLER_LENGTH_MAX:
             raise InvalidSchedule(f"{self.name}: handler {self.handler!r} is no name of a handler")
-        _whole(f"{self.name}: priority is", self.priority, 0, 9, " (most urgent)")
+        check_whole(f"{self.name}: priority is", self.priority, 0, 9, " (most urgent)")
         if self.lane is not None:
             check_name(self.lane, f"{self.name}: lane")
         elif self.supersede:
             raise InvalidSchedule(f"{self.name}: supersede needs a lane: say which runs replace each other")
         if self.max_runs is not None:
-            _whole(f"{self.name}: max_runs is", self.max_runs, 1, None)
+            check_whole(f"{self.name}: max_runs is", self.max_runs, 1, None)
         if self.start_at is not None and self.end_at is not None and self.end_at < self.start_at:
             raise InvalidSchedule(f"{self.name}: end lies before start")
-        _seconds(f"{self.name}: tolerance_s", self.tolerance_s, 0, 86400)
-        _seconds(f"{self.name}: misfire_window_s", self.misfire_window_s, 0, DURATION_S_MAX)
-        _seconds(f"{self.name}: timeout_s", self.timeout_s, 0.001, DURATION_S_MAX)
+        check_seconds(f"{self.name}: tolerance_s", self.tolerance_s, 0, 86400)
+        check_seconds(f"{self.name}: misfire_window_s", self.misfire_window_s, 0, DURATION_S_MAX)
+        check_seconds(f"{self.name}: timeout_s", self.timeout_s, 0.001, DURATION_S_MAX)
 
     def anchored(self, anchor_at: int) -> Trigger:
         """Return the trigger to use when the last run ended, or the schedule was put, at `anchor_at`.
@@ -275,25 +244,6 @@ class Schedule:
         if found is not None and self.end_at is not None and found > self.end_at:
             return None
         return found
-
-
-def check_author(author: str, note: str) -> None:
-    """Check the words of a person, or of a program, about what they change.
-
-    Raises:
-        InvalidSchedule: the author is not named, or what is said is no text, too long, or cannot be kept.
-    """
-    for what, value, most in (("author", author, AUTHOR_MAX), ("note", note, NOTE_MAX)):
-        if not isinstance(value, str):
-            raise InvalidSchedule(f"{what} {_shown(value)}: it must be text")
-        if len(value) > most:
-            raise InvalidSchedule(f"{what} has {len(value)} characters: at most {most}")
-        try:
-            as_json(value, what=what)
-        except ValueError as error:
-            raise InvalidSchedule(str(error)) from error
-    if not author.strip():
-        raise InvalidSchedule("author is empty: say who changes it")
 
 
 @attrs.frozen(slots=True)

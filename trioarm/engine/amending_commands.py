@@ -20,6 +20,7 @@ from trioarm.core.amending import (
     skipped,
     undone,
 )
+from trioarm.core.bounds import check_author
 from trioarm.core.changes import Change
 from trioarm.core.errors import InvalidSchedule, RevisionConflict, UnknownSchedule
 from trioarm.core.events import ScheduleChange, ScheduleChanged
@@ -27,7 +28,7 @@ from trioarm.core.instants import microseconds, render_instant
 from trioarm.core.operations import Operation, Verb, entry
 from trioarm.core.queries import PAGE_MAX, ScheduleQuery
 from trioarm.core.run import RunRecord
-from trioarm.core.schedule import Pause, ScheduleRecord, ScheduleState, check_author
+from trioarm.core.schedule import Pause, ScheduleRecord, ScheduleState
 from trioarm.engine.run_commands import API, FASTER, TRIES, RunCommands
 
 Wanted: TypeAlias = tuple[Change, Operation]  # what is to be committed, and what it is in the journal

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from enum import Enum, auto
 from math import inf
 from typing import Final
 
@@ -39,6 +40,14 @@ PAUSE_IN_TROUBLE_S: Final = 1.0  # after a pass in which it could not be asked
 PAUSE_OVER: Final = "its pause is over"
 
 _log = logging.getLogger("trioarm.engine")
+
+
+class Left(Enum):
+    """What a chunk leaves to decide in the same pass."""
+
+    MORE = auto()
+    NOTHING = auto()
+    REFUSED = auto()  # all of it: the repository took none
 
 
 class SchedulingEngine:
@@ -130,8 +139,7 @@ class SchedulingEngine:
     async def _look(self, now: int) -> float:
         """Decide and claim; return for how long to pause when that made no progress, in seconds."""
         try:
-            progress = await self.decide_due(now)
-            progress &= await self._claim(now)
+            progress = await self._decide_and_claim(now)
         except RepositoryError as error:  # what runs goes on; nothing new begins until it can be asked again (S7.5)
             if self.trouble is None:
                 _log.error("nothing new begins: %s", error)
@@ -141,6 +149,14 @@ class SchedulingEngine:
             _log.warning("the store can be used again")
             self.trouble = None
         return 0.0 if progress else PAUSE_WITHOUT_PROGRESS_S
+
+    async def _decide_and_claim(self, now: int) -> bool:
+        """Decide all that is due, a chunk at a time; claim for whoever is free after each, so that work goes on."""
+        while True:
+            left = await self._decide_chunk(now)
+            progress = await self._claim(now) and left is not Left.REFUSED
+            if left is not Left.MORE or not progress or self._stopping:
+                return progress
 
     def _rearm(self) -> trio.Event:
         self._wake = trio.Event()
@@ -157,21 +173,27 @@ class SchedulingEngine:
     # Deciding
 
     async def decide_due(self, now: int) -> bool:
-        """Decide everything due by `now`, a chunk at a time; return False when the repository took none of a chunk."""
+        """Decide everything due by `now`, and claim nothing; return False when the repository took none of a chunk."""
+        while (left := await self._decide_chunk(now)) is Left.MORE:
+            pass
+        return left is Left.NOTHING
+
+    async def _decide_chunk(self, now: int) -> Left:
+        """Decide a chunk of what is due by `now`, and return what is left of it."""
         batch = min(self.chunk, self._repository.batch)
-        while True:
-            view = await self._repository.read_due(now, batch)
-            if not view.groups and not view.expired and not view.lost:
-                return True
-            changes = self._plan(view, now)
-            started = self._start_at_once(changes, view)
-            verdicts = await self._commit(changes)
-            self._settle(changes, started, verdicts)
-            if Verdict.DONE not in verdicts:
-                return False
-            if len(changes) * 2 < batch:
-                return True  # what else became due meanwhile is for the next pass
-            await trio.lowlevel.checkpoint()
+        view = await self._repository.read_due(now, batch)
+        if not view.groups and not view.expired and not view.lost:
+            return Left.NOTHING
+        changes = self._plan(view, now)
+        started = self._start_at_once(changes, view)
+        verdicts = await self._commit(changes)
+        self._settle(changes, started, verdicts)
+        if Verdict.DONE not in verdicts:
+            return Left.REFUSED
+        if len(changes) * 2 < batch:
+            return Left.NOTHING  # what else became due meanwhile is for the next pass
+        await trio.lowlevel.checkpoint()
+        return Left.MORE
 
     async def _commit(self, changes: list[Change]) -> list[Verdict]:
         """Commit decisions. One that is refused together with its alerts is tried without, so that it never waits."""

@@ -9,6 +9,7 @@ from typing import Final
 
 import attrs
 
+from trioarm.core.bounds import check_author
 from trioarm.core.changes import Change, Finished, RunStep, Verdict, freed
 from trioarm.core.diff import cancellation
 from trioarm.core.errors import InvalidSchedule, RepositoryError, RevisionConflict, UnknownRun, UnknownSchedule
@@ -16,7 +17,7 @@ from trioarm.core.jsonable import Json
 from trioarm.core.operations import Operation, Verb, entry
 from trioarm.core.planning import give_way
 from trioarm.core.run import Origin, RunRecord, render_run_id
-from trioarm.core.schedule import Overlap, ScheduleRecord, as_overlap, check_author, checked_args
+from trioarm.core.schedule import Overlap, ScheduleRecord, as_overlap, checked_args
 from trioarm.core.states import Reason, State
 from trioarm.engine.engine import SchedulingEngine
 from trioarm.engine.hub import Hub

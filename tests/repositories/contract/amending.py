@@ -21,10 +21,11 @@ from tests.repositories.contract.acts import (
     run_of,
     schedule_of,
 )
+from trioarm.core.bounds import NOTE_MAX
 from trioarm.core.changes import Requeued
 from trioarm.core.queries import ScheduleQuery
 from trioarm.core.run import RunRecord
-from trioarm.core.schedule import AMENDMENTS_MAX, NOTE_MAX, Amendment, AmendmentKind, Pause, ScheduleRecord
+from trioarm.core.schedule import AMENDMENTS_MAX, Amendment, AmendmentKind, Pause, ScheduleRecord
 from trioarm.core.schedule import ScheduleState as Schedules
 from trioarm.core.states import State, Step, WaitingFor
 from trioarm.engine.ports import ScheduleRepository

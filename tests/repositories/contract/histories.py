@@ -111,6 +111,8 @@ class History:
             return await getattr(self, f"_{kind}")(act)
         if kind in ("remove", "decide", "move"):
             row = self.model.named(NAMES[act.who % len(NAMES)])
+            if kind == "move" and act.how % 2:  # likely one whose pause it may end
+                row = next((one for one in self.model.schedules if one.pause is not None and not one.removed), row)
             if row is None:
                 return None
             return getattr(self, f"_{kind}")(act, row, await schedule_of(self.repository, row.name))

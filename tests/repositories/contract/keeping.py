@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import attrs
+
 from tests.making import HOUR, MINUTE, NOW
-from tests.repositories.contract.acts import claim, decide, finish, keep, moving, put, remove
+from tests.repositories.contract.acts import claim, decide, finish, keep, moving, put, refuse, remove
+from trioarm.core.changes import AppendJournal
 from trioarm.core.queries import Retention, RunQuery
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import ScheduleRecord, ScheduleState
@@ -137,3 +140,33 @@ class KeepingContract:
         everything = _retention(runs_before=NOW + HOUR, schedules_before=NOW + HOUR, limit=2)
         assert [await repository.prune(everything) for _ in range(3)] == [2, 1, 0]
         assert await repository.get_schedule("nightly") is None
+
+    async def test_a_journal_forgets_only_when_it_is_named(self, repository: ScheduleRepository) -> None:
+        """From its beginning on, as far as it is old; another one, such as an audit, is kept for ever."""
+        for namespace in ("operations", "audit"):
+            await keep(repository, journal=[AppendJournal(namespace, {"n": n}, NOW + n) for n in range(1, 6)])
+        assert await repository.prune(_retention(runs_before=NOW + HOUR)) == 0
+        assert await repository.prune(attrs.evolve(_retention(runs_before=NOW + 3), journal="operations")) == 2
+        assert [entry.seq for entry in await repository.read_journal("operations")] == [3, 4, 5]
+        assert [entry.seq for entry in await repository.read_journal("operations", after=3, limit=1)] == [4]
+        assert [entry.seq for entry in await repository.read_journal("operations", after=9)] == []
+        assert len(await repository.read_journal("audit")) == 5
+        assert await repository.prune(attrs.evolve(_retention(), journal="nothing")) == 0
+
+    async def test_the_numbers_of_a_journal_go_on(self, repository: ScheduleRepository) -> None:
+        """However much it forgets: its last entry stays, and no number is given twice."""
+        await keep(repository, journal=[AppendJournal("operations", {"n": n}, NOW) for n in range(1, 6)])
+        old = attrs.evolve(_retention(runs_before=NOW + HOUR, limit=3), journal="operations")
+        assert [await repository.prune(old) for _ in range(3)] == [3, 1, 0]
+        await refuse(repository, journal=[AppendJournal("operations", {}, NOW, expected_seq=1)])
+        await keep(repository, journal=[AppendJournal("operations", {}, NOW, expected_seq=6)])
+        assert [entry.seq for entry in await repository.read_journal("operations")] == [5, 6]
+
+    async def test_a_journal_holds_so_many_entries(self, repository: ScheduleRepository) -> None:
+        """The oldest beyond go, young as they are; what a clock that was set back made old in the middle stays."""
+        ats = [NOW, NOW + 5, NOW - HOUR, NOW + 6]
+        await keep(repository, journal=[AppendJournal("operations", {}, at) for at in ats])
+        assert await repository.prune(attrs.evolve(_retention(runs_before=NOW + 1), journal="operations")) == 1
+        few = attrs.evolve(_retention(), journal="operations", journal_max=2)
+        assert [await repository.prune(few) for _ in range(2)] == [1, 0]
+        assert [entry.seq for entry in await repository.read_journal("operations")] == [3, 4]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from trioarm.core.changes import AppendJournal, PutDocument
-from trioarm.core.queries import Document, JournalEntry
+from trioarm.core.queries import Document, JournalEntry, Retention
 
 
 class Papers:
@@ -22,7 +22,7 @@ class Papers:
 
     def entry_fits(self, entry: AppendJournal) -> bool:
         """Whether an entry would get the number its writer expects."""
-        return entry.expected_seq is None or entry.expected_seq == len(self._journals.get(entry.namespace, ())) + 1
+        return entry.expected_seq is None or entry.expected_seq == self._last_seq(entry.namespace) + 1
 
     def put(self, put: PutDocument) -> None:
         """Write a document, or remove it."""
@@ -34,8 +34,23 @@ class Papers:
 
     def append(self, entry: AppendJournal) -> None:
         """Append an entry to its journal."""
-        journal = self._journals.setdefault(entry.namespace, [])
-        journal.append(JournalEntry(entry.namespace, len(journal) + 1, entry.at, entry.body))
+        seq = self._last_seq(entry.namespace) + 1
+        self._journals.setdefault(entry.namespace, []).append(JournalEntry(entry.namespace, seq, entry.at, entry.body))
+
+    def _last_seq(self, namespace: str) -> int:
+        journal = self._journals.get(namespace)
+        return journal[-1].seq if journal else 0
+
+    def forget(self, retention: Retention, limit: int) -> int:
+        """Forget up to `limit` entries that may be forgotten, the oldest first, and return how many were."""
+        journal = [] if retention.journal is None else self._journals.get(retention.journal, [])
+        most = min(limit, len(journal) - 1)
+        surplus = len(journal) - retention.journal_max
+        forgotten = 0
+        while forgotten < most and (forgotten < surplus or journal[forgotten].at < retention.runs_before):
+            forgotten += 1
+        del journal[:forgotten]
+        return forgotten
 
     def get(self, namespace: str, key: str) -> Document | None:
         """Return a document, or None."""
@@ -48,4 +63,8 @@ class Papers:
 
     def read_journal(self, namespace: str, after: int, limit: int) -> list[JournalEntry]:
         """Return up to `limit` entries with `seq` greater than `after`, by `seq`."""
-        return self._journals.get(namespace, [])[after : after + limit]
+        journal = self._journals.get(namespace)
+        if not journal:
+            return []
+        start = max(0, after + 1 - journal[0].seq)
+        return journal[start : start + limit]

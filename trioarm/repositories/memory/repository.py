@@ -454,7 +454,8 @@ class InMemoryScheduleRepository:
         ][: retention.limit - runs]
         for record in over:
             self._drop_schedule(record)
-        return runs + len(over)
+        rows = runs + len(over)
+        return rows + self._papers.forget(retention, retention.limit - rows)
 
     # Documents and journals
 

@@ -170,12 +170,21 @@ def _read(after: str, kinds: tuple[type, type]) -> tuple[object, object]:
     raise ValueError(f"after {after!r}: give what `next` of the page before said")
 
 
-@attrs.frozen(slots=True)
+@attrs.define(slots=True, eq=False)
 class Forgettable:
-    """What may be forgotten: numbers of runs, and keys of schedules that are over."""
+    """What may be forgotten: numbers of runs, keys of schedules that are over, the beginning of a journal.
+
+    Args:
+        journal: its name, or None.
+        entries: how many.
+        upto: the number of the last of them.
+    """
 
     runs: list[int]
     schedules: list[int]
+    journal: str | None
+    entries: int = 0
+    upto: int = 0
 
 
 def forgettable(retention: Retention, connection: sqlite3.Connection) -> Forgettable:
@@ -183,8 +192,17 @@ def forgettable(retention: Retention, connection: sqlite3.Connection) -> Forgett
     wanted = {"most": retention.runs_max, "before": retention.runs_before, "limit": retention.limit}
     runs = [number for (number,) in connection.execute(statements.FORGETTABLE, wanted)]
     left = retention.limit - len(runs)
-    over = connection.execute(statements.OVER, (retention.schedules_before, left)) if left else ()
-    return Forgettable(runs, [key for (key,) in over])
+    over = connection.execute(statements.OVER, (retention.schedules_before, left)).fetchall() if left else []
+    found = Forgettable(runs, [key for (key,) in over], retention.journal)
+    left -= len(over)
+    if retention.journal is not None and left:
+        first, last = connection.execute(statements.JOURNAL_ENDS, (retention.journal,)).fetchone()
+        if first is not None:
+            young = connection.execute(statements.FIRST_YOUNG, (retention.journal, retention.runs_before)).fetchone()
+            found.upto = max(last - retention.journal_max, last if young is None else young[0] - 1)
+            found.upto = min(found.upto, last - 1, first - 1 + left)
+            found.entries = max(0, found.upto + 1 - first)
+    return found
 
 
 def forget(found: Forgettable, connection: sqlite3.Connection) -> None:
@@ -192,6 +210,8 @@ def forget(found: Forgettable, connection: sqlite3.Connection) -> None:
     connection.execute(statements.FORGET_RUNS, (json.dumps(found.runs),))
     connection.execute(statements.DROP, (json.dumps(found.schedules),))
     connection.execute(statements.FORGET_REMOVED)
+    if found.entries:
+        connection.execute(statements.FORGET_ENTRIES, (found.journal, found.upto))
 
 
 class History:

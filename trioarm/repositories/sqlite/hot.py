@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from typing import Final
 
 import attrs
@@ -24,7 +24,7 @@ class Due:
     """What the file holds of what is due, as rows.
 
     Args:
-        schedules: those asked for, and all members of the superseding lanes they are in.
+        schedules: those whose rows were asked for, and all members of the superseding lanes they are in.
         unfinished: runs with steps to go, of the schedules asked for and of their superseding lanes.
         runs: those asked for.
         lost: held by nodes that are gone.
@@ -39,15 +39,29 @@ class Due:
 
 
 def read_due(
-    connection: sqlite3.Connection, keys: Sequence[int], run_ids: Sequence[int], gone: Sequence[str], limit: int
+    connection: sqlite3.Connection,
+    keys: Sequence[int],
+    unknown: Sequence[int],
+    lanes: Collection[str],
+    run_ids: Sequence[int],
+    gone: Sequence[str],
+    limit: int,
 ) -> Due:
-    """Read due schedules with what planning needs, due runs, and runs of nodes that are gone."""
+    """Read due schedules with what planning needs, due runs, and runs of nodes that are gone.
+
+    Args:
+        keys: of the schedules that are due.
+        unknown: those of them whose rows are asked for.
+        lanes: superseding lanes that the others are in.
+        run_ids: of the runs that are due.
+        gone: nodes that are gone.
+        limit: the most runs of those that are read.
+    """
     due = Due()
     if keys:
-        asked = json.dumps(keys)
-        due.schedules = _by_number(connection.execute(statements.SCHEDULES_BY_KEY, (asked,)))
-        due.unfinished = _by_number(connection.execute(statements.UNFINISHED_OF_KEYS, (asked,)))
-        for lane in {row[_LANE] for row in due.schedules.values() if row[_SUPERSEDE]}:
+        due.schedules = _by_number(connection.execute(statements.SCHEDULES_BY_KEY, (json.dumps(unknown),)))
+        due.unfinished = _by_number(connection.execute(statements.UNFINISHED_OF_KEYS, (json.dumps(keys),)))
+        for lane in {row[_LANE] for row in due.schedules.values() if row[_SUPERSEDE]} | {*lanes}:
             due.schedules |= _by_number(connection.execute(statements.MEMBERS, (lane,)))
             due.unfinished |= _by_number(connection.execute(statements.UNFINISHED_OF_LANE, (lane,)))
         due.busy_lanes = frozenset(lane for (lane,) in connection.execute(statements.BUSY_LANES))
@@ -86,29 +100,45 @@ def with_schedules(connection: sqlite3.Connection, runs: list[Row]) -> Found:
     return Found(runs, schedules)
 
 
-def read_ready(connection: sqlite3.Connection, handlers: Collection[str], now: int, limit: int) -> Found:
-    """Read up to `limit` pending runs that wait for nothing but a worker, the most urgent first.
+@attrs.define(slots=True, eq=False)
+class Ready:
+    """Runs that wait for nothing but a worker.
+
+    Args:
+        run_ids: the most urgent first.
+        found: those that were asked for.
+    """
+
+    run_ids: list[int]
+    found: Found
+
+
+def read_ready(
+    connection: sqlite3.Connection, handlers: Collection[str], now: int, limit: int, known: Container[int]
+) -> Ready:
+    """Find up to `limit` pending runs that wait for nothing but a worker, the most urgent first.
 
     Of each lane and handler it is the first: the others could not start before it has ended.
+
+    Args:
+        known: runs whose rows are not asked for.
     """
-    runs = list(_first_of_lanes(connection, handlers, now))
-    taken = len(runs)
+    places = list(_first_of_lanes(connection, handlers, now))
+    enough = limit + len(places)
     for rank in RANKS:
-        if len(runs) - taken >= limit:
+        if len(places) >= enough:
             break
         for handler in handlers:
-            runs += connection.execute(statements.READY, (handler, rank, now, limit)).fetchall()
-    found = with_schedules(connection, runs)
-    runs.sort(key=lambda row: (_rank(found.schedules[row[_KEY]]), row[5], row[0]))
-    del runs[limit:]
-    return found
-
-
-def _rank(schedule: Row) -> int:
-    return int(schedule[15])
+            places += connection.execute(statements.READY, (handler, rank, now, limit)).fetchall()
+    places.sort()
+    run_ids = [run_id for _, _, run_id in places[:limit]]
+    unknown = [run_id for run_id in run_ids if run_id not in known]
+    rows = connection.execute(statements.RUNS_BY_ID, (json.dumps(unknown),)).fetchall() if unknown else []
+    return Ready(run_ids, with_schedules(connection, rows))
 
 
 def _first_of_lanes(connection: sqlite3.Connection, handlers: Collection[str], now: int) -> Iterator[Row]:
+    """Yield urgency and number of the first run of each lane and handler that could start."""
     for handler in handlers:
         (lane,) = connection.execute(statements.FIRST_LANE, (handler,)).fetchone()
         while lane is not None:

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
-import attrs
 import trio
 
-from trioarm.core.changes import Change, CursorMove, PutSchedule, Verdict, apply
+from trioarm.core.changes import Change, Verdict
 from trioarm.core.errors import RepositoryError
 from trioarm.core.instants import LATEST, SECOND
 from trioarm.core.planning import Group
@@ -37,12 +36,13 @@ from trioarm.engine.ports import DueView
 from trioarm.links.threads import Thread
 from trioarm.links.watch import DirectoryWatch
 from trioarm.repositories.sqlite import hot, statements
+from trioarm.repositories.sqlite.commits import Commits
 from trioarm.repositories.sqlite.database import Database
 from trioarm.repositories.sqlite.history import History, forget
-from trioarm.repositories.sqlite.horizon import Horizon, load
+from trioarm.repositories.sqlite.horizon import load
 from trioarm.repositories.sqlite.nodes import BootClock, Nodes, SystemBootClock
+from trioarm.repositories.sqlite.recall import Recall
 from trioarm.repositories.sqlite.rows import Records, Row, is_quarantined
-from trioarm.repositories.sqlite.writing import Kept, write_changes
 
 HORIZON_S: Final = 3_600.0  # how far ahead due entries are in memory
 LOST_MAX: Final = 1_000  # runs of nodes that are gone handed out at once; the next look brings more
@@ -52,14 +52,6 @@ LOOK_S: Final = 0.5  # between two looks for what others did, where the system d
 T = TypeVar("T")
 
 _log = logging.getLogger("trioarm.store")
-
-
-@attrs.define(slots=True, eq=False)
-class _Waiting:
-    """Changes that wait to be written, and what became of them."""
-
-    changes: Sequence[Change]
-    verdicts: list[Verdict] = attrs.Factory(list)
 
 
 class SqliteScheduleRepository:
@@ -91,18 +83,13 @@ class SqliteScheduleRepository:
         self._migrate = migrate
         self._database = Database(self.path, thread)
         self._records = Records()
-        self._history = History(self._database, self._records, lambda: self._now)
+        self._history = History(self._database, self._records, lambda: self._recall.now)
         self._nodes = Nodes(self.path, boot_clock or SystemBootClock())
-        self._horizon = Horizon()
-        self._now = 0  # the latest instant anybody spoke of: what is due by then is ready
+        self._recall = Recall(self._records)
+        self._commits = Commits(self._write, self._recall.keep)
         self._version: int | None = None  # of the data: SQLite changes it when another connection commits
-        self._stale = True  # whether the horizon has to be read anew
         self._look_at: int | None = 0  # when to look for nodes that are gone; None while there is no other node
         self._changed = trio.Event()
-        self._idle: set[str] = set()  # handlers that nothing is ready for
-        self._queue: list[_Waiting] = []
-        self._turn = trio.Lock()
-        self._trouble: str | None = None
 
     async def open(self) -> None:
         """Open the file, and fill the due index with what comes first.
@@ -178,8 +165,7 @@ class SqliteScheduleRepository:
     def _note(self, version: int) -> None:
         """Note which version of the data was met, and that another connection made it, if so."""
         if self._version is not None and version != self._version:
-            self._stale = True
-            self._idle.clear()
+            self._recall.forget()
             if self._look_at is None:
                 self._look_at = 0  # it may be a node
             self._tell_changed()
@@ -225,9 +211,9 @@ class SqliteScheduleRepository:
     @property
     def next_due_at(self) -> int | None:
         """The earliest instant at which time alone makes something due; None when nothing will."""
-        if self._stale:
-            return self._now
-        due_at = self._horizon.next_due_at
+        if self._recall.is_stale:
+            return self._recall.now
+        due_at = self._recall.horizon.next_due_at
         if self._nodes.own is None or self._look_at is None:
             return due_at
         return self._look_at if due_at is None else min(due_at, self._look_at)
@@ -238,20 +224,18 @@ class SqliteScheduleRepository:
         Raises:
             RepositoryError: the file cannot be read.
         """
-        self._now = now
+        self._recall.now = now
         gone = await self._look_at_others(now)
-        keys = None if self._stale else self._horizon.due(now, limit)
-        if keys is None:
-            await self._look_ahead(now, now + round(self.horizon_s * SECOND))
-            keys = self._horizon.due(now, limit) or []
+        keys = await self._due_keys(now, limit)
         if not keys and not gone:
             return DueView([], [], ())
-        schedules, runs = [key for key in keys if key >= 0], [~key for key in keys if key < 0]
-        due = await self._ask(partial(hot.read_due, keys=schedules, run_ids=runs, gone=gone, limit=LOST_MAX))
-        records = self._records.schedules(due.schedules)
-        await self._quarantine(due.schedules, records)
-        view = DueView(self._groups(schedules, due, records, now), [], due.busy_lanes)
-        self._sort_runs(runs, due, records, view)
+        due = await self._read_due(keys, gone)
+        if self._recall.is_stale:  # another process committed since: what is remembered was forgotten, so ask for all
+            due = await self._read_due(keys, gone)
+        records = {key: record for key in keys if (record := self._recall.schedules.get(key)) is not None}
+        records |= await self._learn(due.schedules)
+        view = DueView(self._groups(keys, due, records), [], due.busy_lanes)
+        self._sort_runs(keys, due, records, view)
         view.lost += await self._readable(self._records.runs(due.lost, records, now))
         if gone and not due.lost:
             await self._write(partial(self._nodes.forget, gone))
@@ -266,51 +250,101 @@ class SqliteScheduleRepository:
         self._look_at = None if others.look_after is None else now + others.look_after
         return others.gone
 
+    async def _due_keys(self, now: int, limit: int) -> list[int]:
+        """Return what the horizon says is due, read anew where it does not reach as far."""
+        keys = None if self._recall.is_stale else self._recall.horizon.due(now, limit)
+        if keys is None:
+            await self._look_ahead(now, now + round(self.horizon_s * SECOND))
+            keys = self._recall.horizon.due(now, limit) or []
+        return keys
+
     async def _look_ahead(self, now: int, until_at: int) -> None:
         loaded = await self._ask(partial(load, now=now, until_at=until_at))
-        self._horizon.replace(loaded)
-        self._stale = False
+        self._recall.horizon.replace(loaded)
+        self._recall.is_stale = False
 
-    def _groups(self, keys: Iterable[int], due: hot.Due, records: dict[int, ScheduleRecord], now: int) -> list[Group]:
+    async def _read_due(self, keys: Sequence[int], gone: Sequence[str]) -> hot.Due:
+        """Ask the file for what is due, but for the schedules that are remembered."""
+        schedules = [key for key in keys if key >= 0]
+        known = self._recall.schedules
+        lanes = {
+            record.schedule.lane
+            for key in schedules
+            if (record := known.get(key)) is not None and record.schedule.supersede and record.schedule.lane is not None
+        }
+        work = partial(
+            hot.read_due,
+            keys=schedules,
+            unknown=[key for key in schedules if key not in known],
+            lanes=lanes,
+            run_ids=[~key for key in keys if key < 0],
+            gone=gone,
+            limit=LOST_MAX,
+        )
+        return await self._ask(work)
+
+    async def _learn(self, rows: Mapping[int, Row]) -> dict[int, ScheduleRecord]:
+        """Return the records of rows of schedules, remembered from now on, and quarantine those that are nonsense."""
+        records: dict[int, ScheduleRecord] = {}
+        for key, row in rows.items():
+            record = self._recall.schedules.get(key) or self._records.schedule(row)
+            records[key] = record
+            if record.trouble is None:
+                self._recall.remember(record)
+            elif not is_quarantined(row):
+                _log.error("schedule %s is quarantined: %s", record.schedule.name, record.trouble)
+                await self._carry_out(statements.QUARANTINE_SCHEDULE, record.trouble, key)
+                self._recall.horizon.discard(key)
+        return records
+
+    def _groups(self, keys: Iterable[int], due: hot.Due, records: Mapping[int, ScheduleRecord]) -> list[Group]:
         """Return a group for each schedule that is due, one for each superseding lane."""
+        now, horizon = self._recall.now, self._recall.horizon
         unfinished = self._records.runs(due.unfinished.values(), records, now)
+        of_key: dict[int, list[RunRecord]] = {}
+        for run in unfinished:
+            of_key.setdefault(run.schedule.key, []).append(run)
         groups: list[Group] = []
         lanes: set[str] = set()
         for key in keys:
+            if key < 0:
+                continue
             record = records.get(key)
             if record is None:
-                self._horizon.discard(key)
+                horizon.discard(key)
                 continue
-            schedule = record.schedule
-            if record.removed or record.wakes_at is None or record.wakes_at > now:
-                self._horizon.put_schedule(record)  # another process was faster
-            elif not schedule.supersede:
-                groups.append(Group((record,), [run for run in unfinished if run.schedule is record]))
-            elif schedule.lane is not None and schedule.lane not in lanes:
-                lanes.add(schedule.lane)
-                members = [one for one in records.values() if _supersedes_in(one, schedule.lane)]
-                groups.append(Group(members, [run for run in unfinished if run.lane == schedule.lane]))
+            lane, wakes_at = record.schedule.lane, record.wakes_at
+            if record.removed or wakes_at is None or wakes_at > now:
+                horizon.put_schedule(record)  # another process was faster
+            elif not record.schedule.supersede:
+                groups.append(Group((record,), of_key.get(key, ())))
+            elif lane is not None and lane not in lanes:
+                lanes.add(lane)
+                members = [one for one in records.values() if _supersedes_in(one, lane)]
+                groups.append(Group(members, [run for run in unfinished if run.lane == lane]))
         return groups
 
     def _sort_runs(
-        self, run_ids: Iterable[int], due: hot.Due, records: dict[int, ScheduleRecord], view: DueView
+        self, keys: Iterable[int], due: hot.Due, records: Mapping[int, ScheduleRecord], view: DueView
     ) -> None:
         """Tell runs that have waited too long from those that wait for something else than time from now on."""
-        now = self._now
-        found = {run.run_id: run for run in self._records.runs(due.runs, records, now)}
-        for run_id in run_ids:
-            run = found.get(run_id)
+        now, horizon = self._recall.now, self._recall.horizon
+        found = {~run.run_id: run for run in self._records.runs(due.runs, records, now)}
+        for key in keys:
+            if key >= 0:
+                continue
+            run = found.get(key)
             if run is None:
-                self._horizon.discard(~run_id)
+                horizon.discard(key)
             elif _has_waited_too_long(run, now):
                 view.expired.append(run)
             else:
-                self._horizon.put_run(run, now)
-                self._idle.discard(run.schedule.schedule.handler)
+                horizon.put_run(run, now)
+                self._recall.some_ready([run.schedule.schedule.handler])
 
     def may_be_ready(self, handlers: Collection[str]) -> bool:
         """Whether a run of these handlers may wait for a worker, as far as this process knows."""
-        return not self._idle.issuperset(handlers)
+        return self._recall.may_be_ready(handlers)
 
     async def read_ready(self, handlers: Collection[str], limit: int) -> list[RunRecord]:
         """Return up to `limit` pending runs of these handlers that wait for nothing but a worker.
@@ -318,30 +352,31 @@ class SqliteScheduleRepository:
         Raises:
             RepositoryError: the file cannot be read.
         """
-        now = self._now
-        self._idle.update(handlers)
-        found = await self._ask(partial(hot.read_ready, handlers=handlers, now=now, limit=limit))
-        if found.runs:
-            self._idle.difference_update(handlers)
-        return await self._readable(self._records.runs(found.runs, self._records.schedules(found.schedules), now))
+        recall = self._recall
+        recall.none_ready(handlers)  # before asking: what is kept meanwhile counts
+        ready = await self._read_ready(handlers, limit)
+        if any(recall.ready(run_id) is None for run_id in ready.run_ids) and not ready.found.runs:
+            ready = await self._read_ready(handlers, limit)  # another process committed since
+        if ready.run_ids:
+            recall.some_ready(handlers)
+        rows = ready.found
+        asked = await self._readable(self._records.runs(rows.runs, await self._learn(rows.schedules), recall.now))
+        found = {run.run_id: run for run in asked}
+        runs = (found.get(run_id) or recall.ready(run_id) for run_id in ready.run_ids)
+        return [run for run in runs if run is not None]
 
-    # Quarantine
-
-    async def _quarantine(self, rows: dict[int, Row], records: dict[int, ScheduleRecord]) -> None:
-        """Take schedules whose rows are nonsense out of the due index: kept, visible, never due again (S2.6)."""
-        for key, record in records.items():
-            if record.trouble is not None and not is_quarantined(rows[key]):
-                _log.error("schedule %s is quarantined: %s", record.schedule.name, record.trouble)
-                await self._carry_out(statements.QUARANTINE_SCHEDULE, record.trouble, key)
-                self._horizon.discard(key)
+    async def _read_ready(self, handlers: Collection[str], limit: int) -> hot.Ready:
+        known = self._recall.runs
+        work = partial(hot.read_ready, handlers=handlers, now=self._recall.now, limit=limit, known=known)
+        return await self._ask(work)
 
     async def _readable(self, runs: list[RunRecord]) -> list[RunRecord]:
         """Return runs without those whose rows are nonsense, which end here: nobody knows what they were to do."""
         for run in runs:
             if run.reason is Reason.UNREADABLE:
                 _log.error("run %d of %s is quarantined: %s", run.run_id, run.schedule.schedule.name, run.error)
-                await self._carry_out(statements.QUARANTINE_RUN, run.error, self._now, run.run_id)
-                self._horizon.discard(~run.run_id)
+                await self._carry_out(statements.QUARANTINE_RUN, run.error, self._recall.now, run.run_id)
+                self._recall.horizon.discard(~run.run_id)
         return [run for run in runs if run.reason is not Reason.UNREADABLE]
 
     async def _carry_out(self, statement: str, *values: object) -> None:
@@ -349,98 +384,17 @@ class SqliteScheduleRepository:
 
     # Committing
 
+    @property
+    def trouble(self) -> str | None:
+        """Why the last commit could not be made; None when it could."""
+        return self._commits.trouble
+
     async def commit(self, changes: Sequence[Change]) -> list[Verdict]:
         """Keep each change that still fits, in order; what several tasks commit at once shares a transaction.
 
         Cancellation: while it waits; then nothing was written.
         """
-        if not changes:
-            return []
-        waiting = _Waiting(changes)
-        self._queue.append(waiting)
-        try:
-            async with self._turn:
-                if not waiting.verdicts:
-                    await self._write_queue()
-        finally:
-            if not waiting.verdicts:
-                self._queue.remove(waiting)
-        return waiting.verdicts
-
-    async def _write_queue(self) -> None:
-        """Write all changes that wait, or say of all that nobody knows (S7.4)."""
-        batch = self._queue[:]
-        changes = [change for waiting in batch for change in waiting.changes]
-        try:
-            kept = await self._write(partial(write_changes, changes=changes))
-        except RepositoryError as error:
-            self._complain(error)
-            verdicts = [Verdict.UNKNOWN] * len(changes)
-        else:
-            self._complain(None)
-            verdicts = [Verdict.REFUSED if one is None else Verdict.DONE for one in kept]
-            for change, one in zip(changes, kept, strict=True):
-                if one is not None:
-                    self._settle(change, one)
-        del self._queue[: len(batch)]
-        for waiting in batch:
-            waiting.verdicts, verdicts = verdicts[: len(waiting.changes)], verdicts[len(waiting.changes) :]
-
-    @property
-    def trouble(self) -> str | None:
-        """Why the last commit could not be made; None when it could."""
-        return self._trouble
-
-    def _complain(self, error: RepositoryError | None) -> None:
-        if error is not None and self._trouble is None:
-            _log.error("%s", error)
-        self._trouble = None if error is None else str(error)
-
-    def _settle(self, change: Change, kept: Kept) -> None:
-        """Let records and horizon show what is kept."""
-        for step in change.steps:
-            apply(step)
-            self._note_run(step.run, step.at)
-        for move in change.moved:
-            _apply_move(move)
-            self._horizon.put_schedule(move.record)
-        for run, run_id in zip(change.decided, kept.run_ids, strict=True):
-            run.run_id = run_id
-            self._note_run(run, run.decided_at)
-        keys = iter(kept.keys)
-        for put in change.schedules:
-            if isinstance(put, PutSchedule):
-                self._note_put(put, next(keys))
-            else:
-                put.record.removed = True
-                self._horizon.discard(put.record.key)
-
-    def _note_run(self, run: RunRecord, now: int) -> None:
-        self._now = max(self._now, now)
-        if run.state is State.PENDING:
-            self._idle.discard(run.schedule.schedule.handler)
-        elif run.lane is not None and not run.unfinished:
-            self._idle.clear()  # whoever waits for the lane may have any handler
-        self._horizon.put_run(run, now)
-
-    def _note_put(self, put: PutSchedule, key: int) -> None:
-        schedule = put.schedule
-        record = ScheduleRecord(
-            key,
-            schedule,
-            put.expected_revision + 1,
-            put.cursor_at,
-            put.next_due_at,
-            put.anchor_at,
-            0,
-            put.state,
-            put.pause,
-            amendments=put.amendments,
-        )
-        self._records.keep(key, record.revision, schedule)
-        self._horizon.put_schedule(record)
-        if put.expected_key:
-            self._idle.clear()  # its runs may have another handler now
+        return await self._commits.commit(changes)
 
     # Questions
 
@@ -482,11 +436,10 @@ class SqliteScheduleRepository:
     async def prune(self, retention: Retention) -> int:
         """Forget up to `retention.limit` rows that may be forgotten and return how many were."""
         found = await self._history.forgettable(retention)
-        if found.runs or found.schedules:
+        if found.runs or found.schedules or found.entries:
             await self._write(partial(forget, found))
-            for key in found.schedules:
-                self._horizon.discard(key)
-        return len(found.runs) + len(found.schedules)
+            self._recall.forget()
+        return len(found.runs) + len(found.schedules) + found.entries
 
     async def get_document(self, namespace: str, key: str) -> Document | None:
         """Return a document, or None."""
@@ -513,14 +466,3 @@ def _supersedes_in(record: ScheduleRecord, lane: str) -> bool:
 
 def _has_waited_too_long(run: RunRecord, now: int) -> bool:
     return run.state is State.PENDING and run.due_at <= now and run.give_up_at is not None and run.give_up_at <= now
-
-
-def _apply_move(move: CursorMove) -> None:
-    """Let the record of a move show what is kept."""
-    record = move.record
-    record.cursor_at, record.next_due_at = move.cursor_at, move.next_due_at
-    record.runs, record.state = move.runs, move.state
-    if move.anchor_at is not None:
-        record.anchor_at = move.anchor_at
-    if move.resumed:
-        record.pause = None

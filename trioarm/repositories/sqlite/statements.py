@@ -64,18 +64,19 @@ HELD_BY: Final = (
 
 # What could start
 
+_URGENCY: Final = "rank, due_at, id"
 READY: Final = (
-    f"SELECT {RUN} FROM runs r WHERE r.handler = ? AND r.rank = ? AND r.lane IS NULL AND r.{PENDING} AND r.due_at <= ? "
-    "ORDER BY r.due_at, r.id LIMIT ?"
+    f"SELECT {_URGENCY} FROM runs WHERE handler = ? AND rank = ? AND lane IS NULL AND {PENDING} AND due_at <= ? "
+    "ORDER BY due_at, id LIMIT ?"
 )
 FIRST_LANE: Final = f"SELECT min(lane) FROM runs WHERE handler = ? AND lane IS NOT NULL AND {PENDING}"
 NEXT_LANE: Final = f"{FIRST_LANE} AND lane > ?"
 LANE_HOLDER: Final = f"SELECT id FROM runs WHERE lane = ? AND lane IS NOT NULL AND token > 0 AND {UNFINISHED}"
-HOLDER_WAITS: Final = f"SELECT {RUN} FROM runs r WHERE r.id = ? AND r.handler = ? AND r.{PENDING} AND r.due_at <= ?"
 LANE_FIRST: Final = (
-    f"SELECT {RUN} FROM runs r WHERE r.handler = ? AND r.lane = ? AND r.lane IS NOT NULL AND r.{PENDING} "
-    "AND r.due_at <= ? ORDER BY r.rank, r.due_at, r.id LIMIT 1"
+    f"SELECT {_URGENCY} FROM runs WHERE handler = ? AND lane = ? AND lane IS NOT NULL AND {PENDING} "
+    "AND due_at <= ? ORDER BY rank, due_at, id LIMIT 1"
 )
+HOLDER_WAITS: Final = f"SELECT {_URGENCY} FROM runs WHERE id = ? AND handler = ? AND {PENDING} AND due_at <= ?"
 
 # Committing: each changes one row, or none when what it expects is no longer so
 
@@ -191,6 +192,9 @@ DROP: Final = (
     "UPDATE schedules SET removed = 1, next_due_at = NULL, wake_at = NULL "
     "WHERE key IN (SELECT value FROM json_each(?)) AND state = 'finished' AND removed = 0"
 )
+JOURNAL_ENDS: Final = "SELECT min(seq), max(seq) FROM journal WHERE namespace = ?"
+FIRST_YOUNG: Final = "SELECT seq FROM journal WHERE namespace = ? AND at >= ? ORDER BY seq LIMIT 1"
+FORGET_ENTRIES: Final = "DELETE FROM journal WHERE namespace = ? AND seq <= ?"
 FORGET_REMOVED: Final = (
     "DELETE FROM schedules WHERE removed = 1 AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.key = schedules.key)"
 )

@@ -1,0 +1,171 @@
+"""Recall: what this process remembers of the file, so that it need not ask for what it has just written.
+
+It decides nothing: whatever is made of it is checked by the file when it is committed. All of it is forgotten once
+another process commits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Final
+
+from trioarm.core.changes import (
+    Change,
+    Claim,
+    CursorMove,
+    Finished,
+    PutSchedule,
+    RemoveSchedule,
+    Requeued,
+    RunStep,
+    apply,
+)
+from trioarm.core.run import RunRecord
+from trioarm.core.schedule import ScheduleRecord
+from trioarm.core.states import State, WaitingFor
+from trioarm.repositories.sqlite.horizon import Horizon
+from trioarm.repositories.sqlite.rows import Records
+from trioarm.repositories.sqlite.writing import Kept
+
+REMEMBERED_MAX: Final = 100_000  # schedules, and runs, kept as records: what comes due soon, and a bound on its cost
+
+
+class Recall:
+    """What is remembered.
+
+    Args:
+        records: told of definitions that were written, so that they need not be decoded.
+    """
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+        self.horizon = Horizon()
+        self.now = 0  # the latest instant anybody spoke of: what is due by then is ready
+        self.is_stale = True  # whether another process has committed since the horizon was read
+        self.schedules: dict[int, ScheduleRecord] = {}
+        self.runs: dict[int, RunRecord] = {}  # pending ones
+        self._idle: set[str] = set()  # handlers that nothing is ready for
+
+    def forget(self) -> None:
+        """Forget everything: another process has committed."""
+        self.is_stale = True
+        self.schedules.clear()
+        self.runs.clear()
+        self._idle.clear()
+
+    # What could be ready
+
+    def may_be_ready(self, handlers: Collection[str]) -> bool:
+        """Whether a run of these handlers may wait for a worker."""
+        return not self._idle.issuperset(handlers)
+
+    def none_ready(self, handlers: Iterable[str]) -> None:
+        """Note that nothing is ready for these handlers, until something is kept that may be."""
+        self._idle.update(handlers)
+
+    def some_ready(self, handlers: Iterable[str]) -> None:
+        """Note that something may be ready for these handlers."""
+        self._idle.difference_update(handlers)
+
+    # What was read, and what was kept
+
+    def remember(self, record: ScheduleRecord) -> None:
+        """Remember a schedule as it was read or written."""
+        if len(self.schedules) >= REMEMBERED_MAX:
+            self.schedules.clear()
+        self.schedules[record.key] = record
+
+    def keep(self, change: Change, kept: Kept) -> None:
+        """Let records and horizon show a change that was kept."""
+        for step in change.steps:
+            self._keep_step(step)
+        for move in change.moved:
+            self._keep_move(move)
+        for run, run_id in zip(change.decided, kept.run_ids, strict=True):
+            run.run_id = run_id
+            self._keep_decision(run)
+        if change.schedules:
+            keys = iter(kept.keys)
+            for put in change.schedules:
+                self._keep_put(put, keys)
+
+    def _keep_step(self, step: RunStep) -> None:
+        run = step.run
+        apply(step)
+        self.now = max(self.now, step.at)
+        match step:
+            case Claim():
+                self._drop_run(run)
+            case Requeued():
+                self._drop_run(run)
+                self._keep_pending(run, step.at)
+                if run.lane is not None:
+                    self._idle.clear()
+            case Finished():
+                self._drop_run(run)
+                if run.lane is not None:
+                    self._idle.clear()  # whoever waits for the lane may have any handler
+            case _:
+                pass
+
+    def _drop_run(self, run: RunRecord) -> None:
+        self.horizon.discard(~run.run_id)
+        self.runs.pop(run.run_id, None)
+
+    def _keep_decision(self, run: RunRecord) -> None:
+        if run.state is State.PENDING:
+            self._keep_pending(run, run.decided_at)
+
+    def _keep_pending(self, run: RunRecord, now: int) -> None:
+        self.now = max(self.now, now)
+        self.horizon.put_run(run, now)
+        self._idle.discard(run.schedule.schedule.handler)
+        if len(self.runs) < REMEMBERED_MAX:
+            self.runs[run.run_id] = run
+
+    def _keep_move(self, move: CursorMove) -> None:
+        record = move.record
+        record.cursor_at, record.next_due_at = move.cursor_at, move.next_due_at
+        record.runs, record.state = move.runs, move.state
+        if move.anchor_at is not None:
+            record.anchor_at = move.anchor_at
+        if move.resumed:
+            record.pause = None
+        if self.schedules.get(record.key) is not record:
+            self.remember(record)
+        self.horizon.put_schedule(record)
+
+    def _keep_put(self, put: PutSchedule | RemoveSchedule, keys: Iterable[int]) -> None:
+        if isinstance(put, RemoveSchedule):
+            put.record.removed = True
+            key = put.record.key
+            if (record := self.schedules.pop(key, None)) is not None:
+                record.removed = True  # runs point to it
+            self.horizon.discard(key)
+            return
+        key = next(iter(keys))
+        revision = put.expected_revision + 1
+        self._records.keep(key, revision, put.schedule)
+        record = self._revised(put, key, revision)
+        self.remember(record)
+        self.horizon.put_schedule(record)
+        if put.expected_key:
+            self._idle.clear()  # its runs may have another handler now
+
+    def _revised(self, put: PutSchedule, key: int, revision: int) -> ScheduleRecord:
+        """Return the record of a schedule that was put: the one that its runs point to, where that is remembered."""
+        record = self.schedules.get(key) or ScheduleRecord(
+            key, put.schedule, revision, put.cursor_at, put.next_due_at, put.anchor_at
+        )
+        record.schedule, record.revision = put.schedule, revision
+        record.cursor_at, record.next_due_at, record.anchor_at = put.cursor_at, put.next_due_at, put.anchor_at
+        record.state, record.pause, record.amendments = put.state, put.pause, put.amendments
+        record.trouble = None
+        return record
+
+    def ready(self, run_id: int) -> RunRecord | None:
+        """Return a remembered run that waits for nothing but a worker, or None."""
+        run = self.runs.get(run_id)
+        if run is not None:
+            run.waiting_for = WaitingFor.HANDLER
+        return run
