@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Annotated
 
 import attrs
@@ -13,7 +12,7 @@ from trioarm.cli.each import each
 from trioarm.cli.exits import Exit, UsageError
 from trioarm.cli.options import AsJson, Author, ConfigFile, StoreUrl, among, author_of
 from trioarm.cli.schedule_changes import Note
-from trioarm.cli.stored import rows, with_store
+from trioarm.cli.stored import Rows, with_store
 from trioarm.cli.terminal import Style, remark, say_json
 from trioarm.cli.wording import wall
 from trioarm.container import Container
@@ -65,8 +64,8 @@ def list_(
     return with_store(config, store, work)
 
 
-def _found(alerts: Alerts, query: AlertQuery) -> AsyncIterator[StoredAlert]:
-    return rows(lambda after: alerts.find(attrs.evolve(query, after=after)))
+def _found(alerts: Alerts, query: AlertQuery) -> Rows[StoredAlert]:
+    return Rows(lambda after: alerts.find(attrs.evolve(query, after=after)))
 
 
 def _cells(stored: StoredAlert) -> tuple[str, ...]:

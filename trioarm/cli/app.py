@@ -177,6 +177,8 @@ def _carry_out(app: App, arguments: Sequence[str]) -> int:
     except (TrioarmError, OSError, BaseExceptionGroup) as error:
         if any(isinstance(leaf, KeyboardInterrupt) for leaf in leaves(error)):
             return INTERRUPTED
+        if any(isinstance(leaf, BrokenPipeError) for leaf in leaves(error)):
+            raise BrokenPipeError from error
         lines = lines_of(error)
         if lines is None:
             raise

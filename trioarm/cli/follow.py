@@ -13,7 +13,7 @@ import trio
 
 from trioarm.cli.outcomes import style_of, told
 from trioarm.cli.planned import current_instant
-from trioarm.cli.stored import News, rows
+from trioarm.cli.stored import News, Rows
 from trioarm.cli.terminal import paint, say, say_json
 from trioarm.cli.wording import wall
 from trioarm.core.codec import run_to_json
@@ -103,7 +103,7 @@ class Follower:
     async def _active(self) -> dict[int, RunRecord]:
         query = attrs.evolve(self._query, states=ACTIVE)
         found: dict[int, RunRecord] = {}
-        async for record in rows(lambda after: self._repository.find_runs(attrs.evolve(query, after=after))):
+        async for record in Rows(lambda after: self._repository.find_runs(attrs.evolve(query, after=after))):
             found[record.run_id] = record
             if len(found) == UNFINISHED_MAX:
                 break
@@ -113,7 +113,7 @@ class Follower:
         """Return the runs decided since the last look."""
         query = attrs.evolve(self._query, descending=True)
         found: list[RunRecord] = []
-        async for record in rows(lambda after: self._repository.find_runs(attrs.evolve(query, after=after))):
+        async for record in Rows(lambda after: self._repository.find_runs(attrs.evolve(query, after=after))):
             if record.run_id <= self._last:
                 break
             found.append(record)

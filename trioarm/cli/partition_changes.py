@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 import trio
 from cyclopts import Parameter
@@ -16,7 +16,7 @@ from trioarm.arming.panels.base import PanelReport
 from trioarm.arming.persons import Persons
 from trioarm.cli.each import each
 from trioarm.cli.exits import Exit, UsageError
-from trioarm.cli.options import AsJson, Author, ConfigFile, StoreUrl, among, author_of, instant_of
+from trioarm.cli.options import AsJson, Author, ConfigFile, StoreUrl, author_of, instant_of
 from trioarm.cli.partitions import known
 from trioarm.cli.planned import current_instant
 from trioarm.cli.reports import reported
@@ -25,11 +25,12 @@ from trioarm.cli.sheet import here
 from trioarm.cli.stored import News, with_store
 from trioarm.cli.terminal import flush, say
 from trioarm.container import Container
-from trioarm.core.reading import suggest
+from trioarm.core.reading import show, suggest
 from trioarm.engine.ports import ScheduleRepository
 
 Partition: TypeAlias = Annotated[str, Parameter(name="NAME", help="Which partitions.")]
 Held: TypeAlias = Annotated[str, Parameter(name="NAME", help="Which partitions or sites; site/NAME where both exist.")]
+ARMED: Final = "armed_"
 NoWait: TypeAlias = Annotated[
     bool, Parameter(name="--no-wait", help="Return once the panel is on its way, not once it is there.")
 ]
@@ -37,7 +38,9 @@ NoWait: TypeAlias = Annotated[
 
 def arm(
     *names: Partition,
-    target: Annotated[str, Parameter(help="What they are to become.", show_default=True)] = "armed_away",
+    target: Annotated[
+        str, Parameter(help="What they are to become; night is short for armed_night.", show_default=True)
+    ] = "armed_away",
     no_wait: NoWait = False,
     author: Author = None,
     json: AsJson = False,
@@ -51,8 +54,20 @@ def arm(
     - `trioarm partitions arm house`
     - `trioarm partitions arm house garage --target armed_night --no-wait`
     """
-    [wanted] = among(Target, [target], "--target") or (Target.ARMED_AWAY,)
-    return _command(names, wanted, no_wait, author_of(author), json, config, store)
+    return _command(names, _target(target), no_wait, author_of(author), json, config, store)
+
+
+def _target(word: str) -> Target:
+    """Return what a word means: `night` is short for `armed_night`.
+
+    Raises:
+        UsageError: there is no such state to be armed to.
+    """
+    modes = [mode for mode in Target if mode is not Target.DISARMED]
+    for mode in modes:
+        if word in (mode, mode.removeprefix(ARMED)):
+            return mode
+    raise UsageError(f"--target: {show(word)} is no state to arm to; there is {', '.join(modes)}")
 
 
 def disarm(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Annotated, Final
 
 import attrs
@@ -15,7 +14,7 @@ from trioarm.cli.names import meant
 from trioarm.cli.options import AsJson, Builtin, ConfigFile, StoreUrl, among, instant_of
 from trioarm.cli.outcomes import style_of, told
 from trioarm.cli.planned import current_instant
-from trioarm.cli.stored import rows, with_store
+from trioarm.cli.stored import Rows, with_store
 from trioarm.cli.terminal import remark, say_json
 from trioarm.cli.wording import wall
 from trioarm.container import Container
@@ -126,33 +125,49 @@ async def _list(repository: ScheduleRepository, wanted: Wanted, schedule: str | 
 
 async def _print(repository: ScheduleRepository, wanted: Wanted, following: Follower | None) -> int:
     """Print the runs that are wanted and return how many there were."""
-    columns = Columns("DUE", "SCHEDULE", "WHAT BECAME OF IT", "ID")
-    count = 0
-    async for record in _oldest_first(repository, wanted):
-        count += 1
-        if following is not None:
-            following.note(record)
-        run = Run.of(record)
-        if wanted.json:
-            say_json(run_to_json(run))
-        else:
-            columns.add((wall(run.due_at), run.schedule, told(run), run.id), style_of(run))
-    columns.flush()
+    table, count = _Table(wanted.json), 0
+    if wanted.limit is not None:
+        records = await _newest(repository, wanted, wanted.limit)
+        for record in reversed(records):
+            table.add(record, following)
+        count = len(records)
+    else:
+        async for record in _found(repository, wanted.query):
+            if wanted.shows(record):
+                table.add(record, following)
+                count += 1
+    table.columns.flush()
     return count
 
 
-async def _oldest_first(repository: ScheduleRepository, wanted: Wanted) -> AsyncIterator[RunRecord]:
-    query = attrs.evolve(wanted.query, descending=wanted.limit is not None)
-    found = rows(lambda after: repository.find_runs(attrs.evolve(query, after=after)))
+class _Table:
+    """Prints runs, for people or programs."""
+
+    def __init__(self, json: bool) -> None:
+        self.columns = Columns("DUE", "SCHEDULE", "WHAT BECAME OF IT", "ID")
+        self._json = json
+
+    def add(self, record: RunRecord, following: Follower | None) -> None:
+        """Print a run, and let who follows know that it was told."""
+        if following is not None:
+            following.note(record)
+        run = Run.of(record)
+        if self._json:
+            say_json(run_to_json(run))
+        else:
+            self.columns.add((wall(run.due_at), run.schedule, told(run), run.id), style_of(run))
+
+
+def _found(repository: ScheduleRepository, query: RunQuery) -> Rows[RunRecord]:
+    return Rows(lambda after: repository.find_runs(attrs.evolve(query, after=after)))
+
+
+async def _newest(repository: ScheduleRepository, wanted: Wanted, limit: int) -> list[RunRecord]:
+    """Return so many runs, the newest first."""
     newest: list[RunRecord] = []
-    async for record in found:
-        if not wanted.shows(record):
-            continue
-        if wanted.limit is None:
-            yield record
-            continue
-        newest.append(record)
-        if len(newest) == wanted.limit:
-            break
-    for record in reversed(newest):
-        yield record
+    async for record in _found(repository, attrs.evolve(wanted.query, descending=True)):
+        if wanted.shows(record):
+            newest.append(record)
+            if len(newest) == limit:
+                break
+    return newest

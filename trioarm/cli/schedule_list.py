@@ -11,7 +11,7 @@ from trioarm.cli.columns import Columns
 from trioarm.cli.exits import Exit, UsageError
 from trioarm.cli.options import AsJson, Builtin, ConfigFile, StoreUrl, among, instant_of
 from trioarm.cli.planned import current_instant, partition_of, target_of
-from trioarm.cli.stored import rows, with_store
+from trioarm.cli.stored import Rows, with_store
 from trioarm.cli.terminal import Style, remark, say_json
 from trioarm.cli.wording import distance, wall
 from trioarm.container import Container
@@ -79,7 +79,7 @@ async def _print(
 ) -> Exit:
     columns = Columns("NAME", "STATE", "NEXT", "", "DOES", "RULE")
     shown = 0
-    async for record in rows(lambda after: repository.find_schedules(attrs.evolve(query, after=after))):
+    async for record in Rows(lambda after: repository.find_schedules(attrs.evolve(query, after=after))):
         if shown == limit:
             break
         if record.schedule.owner is not None and record.schedule.owner == hidden:

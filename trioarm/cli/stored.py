@@ -6,9 +6,9 @@ What a command commits is noticed by a running node within a second; without one
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, Generic, Self, TypeVar
 
 import trio
 
@@ -83,20 +83,33 @@ async def _carry_out(config: SchedulerConfig, work: Callable[[Container], Awaita
         return await work(container)
 
 
-async def rows(ask: Callable[[str | None], Awaitable[Page[T]]]) -> AsyncIterator[T]:
-    """Yield what a question finds, a page at a time, so that no answer is too long.
+class Rows(Generic[T]):
+    """What a question finds, a page at a time, so that no answer is too long: `async for row in Rows(ask)`.
 
     Args:
         ask: returns the page that follows another, by the `next` of that one; the first for None.
     """
-    after: str | None = None
-    while True:
-        page = await ask(after)
-        for row in page.rows:
-            yield row
-        after = page.next
-        if after is None:
-            return
+
+    def __init__(self, ask: Callable[[str | None], Awaitable[Page[T]]]) -> None:
+        self._ask = ask
+        self._rows: Iterator[T] = iter(())
+        self._after: str | None = None
+        self._ended = False
+
+    def __aiter__(self) -> Self:
+        """Iterate once."""
+        return self
+
+    async def __anext__(self) -> T:
+        """Return the next row, reading the next page where that is needed."""
+        while True:
+            for row in self._rows:
+                return row
+            if self._ended:
+                raise StopAsyncIteration
+            page = await self._ask(self._after)
+            self._rows, self._after = iter(page.rows), page.next
+            self._ended = page.next is None
 
 
 class News:
