@@ -18,8 +18,9 @@ def main() -> int:
         sys.stderr.write(f"error: the command line needs {names}: python -m pip install 'trioarm[cli]'\n")
         return BAD_CONFIGURATION
     from trioarm.cli.app import main as program
+    from trioarm.cli.pid1 import attend, is_first
 
-    return program(sys.argv[1:])
+    return attend(lambda: program(sys.argv[1:])) if is_first() else program(sys.argv[1:])
 
 
 if __name__ == "__main__":

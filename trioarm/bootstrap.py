@@ -5,7 +5,6 @@ Everything else is given what it needs; only this module and `cli` know which cl
 
 from __future__ import annotations
 
-import logging
 import random
 import secrets
 from collections.abc import AsyncIterator
@@ -19,7 +18,6 @@ from trioarm.arming.installation import Installation
 from trioarm.config import MEMORY, SchedulerConfig, unknown_handlers
 from trioarm.container import Container
 from trioarm.core.errors import ConfigurationError, SchedulerStopped
-from trioarm.core.schedule import Schedule
 from trioarm.engine.attempt import Handler
 from trioarm.engine.clock import SystemClock
 from trioarm.engine.engine import SchedulingEngine
@@ -32,18 +30,19 @@ from trioarm.engine.ports import Chance, Clock, ScheduleRepository
 from trioarm.engine.recorder import Recorder
 from trioarm.engine.scheduler import Scheduler
 from trioarm.handlers.command import command
-from trioarm.handlers.housekeeping import OWNER, Housekeeping, housekeeping_schedules
+from trioarm.handlers.dead_man import DeadMan
+from trioarm.handlers.housekeeping import Housekeeping
 from trioarm.handlers.log import log
 from trioarm.handlers.registry import Handlers, register
+from trioarm.live import POOL, LiveConfig
 from trioarm.repositories.memory import InMemoryScheduleRepository
 from trioarm.repositories.sqlite import SqliteScheduleRepository
 
 FLUSH_S: Final = 5.0  # how long the last outcomes may take to be written once everything else has ended (S6.8)
-CODE_OWNER: Final = "config"  # who owns schedules of a configuration that was made in code, not read from a file
+
+HOUSEKEEPERS: Final = PoolSettings(2, 2)  # so that a long pruning holds up no sign of life
 
 BUILT_IN: Final[dict[str, Handler]] = {"command": command, "log": log}
-
-_log = logging.getLogger("trioarm.node")
 
 
 def scheduler_components(config: SchedulerConfig, handlers: Handlers = ()) -> Container:
@@ -59,12 +58,14 @@ def scheduler_components(config: SchedulerConfig, handlers: Handlers = ()) -> Co
     ordinary = {**BUILT_IN, **register(handlers)}
     container = Container()
     container.register(SchedulerConfig, lambda _: config)
+    container.register(LiveConfig, lambda c: LiveConfig(c.get(SchedulerConfig), c))
     container.register(Clock, lambda _: SystemClock(config.scheduler.check_interval_s))
     container.register(Chance, lambda _: random.Random())
     container.register(Hub, lambda _: Hub())
     container.register(Metrics, lambda _: Metrics(histograms=config.features.performance_monitoring))
     container.register(ScheduleRepository, _repository)
     container.register(Installation, lambda c: Installation(config.premises, c.get(ScheduleRepository), c.get(Clock)))
+    container.register(DeadMan, lambda c: DeadMan(c.get(SchedulerConfig).scheduler.dead_man_url))
     container.register(Housekeeping, _housekeeping)
     container.register(RunExecutor, lambda c: _executor(c, ordinary))
     container.register(Recorder, _recorder)
@@ -83,8 +84,14 @@ def _repository(c: Container) -> ScheduleRepository:
 
 
 def _housekeeping(c: Container) -> Housekeeping:
-    retention = c.get(SchedulerConfig).retention
-    return Housekeeping(c.get(ScheduleRepository), c.get(Clock), c.get(Hub), lambda: c.get(Health), retention)
+    return Housekeeping(
+        c.get(ScheduleRepository),
+        c.get(Clock),
+        c.get(Hub),
+        lambda: c.get(Health),  # made later: it knows the executor that calls this
+        c.get(SchedulerConfig).retention,
+        c.get(DeadMan),
+    )
 
 
 def _executor(c: Container, ordinary: dict[str, Handler]) -> RunExecutor:
@@ -95,8 +102,8 @@ def _executor(c: Container, ordinary: dict[str, Handler]) -> RunExecutor:
     housekeeping = {name: rest.pop(name, handler) for name, handler in c.get(Housekeeping).handlers.items()}
     pools = [
         Pool("arming", PoolSettings(installation.workers, installation.workers), arming),
-        Pool("housekeeping", PoolSettings(1, 1), housekeeping),
-        Pool("default", PoolSettings(config.executor.max_concurrent, config.scheduler.max_concurrent), rest),
+        Pool("housekeeping", HOUSEKEEPERS, housekeeping),
+        Pool(POOL, PoolSettings(config.executor.max_concurrent, config.scheduler.max_concurrent), rest),
     ]
     return RunExecutor(
         pools,
@@ -155,6 +162,7 @@ def _health(c: Container) -> Health:
         c.get(Recorder),
         c.get(Clock),
         check_interval_s=config.scheduler.check_interval_s,
+        more=(c.get(DeadMan).health,),
     )
 
 
@@ -167,6 +175,7 @@ def _scheduler(c: Container) -> Scheduler:
         c.get(Metrics),
         c.get(Health),
         c.get(Clock),
+        lambda: c.get(LiveConfig).reload(),  # made later: it knows every component
     )
 
 
@@ -187,11 +196,16 @@ class SchedulerBootstrap:
         self, config: SchedulerConfig | None = None, handlers: Handlers = (), *, container: Container | None = None
     ) -> None:
         self.container = container or scheduler_components(config or SchedulerConfig(), handlers)
-        self.config = self.container.get(SchedulerConfig)
+        self.live = self.container.get(LiveConfig)
         self.drained = True
         self._stop = trio.Event()
         self._stopped = trio.Event()
         self._root: trio.CancelScope | None = None
+
+    @property
+    def config(self) -> SchedulerConfig:
+        """What the node runs under now."""
+        return self.live.config
 
     async def run(self, *, task_status: trio.TaskStatus[Scheduler] = trio.TASK_STATUS_IGNORED) -> None:
         """Be a node until `stop`; hands back the scheduler once it is ready.
@@ -215,12 +229,13 @@ class SchedulerBootstrap:
                 await root.start(executor.run, recorder)
                 await root.start(self.container.get(Lease).run)
                 root.start_soon(self._heed, repository, engine)
-                await self._declare()
+                await self.live.declare()
                 if self.config.scheduler.auto_start:
                     engine.start()
                 await root.start(engine.run)
                 task_status.started(self.container.get(Scheduler))
                 await self._stop.wait()
+                self.live.close()
                 engine.stop()
                 self.drained = await executor.drain(self.config.scheduler.drain_s)
                 if not self.drained:  # record now: a handler that ignores the end of the node keeps all waiting for it
@@ -228,6 +243,7 @@ class SchedulerBootstrap:
                         await recorder.flush()
                 root.cancel_scope.cancel()
         finally:
+            self.live.close()
             try:
                 executor.give_back()  # what the engine claimed in a last pass that nobody was left to work on
                 with trio.move_on_after(FLUSH_S, shield=True):
@@ -285,24 +301,6 @@ class SchedulerBootstrap:
         problems = unknown_handlers(self.config, executor.handlers)
         if problems:
             raise ConfigurationError(problems)
-
-    async def _declare(self) -> None:
-        """Make the stored schedules of each declaring owner what they are declared to be (S5.8)."""
-        scheduler = self.container.get(Scheduler)
-        declared = [*self.config.schedules, *self.container.get(Installation).schedules]
-        builtin = housekeeping_schedules(self.config.scheduler.health_check_interval_s)
-        await self._sync(scheduler, OWNER, builtin)
-        if declared or self.config.owner:
-            await self._sync(scheduler, self.config.owner or CODE_OWNER, declared)
-
-    async def _sync(self, scheduler: Scheduler, owner: str, declared: list[Schedule]) -> None:
-        diff = await scheduler.schedules.sync(owner, declared, author=OWNER)
-        if diff.foreign:
-            names = ", ".join(diff.foreign)
-            raise ConfigurationError((f"{owner}: {names}: stored by somebody else already: choose other names",))
-        if diff.added or diff.changed or diff.removed:
-            counts = len(diff.added), len(diff.changed), len(diff.removed)
-            _log.debug("schedules of %s: %d added, %d changed, %d removed", owner, *counts)
 
 
 @asynccontextmanager
@@ -391,7 +389,10 @@ async def open_scheduler(
 
 
 def _with_store(config: SchedulerConfig, store: str) -> SchedulerConfig:
-    return attrs.evolve(config, scheduler=attrs.evolve(config.scheduler, store=store))
+    reading = config.reading
+    if reading is not None:  # so that it still counts when the rest is read again
+        reading = attrs.evolve(reading, overrides={**reading.overrides, "scheduler.store": store})
+    return attrs.evolve(config, scheduler=attrs.evolve(config.scheduler, store=store), reading=reading)
 
 
 def _sole(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -234,7 +234,7 @@ class TestHelp:
         "topic",
         [
             *("triggers", "policies", "misfires", "dst", "arming", "schedules", "runs", "status", "store"),
-            *("configuration", "logs", "exit-codes"),
+            *("configuration", "logs", "service", "exit-codes"),
         ],
     )
     def test_every_topic_is_listed_and_fits(

@@ -17,6 +17,7 @@ from trioarm.cli.narrator import Narrator
 from trioarm.cli.outcomes import REASONS
 from trioarm.config import LogSettings, SchedulerConfig
 from trioarm.core.events import (
+    ConfigChanged,
     Event,
     ObserverLagged,
     ResultRefused,
@@ -25,6 +26,7 @@ from trioarm.core.events import (
     RunRequeued,
     ScheduleChange,
     ScheduleChanged,
+    SettingChange,
 )
 from trioarm.core.instants import MINUTE
 from trioarm.core.run import Run, RunRecord
@@ -87,6 +89,14 @@ def test_every_reason_has_words() -> None:
         (ScheduleChanged("beat", ScheduleChange.PAUSED, "holidays"), "info", "beat  paused: holidays"),
         (ScheduleChanged("beat", ScheduleChange.FINISHED), "info", "that was its last occurrence"),
         (ResultRefused(7, "beat", 3), "warning", "a result came too late"),
+        (
+            ConfigChanged((SettingChange("log.level", "info", "debug"),)),
+            "info",
+            "log.level is debug now, it was info",
+        ),
+        (ConfigChanged(added=tuple(f"s{n}" for n in range(12))), "info", "12 schedules added: s0, s1, "),
+        (ConfigChanged(removed=("beat",)), "info", "1 schedule removed: beat"),
+        (ConfigChanged(waiting=("log.format", "site.home")), "warning", "next start: log.format, site.home"),
         (ObserverLagged(12), "warning", "12 events came too fast to be logged"),
     ],
 )

@@ -97,7 +97,8 @@ def test_the_file_to_begin_with_shows_every_setting_with_its_default(tmp_path: P
     assert all(f"\n# {key.partition('.')[2]} = " in text for key in keys)
     described = config_of(tmp_path, said.replace("A code is never written here: add code", "# ")).describe()
     assert [line.source for line in described] == ["scheduler.toml"] * len(keys)
-    assert [(line.key, line.value) for line in described if line.value != line.default] == [("arming.workers", "1")]
+    unset = [("scheduler.dead_man_url", "https://watcher.example/ping"), ("arming.workers", "1")]  # by default
+    assert [(line.key, line.value) for line in described if line.value != line.default] == unset
 
 
 def test_all_problems_are_told_at_once(tmp_path: Path) -> None:

@@ -62,7 +62,9 @@ TABLE = [
     Documented("arming.workers", None, None, 1, 1000),
     Documented("arming.late_disarm", None, 900, 0, D, False, True),
     Documented("log.format", None, "auto"),
-    Documented("log.level", None, "info"),
+    Documented("scheduler.dead_man_url", None, None, live=True),
+    Documented("scheduler.dead_man_interval", None, 60, 10, D, True, True),
+    Documented("log.level", None, "info", live=True),
 ]
 IN_VARIABLES = [row for row in TABLE if row.env]
 BOUNDED = [row for row in TABLE if row.least is not None]

@@ -27,9 +27,13 @@ class ArmHandler:
 
     def __init__(self, premises: Premises, ways: Mapping[str, Way], holds: Holds, alerts: AlertCommands) -> None:
         self._ways = ways
-        self._rules = Rules(late_disarm_s=premises.late_disarm_s, on_time_s=premises.on_time_s)
+        self.declare(premises)
         self._holds = holds
         self._alerts = alerts
+
+    def declare(self, premises: Premises) -> None:
+        """Go by other limits from the next occurrence on; partitions stay those there are."""
+        self._rules = Rules(late_disarm_s=premises.late_disarm_s, on_time_s=premises.on_time_s)
 
     async def arm(self, run: RunContext) -> Json:
         """Bring the partition `args.partition` to `args.target`, and verify that it is there.

@@ -58,8 +58,19 @@ class Installation:
         }
         holds, alerts = Holds(premises, repository, clock), AlertCommands(repository, clock)
         self.persons = Persons(premises, ways, holds, alerts, self.desired)
-        self.handlers: dict[str, Handler] = {HANDLER: ArmHandler(premises, ways, holds, alerts).arm}
+        self._handler = ArmHandler(premises, ways, holds, alerts)
+        self.handlers: dict[str, Handler] = {HANDLER: self._handler.arm}
         self.alert_rule: AlertRule = alert_rule
+
+    def declare(self, premises: Premises) -> None:
+        """Take over other schedules and limits for the partitions there are.
+
+        Raises:
+            InvalidSchedule: a schedule cannot be carried out as declared.
+        """
+        self.schedules = engine_schedules(premises)
+        self._handler.declare(premises)
+        self.premises = premises
 
     @property
     def workers(self) -> int:

@@ -93,9 +93,10 @@ GROUPS: Final = {
         },
     ),
     "config": (
-        "Show the settings.",
+        "Show the settings, or change one.",
         {
             "show": "trioarm.cli.settings:show",
+            "set": "trioarm.cli.settings:set_",
         },
     ),
     "store": (

@@ -11,7 +11,7 @@ from trioarm.arming.compile import engine_schedules
 from trioarm.arming.model import HANDLER
 from trioarm.bootstrap import BUILT_IN
 from trioarm.config import FILE, FILE_ENV, SchedulerConfig, unknown_handlers
-from trioarm.config.sources import read_toml
+from trioarm.config.sources import Tree, read_toml
 from trioarm.core.errors import ConfigurationError, InvalidSchedule
 from trioarm.core.reading import show, suggest
 from trioarm.core.schedule import Schedule
@@ -24,19 +24,22 @@ def config_path(config: Path | None) -> Path:
     return config or Path(os.environ.get(FILE_ENV) or FILE)
 
 
-def read_config(config: Path | None, overrides: Mapping[str, object] | None = None) -> SchedulerConfig:
+def read_config(
+    config: Path | None, overrides: Mapping[str, object] | None = None, local: Tree | None = None
+) -> SchedulerConfig:
     """Read the configuration that is meant.
 
     Args:
         config: the file; None for the usual one.
         overrides: settings of the command line, by key.
+        local: instead of what scheduler.local.toml says.
 
     Raises:
         ConfigurationError: with a line for every problem.
     """
     path = config_path(config)
     try:
-        found = SchedulerConfig.from_file(path, overrides=overrides or {})
+        found = SchedulerConfig.from_file(path, overrides=overrides or {}, local=local)
     except ConfigurationError as error:
         raise ConfigurationError((*error.problems, *_unknown_handlers(path))) from None
     problems = unknown_handlers(found, HANDLERS)

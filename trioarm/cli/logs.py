@@ -10,6 +10,7 @@ import logging
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from types import TracebackType
 from typing import Final, TextIO, TypeAlias
 
 import structlog
@@ -19,6 +20,8 @@ from trioarm.cli.masking import Masking, known_secrets
 from trioarm.cli.terminal import Style, paint
 from trioarm.config import SchedulerConfig
 
+JSON: Final = "json"
+UTF_8: Final = "utf-8"
 ROOT: Final = "trioarm"  # every logger of ours is below it
 
 Renderer: TypeAlias = Callable[[WrappedLogger, str, EventDict], str]
@@ -46,15 +49,15 @@ class LineHandler(logging.StreamHandler[TextIO]):
             super().handleError(record)
 
 
-def configure_logs(config: SchedulerConfig, stream: TextIO) -> None:
-    """Set up the log of this process.
+def configure_logs(config: SchedulerConfig, stream: TextIO) -> LineHandler:
+    """Set up the log of this process, and return what writes its lines.
 
     Args:
         config: its level, its format, whether decisions are logged, and the secrets to keep out.
         stream: where lines go.
     """
     masking = Masking(known_secrets(config.premises))
-    renderer = _as_json if config.log.format == "json" else _for_people(stream)
+    renderer = _for_machines(stream) if config.log.format == JSON else _for_people(stream)
     prepare: list[Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -72,8 +75,7 @@ def configure_logs(config: SchedulerConfig, stream: TextIO) -> None:
     root = logging.getLogger(ROOT)
     root.handlers = [handler]
     root.propagate = False
-    root.setLevel(config.log.level.upper())
-    logging.getLogger(f"{ROOT}.engine").setLevel(logging.DEBUG if config.features.debug else logging.NOTSET)
+    adjust_levels(config)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -84,6 +86,31 @@ def configure_logs(config: SchedulerConfig, stream: TextIO) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
+    return handler
+
+
+def capture_the_rest(config: SchedulerConfig, handler: LineHandler) -> None:
+    """Let a process write nothing but its log: what libraries log and warn of, and, as JSON, even what crashes it."""
+    logging.getLogger().addHandler(handler)
+    logging.captureWarnings(True)
+    if config.log.format == JSON:
+        sys.excepthook = _log_crash
+
+
+def _log_crash(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    logging.getLogger(f"{ROOT}.node").critical("crashed: %s", error, exc_info=(kind, error, trace))
+
+
+def json_error(message: str, stream: TextIO) -> None:
+    """Write an error as a line of a JSON log, where there is no log yet."""
+    event: EventDict = {"level": "error", "logger": f"{ROOT}.node", "event": Masking(()).text(message)}
+    stream.write(f"{_for_machines(stream)(None, 'error', event)}\n")
+
+
+def adjust_levels(config: SchedulerConfig) -> None:
+    """Let the log of this process tell what a configuration wants told, from now on."""
+    logging.getLogger(ROOT).setLevel(config.log.level.upper())
+    logging.getLogger(f"{ROOT}.engine").setLevel(logging.DEBUG if config.features.debug else logging.NOTSET)
 
 
 def logger(name: str) -> structlog.stdlib.BoundLogger:
@@ -105,16 +132,22 @@ def _masked(masking: Masking) -> Processor:
     return mask
 
 
-def _as_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
-    fields = {
-        "at": datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z",
-        "level": event.pop("level"),
-        "logger": event.pop("logger"),
-        "message": event.pop("event"),
-        **event,
-    }
-    rendered = structlog.processors.JSONRenderer(ensure_ascii=False)(_logger, _method, fields)
-    return rendered if isinstance(rendered, str) else rendered.decode()
+def _for_machines(stream: TextIO) -> Renderer:
+    plain = (stream.encoding or UTF_8).lower() != UTF_8  # what the stream cannot hold, it would escape as JSON does not
+    render = structlog.processors.JSONRenderer(ensure_ascii=plain)
+
+    def line(logger: WrappedLogger, method: str, event: EventDict) -> str:
+        fields = {
+            "at": datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z",
+            "level": event.pop("level"),
+            "logger": event.pop("logger"),
+            "message": event.pop("event"),
+            **event,
+        }
+        rendered = render(logger, method, fields)
+        return rendered if isinstance(rendered, str) else rendered.decode()
+
+    return line
 
 
 def _for_people(stream: TextIO) -> Renderer:

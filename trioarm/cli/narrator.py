@@ -12,6 +12,7 @@ from trioarm.cli.outcomes import EXPECTED, HOUSEKEEPING, finished, lateness, nev
 from trioarm.cli.wording import counted, grouped
 from trioarm.core.codec import run_to_json
 from trioarm.core.events import (
+    ConfigChanged,
     Event,
     ObserverLagged,
     ResultRefused,
@@ -25,6 +26,8 @@ from trioarm.core.events import (
 from trioarm.core.run import Run
 from trioarm.core.states import NEVER_RAN, Reason, State, WaitingFor
 
+NAMED_MAX: Final = 10  # schedules named in one line; the rest is counted
+
 KINDS: Final[tuple[type[Event], ...]] = (
     RunDecided,
     RunStarted,
@@ -32,6 +35,7 @@ KINDS: Final[tuple[type[Event], ...]] = (
     RunFinished,
     ScheduleChanged,
     ResultRefused,
+    ConfigChanged,
     ObserverLagged,
 )
 
@@ -74,11 +78,26 @@ class Narrator:
             case ResultRefused(run_id, name, token):
                 text = f"{name}  a result came too late and was not kept: the run has been claimed anew"
                 self._log.warning(text, kind=_kind(event), schedule=name, run=run_id, token=token)
+            case ConfigChanged():
+                self._config(event)
             case ObserverLagged(lost):
                 self.lost += lost
                 self._log.warning(f"{counted(lost, 'event')} came too fast to be logged", kind=_kind(event), lost=lost)
             case _:
                 pass  # what is stuck, unwell or quarantined, the library logs itself
+
+    def _config(self, event: ConfigChanged) -> None:
+        """Tell what a configuration that was read again changed, a line each, and what it will change later."""
+        for setting in event.settings:
+            text = f"{setting.key} is {setting.after} now, it was {setting.before}"
+            self._log.info(text, kind=_kind(event), key=setting.key, before=setting.before, after=setting.after)
+        for what, names in (("added", event.added), ("changed", event.changed), ("removed", event.removed)):
+            if names:
+                shown = ", ".join(names[:NAMED_MAX]) + (" and more" if len(names) > NAMED_MAX else "")
+                self._log.info(f"{counted(len(names), 'schedule')} {what}: {shown}", kind=_kind(event), **{what: names})
+        if event.waiting:
+            text = f"waits for the next start: {', '.join(event.waiting)}"
+            self._log.warning(text, kind=_kind(event), waiting=event.waiting)
 
     def summary(self) -> str:
         """Return how many runs came to which end."""

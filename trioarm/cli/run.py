@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -9,12 +10,15 @@ import trio
 from cyclopts import Parameter
 
 from trioarm.bootstrap import SchedulerBootstrap
-from trioarm.cli.configuration import declared_schedules, read_config
-from trioarm.cli.exits import Exit
-from trioarm.cli.logs import configure_logs
+from trioarm.cli.configuration import config_path, declared_schedules, read_config
+from trioarm.cli.exits import Exit, exit_of, lines_of
+from trioarm.cli.logs import JSON, adjust_levels, capture_the_rest, configure_logs, json_error
 from trioarm.cli.node import ForegroundNode, Until
 from trioarm.cli.options import ConfigFile, StoreUrl, read_overrides, span_s
+from trioarm.cli.systemd import ServiceManager
 from trioarm.config import SchedulerConfig
+from trioarm.config.config import log_format
+from trioarm.core.errors import TrioarmError
 from trioarm.handlers.registry import Handlers
 
 
@@ -34,7 +38,7 @@ def run(
 ) -> Exit:
     """Run the node in the foreground. This is what `trioarm` does without a command.
 
-    The first SIGINT (Ctrl+C) or SIGTERM lets runs end, the second cancels them.
+    The first SIGINT (Ctrl+C) or SIGTERM lets runs end, the second cancels them. SIGHUP reads the configuration again.
 
     For example:
 
@@ -42,13 +46,22 @@ def run(
     - `trioarm run --for 10m`
     - `trioarm run --set features.debug=true`
     """
-    overrides = read_overrides(set_ or ())
-    if store is not None:
-        overrides["scheduler.store"] = store
-    until = Until(after_s=None if for_ is None else span_s(for_, "--for"), idle=until_idle)
-    found = read_config(config, overrides)
-    declared_schedules(found)  # every problem at once, before anything starts
-    return run_node(found, until)
+    overrides: dict[str, object] = {}
+    try:
+        overrides |= read_overrides(set_ or ())
+        if store is not None:
+            overrides["scheduler.store"] = store
+        until = Until(after_s=None if for_ is None else span_s(for_, "--for"), idle=until_idle)
+        found = read_config(config, overrides)
+        declared_schedules(found)  # every problem at once, before anything starts
+        return run_node(found, until)
+    except (TrioarmError, OSError, BaseExceptionGroup) as error:
+        lines = lines_of(error)
+        if lines is None or log_format(config_path(config), overrides=overrides) != JSON:
+            raise
+        for line in lines:
+            json_error(line, sys.stderr)
+        return exit_of(error)
 
 
 def run_node(config: SchedulerConfig, until: Until, handlers: Handlers = ()) -> Exit:
@@ -62,9 +75,11 @@ def run_node(config: SchedulerConfig, until: Until, handlers: Handlers = ()) -> 
     Raises:
         TrioarmError: it cannot start; perhaps in an exception group.
     """
-    configure_logs(config, sys.stdout)
+    capture_the_rest(config, configure_logs(config, sys.stdout))
     return trio.run(_foreground, config, until, handlers)
 
 
 async def _foreground(config: SchedulerConfig, until: Until, handlers: Handlers) -> Exit:
-    return await ForegroundNode(SchedulerBootstrap(config, handlers), until).run()
+    bootstrap = SchedulerBootstrap(config, handlers)
+    bootstrap.live.takers.append(adjust_levels)
+    return await ForegroundNode(bootstrap, until, ServiceManager.from_environment(os.environ)).run()

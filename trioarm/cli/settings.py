@@ -1,14 +1,22 @@
-"""`trioarm config show`: every setting, what it is, and who said so."""
+"""`trioarm config`: every setting, what it is, and who said so; and one of them changed."""
 
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
-from trioarm.cli.configuration import read_config
-from trioarm.cli.exits import Exit
-from trioarm.cli.options import AsJson, ConfigFile
+from cyclopts import Parameter
+
+from trioarm.cli.configuration import config_path, read_config
+from trioarm.cli.exits import Exit, UsageError
+from trioarm.cli.options import AsJson, ConfigFile, read_value
 from trioarm.cli.terminal import Style, paint, say, say_json, wrapped
 from trioarm.config import Description
+from trioarm.config.config import read_local
+from trioarm.config.keys import Key
+from trioarm.config.local import alone, changed, find_key, write_local
+from trioarm.config.sources import LOCAL, read_toml
+from trioarm.core.errors import ConfigurationError
 from trioarm.core.jsonable import Json
 
 
@@ -34,6 +42,50 @@ def show(*, config: ConfigFile = None, json: AsJson = False) -> Exit:
         for line in wrapped(about(setting), "    "):
             say(paint(line, Style.FAINT, sys.stdout))
     return Exit.CLEAN
+
+
+def set_(
+    key: Annotated[str, Parameter(name="KEY", help="Such as scheduler.drain.")],
+    value: Annotated[str | None, Parameter(name="VALUE", help="As in the file; text needs no quotes.")] = None,
+    /,
+    *,
+    unset: Annotated[bool, Parameter(help="Say nothing of it any more.")] = False,
+    config: ConfigFile = None,
+) -> Exit:
+    """Set one setting, in scheduler.local.toml beside the file; the file itself is never changed.
+
+    The whole configuration is checked first. A running node takes a live setting over within a second.
+
+    For example:
+
+    - `trioarm config set scheduler.drain 1m`
+    - `trioarm config set log.level debug`
+    - `trioarm config set --unset scheduler.drain`
+    """
+    path = config_path(config)
+    known = find_key(key)
+    if (value is None) is not unset:
+        raise UsageError(f"config set {key}: give a value, or --unset and none")
+    said = None if value is None else read_value(value)
+    if said is not None:
+        _judge(key, known, said)
+    read_toml(path)  # before anything is looked for beside it
+    with alone(path):
+        tree = changed(read_local(path), key, said)
+        found = read_config(config, local=tree)
+        write_local(path, tree)
+    now = next(setting for setting in found.describe() if setting.key == key)
+    when = "a running node takes it over at once" if known.live else "from the next start on"
+    overruled = "" if unset or now.source == LOCAL else f"; but {now.source} says otherwise"
+    say(f"{key} = {now.value} ({now.source}): {when}{overruled}")
+    return Exit.CLEAN
+
+
+def _judge(key: str, known: Key, said: object) -> None:
+    try:
+        known.read(said)
+    except ValueError as error:
+        raise ConfigurationError((f"{key}: {error}",)) from None
 
 
 def about(setting: Description) -> str:

@@ -175,14 +175,29 @@ EXIT_CODES: Final = """\
 
 `trioarm run` takes the first SIGINT (Ctrl+C) or SIGTERM as a wish to end: nothing new begins, and runs may
 end until scheduler.drain. The second cancels them at once. A handler that ignores even that is named, and
-left behind."""
+left behind.
+
+SIGHUP reads the configuration again; where the terminal has been closed, it ends the node. As the first
+process of a container (PID 1) the program hands signals on to the node, reaps orphans, and ends with the
+node's exit code."""
+
+SERVICE: Final = """`trioarm run` is made to be started by a supervisor. For systemd there is a unit to begin with, in
+trioarm/examples/trioarm.service of the installed package, and a page on it and on containers, in
+trioarm/docs/operating.md.
+
+A supervisor that names NOTIFY_SOCKET is told when the node is ready, reads its configuration again, and
+stops. One that sets WATCHDOG_USEC gets signs of life, which stop when the node hangs.
+
+With scheduler.dead_man_url the node fetches that URL while it is well, so that whoever waits for it
+elsewhere notices when the whole machine is off."""
 
 LOGS: Final = """\
 `trioarm run` logs to stdout, errors that end the program go to stderr.
 
 Lines for people begin with the time of this machine and its offset. With log.format = "json" each line is
-an object: at (UTC), level, logger, message, and fields such as kind and run. log.level is debug, info,
-warning or error. features.debug adds a line for every decision of the engine.
+an object: at (UTC), level, logger, message, and fields such as kind and run; so is every error that keeps
+`run` from starting. log.level is debug, info, warning or error. features.debug adds a line for every
+decision of the engine.
 
 Codes of panels and passwords in URLs are replaced by *** in every line. Colours are for terminals only, and
 never with NO_COLOR set."""
@@ -194,6 +209,10 @@ one, `trioarm check` says all that is wrong with it, `trioarm config show` shows
 What is said in several places, in order of strength: command line (--set KEY=VALUE), environment variable,
 scheduler.local.toml beside the file, [environment.NAME], the file, the default. Durations in the file are
 "90s" or "5m"; in environment variables they are whole milliseconds.
+
+`trioarm config set KEY VALUE` writes scheduler.local.toml, and a running node takes over at once what is
+live. SIGHUP has it read everything again: settings, and declared schedules. What is not live, and sites and
+partitions, waits for the next start; a configuration with problems changes nothing.
 
 Settings, with their defaults:"""
 
@@ -223,6 +242,7 @@ TOPICS: Final = {
     "store": Topic("the file that everything is kept in, its backups and checks", STORE),
     "configuration": Topic("where settings come from, and every one of them", CONFIGURATION),
     "logs": Topic("what `trioarm run` writes, and how to have it as JSON", LOGS),
+    "service": Topic("running under systemd or in a container, and being missed", SERVICE),
     "exit-codes": Topic("how the program ends, and what signals do", EXIT_CODES),
 }
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, TypeVar
@@ -26,7 +27,7 @@ from trioarm.config.settings import (
     LogSettings,
     SchedulerSettings,
 )
-from trioarm.config.sources import LOCAL, Layer, read_toml
+from trioarm.config.sources import LOCAL, Layer, Tree, read_toml
 from trioarm.config.store_url import sqlite_path
 from trioarm.core.codec import Defaults
 from trioarm.core.errors import ConfigurationError, InvalidSchedule
@@ -75,6 +76,25 @@ class Description:
     what: str
 
 
+@attrs.frozen(slots=True)
+class Reading:
+    """From what a configuration is read, so that it can be read again.
+
+    Args:
+        path: of the file; None without one.
+        file: what it said.
+        local: what `config set` wrote beside it.
+        environ: environment variables.
+        overrides: settings of the command line by key.
+    """
+
+    path: Path | None
+    file: Layer
+    local: Layer
+    environ: Mapping[str, str]
+    overrides: Mapping[str, object]
+
+
 @attrs.frozen(slots=True, kw_only=True)
 class SchedulerConfig:
     """All that a node is told. One that exists is valid: what it declares can be carried out.
@@ -84,6 +104,7 @@ class SchedulerConfig:
         premises: sites, partitions, and the schedules that arm.
         source: the file it was read from; None for code and variables.
         sources: who said what, by key; what is not there is the default.
+        reading: from what it was read; None for code.
 
     Raises:
         ConfigurationError: a schedule that arms cannot be carried out as declared.
@@ -98,6 +119,7 @@ class SchedulerConfig:
     premises: Premises = attrs.field(factory=Premises)
     source: Path | None = None
     sources: Mapping[str, str] = attrs.field(factory=dict, eq=False)
+    reading: Reading | None = attrs.field(default=None, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         problems = tuple(compile_problems(self.premises))
@@ -111,6 +133,7 @@ class SchedulerConfig:
         *,
         environ: Mapping[str, str] = os.environ,
         overrides: Mapping[str, object] = _NO_OVERRIDES,
+        local: Tree | None = None,
     ) -> SchedulerConfig:
         """Read a file, what lies beside it, and the environment.
 
@@ -118,15 +141,15 @@ class SchedulerConfig:
             path: None for what TRIOARM_CONFIG names, else scheduler.toml.
             environ: environment variables.
             overrides: settings of the command line by key, such as `{"scheduler.store": "memory://"}`.
+            local: instead of what scheduler.local.toml beside the file says; None to read it.
 
         Raises:
             ConfigurationError: with a line for every problem.
         """
         file = Path(path or environ.get(FILE_ENV) or FILE)
         declared = Layer(file.name, "", read_toml(file))
-        beside = file.parent / LOCAL
-        local = Layer(LOCAL, f"{LOCAL}:", read_toml(beside)) if beside.exists() else _NOWHERE
-        return _read(file, declared, local, environ, overrides)
+        beside = Layer(LOCAL, f"{LOCAL}:", read_local(file) if local is None else local)
+        return _read(Reading(file, declared, beside, environ, overrides))
 
     @classmethod
     def from_env(
@@ -139,7 +162,37 @@ class SchedulerConfig:
         """
         if environ.get(FILE_ENV):
             return cls.from_file(environ=environ, overrides=overrides)
-        return _read(None, _NOWHERE, _NOWHERE, environ, overrides)
+        return _read(Reading(None, _NOWHERE, _NOWHERE, environ, overrides))
+
+    def read_again(self, *, local_only: bool = False) -> SchedulerConfig:
+        """Read this configuration again, from all that it was read from.
+
+        Args:
+            local_only: leave the file as it was read, and look only at what `config set` wrote beside it.
+
+        Raises:
+            ConfigurationError: with a line for every problem; or it was made in code, and there is nothing to read.
+        """
+        reading = self.reading
+        if reading is None:
+            raise ConfigurationError(("this configuration was made in code: there is nothing to read again",))
+        if reading.path is None:
+            return _read(reading)
+        file = reading.file if local_only else attrs.evolve(reading.file, tree=read_toml(reading.path))
+        return _read(attrs.evolve(reading, file=file, local=Layer(LOCAL, f"{LOCAL}:", read_local(reading.path))))
+
+    def read_as(self, held: Mapping[str, object]) -> SchedulerConfig:
+        """Return what the same sources mean with these settings, whatever they say of them.
+
+        Args:
+            held: values by key, as in the file.
+
+        Raises:
+            ConfigurationError: with a line for every problem; or it was made in code, and there is nothing to read.
+        """
+        if self.reading is None:
+            raise ConfigurationError(("this configuration was made in code: there is nothing to read again",))
+        return _read(attrs.evolve(self.reading, overrides={**self.reading.overrides, **held}))
 
     @property
     def owner(self) -> str | None:
@@ -224,11 +277,41 @@ def unknown_handlers(config: SchedulerConfig, known: Collection[str]) -> tuple[s
     )
 
 
-def _read(
-    path: Path | None, file: Layer, local: Layer, environ: Mapping[str, str], overrides: Mapping[str, object]
-) -> SchedulerConfig:
+def read_local(path: Path) -> Tree:
+    """Return what `config set` wrote beside a file; nothing where it wrote nothing.
+
+    Raises:
+        ConfigurationError: one line that says why it cannot be read.
+    """
+    beside = path.parent / LOCAL
+    return read_toml(beside) if beside.exists() else {}
+
+
+def log_format(
+    path: Path, environ: Mapping[str, str] = os.environ, overrides: Mapping[str, object] = _NO_OVERRIDES
+) -> str:
+    """Return how a node is to log, though the rest of what it is told cannot be used.
+
+    Args:
+        path: of the file.
+        environ: environment variables.
+        overrides: settings of the command line by key.
+    """
+    file = local = _NOWHERE
+    with suppress(ConfigurationError):
+        file = Layer(path.name, "", read_toml(path))
+        local = Layer(LOCAL, f"{LOCAL}:", read_local(path))
+    found = LogSettings().format
+    with suppress(ConfigurationError):  # more problems than anybody reads
+        settings, _ = read_settings(file, local, environ, overrides, Problems(ConfigurationError))
+        found = str(settings.values["log"].get("format", found))
+    return found
+
+
+def _read(reading: Reading) -> SchedulerConfig:
+    path = reading.path
     problems = Problems(ConfigurationError)
-    settings, rest = read_settings(file, local, environ, overrides, problems)
+    settings, rest = read_settings(reading.file, reading.local, reading.environ, reading.overrides, problems)
     values = settings.values
     features = _section(FeatureSettings, values["features"])
     scheduler = _section(SchedulerSettings, values["scheduler"])
@@ -248,6 +331,7 @@ def _read(
         premises=premises,
         source=path,
         sources=settings.sources,
+        reading=reading,
     )
 
 

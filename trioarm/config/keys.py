@@ -47,6 +47,8 @@ class Key:
         live: whether a running node takes a change over.
         judge: looks at a text and returns it, or raises ValueError saying what would be right.
         allowed: what a text may be, in words; empty for any.
+        sample: a text to show where none is set.
+        masked: returns a text as it may be shown.
     """
 
     kind: Kind
@@ -57,6 +59,8 @@ class Key:
     live: bool = False
     judge: Judge | None = None
     allowed: str = ""
+    sample: str = ""
+    masked: Judge = mask
 
     def read(self, value: object) -> Setting:
         """Return the setting a file or a program means.
@@ -105,17 +109,17 @@ class Key:
             case bool():
                 return "true" if value else "false"
             case str():
-                return mask(value)
+                return self.masked(value)
             case _:
                 return render_duration(value) if self.kind is Kind.DURATION else str(value)
 
     def example(self, value: Setting) -> str:
-        """Write a value as TOML: the smallest one allowed for a setting that is not set."""
+        """Write a value as TOML: a sample, or the smallest one allowed, for a setting that is not set."""
         match value:
             case None:
-                return f"{self.least:.0f}"
+                return f'"{self.sample}"' if self.kind is Kind.TEXT else f"{self.least:.0f}"
             case str():
-                return f'"{mask(value)}"'
+                return f'"{self.masked(value)}"'
             case _:
                 return f'"{self.render(value)}"' if self.kind is Kind.DURATION else self.render(value)
 

@@ -10,6 +10,7 @@ from typing import Final
 import attrs
 
 from trioarm.config.keys import Judge, Key, Kind, setting
+from trioarm.config.ping_url import SAMPLE, mask_userinfo, ping_url
 from trioarm.config.store_url import MEMORY, store_url
 from trioarm.core.reading import show, suggest
 from trioarm.core.schedule import DURATION_S_MAX
@@ -46,8 +47,16 @@ def _switch(default: bool, what: str, env: str, *, live: bool = False) -> bool:
     return setting(default, Key(Kind.FLAG, what, env, live=live))
 
 
-def _word(default: str, what: str, env: str | None = None, judge: Judge | None = None, *, allowed: str = "") -> str:
-    return setting(default, Key(Kind.TEXT, what, env, judge=judge, allowed=allowed))
+def _word(
+    default: str,
+    what: str,
+    env: str | None = None,
+    judge: Judge | None = None,
+    *,
+    allowed: str = "",
+    live: bool = False,
+) -> str:
+    return setting(default, Key(Kind.TEXT, what, env, judge=judge, allowed=allowed, live=live))
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -79,6 +88,19 @@ class SchedulerSettings:
     retention_s: float = _span(90 * DAY_S, DAY_S, 3660 * DAY_S, "how long the history of a run is kept")
     retention_runs: int = _count(10_000, 1, 1_000_000, "how many runs of one schedule are kept")
     chunk: int = _count(1_000, 10, 10_000, "rows handled in one piece of work, such as pruning")
+    dead_man_url: str | None = setting(
+        None,
+        Key(
+            Kind.TEXT,
+            "what is fetched while the node is well, so that its silence is noticed elsewhere",
+            judge=ping_url,
+            allowed="an http or https URL",
+            sample=SAMPLE,
+            masked=mask_userinfo,
+            live=True,
+        ),
+    )
+    dead_man_interval_s: float = _span(60, 10, DAY_S, "time between two fetches of dead_man_url")
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -131,4 +153,6 @@ class LogSettings:
         judge=_one_of(*FORMATS),
         allowed=", ".join(FORMATS),
     )
-    level: str = _word("info", "the least important lines shown", judge=_one_of(*LEVELS), allowed=", ".join(LEVELS))
+    level: str = _word(
+        "info", "the least important lines shown", judge=_one_of(*LEVELS), allowed=", ".join(LEVELS), live=True
+    )

@@ -101,6 +101,39 @@ class NodeStopping:
 
 
 @attrs.frozen(slots=True)
+class SettingChange:
+    """A setting that has another value now; both as a person would write them, without passwords."""
+
+    key: str
+    before: str
+    after: str
+
+
+@attrs.frozen(slots=True)
+class ConfigChanged:
+    """A running node took over what its configuration says now.
+
+    Args:
+        settings: those that changed.
+        added: declared schedules that are new.
+        changed: declared schedules that have another definition.
+        removed: schedules that are no longer declared.
+        waiting: what else is said differently now, and waits for the next start: settings, sites, partitions, and
+            schedules that arm them.
+    """
+
+    settings: tuple[SettingChange, ...] = ()
+    added: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Whether anything changed, or waits to."""
+        return bool(self.settings or self.added or self.changed or self.removed or self.waiting)
+
+
+@attrs.frozen(slots=True)
 class ObserverLagged:
     """The observer itself was too slow: this many events before the next one are lost to it."""
 
@@ -118,5 +151,6 @@ Event: TypeAlias = (
     | HealthChanged
     | NodeStarted
     | NodeStopping
+    | ConfigChanged
     | ObserverLagged
 )

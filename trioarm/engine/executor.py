@@ -47,7 +47,7 @@ class Pool:
 
     Args:
         name: for people.
-        settings: its size; may be replaced while it works, the number of workers only upwards.
+        settings: its size; `RunExecutor.resize` changes it while it works.
         handlers: by registered name.
     """
 
@@ -60,18 +60,24 @@ class Pool:
         self.open = 0  # given and not yet ended
         self.running: dict[int, Attempt] = {}
         self.stuck: dict[int, Attempt] = {}
-        self.missing = 0  # workers lost to stuck handlers and not replaced
+        self.workers = 0  # tasks that work for it; those lost to stuck handlers do not
+        self.wanted = settings.workers  # how many there should be
         self.backlog = False  # whether runs were left waiting when it was last full
-        self.send, self.receive = trio.open_memory_channel[RunRecord](POOL_MAX)
+        self.send, self.receive = trio.open_memory_channel[RunRecord | None](POOL_MAX)  # None sends an idle worker home
+
+    def recount(self) -> None:
+        """Say anew how many workers there should be: those lost to stuck handlers are replaced once, then missing."""
+        size = self.settings.workers
+        self.wanted = max(0, size - max(0, len(self.stuck) - size))
 
     @property
     def free(self) -> int:
         """How many runs it may claim: none while all its workers are lost, for what is claimed waits unseen."""
-        return self.settings.held - len(self.held) if self.settings.workers > self.missing else 0
+        return self.settings.held - len(self.held) if self.wanted else 0
 
     def room(self) -> Room:
         """Return what it can take now."""
-        return Room(self.free, self.settings.workers - self.missing - self.open)
+        return Room(self.free, self.wanted - self.open)
 
     def callable(self) -> tuple[str, ...]:
         """Return the handlers it may be given runs for."""
@@ -131,8 +137,7 @@ class RunExecutor:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
                 for pool in self.pools:
-                    for _ in range(pool.settings.workers):
-                        nursery.start_soon(self._work, pool, name=f"trioarm worker of {pool.name}")
+                    self._staff(pool)
                 task_status.started()
                 await trio.sleep_forever()
         finally:
@@ -222,23 +227,46 @@ class RunExecutor:
 
     # Workers
 
+    def resize(self, name: str, settings: PoolSettings) -> None:
+        """Give a pool another size while it works.
+
+        What it has too much of ends by itself: no run is interrupted, and surplus workers end after theirs.
+        """
+        for pool in self.pools:
+            if pool.name == name and pool.settings != settings:
+                pool.settings = settings
+                self._staff(pool)
+                self._wake_engine()
+
+    def _staff(self, pool: Pool) -> None:
+        """Hire the workers a pool lacks, and wake those it has too many of, as far as they have nothing to do."""
+        pool.recount()
+        while pool.workers < pool.wanted:
+            pool.workers += 1
+            self._nursery.start_soon(self._work, pool, name=f"trioarm worker of {pool.name}")
+        idle = pool.receive.statistics().tasks_waiting_receive
+        for _ in range(min(idle, pool.workers - pool.wanted)):
+            pool.send.send_nowait(None)
+
     async def _work(self, pool: Pool) -> None:
-        while True:
+        while pool.workers <= pool.wanted:
             run = await pool.receive.receive()
             for turn in range(BURST):
+                if run is None:
+                    break
                 attempt = await self._attempt(pool, run)
                 if attempt.abandoned:
                     del pool.stuck[run.run_id]
+                    pool.workers += 1  # it is back; another may have taken its place
+                    pool.recount()
                     self._wake_engine()
-                    if not pool.missing:
-                        return  # another worker has taken this one's place
-                    pool.missing -= 1
-                if turn == BURST - 1:
+                if turn == BURST - 1 or pool.workers > pool.wanted:
                     break
                 try:
                     run = pool.receive.receive_nowait()
                 except trio.WouldBlock:
                     break
+        pool.workers -= 1
 
     async def _attempt(self, pool: Pool, run: RunRecord) -> Attempt:
         handler = pool.held[run.run_id]
@@ -305,10 +333,8 @@ class RunExecutor:
         overdue_s = now - attempt.stuck_at + STUCK_GRACE_S
         _log.error("handler %r has ignored its cancellation for %.0f s (run %d)", handler, overdue_s, run.run_id)
         self._hub.publish(HandlerStuck(handler, run.run_id, overdue_s))
-        if len(pool.stuck) <= pool.settings.workers:
-            self._nursery.start_soon(self._work, pool, name=f"trioarm worker of {pool.name}")
-        else:
-            pool.missing += 1
+        pool.workers -= 1
+        self._staff(pool)
 
     # Stopping
 
@@ -320,6 +346,8 @@ class RunExecutor:
                     run = pool.receive.receive_nowait()
                 except trio.WouldBlock:
                     break
+                if run is None:
+                    continue
                 handler, scope = pool.held[run.run_id], trio.CancelScope()
                 self._ended(pool, Attempt(run, run.token, handler, scope, outcome=Stopped(Reason.SHUTDOWN)))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Final
 
@@ -56,6 +56,8 @@ class Health:
     """Asks the components of a node how they are.
 
     Args:
+        check_interval_s: the longest time between two passes of the engine; may be changed while it is asked.
+        more: what else has something to say, such as what only a program knows of.
         overdue_s: how long a run may be due without having begun before it is reported.
     """
 
@@ -68,6 +70,7 @@ class Health:
         clock: Clock,
         *,
         check_interval_s: float,
+        more: Sequence[Callable[[], ComponentHealth | None]] = (),
         overdue_s: float = OVERDUE_S,
     ) -> None:
         self._repository = repository
@@ -75,27 +78,28 @@ class Health:
         self._executor = executor
         self._recorder = recorder
         self._clock = clock
-        self._check_interval_s = check_interval_s
+        self.check_interval_s = check_interval_s
+        self._more = tuple(more)
         self._overdue_s = overdue_s
 
     async def report(self) -> HealthReport:
         """Return how every component is now."""
-        return HealthReport(
-            (
-                self._engine_health(),
-                self._executor_health(),
-                self._recorder_health(),
-                self._repository_health(),
-                await self._work(),
-            )
-        )
+        said = [
+            self._engine_health(),
+            self._executor_health(),
+            self._recorder_health(),
+            self._repository_health(),
+            await self._work(),
+        ]
+        more = [component for ask in self._more if (component := ask()) is not None]
+        return HealthReport((*said, *more))
 
     def _engine_health(self) -> ComponentHealth:
         last = self._engine.last_pass_at
         if last is None:
             return ComponentHealth("engine", Level.DOWN, ("it has not begun to decide",))
         since_s = (self._clock.now() - last) / SECOND
-        if since_s > self._check_interval_s + LATE_PASS_S:
+        if since_s > self.check_interval_s + LATE_PASS_S:
             return ComponentHealth(
                 "engine", Level.DOWN, (f"it has not looked for {since_s:.0f} s: the loop is blocked",)
             )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 
 from trioarm.core.alerts import AlertQuery, StoredAlert
 from trioarm.core.diff import SyncDiff
 from trioarm.core.errors import SchedulerStopped, UnknownRun, UnknownSchedule
-from trioarm.core.events import Event, RunFinished
+from trioarm.core.events import ConfigChanged, Event, RunFinished
 from trioarm.core.forecast import Explanation, Foreseen, explain, preview
 from trioarm.core.instants import DAY, instant
 from trioarm.core.jsonable import Json
@@ -302,6 +302,7 @@ class Scheduler:
         metrics: Metrics,
         health: Health,
         clock: Clock,
+        reload: Callable[[], Awaitable[ConfigChanged]],
     ) -> None:
         commands = Commands(repository, clock, hub, engine)
         self.schedules = Schedules(repository, commands)
@@ -314,6 +315,7 @@ class Scheduler:
         self._metrics = metrics
         self._health = health
         self._clock = clock
+        self._reload = reload
 
     @property
     def node(self) -> str:
@@ -377,6 +379,17 @@ class Scheduler:
             kinds: classes of `trioarm.core.events`; none for all.
         """
         return self._hub.subscribe(*kinds)
+
+    async def reload(self) -> ConfigChanged:
+        """Read the configuration again, take over what can change while the node runs, and return what did.
+
+        Settings that are not live, sites and partitions wait for the next start, and are named.
+
+        Raises:
+            ConfigurationError: with a line for every problem, or the configuration was made in code; nothing changed.
+            SchedulerStopped: the node does not run.
+        """
+        return await self._reload()
 
     async def health(self) -> HealthReport:
         """Return how every component is, with reasons."""

@@ -1,0 +1,1 @@
+"""Documentation that ships with the package."""

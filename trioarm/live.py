@@ -1,0 +1,167 @@
+"""Live: the configuration a node runs under, declared when it starts, and taken over anew while it runs.
+
+What is wrong changes nothing. What is right changes as a whole: first the declared schedules, in one transaction, then
+the settings, which cannot fail. What cannot change while a node runs is named, and waits for its next start.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import attrs
+import trio
+
+from trioarm.arming.compile import engine_schedules
+from trioarm.arming.installation import Installation
+from trioarm.config import SchedulerConfig, unknown_handlers
+from trioarm.config.takeover import take_over
+from trioarm.container import Container
+from trioarm.core.diff import SyncDiff
+from trioarm.core.errors import ConfigurationError, SchedulerStopped
+from trioarm.core.events import ConfigChanged
+from trioarm.core.schedule import Schedule
+from trioarm.engine.clock import SystemClock
+from trioarm.engine.engine import SchedulingEngine
+from trioarm.engine.executor import PoolSettings, RunExecutor
+from trioarm.engine.health import Health
+from trioarm.engine.hub import Hub
+from trioarm.engine.metrics import Metrics
+from trioarm.engine.ports import Clock, ScheduleRepository
+from trioarm.engine.recorder import Recorder
+from trioarm.engine.scheduler import Scheduler
+from trioarm.handlers.dead_man import DeadMan
+from trioarm.handlers.housekeeping import OWNER, Housekeeping, housekeeping_schedules
+from trioarm.repositories.sqlite import SqliteScheduleRepository
+
+CODE_OWNER: Final = "config"  # who owns schedules of a configuration that was made in code, not read from a file
+POOL: Final = "default"  # the pool of all handlers but those of arming and housekeeping
+
+_log = logging.getLogger("trioarm.node")
+
+
+class LiveConfig:
+    """What a node runs under.
+
+    Args:
+        config: what it starts with.
+        container: its components, told what changes.
+    """
+
+    def __init__(self, config: SchedulerConfig, container: Container) -> None:
+        self.config = config
+        self.takers: list[Callable[[SchedulerConfig], None]] = []
+        """Who else takes a changed configuration over, such as the log of a program; called after all components."""
+        self._container = container
+        self._turns = trio.Lock()
+        self._open = False
+
+    async def declare(self) -> None:
+        """Make the stored schedules of each declaring owner what they are declared to be (S5.8).
+
+        Raises:
+            ConfigurationError: a declared schedule has a name that somebody else uses.
+        """
+        await self._sync(OWNER, _housekeeping(self.config))
+        declared = self._declared(self.config)
+        if declared or self.config.owner:
+            await self._sync(self._owner, declared)
+        self._open = True
+
+    def close(self) -> None:
+        """Take nothing over any more: the node stops."""
+        self._open = False
+
+    async def reload(self, *, local_only: bool = False) -> ConfigChanged:
+        """Read the configuration again, take over what can change while the node runs, and return what did.
+
+        Args:
+            local_only: look only at what `config set` wrote beside the file, not at the file itself.
+
+        Raises:
+            ConfigurationError: with a line for every problem; nothing has changed.
+            SchedulerStopped: the node does not run.
+        """
+        async with self._turns:
+            if not self._open:
+                raise SchedulerStopped("this node does not run, so there is nothing to take a configuration over")
+            wanted = self.config.read_again(local_only=local_only)
+            problems = unknown_handlers(wanted, self._container.get(RunExecutor).handlers)
+            if problems:
+                raise ConfigurationError(problems)
+            found = take_over(self.config, wanted)
+            diff = await self._redeclare(found.config)
+            self._apply(found.config)
+        changed = ConfigChanged(found.settings, diff.added, diff.changed, diff.removed, found.waiting)
+        if changed:
+            self._container.get(Hub).publish(changed)
+        return changed
+
+    @property
+    def _owner(self) -> str:
+        return self.config.owner or CODE_OWNER
+
+    def _declared(self, config: SchedulerConfig) -> list[Schedule]:
+        """Return the declared schedules as the engine runs them.
+
+        Raises:
+            ConfigurationError: one that arms, and waits for the next start, has the name of another that does not.
+        """
+        arming = engine_schedules(config.premises)
+        taken = {schedule.name for schedule in arming} & {schedule.name for schedule in config.schedules}
+        if taken:
+            names = ", ".join(sorted(taken))
+            raise ConfigurationError((f"{names}: the name is still that of a schedule that arms: restart the node",))
+        return [*config.schedules, *arming]
+
+    async def _redeclare(self, config: SchedulerConfig) -> SyncDiff:
+        scheduler, declared = self._container.get(Scheduler), self._declared(config)
+        _refuse_foreign(self._owner, await scheduler.schedules.sync(self._owner, declared, dry_run=True))
+        diff = await self._sync(self._owner, declared)
+        await self._sync(OWNER, _housekeeping(config))
+        return diff
+
+    async def _sync(self, owner: str, declared: Sequence[Schedule]) -> SyncDiff:
+        diff = await self._container.get(Scheduler).schedules.sync(owner, declared, author=OWNER)
+        _refuse_foreign(owner, diff)
+        if diff.added or diff.changed or diff.removed:
+            counts = len(diff.added), len(diff.changed), len(diff.removed)
+            _log.debug("schedules of %s: %d added, %d changed, %d removed", owner, *counts)
+        return diff
+
+    def _apply(self, config: SchedulerConfig) -> None:
+        """Tell every component what holds now; what has not changed is told again, which changes nothing."""
+        c, self.config = self._container, config
+        scheduler, executor = config.scheduler, c.get(RunExecutor)
+        if isinstance(clock := c.get(Clock), SystemClock):
+            clock.check_interval_s = scheduler.check_interval_s
+        if isinstance(repository := c.get(ScheduleRepository), SqliteScheduleRepository):
+            repository.horizon_s = scheduler.horizon_s
+        engine = c.get(SchedulingEngine)
+        rules = config.plan_rules(executor.handlers, started_at=0)
+        engine.rules = attrs.evolve(rules, recover_from=engine.rules.recover_from)
+        engine.chunk = scheduler.chunk
+        c.get(Recorder).rules = config.retry_rules()
+        executor.timeout_s = config.executor.timeout_s
+        executor.resize(POOL, PoolSettings(config.executor.max_concurrent, scheduler.max_concurrent))
+        c.get(Health).check_interval_s = scheduler.check_interval_s
+        c.get(Metrics).histograms = config.features.performance_monitoring
+        c.get(Housekeeping).retention = config.retention
+        c.get(DeadMan).url = scheduler.dead_man_url
+        c.get(Installation).declare(config.premises)
+        for take in self.takers:
+            take(config)
+        engine.wake()  # its nap may be too long now
+
+
+def _housekeeping(config: SchedulerConfig) -> list[Schedule]:
+    scheduler = config.scheduler
+    ping_s = None if scheduler.dead_man_url is None else scheduler.dead_man_interval_s
+    return housekeeping_schedules(scheduler.health_check_interval_s, ping_s)
+
+
+def _refuse_foreign(owner: str, diff: SyncDiff) -> None:
+    if diff.foreign:
+        names = ", ".join(diff.foreign)
+        raise ConfigurationError((f"{owner}: {names}: stored by somebody else already: choose other names",))
