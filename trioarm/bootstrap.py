@@ -307,12 +307,18 @@ class SchedulerBootstrap:
 async def open_store(config: SchedulerConfig) -> AsyncIterator[Container]:
     """Open the store of a configuration without being a node, and yield components that commands are carried out with.
 
-    Nothing is claimed and nothing runs; a node that lives on the same store notices what is committed.
+    Nothing is claimed and nothing runs; a node that lives on the same store notices what is committed. A store of an
+    older version is refused, not migrated: a node of that version may live on it.
 
     Raises:
         RepositoryError: the store cannot be opened.
     """
     container = scheduler_components(config)
+    if config.scheduler.store != MEMORY:
+        path, horizon_s = config.store_path, config.scheduler.horizon_s
+        container.override(
+            ScheduleRepository, lambda _: SqliteScheduleRepository(path, horizon_s=horizon_s, migrate=False)
+        )
     repository = container.get(ScheduleRepository)
     await repository.open()
     try:

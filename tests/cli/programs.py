@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import trio
 
@@ -88,3 +90,40 @@ def environment(more: Mapping[str, str]) -> dict[str, str]:
     ours = ("SCHEDULER_", "TASK_EXECUTOR_", "TRIOARM_", "NO_COLOR", "COLUMNS")
     rest = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return {**rest, "PYTHONPATH": str(REPOSITORY), **more}
+
+
+async def command(folder: Path, *words: str, text: str | None = None, user: int | None = None) -> tuple[int, str, str]:
+    """Run `trioarm WORDS` in a folder to its end, as another user if need be; return exit code, stdout and stderr."""
+    with trio.fail_after(DEADLINE_S):
+        done = await trio.run_process(
+            [sys.executable, "-m", "trioarm", *words],
+            cwd=folder,
+            stdin=b"" if text is None else text.encode(),
+            capture_stdout=True,
+            capture_stderr=True,
+            check=False,
+            env=environment({}),
+        )
+    out, errors = done.stdout.decode(), done.stderr.decode()
+    assert "Traceback" not in errors, errors
+    return done.returncode, out, errors
+
+
+async def said(folder: Path, *words: str) -> str:
+    """Run `trioarm WORDS`, which must end well, and return its stdout."""
+    code, out, errors = await command(folder, *words)
+    assert code == 0, errors
+    return out
+
+
+async def rows(folder: Path, *words: str) -> list[dict[str, Any]]:
+    """Run `trioarm WORDS --json`, which must end well, and return the objects it prints."""
+    return [json.loads(line) for line in (await said(folder, *words, "--json")).splitlines()]
+
+
+@asynccontextmanager
+async def node(folder: Path, *more: str) -> AsyncIterator[Program]:
+    """Run a node that has started, its log in JSON, while the context lasts."""
+    async with started(folder, ("-m", "trioarm", "run", "--set", "log.format=json", *more)) as program:
+        await program.line_with('"started: ')
+        yield program

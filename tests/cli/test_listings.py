@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from trioarm.cli.app import main
+from trioarm.cli.app import GROUPS, main
 from trioarm.config import SchedulerConfig
 
 HOUSE = """
@@ -232,7 +232,10 @@ class TestSettings:
 class TestHelp:
     @pytest.mark.parametrize(
         "topic",
-        ["triggers", "policies", "misfires", "dst", "arming", "configuration", "logs", "service", "exit-codes"],
+        [
+            *("triggers", "policies", "misfires", "dst", "arming", "schedules", "runs", "status", "store"),
+            *("configuration", "logs", "service", "exit-codes"),
+        ],
     )
     def test_every_topic_is_listed_and_fits(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, topic: str
@@ -251,7 +254,11 @@ class TestHelp:
             assert setting.env is None or setting.env in text
 
     @pytest.mark.parametrize(
-        "command", ["run", "init", "check", "preview", "explain", "config show", "config set", "completion"]
+        "command",
+        [
+            *("run", "init", "check", "preview", "explain", "status", "completion"),
+            *(f"{group} {command}" for group, (_, commands) in GROUPS.items() for command in commands),
+        ],
     )
     def test_every_command_has_help_with_examples(self, capsys: pytest.CaptureFixture[str], command: str) -> None:
         """`--help` of every command shows how it is used, with examples."""

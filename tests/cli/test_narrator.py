@@ -13,7 +13,8 @@ import structlog
 
 from trioarm.cli.logs import ROOT, configure_logs
 from trioarm.cli.masking import Masking
-from trioarm.cli.narrator import REASONS, Narrator
+from trioarm.cli.narrator import Narrator
+from trioarm.cli.outcomes import REASONS
 from trioarm.config import LogSettings, SchedulerConfig
 from trioarm.core.events import (
     ConfigChanged,

@@ -42,7 +42,7 @@ async def test_a_lock_that_is_let_go_a_moment_after_its_file_was_closed_is_notic
     """The system tells of a dead process's file before it takes its lock away: who looked too early looks again."""
     path = tmp_path / "trioarm.db"
     async with open_sqlite(path) as repository:
-        await repository.join("mine")
+        await repository.join("mine", NOW)
         with another_node(path, "other") as lock:
             async with trio.open_nursery() as nursery:
                 await nursery.start(repository.run)

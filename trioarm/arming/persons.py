@@ -20,7 +20,7 @@ from trioarm.arming.model import InvalidRequest, Premises, Reported, Target, Unk
 from trioarm.arming.panels.base import OURSELVES, UNREAD, PanelFailure, PanelReport
 from trioarm.arming.pursuit import Pursuit, Way
 from trioarm.arming.timeline import Desired
-from trioarm.arming.verify import Limits, NextStep, Sent, next_step
+from trioarm.arming.verify import Done, Limits, NextStep, Sent, is_progress, next_step
 from trioarm.core.instants import LATEST, microseconds
 from trioarm.engine.alert_commands import AlertCommands
 
@@ -125,7 +125,9 @@ class Persons:
             held_until_at=None if hold is None else hold.until_at,
         )
 
-    async def arm(self, name: str, target: Target, *, by: str, on_progress: OnProgress = _ignore) -> PanelReport:
+    async def arm(
+        self, name: str, target: Target, *, by: str, on_progress: OnProgress = _ignore, confirm: bool = True
+    ) -> PanelReport:
         """Arm a partition, and return once its panel reports it.
 
         Args:
@@ -133,9 +135,10 @@ class Persons:
             target: what it is to become.
             by: the person.
             on_progress: told each report that says something new.
+            confirm: false to return once the panel is on its way, without waiting until it is there.
 
         Returns:
-            the report that confirms it.
+            the report that confirms it, or says that it is on its way.
 
         Raises:
             UnknownPartition: there is none of that name.
@@ -145,23 +148,28 @@ class Persons:
         Cancellation: at any checkpoint. What was sent by then is recorded, not taken back.
         """
         way = self._way(name)
-        request = Request(way, target, _person(by), on_progress)
+        request = Request(way, target, _person(by), on_progress, confirm=confirm)
         outcome = "interrupted: whether it had an effect was not waited for"
         ending = "_failed"
         try:
             report = await request.carry_out()
             ending = ""
             outcome = f"{request.sent.sends} sent" if request.sent.sends else f"it was {report.state} already"
+            if not report.reaches(target):
+                outcome += ", on its way when it was last looked at"
         except PanelFailure as failure:
             outcome = f"{failure.kind}: {failure}"
             raise
         finally:
             with trio.move_on_after(RECORD_S, shield=True):
                 await self._record(request, ending, outcome)
-        await self._alerts.settle(subject_of(name), target, by=request.by, passing=PASSING)
+        if report.reaches(target):
+            await self._alerts.settle(subject_of(name), target, by=request.by, passing=PASSING)
         return report
 
-    async def disarm(self, name: str, *, by: str, on_progress: OnProgress = _ignore) -> PanelReport:
+    async def disarm(
+        self, name: str, *, by: str, on_progress: OnProgress = _ignore, confirm: bool = True
+    ) -> PanelReport:
         """Disarm a partition, which is also what ends an alarm; see `arm`.
 
         Raises:
@@ -171,7 +179,7 @@ class Persons:
 
         Cancellation: at any checkpoint. What was sent by then is recorded, not taken back.
         """
-        return await self.arm(name, Target.DISARMED, by=by, on_progress=on_progress)
+        return await self.arm(name, Target.DISARMED, by=by, on_progress=on_progress, confirm=confirm)
 
     async def hold(self, on: str, *, by: str, note: str = "", until_at: int | None = None) -> Hold:
         """Let no scheduled command be sent to `partition/NAME`, or to any of `site/NAME`.
@@ -219,7 +227,7 @@ class Persons:
 class Request(Pursuit):
     """What one person asks of one partition. Sent once: a person sees what became of it, and asks again."""
 
-    def __init__(self, way: Way, target: Target, by: str, on_progress: OnProgress) -> None:
+    def __init__(self, way: Way, target: Target, by: str, on_progress: OnProgress, *, confirm: bool) -> None:
         partition = way.partition
         limits = Limits(
             begun_at=way.clock.now(),
@@ -231,6 +239,7 @@ class Request(Pursuit):
         )
         super().__init__(way, target, by, limits)
         self._on_progress = on_progress
+        self._confirm = confirm
         self._told: PanelReport | None = None
 
     async def judge(self, report: PanelReport, now: int, free_at: int) -> NextStep:
@@ -238,6 +247,8 @@ class Request(Pursuit):
         if report != self._told:
             self._told = report
             self._on_progress(report)
+        if not self._confirm and self.sent.sends and is_progress(report, self.target):
+            return Done()
         return next_step(report, self.target, self.sent, self.limits, now, free_at)
 
     async def announce(self, now: int) -> Sent:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from trioarm.cli.narrator import REASONS
+from trioarm.cli.outcomes import REASONS
 from trioarm.cli.planned import partition_of, target_of
 from trioarm.cli.terminal import coloured
 from trioarm.core.forecast import Foreseen, Shift, local_time, zone_of

@@ -12,21 +12,17 @@ from typing import Final
 from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
 import trioarm
-from trioarm.cli.check import check
-from trioarm.cli.completion import completion_of
 from trioarm.cli.exits import Exit, exit_of, leaves, lines_of
-from trioarm.cli.explain import explain
-from trioarm.cli.init import init
-from trioarm.cli.preview import preview
-from trioarm.cli.run import run
-from trioarm.cli.settings import set_, show
 from trioarm.cli.terminal import complain, forgive_encodings
-from trioarm.cli.topics import help_
 from trioarm.core.errors import TrioarmError
 from trioarm.core.reading import suggest
 
 INTERRUPTED: Final = 130  # as a shell says it of a program that SIGINT ended
 UNREAD: Final = 141  # as a shell says it of a program whose output nobody read to the end
+
+HELP_FLAGS: Final = ("--help", "-h")
+
+ANYWHERE: Final = ("-c", "--config", "--store")
 
 PLAIN: Final = Parameter(negative="", show_default=False)  # no --no-json, and no word on what is plain
 
@@ -41,19 +37,104 @@ def _version() -> str:
     return f"trioarm {trioarm.__version__} (Python {platform.python_version()}, trio {version('trio')})"
 
 
+COMMANDS: Final = {
+    "run": "trioarm.cli.run:run",
+    "init": "trioarm.cli.init:init",
+    "check": "trioarm.cli.check:check",
+    "preview": "trioarm.cli.preview:preview",
+    "explain": "trioarm.cli.explain:explain",
+    "status": "trioarm.cli.status:status",
+    "help": "trioarm.cli.topics:help_",
+    "completion": "trioarm.cli.completion:completion",
+}
+"""Where each command is; a module is imported when its command is carried out, or when people ask what there is."""
+
+GROUPS: Final = {
+    "schedules": (
+        "List and change stored schedules, whether or not a node is running.",
+        {
+            "list": "trioarm.cli.schedule_list:list_",
+            "show": "trioarm.cli.schedule_show:show",
+            "add": "trioarm.cli.schedule_add:add",
+            "remove": "trioarm.cli.schedule_changes:remove",
+            "pause": "trioarm.cli.schedule_changes:pause",
+            "resume": "trioarm.cli.schedule_changes:resume",
+            "skip": "trioarm.cli.schedule_changes:skip",
+            "postpone": "trioarm.cli.schedule_changes:postpone",
+            "undo": "trioarm.cli.schedule_changes:undo",
+            "fire": "trioarm.cli.fire:fire",
+        },
+    ),
+    "runs": (
+        "List what ran, what did not and why; cancel runs and run them again.",
+        {
+            "list": "trioarm.cli.run_list:list_",
+            "show": "trioarm.cli.run_show:show",
+            "cancel": "trioarm.cli.run_changes:cancel",
+            "retry": "trioarm.cli.run_changes:retry",
+        },
+    ),
+    "partitions": (
+        "Look at what can be armed; arm, disarm, hold and release it.",
+        {
+            "list": "trioarm.cli.partitions:list_",
+            "show": "trioarm.cli.partitions:show",
+            "arm": "trioarm.cli.partition_changes:arm",
+            "disarm": "trioarm.cli.partition_changes:disarm",
+            "hold": "trioarm.cli.partition_changes:hold",
+            "release": "trioarm.cli.partition_changes:release",
+        },
+    ),
+    "alerts": (
+        "List what somebody should know, or do something about, and say that it was seen.",
+        {
+            "list": "trioarm.cli.alerts:list_",
+            "ack": "trioarm.cli.alerts:ack",
+        },
+    ),
+    "config": (
+        "Show the settings, or change one.",
+        {
+            "show": "trioarm.cli.settings:show",
+            "set": "trioarm.cli.settings:set_",
+        },
+    ),
+    "store": (
+        "Look after the file that everything is kept in.",
+        {
+            "migrate": "trioarm.cli.store:migrate",
+            "backup": "trioarm.cli.store:backup",
+            "check": "trioarm.cli.store:check",
+        },
+    ),
+}
+
+
 def make_app() -> App:
-    """Return the command line."""
+    """Return the command line; its commands are not imported yet."""
     app = App(name="trioarm", help=HELP, version=_version, help_format="markdown", default_parameter=PLAIN)
-    app.default(run)
-    for command in (run, init, check, preview, explain):
-        app.command(command)
-    settings = App(name="config", help="Show the settings, or change one.")
-    settings.command(show)
-    settings.command(set_, name="set")
-    app.command(settings)
-    app.command(help_, name="help")
-    app.command(completion_of(app), name="completion")
+    for name, place in COMMANDS.items():
+        app.command(place, name=name)
+    for name, (text, commands) in GROUPS.items():
+        group = App(name=name, help=text)
+        for command, place in commands.items():
+            group.command(place, name=command)
+        app.command(group)
     return app
+
+
+def load(app: App) -> None:
+    """Import every command, for whoever wants to know what they do. Without a command it is `run`."""
+    from trioarm.cli.run import run
+
+    app.default(run)
+    _resolve(app)
+
+
+def _resolve(app: App) -> None:
+    for name in app:
+        if not name.startswith("-"):
+            _resolve(app[name])
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -64,7 +145,8 @@ def main(arguments: Sequence[str]) -> int:
     """
     forgive_encodings()
     try:
-        code = _carry_out(make_app(), _options_last(arguments))
+        arguments = _options_last(arguments)
+        code = _carry_out(_app_for(arguments), arguments)
         sys.stdout.flush()
     except BrokenPipeError:
         # Nobody reads on. What is still buffered must go nowhere when the interpreter flushes it.
@@ -73,6 +155,15 @@ def main(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     return code
+
+
+def _app_for(arguments: Sequence[str]) -> App:
+    """Return the command line with as much of it imported as these arguments need: a listing must not wait for all."""
+    app = make_app()
+    asks = any(word in HELP_FLAGS for word in arguments) or (len(arguments) == 1 and arguments[0] in GROUPS)
+    if asks or not arguments or arguments[0] not in app:
+        load(app)
+    return app
 
 
 def _carry_out(app: App, arguments: Sequence[str]) -> int:
@@ -87,6 +178,8 @@ def _carry_out(app: App, arguments: Sequence[str]) -> int:
     except (TrioarmError, OSError, BaseExceptionGroup) as error:
         if any(isinstance(leaf, KeyboardInterrupt) for leaf in leaves(error)):
             return INTERRUPTED
+        if any(isinstance(leaf, BrokenPipeError) for leaf in leaves(error)):
+            raise BrokenPipeError from error
         lines = lines_of(error)
         if lines is None:
             raise
@@ -108,11 +201,12 @@ def _misused(app: App, error: CycloptsError) -> str:
 
 
 def _options_last(arguments: Sequence[str]) -> list[str]:
-    """Let `--config F` stand before the command, too."""
+    """Let `--config F` and `--store URL` stand before the command, too."""
     rest = list(arguments)
     moved: list[str] = []
-    while rest and (rest[0] in ("-c", "--config") or rest[0].startswith("--config=")):
+    while rest and (rest[0] in ANYWHERE or rest[0].startswith(("--config=", "--store="))):
         count = 1 if "=" in rest[0] else 2
         moved += rest[:count]
         del rest[:count]
-    return [*rest[:1], *moved, *rest[1:]] if rest and not rest[0].startswith("-") else [*moved, *rest]
+    command = 0 if not rest or rest[0].startswith("-") else 2 if rest[0] in GROUPS else 1  # words of its name
+    return [*rest[:command], *moved, *rest[command:]]

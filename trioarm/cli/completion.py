@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated, Literal
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 
+from trioarm.cli.app import load, make_app
 from trioarm.cli.exits import Exit
 from trioarm.cli.terminal import say
 
 
-def completion_of(app: App) -> Callable[..., Exit]:
-    """Return the command that prints the completion of `app`."""
+def completion(
+    shell: Annotated[Literal["bash", "zsh", "fish"], Parameter(name="SHELL", help="For which shell.")], /
+) -> Exit:
+    """Print a script that completes commands and options.
 
-    def completion(
-        shell: Annotated[Literal["bash", "zsh", "fish"], Parameter(name="SHELL", help="For which shell.")], /
-    ) -> Exit:
-        """Print a script that completes commands and options.
+    For example:
 
-        For example:
-
-        - `trioarm completion bash > ~/.local/share/bash-completion/completions/trioarm`
-        - `trioarm completion fish > ~/.config/fish/completions/trioarm.fish`
-        """
-        say(app.generate_completion(prog_name="trioarm", shell=shell).rstrip("\n"))
-        return Exit.CLEAN
-
-    return completion
+    - `trioarm completion bash > ~/.local/share/bash-completion/completions/trioarm`
+    - `trioarm completion fish > ~/.config/fish/completions/trioarm.fish`
+    """
+    app = make_app()
+    load(app)
+    say(app.generate_completion(prog_name="trioarm", shell=shell).rstrip("\n"))
+    return Exit.CLEAN

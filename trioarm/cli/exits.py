@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import IntEnum
+from typing import Final
 
-from trioarm.core.errors import ConfigurationError, TrioarmError
+from trioarm.core.errors import ConfigurationError, RepositoryError, TrioarmError
 
 
 class Exit(IntEnum):
@@ -13,12 +14,17 @@ class Exit(IntEnum):
 
     CLEAN = 0
     FAILURE = 1
-    USAGE = 2  # the configuration or the command line cannot be used
+    USAGE = 2  # the configuration, the store or the command line cannot be used
     CUT_SHORT = 3  # runs had to be cancelled, at the drain deadline or by a second signal
+    DOWN = 4  # `status` only: no node is alive
 
 
 class UsageError(TrioarmError):
     """The command line asks for something that does not exist; one sentence that says what to write."""
+
+
+# What cannot be asked for, what is not there, and where it cannot be looked for.
+_ASKED_WRONGLY: Final = (ConfigurationError, RepositoryError, UsageError, ValueError, LookupError)
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:
@@ -48,8 +54,7 @@ def lines_of(error: BaseException) -> list[str] | None:
 
 def exit_of(error: BaseException) -> Exit:
     """Return the exit code for an error that `lines_of` has words for."""
-    asked_wrongly = all(isinstance(leaf, ConfigurationError | ValueError | UsageError) for leaf in leaves(error))
-    return Exit.USAGE if asked_wrongly else Exit.FAILURE
+    return Exit.USAGE if all(isinstance(leaf, _ASKED_WRONGLY) for leaf in leaves(error)) else Exit.FAILURE
 
 
 def _system_error(error: OSError) -> str:

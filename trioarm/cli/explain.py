@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import pairwise
@@ -15,18 +14,16 @@ from trioarm.cli.configuration import read_config
 from trioarm.cli.exits import Exit
 from trioarm.cli.options import AsJson, ConfigFile
 from trioarm.cli.planned import chosen, current_instant, partition_of, planned_records, planned_rules, target_of
-from trioarm.cli.terminal import Style, paint, say, say_json, wrapped
-from trioarm.cli.wording import distance
+from trioarm.cli.sheet import moment, say_sheet
+from trioarm.cli.terminal import say, say_json
 from trioarm.config import SchedulerConfig
 from trioarm.core.forecast import Explanation, local_time, zone_of
 from trioarm.core.forecast import explain as put_into_words
-from trioarm.core.instants import SECOND, instant, render_duration, render_instant
+from trioarm.core.instants import instant, render_duration, render_instant
 from trioarm.core.jsonable import Json
 from trioarm.core.schedule import Delivery, Schedule, ScheduleRecord
 from trioarm.core.triggers import Cron, Fold, Gap, Weekly
 from trioarm.core.triggers.zones import ERA, Zone, changes_around
-
-LABEL: Final = 10  # columns of the words in front
 
 GAPS: Final = {
     Gap.RUN_AFTER: "a local time that clocks skip happens right after the gap",
@@ -68,34 +65,29 @@ def explain(
             continue
         if number:
             say()
-        say(paint(explanation.name, Style.HEADING, sys.stdout))
-        for label, text in _lines(record, explanation, found, now):
-            _say_wrapped(label, text)
+        say_sheet(explanation.name, entries(record, explanation, found, now))
     return Exit.CLEAN
 
 
-def _lines(
+def entries(
     record: ScheduleRecord, explanation: Explanation, config: SchedulerConfig, now: int
 ) -> Iterator[tuple[str, str]]:
+    """Yield what there is to say of a schedule, each behind its label."""
     schedule = record.schedule
     partition, target = partition_of(schedule), target_of(schedule)
     yield "rule", explanation.rule
     yield "does", f"calls handler {schedule.handler}" if partition is None else f"makes {partition} {target}"
-    for number, moment in enumerate(explanation.next_at):
-        yield "" if number else "next", _moment(moment, now)
+    for number, at in enumerate(explanation.next_at):
+        yield "" if number else "next", moment(at, now)
     if not explanation.next_at:
         yield "next", "never"
     yield "why", explanation.why
     if explanation.previous_at is not None:
-        yield "before", _moment(explanation.previous_at, now)
+        yield "before", moment(explanation.previous_at, now)
     for number, rule in enumerate(_zone_rules(schedule, now)):
         yield "" if number else "zone", rule
     for number, policy in enumerate((*explanation.policies, *_more_policies(schedule, config))):
         yield "" if number else "policies", policy
-
-
-def _moment(moment: datetime, now: int) -> str:
-    return f"{moment:%a} {moment.isoformat(' ', 'seconds')}  {distance((instant(moment) - now) / SECOND)}"
 
 
 def _zone_rules(schedule: Schedule, now: int) -> Iterator[str]:
@@ -125,8 +117,8 @@ def next_change(zone: Zone, now: int) -> int | None:
     return None
 
 
-def _offset(moment: datetime) -> str:
-    return moment.isoformat(timespec="seconds")[len("2026-11-23T22:30:00") :]
+def _offset(at: datetime) -> str:
+    return at.isoformat(timespec="seconds")[len("2026-11-23T22:30:00") :]
 
 
 def _more_policies(schedule: Schedule, config: SchedulerConfig) -> Iterator[str]:
@@ -144,14 +136,6 @@ def _more_policies(schedule: Schedule, config: SchedulerConfig) -> Iterator[str]
         yield "a failed attempt is not followed by another"
 
 
-def _say_wrapped(label: str, text: str) -> None:
-    begin = f"  {label:<{LABEL}}"
-    first, *more = wrapped(text, " " * len(begin))
-    say(paint(begin, Style.FAINT, sys.stdout) + first[len(begin) :])
-    for line in more:
-        say(line)
-
-
 def _as_json(record: ScheduleRecord, explanation: Explanation, now: int) -> dict[str, Json]:
     zone = zone_of(record.schedule.trigger)
     change = next_change(zone, now)
@@ -161,7 +145,7 @@ def _as_json(record: ScheduleRecord, explanation: Explanation, now: int) -> dict
         "handler": record.schedule.handler,
         "partition": partition_of(record.schedule),
         "target": target_of(record.schedule),
-        "next_due_at": [render_instant(instant(moment)) for moment in explanation.next_at],
+        "next_due_at": [render_instant(instant(at)) for at in explanation.next_at],
         "previous_due_at": None
         if explanation.previous_at is None
         else render_instant(instant(explanation.previous_at)),

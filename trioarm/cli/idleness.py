@@ -6,7 +6,7 @@ from typing import Final
 
 import trio
 
-from trioarm.cli.narrator import HOUSEKEEPING
+from trioarm.cli.outcomes import HOUSEKEEPING
 from trioarm.container import Container
 from trioarm.core.events import RunDecided, RunFinished, ScheduleChanged
 from trioarm.core.instants import microseconds

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterable
 from typing import Final
 
 from trioarm.cli.logs import logger
-from trioarm.cli.wording import counted, grouped, span, wall
+from trioarm.cli.outcomes import EXPECTED, HOUSEKEEPING, finished, lateness, never_ran, requeued
+from trioarm.cli.wording import counted, grouped
 from trioarm.core.codec import run_to_json
 from trioarm.core.events import (
     ConfigChanged,
@@ -24,32 +25,9 @@ from trioarm.core.events import (
 )
 from trioarm.core.run import Run
 from trioarm.core.states import NEVER_RAN, Reason, State, WaitingFor
-from trioarm.handlers.housekeeping import OWNER
 
 NAMED_MAX: Final = 10  # schedules named in one line; the rest is counted
-HOUSEKEEPING: Final = f"{OWNER}/"  # what names of built-in schedules begin with
 
-REASONS: Final[dict[Reason, str]] = {
-    Reason.COALESCED: "a newer occurrence came due as well",
-    Reason.TOO_LATE: "it was noticed too late",
-    Reason.OVERLAP: "the run before it has not ended",
-    Reason.PAUSED: "the schedule is paused",
-    Reason.SUPERSEDED: "a later one of its lane takes its place",
-    Reason.QUEUE_TIMEOUT: "no worker was free in time",
-    Reason.RECOVERY_OFF: "it came due while the node was down, and auto_recovery is off",
-    Reason.REMOVED: "its schedule was removed",
-    Reason.USER: "somebody asked for it",
-    Reason.ERROR: "no retry is left",
-    Reason.DISCARDED: "trying again is useless",
-    Reason.TIMEOUT: "no retry is left",
-    Reason.STUCK: "the handler ignores its cancellation",
-    Reason.SHUTDOWN: "the node stops",
-    Reason.LOST: "the node that held it is gone",
-    Reason.UNREADABLE: "its row in the store is nonsense",
-    Reason.PERSON: "somebody decided otherwise",
-    Reason.HOLD: "a hold is on it",
-    Reason.RESULT_DROPPED: "what it returned cannot be kept",
-}
 KINDS: Final[tuple[type[Event], ...]] = (
     RunDecided,
     RunStarted,
@@ -62,7 +40,6 @@ KINDS: Final[tuple[type[Event], ...]] = (
 )
 
 _CHANGES: Final = {ScheduleChange.FINISHED: "that was its last occurrence"}
-_GOOD: Final = frozenset({State.SUCCEEDED, State.SKIPPED, State.SUPERSEDED, State.OVERRIDDEN})
 
 
 class Narrator:
@@ -84,16 +61,16 @@ class Narrator:
         match event:
             case RunDecided(run) if run.state in NEVER_RAN:
                 self._count(run, run.occurrences)
-                self._line(_level(run), f"{run.schedule}  {_never_ran(run)}", event, run)
+                self._line(_level(run), f"{run.schedule}  {never_ran(run)}", event, run)
             case RunStarted(run):
-                self._line(logging.DEBUG, f"{run.schedule}  running  {_lateness(run)}", event, run)
+                self._line(logging.DEBUG, f"{run.schedule}  running  {lateness(run)}", event, run)
             case RunRequeued(run):
                 self._count_given_back(run)
                 level = logging.INFO if run.error is None and run.reason is not Reason.LOST else logging.WARNING
-                self._line(level, f"{run.schedule}  {_requeued(run)}", event, run)
+                self._line(level, f"{run.schedule}  {requeued(run)}", event, run)
             case RunFinished(run):
                 self._count(run, 1)
-                self._line(_level(run), f"{run.schedule}  {_finished(run)}", event, run)
+                self._line(_level(run), f"{run.schedule}  {finished(run)}", event, run)
             case ScheduleChanged(name, change, detail) if change is not ScheduleChange.QUARANTINED:
                 level = logging.DEBUG if change is ScheduleChange.PUT else logging.INFO
                 text = f"{name}  {_CHANGES.get(change, change)}" + (f": {detail}" if detail else "")
@@ -152,41 +129,5 @@ def _kind(event: Event) -> str:
 
 
 def _level(run: Run) -> int:
-    expected = run.state in _GOOD or (run.state is State.CANCELLED and run.reason is not Reason.STUCK)
+    expected = run.state in EXPECTED or (run.state is State.CANCELLED and run.reason is not Reason.STUCK)
     return logging.INFO if expected else logging.WARNING
-
-
-def _never_ran(run: Run) -> str:
-    why = "" if run.reason is None else f": {REASONS[run.reason]}"
-    if run.last_at is None:
-        return f"{run.state}{why}, due {wall(run.due_at)}"
-    return f"{run.state}{why}, {run.occurrences} of {wall(run.due_at)} to {wall(run.last_at)}"
-
-
-def _requeued(run: Run) -> str:
-    if run.error is not None:
-        return f"attempt {run.attempt} failed, next at {wall(run.due_at)}: {run.error}"
-    if run.reason is Reason.LOST:
-        return f"is begun again: attempt {run.attempt} was lost with its node"
-    if run.waiting_for is WaitingFor.SNOOZE:
-        return f"asks to be called again at {wall(run.due_at)}"
-    return "given back: it had not ended when the node stopped"
-
-
-def _finished(run: Run) -> str:
-    if run.state in NEVER_RAN:
-        return _never_ran(run)
-    parts = [run.state.replace("_", " ")]
-    if run.state is not State.SUCCEEDED and run.reason is not None:
-        parts[0] += f": {REASONS[run.reason]}"
-    if run.started_at is not None and run.finished_at is not None:
-        parts.append(f"{_lateness(run)}, took {span((run.finished_at - run.started_at).total_seconds())}")
-    if run.attempt > 1:
-        parts.append(f"attempt {run.attempt}")
-    if run.error is not None:
-        parts.append(run.error)
-    return "  ".join(parts)
-
-
-def _lateness(run: Run) -> str:
-    return "on time" if run.late_s is None or run.late_s < 0 else f"{span(run.late_s)} late"

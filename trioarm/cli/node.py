@@ -20,7 +20,8 @@ from trioarm.bootstrap import FLUSH_S, SchedulerBootstrap
 from trioarm.cli.exits import Exit
 from trioarm.cli.idleness import wait_until_idle
 from trioarm.cli.logs import ROOT, logger
-from trioarm.cli.narrator import HOUSEKEEPING, KINDS, Narrator
+from trioarm.cli.narrator import KINDS, Narrator
+from trioarm.cli.outcomes import HOUSEKEEPING
 from trioarm.cli.panels import watch_panel
 from trioarm.cli.pulse import Pulse
 from trioarm.cli.systemd import ServiceManager

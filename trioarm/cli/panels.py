@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from trioarm.arming.panels.base import OURSELVES, UNREAD, FailureKind, Panel, PanelFailure, PanelReport
+from trioarm.arming.panels.base import UNREAD, FailureKind, Panel, PanelFailure, PanelReport
 from trioarm.cli.logs import logger
+from trioarm.cli.reports import reported
 from trioarm.engine.ports import Clock
 
 SETTLE_S: Final = 0.005  # past the announced end of a delay, so that the look then finds it ended
@@ -22,7 +23,7 @@ async def watch_panel(name: str, panel: Panel, clock: Clock) -> None:
     while True:
         report = await _read(panel)
         if last is None or report.state is not last.state or report.open_zones != last.open_zones:
-            log.info(f"{name}: {_words(report)}", kind="panel", partition=name, reported=report.state.value)
+            log.info(f"{name}: {reported(report)}", kind="panel", partition=name, reported=report.state.value)
         last = report
         if report.settles_at is None:
             await panel.changed()
@@ -38,14 +39,3 @@ async def _read(panel: Panel) -> PanelReport:
         if failure.kind is not FailureKind.UNAVAILABLE:
             raise
         return UNREAD
-
-
-def _words(report: PanelReport) -> str:
-    text = report.state.value
-    if report.toward is not None:
-        text += f" ({report.toward.value})"
-    if report.changed_by not in (None, OURSELVES):
-        text += f", by {report.changed_by}"
-    if report.open_zones:
-        text += f", open: {', '.join(report.open_zones)}"
-    return text

@@ -11,24 +11,21 @@ from cyclopts import Parameter
 
 from trioarm.bootstrap import SchedulerBootstrap
 from trioarm.cli.configuration import config_path, declared_schedules, read_config
-from trioarm.cli.exits import Exit, UsageError, exit_of, lines_of
+from trioarm.cli.exits import Exit, exit_of, lines_of
 from trioarm.cli.logs import JSON, adjust_levels, capture_the_rest, configure_logs, json_error
 from trioarm.cli.node import ForegroundNode, Until
-from trioarm.cli.options import ConfigFile, read_overrides
+from trioarm.cli.options import ConfigFile, StoreUrl, read_overrides, span_s
 from trioarm.cli.systemd import ServiceManager
 from trioarm.config import SchedulerConfig
 from trioarm.config.config import log_format
 from trioarm.core.errors import TrioarmError
-from trioarm.core.instants import parse_duration
 from trioarm.handlers.registry import Handlers
 
 
 def run(
     *,
     config: ConfigFile = None,
-    store: Annotated[
-        str | None, Parameter(help="Where schedules and runs are kept, instead of scheduler.store.")
-    ] = None,
+    store: StoreUrl = None,
     until_idle: Annotated[
         bool,
         Parameter(help="Stop once all that is due is done and nothing is due soon."),
@@ -54,7 +51,7 @@ def run(
         overrides |= read_overrides(set_ or ())
         if store is not None:
             overrides["scheduler.store"] = store
-        until = Until(after_s=None if for_ is None else _duration(for_), idle=until_idle)
+        until = Until(after_s=None if for_ is None else span_s(for_, "--for"), idle=until_idle)
         found = read_config(config, overrides)
         declared_schedules(found)  # every problem at once, before anything starts
         return run_node(found, until)
@@ -86,10 +83,3 @@ async def _foreground(config: SchedulerConfig, until: Until, handlers: Handlers)
     bootstrap = SchedulerBootstrap(config, handlers)
     bootstrap.live.takers.append(adjust_levels)
     return await ForegroundNode(bootstrap, until, ServiceManager.from_environment(os.environ)).run()
-
-
-def _duration(text: str) -> float:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise UsageError(f"--for: {error}") from None

@@ -54,6 +54,11 @@ def say(text: str = "") -> None:
     sys.stdout.write(text + "\n")
 
 
+def flush() -> None:
+    """Let readers see at once what was written to stdout."""
+    sys.stdout.flush()
+
+
 def say_json(row: Mapping[str, Json]) -> None:
     """Write one object in one line to stdout."""
     sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
@@ -64,6 +69,11 @@ def complain(lines: Iterable[str]) -> None:
     mark = paint("error:", Style.BAD, sys.stderr)
     for line in lines:
         sys.stderr.write(f"{mark} {line}\n")
+
+
+def remark(text: str) -> None:
+    """Write to stderr what is no error, and no part of a listing."""
+    sys.stderr.write(text + "\n")
 
 
 def forgive_encodings() -> None:

@@ -96,12 +96,81 @@ Schedules disarm only where the partition says allow_disarm = true. Codes are re
 code = { env = "HOUSE_CODE" } or { file = "house.code" }, and appear in no log.
 This is not certified alarm equipment."""
 
+SCHEDULES: Final = """\
+Schedules are stored: those of scheduler.toml, which every start makes what the file says, and those that
+people add. Commands open the store themselves, so they work whether or not a node is running; one that
+runs acts on them at once. Who did what is kept, with the login name, or whoever --as says.
+
+  schedules list       what is stored; --owner, --state, --tag and others
+                       narrow it
+  schedules add        from options, or with --toml or --file; its owner is cli
+  schedules pause      nothing runs until it is resumed, or --until an instant;
+                       what comes due meanwhile is never caught up
+  schedules skip       one occurrence, the next or the one named by --at
+  schedules postpone   one occurrence, --by 30m or --until an instant: at most
+                       two hours, three times, never past the next one
+  schedules undo       what was said of an occurrence
+  schedules fire       a run now; --wait until it has ended
+  schedules remove     its runs stay; what a file declares is removed there
+
+The name of a schedule that arms several partitions means each of them: weeknight means weeknight/house and
+weeknight/garage. Instants are written 2026-12-24T18:00:00+01:00, or as a duration such as 2h."""
+
+RUNS: Final = """\
+Every occurrence of a schedule is decided exactly once: to run, or not to, and then why. Both are runs, and
+are listed; many occurrences that were skipped together are one line with both ends and a count.
+
+  pending            it waits until it is due, or for its lane or a worker
+  claimed, running   a node has it
+  succeeded          its handler returned
+  failed, timed_out  and no retry is left
+  cancelled          somebody asked for it, or a newer one took its place
+  overridden         somebody did otherwise meanwhile
+  unknown            it was interrupted, and may not be begun twice
+  skipped, missed, superseded
+                     it never ran
+
+`trioarm runs list` shows the newest last, --all shows all, --follow tells of each as it changes. A run is
+named by its schedule and its instant, backup@2026-11-23T01:30:00Z; one that somebody fired or retried ends
+in +manual or +retry. `runs cancel` and `runs retry` take several of them."""
+
+STORE: Final = """\
+With scheduler.store = "sqlite:///trioarm.db", everything is kept in one file beside the configuration, with
+-wal and -shm beside it while it is in use. Several nodes of one machine may live on it. Put it on a local
+disk, not on a network share. memory:// forgets all at the end, and no command can see it.
+
+  store backup FILE  a copy as of one moment, complete or not there at all;
+                     nodes go on meanwhile. Copying the file by hand is not
+                     safe while a node runs
+  store check        looks at every page and row, and tells each problem;
+                     exit code 1 when there is one
+  store migrate      brings the tables up to date after trioarm was updated;
+                     `run` does so, too, other commands refuse an older store
+
+To restore: stop the nodes, move trioarm.db, trioarm.db-wal and trioarm.db-shm away, put the copy there.
+What cannot be read is kept, shown as quarantined or unknown, and stops nothing else."""
+
+STATUS: Final = """\
+`trioarm status` looks at the store, not into a node: it answers even when a node hangs.
+
+  0  healthy
+  1  degraded: a node is alive, but did not renew its lease, leaves schedules
+     undecided or runs overdue, or a schedule is in quarantine
+  4  down: no node is alive on the store
+
+A node is alive while its process is there, holds its lock and renews its lease every ten seconds. With
+--probe it is one short line, quickly, for a container's health check:
+
+  HEALTHCHECK CMD trioarm status --probe"""
+
 EXIT_CODES: Final = """\
   0    all went well
   1    something failed: the error says what
-  2    the configuration or the command line cannot be used
+  2    the configuration, the store or the command line cannot be used
   3    `run` had to cancel runs: they had not ended when the drain deadline
        (scheduler.drain) came, or a second signal asked for it
+  4    `status` found no living node; there, 1 is a node that does its work with
+       something wrong
   130  Ctrl+C ended a command other than `run`
 
 `trioarm run` takes the first SIGINT (Ctrl+C) or SIGTERM as a wish to end: nothing new begins, and runs may
@@ -167,6 +236,10 @@ TOPICS: Final = {
     "misfires": Topic("what becomes of what was noticed too late", MISFIRES),
     "dst": Topic("what happens when clocks change", DST),
     "arming": Topic("schedules that arm alarm panels", ARMING),
+    "schedules": Topic("what can be done with stored schedules", SCHEDULES),
+    "runs": Topic("what became of each occurrence, and how to read it", RUNS),
+    "status": Topic("how a node is, for people and for containers", STATUS),
+    "store": Topic("the file that everything is kept in, its backups and checks", STORE),
     "configuration": Topic("where settings come from, and every one of them", CONFIGURATION),
     "logs": Topic("what `trioarm run` writes, and how to have it as JSON", LOGS),
     "service": Topic("running under systemd or in a container, and being missed", SERVICE),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import attrs
@@ -34,6 +34,20 @@ class Declarations:
     arming: list[ArmingSchedule] = attrs.field(factory=list, init=False)
     _names: dict[str, str] = attrs.field(factory=dict, init=False)
     _aims: dict[tuple[str, Trigger, int], ArmingSchedule] = attrs.field(factory=dict, init=False)
+
+    def stand_beside(self, plain: Iterable[Schedule], arming: Iterable[ArmingSchedule], where: str) -> None:
+        """Take names as claimed, and wants of partitions as known, by schedules that are declared already.
+
+        Args:
+            where: they are declared, for people whose schedule clashes.
+        """
+        for schedule in plain:
+            self._names[schedule.name] = where
+        for one in arming:
+            for name in (one.schedule.name, *(f"{one.schedule.name}/{partition}" for partition in one.partitions)):
+                self._names[name] = where
+            for partition in one.partitions:
+                self._aims.setdefault((partition, one.schedule.trigger, one.schedule.priority), one)
 
     def read(self, tree: object, index: int) -> None:
         """Read one `[[schedule]]`."""

@@ -61,10 +61,18 @@ def read_toml(path: Path) -> Tree:
         raise _refused(path, f"cannot be read: {reason}") from None
     if len(content) > FILE_BYTES_MAX:
         raise _refused(path, "is larger than 1 MiB: schedules by the thousand belong into the store")
-    return _parse(path, content)
+    return parse_toml(path, content)
 
 
-def _parse(path: Path, content: bytes) -> Tree:
+def parse_toml(path: Path, content: bytes) -> Tree:
+    """Return the tree of a TOML document.
+
+    Args:
+        path: where it comes from, for people.
+
+    Raises:
+        ConfigurationError: one line that says why it cannot be understood.
+    """
     try:
         text = content.decode("utf-8-sig")
         if _LONG_KEY.search(text):

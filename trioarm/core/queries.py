@@ -68,6 +68,7 @@ class RunQuery:
 
     Args:
         schedule: exact name.
+        under: exact name, or the beginning of names up to a slash: `weeknight` means `weeknight/house`, too.
         due_from: due at or after this instant.
         due_until: due before this instant.
         node: held now or at last by this node.
@@ -75,6 +76,7 @@ class RunQuery:
     """
 
     schedule: str | None = None
+    under: str | None = None
     owner: str | None = None
     states: frozenset[State] | None = None
     handler: str | None = None

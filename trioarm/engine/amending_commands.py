@@ -245,7 +245,7 @@ class AmendingCommands(RunCommands):
             committed.journal = [entry(operation, now)]
             if await self._commit(committed):
                 return await self._repository.get_schedule(name) or record
-        raise RevisionConflict(f"{name}: {FASTER}")
+        raise self._given_up(name)
 
 
 def _is_due(record: ScheduleRecord, now: int) -> bool:

@@ -142,7 +142,7 @@ class Commands(AmendingCommands):
             await trio.lowlevel.checkpoint()
             if result.outcome is not PutOutcome.REFUSED:
                 return await self._record(schedule.name)
-        raise RevisionConflict(f"{schedule.name}: {FASTER}")
+        raise self._given_up(schedule.name)
 
     async def remove(self, name: str, *, author: str = API, note: str = "") -> None:
         """Remove a schedule; what waits is cancelled, what works may end, history stays.
@@ -186,7 +186,7 @@ class Commands(AmendingCommands):
             change.journal = [entry(_synchronised(author, owner, diff), now)]
             if await self._commit(change):
                 return diff
-        raise RevisionConflict(f"schedules of {owner}: {FASTER}")
+        raise self._given_up(f"schedules of {owner}")
 
     async def _diff(self, owner: str, wanted: Mapping[str, Schedule]) -> SyncDiff:
         records = await self._repository.get_schedules(list(wanted))

@@ -18,6 +18,7 @@ from trioarm.engine.ports import Clock, ScheduleRepository
 from trioarm.engine.recorder import Recorder
 
 NAMED_MAX: Final = 5  # overdue runs or lost handlers named in a reason; the rest is counted
+OVERDUE_S: Final = 60.0  # how long a run may be due without having begun before it is reported
 LATE_PASS_S: Final = 5.0  # how long after check_interval a pass may begin before the loop counts as blocked
 
 
@@ -70,7 +71,7 @@ class Health:
         *,
         check_interval_s: float,
         more: Sequence[Callable[[], ComponentHealth | None]] = (),
-        overdue_s: float = 60.0,
+        overdue_s: float = OVERDUE_S,
     ) -> None:
         self._repository = repository
         self._engine = engine

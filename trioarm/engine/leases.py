@@ -68,7 +68,7 @@ class Lease:
             task_status.started()
             return
         began = trio.current_time()
-        await self._repository.join(self.node)
+        await self._repository.join(self.node, self._clock.now())
         self._trusted_until = began + LEASE_S - MARGIN_S
         task_status.started()
         while True:
@@ -95,7 +95,7 @@ class Lease:
         try:
             if not await self._repository.renew(self.node):
                 self._stop_everything("this node was given up for gone: it did not renew its lease in time")
-                await self._repository.join(self.node)
+                await self._repository.join(self.node, self._clock.now())
         except RepositoryError as error:
             _log.debug("the lease was not renewed: %s", error)
             return False

@@ -70,8 +70,11 @@ class ScheduleRepository(Protocol):
     async def changed(self) -> None:
         """Return once another process may have changed what is kept; where there is none, never."""
 
-    async def join(self, node: str) -> None:
+    async def join(self, node: str, now: int) -> None:
         """Let a node hold runs: it is alive from now on, for as long as its lease is renewed (S7.1).
+
+        Args:
+            now: the wall clock, for people who ask since when.
 
         Raises:
             RepositoryError: nobody could know that it is.

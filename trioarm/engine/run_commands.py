@@ -12,7 +12,7 @@ import attrs
 from trioarm.core.bounds import check_author
 from trioarm.core.changes import Change, Finished, RunStep, Verdict, freed
 from trioarm.core.diff import cancellation
-from trioarm.core.errors import InvalidSchedule, RevisionConflict, UnknownRun, UnknownSchedule
+from trioarm.core.errors import InvalidSchedule, RepositoryError, RevisionConflict, UnknownRun, UnknownSchedule
 from trioarm.core.jsonable import Json
 from trioarm.core.operations import Operation, Verb, entry
 from trioarm.core.planning import give_way
@@ -125,7 +125,7 @@ class RunCommands:
                 return kept
             else:
                 taken += 1  # two in one microsecond are two occurrences
-        raise RevisionConflict(f"{record.schedule.name}: {FASTER}")
+        raise self._given_up(record.schedule.name)
 
     async def _check_overlap(self, record: ScheduleRecord) -> None:
         unfinished = await self._repository.unfinished_runs(schedule=record)
@@ -146,7 +146,7 @@ class RunCommands:
             if tries and run.state is State.CANCELLED and run.reason is Reason.USER:
                 return  # kept after all
             if not run.unfinished:
-                raise InvalidSchedule(f"run {run.run_id} is {run.state} already")
+                raise InvalidSchedule(f"{_id(run)} is {run.state} already")
             now = self._clock.now()
             change = cancellation(run, now)
             change.journal = [entry(operation, now)]
@@ -156,13 +156,18 @@ class RunCommands:
             if again is None:
                 raise UnknownRun(f"run {run.run_id} is no longer kept")
             run = again
-        raise RevisionConflict(f"run {run.run_id}: {FASTER}")
+        raise self._given_up(_id(run))
 
     async def _record(self, name: str) -> ScheduleRecord:
         record = await self._repository.get_schedule(name)
         if record is None:
             raise UnknownSchedule(f"there is no schedule {name!r}")
         return record
+
+    def _given_up(self, subject: str) -> RevisionConflict | RepositoryError:
+        """Return why a command gives up: the repository keeps nothing at the moment, or others were always faster."""
+        trouble = self._repository.trouble
+        return RevisionConflict(f"{subject}: {FASTER}") if trouble is None else RepositoryError(trouble)
 
     async def _commit(self, change: Change) -> bool:
         """Commit one change, let the engine act on it, and return whether it was kept."""

@@ -117,3 +117,12 @@ class FindingContract:
         await decide(repository, record, NOW - HOUR, **fields)
         assert len((await repository.find_runs(RunQuery(due_until=NOW - HOUR + 1))).rows) == 1
         assert (await repository.find_runs(RunQuery(due_from=NOW - MINUTE))).rows == []
+
+    async def test_runs_are_found_under_a_name(self, repository: ScheduleRepository) -> None:
+        """`weeknight` finds its own runs and those of `weeknight/house`, and of no other name that begins alike."""
+        names = ("weeknight", "weeknight/house", "weeknight-late", "weeknight0", "week/night")
+        for name in names:
+            await decide(repository, await put(repository, name))
+        page = await repository.find_runs(RunQuery(under="weeknight"))
+        assert [run.schedule.schedule.name for run in page.rows] == ["weeknight", "weeknight/house"]
+        assert len((await repository.find_runs(RunQuery(under="week"))).rows) == 1

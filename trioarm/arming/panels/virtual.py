@@ -6,7 +6,7 @@ How it behaves is in `virtual_state`; here is how it is kept, and its code check
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias
 
 import trio
@@ -74,8 +74,15 @@ class VirtualDriver:
         await self._become(target, by)
 
     async def changed(self) -> None:
-        """Return when this driver changes the panel; what other processes do is not noticed."""
-        await self._news.wait()
+        """Return when this driver changes the panel, or another process commits anything at all."""
+
+        async def until(happens: Callable[[], Awaitable[None]]) -> None:
+            await happens()
+            nursery.cancel_scope.cancel()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(until, self._news.wait)
+            nursery.start_soon(until, self._repository.changed)
 
     # What people and the world do
 

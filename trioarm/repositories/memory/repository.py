@@ -78,7 +78,7 @@ class InMemoryScheduleRepository:
         """Wait for ever: nobody else can change it."""
         await trio.sleep_forever()
 
-    async def join(self, node: str) -> None:
+    async def join(self, node: str, now: int) -> None:
         """Do nothing: memory dies with its node."""
 
     async def renew(self, node: str) -> bool:

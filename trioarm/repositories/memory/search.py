@@ -61,6 +61,7 @@ def _runs(records: Iterable[RunRecord], query: RunQuery) -> Iterator[RunRecord]:
         schedule = record.schedule.schedule
         if (
             (query.schedule is None or schedule.name == query.schedule)
+            and (query.under is None or f"{schedule.name}/".startswith(f"{query.under}/"))
             and (query.owner is None or schedule.owner == query.owner)
             and (query.states is None or record.state in query.states)
             and (query.handler is None or schedule.handler == query.handler)

@@ -136,9 +136,13 @@ class Database:
         try:
             return work()
         except sqlite3.Error as error:
-            raise _in_words(self.path, error) from error
+            raise in_words(self.path, error) from error
         except OSError as error:
             raise StoreUnavailable(f"{self.path}: {error.strerror or error}") from error
+
+
+class StoreDamaged(RepositoryError):
+    """What is in the file is no longer a database as a whole."""
 
 
 class StoreLocked(StoreUnavailable):
@@ -168,13 +172,10 @@ def _open(path: Path) -> sqlite3.Connection:
         raise StoreUnavailable(f"{path} cannot be written: {error.strerror}: give this user the right to") from None
     except OSError as error:
         raise StoreUnavailable(f"{path} cannot be written: {error.strerror}") from None
-    with path.open("rb") as file:
-        head = file.read(len(_HEADER))
-    if head and head != _HEADER:
-        raise RepositoryError(f"{path} is no SQLite database: name another file; this one is left as it is")
+    check_header(path)
     connection = _connect(path)
     try:
-        _version(path, connection)
+        version_of(path, connection)
         (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
         if mode != "wal":
             raise RepositoryError(f"{path} lies where SQLite cannot share memory: choose a local disk")
@@ -182,6 +183,18 @@ def _open(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def check_header(path: Path) -> None:
+    """Look whether a file is a database, or empty.
+
+    Raises:
+        RepositoryError: it is neither; nothing of it is touched.
+    """
+    with path.open("rb") as file:
+        head = file.read(len(_HEADER))
+    if head and head != _HEADER:
+        raise RepositoryError(f"{path} is no SQLite database: name another file; this one is left as it is")
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -217,7 +230,7 @@ def _transaction(connection: sqlite3.Connection, work: Work[T]) -> T:
     return done
 
 
-def _version(path: Path, connection: sqlite3.Connection) -> int:
+def version_of(path: Path, connection: sqlite3.Connection) -> int:
     """Return the version of a file's tables, 0 for an empty one; a file that is not ours is left untouched."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
@@ -233,19 +246,46 @@ def _version(path: Path, connection: sqlite3.Connection) -> int:
 
 
 def _migrate(path: Path, allowed: bool, connection: sqlite3.Connection) -> None:
-    version = _version(path, connection)
+    version = version_of(path, connection)
+    if version and version != VERSION and not allowed:
+        raise RepositoryError(
+            f"{path} has tables of version {version}, not {VERSION}: end the nodes on it, run `trioarm store migrate`"
+        )
+    _bring_up_to_date(version, connection, _tell_nobody)
+
+
+def migrate_file(path: Path, connection: sqlite3.Connection, tell: Callable[[int], None]) -> int:
+    """Bring the tables of a file up to date, in one transaction, and return which version they had.
+
+    Args:
+        tell: told of each version that is reached.
+    """
+
+    def work(connection: sqlite3.Connection) -> int:
+        version = version_of(path, connection)
+        _bring_up_to_date(version, connection, tell)
+        return version
+
+    return _transaction(connection, work)
+
+
+def _tell_nobody(version: int) -> None:
+    """Tell nobody."""
+
+
+def _bring_up_to_date(version: int, connection: sqlite3.Connection, tell: Callable[[int], None]) -> None:
     if version == VERSION:
         return
-    if version and not allowed:
-        raise RepositoryError(f"{path} has tables of version {version}, not {VERSION}: run `trioarm store migrate`")
-    for migration in MIGRATIONS[version:]:
+    for number, migration in enumerate(MIGRATIONS[version:], start=version + 1):
         for statement in migration:
             connection.execute(statement)
+        tell(number)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {VERSION}")
 
 
-def _in_words(path: Path, error: sqlite3.Error) -> RepositoryError:
+def in_words(path: Path, error: sqlite3.Error) -> RepositoryError:
+    """Return what SQLite complains of, as an error that says what to do."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     match code:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
@@ -261,5 +301,5 @@ def _in_words(path: Path, error: sqlite3.Error) -> RepositoryError:
         case sqlite3.SQLITE_NOTADB:
             return RepositoryError(f"{path} is no SQLite database: name another file; this one is left as it is")
         case sqlite3.SQLITE_CORRUPT:
-            return RepositoryError(f"{path} is damaged ({error}): keep it, and restore a backup beside it")
+            return StoreDamaged(f"{path} is damaged ({error}): keep it, and restore a backup beside it")
     return RepositoryError(f"{path}: {error}")

@@ -104,6 +104,9 @@ def run_page(query: RunQuery) -> tuple[str, Values]:
     where = _Where()
     if query.schedule is not None:
         where.add("r.key IN (SELECT key FROM schedules WHERE name = ?)", query.schedule)
+    if query.under is not None:
+        below = (f"{query.under}/", f"{query.under}0")  # 0 is what follows the slash
+        where.add("r.key IN (SELECT key FROM schedules WHERE name = ? OR (name > ? AND name < ?))", query.under, *below)
     for column, wanted in (("owner", query.owner), ("handler", query.handler)):
         if wanted is not None:
             where.add(f"r.key IN (SELECT key FROM schedules WHERE {column} = ?)", wanted)

@@ -49,6 +49,7 @@ HORIZON_S: Final = 3_600.0  # how far ahead due entries are in memory
 LOST_MAX: Final = 1_000  # runs of nodes that are gone handed out at once; the next look brings more
 LOOK_AGAIN_S: Final = 0.05  # after news of a node's file: the system tells of its end before its lock is free
 NEWS_S: Final = 2.0  # for as long as that may take on a busy machine
+LOOK_LATER_S: Final = (0.002, 0.01, 0.05, 0.2, 0.5, 2.0)  # after news: the disk may take its time to keep a commit
 LOOK_S: Final = 0.5  # between two looks for what others did, where the system does not tell
 
 T = TypeVar("T")
@@ -64,6 +65,7 @@ class SqliteScheduleRepository:
         horizon_s: how far ahead due entries are in memory, in seconds.
         thread: makes the threads that work on the file.
         boot_clock: what leases count by.
+        migrate: false to refuse a file of an older version.
     """
 
     leased = True
@@ -76,10 +78,12 @@ class SqliteScheduleRepository:
         horizon_s: float = HORIZON_S,
         thread: Callable[[], Thread] = Thread,
         boot_clock: BootClock | None = None,
+        migrate: bool = True,
     ) -> None:
         self.path = Path(path)
         self.url = f"sqlite:///{self.path}"
         self.horizon_s = horizon_s
+        self._migrate = migrate
         self._database = Database(self.path, thread)
         self._records = Records()
         self._history = History(self._database, self._records, lambda: self._recall.now)
@@ -97,7 +101,7 @@ class SqliteScheduleRepository:
         Raises:
             RepositoryError: it cannot be opened; the message says what to do.
         """
-        await self._database.open()
+        await self._database.open(migrate=self._migrate)
         await self._look_ahead(0, LATEST)
 
     async def close(self) -> None:
@@ -121,9 +125,23 @@ class SqliteScheduleRepository:
                     await self._look_for_changes()
                 else:
                     await self._hear(await watch.names())
+                    await self._look_later(watch)
         finally:
             if watch is not None:
                 watch.close()
+
+    async def _look_later(self, watch: DirectoryWatch) -> None:
+        """Look again: a write is told of before its commit can be seen, which is once it is on the disk."""
+        pauses = iter(LOOK_LATER_S)
+        while (pause_s := next(pauses, None)) is not None:
+            names = None
+            with trio.move_on_after(pause_s):
+                names = await watch.names()
+            if names is None:
+                await self._look_for_changes()
+            else:
+                await self._hear(names)
+                pauses = iter(LOOK_LATER_S)
 
     async def _hear(self, names: frozenset[str]) -> None:
         if self._nodes.concerns(names) or "" in names:
@@ -170,13 +188,13 @@ class SqliteScheduleRepository:
 
     # Nodes
 
-    async def join(self, node: str) -> None:
+    async def join(self, node: str, now: int) -> None:
         """Let a node of this process hold runs.
 
         Raises:
             RepositoryError: its lock or its lease cannot be kept.
         """
-        await self._write(partial(self._nodes.join, node, self._recall.now))
+        await self._write(partial(self._nodes.join, node, now))
         self._look_at = 0
 
     async def renew(self, node: str) -> bool:

@@ -233,3 +233,28 @@ FORGET_ENTRIES: Final = "DELETE FROM journal WHERE namespace = ? AND seq <= ?"
 FORGET_REMOVED: Final = (
     "DELETE FROM schedules WHERE removed = 1 AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.key = schedules.key)"
 )
+
+# Looking after the file
+
+LANES_HELD_TWICE: Final = (
+    f"SELECT lane, count(*) FROM runs NOT INDEXED WHERE lane IS NOT NULL AND token > 0 AND {UNFINISHED} "
+    "GROUP BY lane HAVING count(*) > 1"
+)
+RUNS_OF_NOBODY: Final = "SELECT r.id, r.key FROM runs r LEFT JOIN schedules s ON s.key = r.key WHERE s.key IS NULL"
+JOURNAL_GAPS: Final = (
+    "SELECT namespace, count(*), max(seq) FROM journal GROUP BY namespace HAVING count(*) <> max(seq) OR min(seq) <> 1"
+)
+FIRST_DUE: Final = (
+    "SELECT name, wake_at FROM schedules WHERE wake_at IS NOT NULL AND (owner IS NULL OR owner <> ?) "
+    "ORDER BY wake_at, rank, key LIMIT 1"
+)
+UNDECIDED: Final = (
+    "SELECT name, wake_at FROM schedules WHERE wake_at IS NOT NULL AND wake_at <= ? ORDER BY wake_at, rank, key LIMIT ?"
+)
+OVERDUE: Final = (
+    f"SELECT s.name, r.due_at FROM runs r JOIN schedules s ON s.key = r.key WHERE r.{PENDING} AND r.due_at <= ? "
+    "ORDER BY r.due_at LIMIT ?"
+)
+PENDING_COUNT: Final = f"SELECT count(*) FROM runs WHERE {PENDING}"
+HELD_COUNT: Final = f"SELECT count(*) FROM runs WHERE {HELD}"
+NODES_SINCE: Final = "SELECT node, boot, expires_at, joined_at FROM nodes ORDER BY joined_at, node"

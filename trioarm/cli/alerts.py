@@ -1,0 +1,126 @@
+"""`trioarm alerts list` and `ack`: what somebody should know, or has to do something about (S6.9)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import attrs
+from cyclopts import Parameter
+
+from trioarm.cli.columns import Columns
+from trioarm.cli.each import each
+from trioarm.cli.exits import Exit, UsageError
+from trioarm.cli.options import AsJson, Author, ConfigFile, StoreUrl, among, author_of
+from trioarm.cli.schedule_changes import Note
+from trioarm.cli.stored import Rows, with_store
+from trioarm.cli.terminal import Style, remark, say_json
+from trioarm.cli.wording import wall
+from trioarm.container import Container
+from trioarm.core.alerts import AlertQuery, AlertState, Severity, StoredAlert
+from trioarm.core.codec import to_json
+from trioarm.core.instants import as_datetime
+from trioarm.core.jsonable import Json
+from trioarm.core.queries import PAGE_MAX
+from trioarm.engine.scheduler import Alerts, Scheduler
+
+
+def list_(
+    subject: Annotated[str | None, Parameter(name="SUBJECT", help="Only about this, such as partition/house.")] = None,
+    /,
+    *,
+    state: Annotated[
+        list[str] | None, Parameter(help="Only in these states; otherwise those that need somebody.")
+    ] = None,
+    all_: Annotated[bool, Parameter(name="--all", help="In whatever state.")] = False,
+    json: AsJson = False,
+    config: ConfigFile = None,
+    store: StoreUrl = None,
+) -> Exit:
+    """List alerts that nobody has acknowledged yet: what happened, and what to do about it.
+
+    For example:
+
+    - `trioarm alerts list`
+    - `trioarm alerts list partition/house --all`
+    """
+    states = among(AlertState, state, "--state")
+    query = AlertQuery(subject=subject, limit=PAGE_MAX)
+    if all_ or states is not None:
+        query = attrs.evolve(query, states=states)
+
+    async def work(container: Container) -> Exit:
+        columns, shown = Columns("RAISED", "STATE", "SEVERITY", "WHAT", "ID"), 0
+        async for stored in _found(container.get(Scheduler).alerts, query):
+            shown += 1
+            if json:
+                say_json(_as_json(stored))
+            else:
+                columns.add(_cells(stored), _style(stored))
+        columns.flush()
+        if not shown:
+            remark("there is no alert that this could list")
+        return Exit.CLEAN
+
+    return with_store(config, store, work)
+
+
+def _found(alerts: Alerts, query: AlertQuery) -> Rows[StoredAlert]:
+    return Rows(lambda after: alerts.find(attrs.evolve(query, after=after)))
+
+
+def _cells(stored: StoredAlert) -> tuple[str, ...]:
+    alert = stored.alert
+    if alert is None:
+        return "-", stored.state.value, "-", stored.problem or "it cannot be read", stored.id
+    said = f"{alert.text} {alert.advice}".strip()
+    return wall(as_datetime(alert.raised_at)), stored.state.value, alert.severity.value, said, stored.id
+
+
+def _style(stored: StoredAlert) -> Style | None:
+    if stored.state in (AlertState.ACKNOWLEDGED, AlertState.RESOLVED):
+        return Style.FAINT
+    return Style.NOTICE if stored.alert is not None and stored.alert.severity is Severity.WARNING else Style.BAD
+
+
+def _as_json(stored: StoredAlert) -> dict[str, Json]:
+    form: dict[str, Json] = {"id": stored.id, "state": stored.state.value, "problem": stored.problem}
+    return form if stored.alert is None else form | to_json(stored.alert)
+
+
+def ack(
+    *ids: Annotated[str, Parameter(name="ID", help="Which alerts.")],
+    all_: Annotated[bool, Parameter(name="--all", help="All that are open.")] = False,
+    note: Note = "",
+    author: Author = None,
+    json: AsJson = False,
+    config: ConfigFile = None,
+    store: StoreUrl = None,
+) -> Exit:
+    """Acknowledge alerts: somebody has seen them. The first to do so counts.
+
+    For example:
+
+    - `trioarm alerts ack partition/house:arm_failed#3@2026-11-23T21:30:00Z --note "the back door was open"`
+    - `trioarm alerts ack --all`
+    """
+    if all_ == bool(ids):
+        raise UsageError("say which alerts: by their ids, which `trioarm alerts list` shows, or with --all")
+    by = author_of(author)
+
+    async def work(container: Container) -> Exit:
+        alerts = container.get(Scheduler).alerts
+        wanted = list(ids)
+        if all_:
+            query = AlertQuery(states=frozenset({AlertState.OPEN}), limit=PAGE_MAX)
+            wanted = [stored.id async for stored in _found(alerts, query)]
+
+        async def act(alert_id: str) -> str:
+            kept = await alerts.ack(alert_id, by=by, note=note)
+            seen = None if kept.alert is None else kept.alert.acknowledged
+            return "acknowledged" if seen is None or seen.by == by else f"acknowledged by {seen.by} before"
+
+        if not wanted:
+            remark("no alert is open")
+        return await each(wanted, act, json=json, key="id")
+
+    return with_store(config, store, work)

@@ -1,0 +1,75 @@
+"""Columns: a table that is written while its rows are read, so that a million of them need no memory.
+
+A column is as wide as what came so far. On a terminal no line is longer than it is wide; lines that are read by
+programs stay whole.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from trioarm.cli.terminal import Style, paint, say
+
+CHUNK: Final = 200  # rows whose widths are known before the first of them is written
+GAP: Final = "  "
+
+
+class Columns:
+    """Writes rows to stdout in columns.
+
+    Args:
+        headings: of the columns; the last one may be cut.
+    """
+
+    def __init__(self, *headings: str) -> None:
+        self._headings = headings
+        self._widths = [len(heading) for heading in headings]
+        self._waiting: list[tuple[Sequence[str], Style | None]] = []
+        self._begun = False
+        self._line_max = _line_max()
+
+    @property
+    def empty(self) -> bool:
+        """Whether no row came."""
+        return not self._begun and not self._waiting
+
+    def add(self, cells: Sequence[str], style: Style | None = None) -> None:
+        """Write a row, now or soon.
+
+        Args:
+            cells: one for each column.
+            style: how all of it looks on a terminal.
+        """
+        self._waiting.append((cells, style))
+        if len(self._waiting) >= CHUNK:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits."""
+        if not self._waiting:
+            return
+        for cells, _ in self._waiting:
+            self._widths = [max(width, len(cell)) for width, cell in zip(self._widths, cells, strict=True)]
+        if not self._begun:
+            self._begun = True
+            say(paint(self._line(self._headings), Style.FAINT, sys.stdout))
+        for cells, style in self._waiting:
+            line = self._line(cells)
+            say(line if style is None else paint(line, style, sys.stdout))
+        self._waiting.clear()
+
+    def _line(self, cells: Sequence[str]) -> str:
+        line = GAP.join(cell.ljust(width) for cell, width in zip(cells, self._widths, strict=True)).rstrip()
+        if self._line_max is not None and len(line) > self._line_max:
+            return line[: self._line_max - 1] + "…"
+        return line
+
+
+def _line_max() -> int | None:
+    if sys.stdout.isatty() or os.environ.get("COLUMNS"):
+        return max(2, shutil.get_terminal_size().columns)
+    return None

@@ -1,0 +1,67 @@
+"""Names and ids, as people write them: the stored schedules and runs they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from trioarm.cli.exits import UsageError
+from trioarm.cli.planned import chosen
+from trioarm.core.errors import UnknownRun
+from trioarm.core.queries import ScheduleQuery
+from trioarm.core.reading import KNOWN_MAX, suggest
+from trioarm.core.run import RunRecord, parse_run_id
+from trioarm.core.schedule import ScheduleRecord
+from trioarm.engine.ports import ScheduleRepository
+
+PARTS_MAX: Final = 1_000  # schedules that one name may mean: partitions are counted in dozens
+
+
+async def meant(repository: ScheduleRepository, names: Iterable[str]) -> list[ScheduleRecord]:
+    """Return the stored schedules that names mean; that of one that arms several partitions means one for each.
+
+    Raises:
+        UsageError: there is no schedule of a name.
+    """
+    found: dict[int, ScheduleRecord] = {}
+    for name in names:
+        page = await repository.find_schedules(ScheduleQuery(prefix=f"{name}/", limit=PARTS_MAX))
+        exact = await repository.get_schedule(name)
+        records = [*([exact] if exact is not None else ()), *page.rows]
+        if not records:
+            raise UsageError(await _unknown(repository, name))
+        found |= {record.key: record for record in chosen(records, [name])}
+    return list(found.values())
+
+
+async def _unknown(repository: ScheduleRepository, name: str) -> str:
+    """Return a line that says what was perhaps meant: among names that begin alike, else among the first."""
+    for prefix in (name[:2], name[:1], None):
+        page = await repository.find_schedules(ScheduleQuery(prefix=prefix, limit=KNOWN_MAX))
+        own = [record.schedule.name for record in page.rows]
+        known = list(dict.fromkeys([*(each.rpartition("/")[0] or each for each in own), *own]))[:KNOWN_MAX]
+        line = suggest(name, known)
+        if "did you mean" in line:
+            return f"there is no schedule {name!r}{line}"
+    return f"there is no schedule {name!r}: `trioarm schedules list` shows what there is"
+
+
+async def run_meant(repository: ScheduleRepository, run_id: str) -> RunRecord:
+    """Return the run that a readable id means.
+
+    Raises:
+        UnknownRun: the text is no such id, or there is no such run.
+        UsageError: there is no such schedule.
+    """
+    if "@" not in run_id:
+        records = await meant(repository, [run_id])
+        name = records[0].schedule.name
+        raise UnknownRun(f"{run_id!r} is a schedule, not a run: `trioarm runs list {name}` shows the ids of its runs")
+    name, nominal_at, origin, epoch = parse_run_id(run_id)
+    record = await repository.get_run_of(name, nominal_at, origin, epoch)
+    if record is None:
+        await meant(repository, [name])
+        raise UnknownRun(
+            f"there is no run {run_id!r}, or it is no longer kept: `trioarm runs list {name}` shows the ids"
+        )
+    return record

@@ -1,0 +1,88 @@
+"""`trioarm runs cancel` and `retry`: ending what is unfinished, and running again what is final."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+from cyclopts import Parameter
+
+from trioarm.cli.each import each
+from trioarm.cli.exits import Exit, UsageError
+from trioarm.cli.names import run_meant
+from trioarm.cli.options import AsJson, Author, ConfigFile, StoreUrl, author_of
+from trioarm.cli.schedule_changes import Note
+from trioarm.cli.stored import with_store
+from trioarm.container import Container
+from trioarm.engine.ports import ScheduleRepository
+from trioarm.engine.scheduler import Runs, Scheduler
+
+RunId: TypeAlias = Annotated[str, Parameter(name="ID", help="Which runs, such as backup@2026-11-23T01:30:00Z.")]
+
+
+def cancel(
+    *run_ids: RunId,
+    note: Note = "",
+    author: Author = None,
+    json: AsJson = False,
+    config: ConfigFile = None,
+    store: StoreUrl = None,
+) -> Exit:
+    """Cancel unfinished runs: at once while they wait, by asking their node while they work.
+
+    For example:
+
+    - `trioarm runs cancel backup@2026-11-23T01:30:00Z`
+    """
+    by = author_of(author)
+
+    async def act(runs: Runs, key: int) -> str:
+        await runs.cancel(key, author=by, note=note)
+        run = await runs.get(key)
+        return run.state.value if run.finished_at is not None else f"asked to stop, {run.state} on node {run.node}"
+
+    return _each_run(run_ids, act, json, config, store)
+
+
+def retry(
+    *run_ids: RunId,
+    note: Note = "",
+    author: Author = None,
+    json: AsJson = False,
+    config: ConfigFile = None,
+    store: StoreUrl = None,
+) -> Exit:
+    """Run again what is final: as new runs, which change nothing in the old ones.
+
+    For example:
+
+    - `trioarm runs retry backup@2026-11-23T01:30:00Z`
+    """
+    by = author_of(author)
+
+    async def act(runs: Runs, key: int) -> str:
+        return f"runs again as {(await runs.retry(key, author=by, note=note)).id}"
+
+    return _each_run(run_ids, act, json, config, store)
+
+
+def _each_run(
+    run_ids: Sequence[str],
+    act: Callable[[Runs, int], Awaitable[str]],
+    json: bool,
+    config: Path | None,
+    store: str | None,
+) -> Exit:
+    if not run_ids:
+        raise UsageError("name a run: `trioarm runs list` shows the ids")
+
+    async def work(container: Container) -> Exit:
+        repository, runs = container.get(ScheduleRepository), container.get(Scheduler).runs
+
+        async def act_on(run_id: str) -> str:
+            return await act(runs, (await run_meant(repository, run_id)).run_id)
+
+        return await each(run_ids, act_on, json=json, key="id")
+
+    return with_store(config, store, work)

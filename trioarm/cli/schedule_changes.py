@@ -1,0 +1,233 @@
+"""`trioarm schedules pause, resume, skip, postpone, undo, remove`: what people change about the future (S5.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+from cyclopts import Parameter
+
+from trioarm.cli.each import each
+from trioarm.cli.exits import Exit, UsageError
+from trioarm.cli.names import meant
+from trioarm.cli.options import AsJson, Author, ConfigFile, StoreUrl, author_of, instant_of, span_s
+from trioarm.cli.planned import current_instant
+from trioarm.cli.sheet import here
+from trioarm.cli.stored import with_store
+from trioarm.container import Container
+from trioarm.core.instants import instant
+from trioarm.core.schedule import Amendment, AmendmentKind, StoredSchedule
+from trioarm.engine.ports import ScheduleRepository
+from trioarm.engine.scheduler import Scheduler, Schedules
+
+Name: TypeAlias = Annotated[str, Parameter(name="NAME", help="Which schedules.")]
+Note: TypeAlias = Annotated[str, Parameter(help="Why, for whoever looks later.")]
+At: TypeAlias = Annotated[
+    str | None, Parameter(name="--at", help="Which occurrence, by its instant; otherwise the next one.")
+]
+
+
+def pause(
+    *names: Name,
+    note: Note = "",
+    until: Annotated[
+        str | None, Parameter(help="Resume by itself then: an instant, or 2h from now; otherwise when resumed.")
+    ] = None,
+    author: Author = None,
+    json: AsJson = False,
+    config: ConfigFile = None,
+    store: StoreUrl = None,
+) -> Exit:
+    """Pause schedules. What comes due meanwhile is skipped, and never caught up; runs that have begun go on.
+
+    For example:
+
+    - `trioarm schedules pause weeknight --note "guests" --until 2026-12-27T08:00:00+01:00`
+    - `trioarm schedules pause backup --until 2h`
+    """
+    now = current_instant()
+    until_at = None if until is None else instant_of(until, "--until", now)
+    by = author_of(author)
+
+    async def act(schedules: Schedules, name: str) -> str:
+        await schedules.pause(name, until=until_at, author=by, note=note)
+        return "paused until it is resumed" if until_at is None else f"paused until {here(until_at, now)}"
+
+    return _change(names, act, json, config, store)
+
+
+def resume(
+    *names: Name,
+    note: Note = "",
+    author: Author = None,
+    json: AsJson = False,
+    config: ConfigFile = None,
+    store: StoreUrl = None,
+) -> Exit:
+    """Resume paused schedules.
+
+    For example:
+
+    - `trioarm schedules resume weeknight`
+    """
+    by = author_of(author)
+
+    async def act(schedules: Schedules, name: str) -> str:
+        return _next(await schedules.resume(name, author=by, note=note))
+
+    return _change(names, act, json, config, store)
+
+
+def skip(
+    *names: Name,
+    at: At = None,
+    note: Note = "",
+    author: Author = None,
+    json: AsJson = False,
+    config: ConfigFile = None,
+    store: StoreUrl = None,
+) -> Exit:
+    """Skip one occurrence: the next one, or the one that is named. `undo` takes it back.
+
+    For example:
+
+    - `trioarm schedules skip weeknight`
+    - `trioarm schedules skip weeknight --at 2026-12-24T22:30:00+01:00 --note "Christmas"`
+    """
+    now = current_instant()
+    at_instant, by = _at(at, now), author_of(author)
+
+    async def act(schedules: Schedules, name: str) -> str:
+        if at_instant is None:
+            kept = await schedules.skip_next(name, author=by, note=note)
+        else:
+            kept = await schedules.skip(name, at_instant, author=by, note=note)
+        return _said(kept, AmendmentKind.SKIP, at_instant, now) or "skipped"
+
+    return _change(names, act, json, config, store)
+
+
+def postpone(
+    *names: Name,
+    by: Annotated[str | None, Parameter(help="For how long, counted from the scheduled time, such as 30m.")] = None,
+    until: Annotated[str | None, Parameter(help="Until when: an instant, or 30m from now.")] = None,
+    at: At = None,
+    note: Note = "",
+    author: Author = None,
+    json: AsJson = False,
+    config: ConfigFile = None,
+    store: StoreUrl = None,
+) -> Exit:
+    """Let one occurrence start later: the next one, or the one that is named. `undo` takes it back.
+
+    At most two hours, three times, and never past the occurrence that follows it.
+
+    For example:
+
+    - `trioarm schedules postpone weeknight --by 30m`
+    - `trioarm schedules postpone weeknight --until 2026-12-24T23:30:00+01:00`
+    """
+    if (by is None) == (until is None):
+        raise UsageError("say either --by how much, such as 30m, or --until when")
+    now = current_instant()
+    by_s = None if by is None else span_s(by, "--by")
+    until_at = None if until is None else instant_of(until, "--until", now)
+    at_instant, person = _at(at, now), author_of(author)
+
+    async def act(schedules: Schedules, name: str) -> str:
+        kept = await schedules.postpone(name, at_instant, by_s=by_s, until=until_at, author=person, note=note)
+        return _said(kept, AmendmentKind.POSTPONE, at_instant, now) or "postponed"
+
+    return _change(names, act, json, config, store)
+
+
+def undo(
+    *names: Name,
+    at: At = None,
+    note: Note = "",
+    author: Author = None,
+    json: AsJson = False,
+    config: ConfigFile = None,
+    store: StoreUrl = None,
+) -> Exit:
+    """Take back that an occurrence is skipped or postponed: the first of which anybody said anything, or the one named.
+
+    For example:
+
+    - `trioarm schedules undo weeknight`
+    """
+    at_instant, by = _at(at, current_instant()), author_of(author)
+
+    async def act(schedules: Schedules, name: str) -> str:
+        return _next(await schedules.undo(name, at_instant, author=by, note=note))
+
+    return _change(names, act, json, config, store)
+
+
+def remove(
+    *names: Name,
+    note: Note = "",
+    author: Author = None,
+    json: AsJson = False,
+    config: ConfigFile = None,
+    store: StoreUrl = None,
+) -> Exit:
+    """Remove schedules. Their runs stay in the history; what waits is cancelled, what works may end.
+
+    One that a file declares is refused: it is removed there.
+
+    For example:
+
+    - `trioarm schedules remove nightly-report`
+    """
+    by = author_of(author)
+
+    async def act(schedules: Schedules, name: str) -> str:
+        await schedules.remove(name, author=by, note=note)
+        return "removed"
+
+    return _change(names, act, json, config, store)
+
+
+def _change(
+    names: Iterable[str],
+    act: Callable[[Schedules, str], Awaitable[str]],
+    json: bool,
+    config: Path | None,
+    store: str | None,
+) -> Exit:
+    """Carry something out for each stored schedule that names mean."""
+    wanted = tuple(names)
+    if not wanted:
+        raise UsageError("name a schedule: `trioarm schedules list` shows what there is")
+
+    async def work(container: Container) -> Exit:
+        records = await meant(container.get(ScheduleRepository), wanted)
+        schedules = container.get(Scheduler).schedules
+        return await each([record.schedule.name for record in records], lambda name: act(schedules, name), json=json)
+
+    return with_store(config, store, work)
+
+
+def _at(text: str | None, now: int) -> int | None:
+    return None if text is None else instant_of(text, "--at", now)
+
+
+def _next(kept: StoredSchedule) -> str:
+    due_at = kept.next_due_at
+    return str(kept.state) if due_at is None else f"{kept.state}, next {here(instant(due_at), current_instant())}"
+
+
+def _said(kept: StoredSchedule, kind: AmendmentKind, nominal_at: int | None, now: int) -> str | None:
+    """Return in words what was just said of an occurrence; None where that is over already."""
+    same = [one for one in kept.amendments if one.kind is kind and nominal_at in (None, one.nominal_at)]
+    return amendment_words(max(same, key=lambda one: one.at), now) if same else None
+
+
+def amendment_words(amendment: Amendment, now: int) -> str:
+    """Return what somebody changed about an occurrence."""
+    which = here(amendment.nominal_at, now)
+    if amendment.until_at is None:
+        return f"skipped: {which}"
+    return f"postponed: {which}, until {here(amendment.until_at, now)}"
