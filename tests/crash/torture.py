@@ -196,7 +196,8 @@ def main() -> int:
         toll, found, rows, lines = torture(folder, arguments.kills, arguments.seed, arguments.nodes)
         report(toll, rows, lines)
     missed = [act.name.lower() for act in LASTS if not any(call.endswith(act.name.lower()) for call in toll.calls)]
-    if toll.hit_work * 2 <= toll.kills:
+    part = 2 if toll.kills >= ENOUGH else 4  # of a dozen kills on two nodes, chance alone may let half hit an idle one
+    if toll.hit_work * part <= toll.kills:
         found.append("too few kills hit a claimed or running run")
     if toll.kills >= ENOUGH and missed:
         found.append(f"no kill was at a call to {', '.join(missed)}")
