@@ -118,8 +118,8 @@ class Narrator:
         self.given_back += returned and not run.schedule.startswith(HOUSEKEEPING)
 
     def _line(self, level: int, text: str, event: Event, run: Run) -> None:
-        if run.schedule.startswith(HOUSEKEEPING) and level < logging.WARNING:
-            level = logging.DEBUG
+        if run.schedule.startswith(HOUSEKEEPING) and (level < logging.WARNING or run.state in NEVER_RAN):
+            level = logging.DEBUG  # what of it did not run while the node was down, nobody waits for
         if self._log.isEnabledFor(level):
             self._log.log(level, text, kind=_kind(event), run=run_to_json(run))
 
