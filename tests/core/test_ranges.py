@@ -9,7 +9,7 @@ import pytest
 from tests.making import HOUR, MINUTE, NOW, SECOND, a_record, a_run, a_schedule
 from trioarm.core.changes import Change, Finished
 from trioarm.core.planning import Group, PlanRules, plan
-from trioarm.core.run import RunRecord
+from trioarm.core.run import Origin, RunRecord
 from trioarm.core.schedule import Amendment, AmendmentKind, Overlap, Pause, ScheduleRecord, ScheduleState
 from trioarm.core.states import Reason, State, Step, WaitingFor
 from trioarm.core.triggers import After, Every, Once, Trigger
@@ -255,6 +255,18 @@ def test_a_later_occurrence_supersedes_a_postponed_one() -> None:
     (step,) = then.steps
     assert isinstance(step, Finished)
     assert (step.run, step.step, step.reason) == (waiting, Step.SUPERSEDE, Reason.SUPERSEDED)
+
+
+def test_what_came_due_together_is_no_older() -> None:
+    """A run that supersedes nothing gives way to a later occurrence of its lane, not to one of its instant (S5.5)."""
+    (newer,) = _lane(20)
+    other = a_record(a_schedule("other", Once(NOW), lane="house"), key=2)
+    for minute, gives_way in ((0, True), (20, False), (21, False)):
+        waiting = a_run(other, NOW + minute * MINUTE, due_at=NOW + HOUR)
+        change = plan(Group((newer,), [waiting]), NOW + 20 * MINUTE, RULES)
+        assert (said(change), len(change.steps)) == ([(20, 20, RUNS)], gives_way)
+    rival = a_run(newer, NOW + 20 * MINUTE, origin=Origin.MANUAL)
+    assert len(plan(Group((newer,), [rival]), NOW + 20 * MINUTE, RULES).steps) == 1
 
 
 # Paused
