@@ -99,7 +99,7 @@ async def test_an_open_zone_fails_the_run_by_name(autojump_clock: MockClock) -> 
 async def test_a_zone_that_stands_open_does_not_hinder_disarming(autojump_clock: MockClock) -> None:
     """Open zones block arming only."""
     async with a_node(the_premises(arming("morning", DISARMED, 60))) as node:
-        await node.panel().arm(NIGHT, "Jan")
+        await node.panel().arm(NIGHT, "somebody")
         await node.at(10)
         await node.panel().open_zone("cellar")  # while it leaves by the exit delay
         await node.at(20)
@@ -329,11 +329,11 @@ async def test_somebody_who_disarms_during_the_exit_delay_is_not_fought(autojump
     """What went elsewhere after our command is a person's change: noticed at once, no second command (A3.7)."""
     async with a_node(the_premises(arming("weeknight", NIGHT, 10))) as node:
         await node.at(20)
-        await node.panel().disarm("Jan")
+        await node.panel().disarm("somebody")
         await node.at(21)
         run = await node.run_of("weeknight/house")
         assert run.state is State.FAILED
-        assert "changed by Jan" in (run.error or "")
+        assert "changed by somebody" in (run.error or "")
         await node.at(3600)
         assert (await node.installation.reported("house")).state is Reported.DISARMED
 
@@ -341,7 +341,7 @@ async def test_somebody_who_disarms_during_the_exit_delay_is_not_fought(autojump
 async def test_somebody_elses_arming_toward_the_target_is_waited_for(autojump_clock: MockClock) -> None:
     """Progress toward the target needs no command of ours (A3.2)."""
     async with a_node(the_premises(arming("weeknight", NIGHT, 10))) as node:
-        await node.panel().arm(NIGHT, "Jan")
+        await node.panel().arm(NIGHT, "somebody")
         await node.at(60)
         run = await node.run_of("weeknight/house")
         assert run.result == {"partition": "house", "reported": "armed_night", "sends": 0}
@@ -457,7 +457,7 @@ async def test_a_partition_that_may_not_be_disarmed_is_not(
     await repository.commit([Change(schedules=[first_put(stray, EVENING)])])
     partition = a_partition(allow_disarm=False)
     async with a_node(the_premises(partitions=(partition,)), repository=repository, clock=clock) as node:
-        await node.panel().arm(NIGHT, "Jan")
+        await node.panel().arm(NIGHT, "somebody")
         await node.at(120)
         run = await node.run_of("stray")
         assert (run.state, "allow_disarm" in (run.error or "")) == (State.FAILED, True)

@@ -38,14 +38,14 @@ async def _ended(node: Node) -> tuple[State, Reason | None]:
 async def test_what_comes_due_under_a_hold_is_overridden(autojump_clock: MockClock) -> None:
     """Nothing is sent; run, alert and audit say who holds it, until when and why."""
     async with a_node(ONE) as node:
-        await node.installation.persons.hold("partition/house", by="Jan", note="guests", until_at=at(3600))
+        await node.installation.persons.hold("partition/house", by="somebody", note="guests", until_at=at(3600))
         await node.at(101)
         assert await _ended(node) == (State.OVERRIDDEN, Reason.HOLD)
         run = await node.run_of("night/house")
-        assert run.error == "house was not made armed_night: Jan holds it until 2026-11-23T23:00:00Z: guests"
-        assert (await node.alert("overridden")).text.endswith("Jan holds it until 2026-11-23T23:00:00Z: guests")
+        assert run.error == "house was not made armed_night: somebody holds it until 2026-11-23T23:00:00Z: guests"
+        assert (await node.alert("overridden")).text.endswith("somebody holds it until 2026-11-23T23:00:00Z: guests")
         assert await node.repository.get_document("command", "house") is None
-        assert await node.audit() == [("Jan", "hold"), ("schedule:night/house", "arm_overridden")]
+        assert await node.audit() == [("somebody", "hold"), ("schedule:night/house", "arm_overridden")]
 
 
 async def test_a_hold_on_a_site_covers_its_partitions_and_no_others(autojump_clock: MockClock) -> None:
@@ -54,20 +54,20 @@ async def test_a_hold_on_a_site_covers_its_partitions_and_no_others(autojump_clo
     premises = the_premises(arming("night", NIGHT, 100, "house", "garage", "cabin"), partitions=partitions)
     premises.sites["lake"] = Site("lake", "Europe/Prague")
     async with a_node(premises) as node:
-        await node.installation.persons.hold("site/home", by="Jan")
+        await node.installation.persons.hold("site/home", by="somebody")
         await node.at(200)
         states = {name: (await node.run_of(f"night/{name}")).state for name in ("house", "garage", "cabin")}
         assert states == {"house": State.OVERRIDDEN, "garage": State.OVERRIDDEN, "cabin": State.SUCCEEDED}
         entries = await node.repository.read_journal("audit")
         held = [(entry.body["partition"], entry.body["reason"]) for entry in entries if entry.body["verb"] == "hold"]
-        assert held == [(name, "Jan holds it until it is released") for name in ("house", "garage")]
+        assert held == [(name, "somebody holds it until it is released") for name in ("house", "garage")]
 
 
 @pytest.mark.parametrize(("until", "state"), [(100, State.SUCCEEDED), (101, State.OVERRIDDEN)])
 async def test_a_hold_ends_at_its_instant(until: float, state: State, autojump_clock: MockClock) -> None:
     """What comes due at that very instant is carried out."""
     async with a_node(ONE) as node:
-        await node.installation.persons.hold("partition/house", by="Jan", until_at=at(until))
+        await node.installation.persons.hold("partition/house", by="somebody", until_at=at(until))
         await node.at(200)
         assert (await node.run_of("night/house")).state is state
 
@@ -76,23 +76,23 @@ async def test_a_hold_that_is_released_holds_nothing(autojump_clock: MockClock) 
     """Who released it is on record; releasing what nobody holds says so and is not."""
     async with a_node(ONE) as node:
         persons = node.installation.persons
-        await persons.hold("partition/house", by="Jan")
-        assert (await persons.partition("house")).held_by == "Jan"
-        assert await persons.release("partition/house", by="Eva") is True
-        assert await persons.release("partition/house", by="Eva") is False
+        await persons.hold("partition/house", by="somebody")
+        assert (await persons.partition("house")).held_by == "somebody"
+        assert await persons.release("partition/house", by="another") is True
+        assert await persons.release("partition/house", by="another") is False
         assert (await persons.partition("house")).held_by is None
         await node.at(200)
         assert await _ended(node) == (State.SUCCEEDED, None)
-        assert await node.audit() == [("Jan", "hold"), ("Eva", "release"), ("schedule:night/house", "arm")]
+        assert await node.audit() == [("somebody", "hold"), ("another", "release"), ("schedule:night/house", "arm")]
 
 
 async def test_a_hold_placed_again_is_replaced(autojump_clock: MockClock) -> None:
     """The latest word counts."""
     async with a_node(ONE) as node:
-        await node.installation.persons.hold("partition/house", by="Jan", until_at=at(50))
-        await node.installation.persons.hold("partition/house", by="Eva", until_at=at(500))
+        await node.installation.persons.hold("partition/house", by="somebody", until_at=at(50))
+        await node.installation.persons.hold("partition/house", by="another", until_at=at(500))
         status = await node.installation.persons.partition("house")
-        assert (status.held_by, status.held_until_at) == ("Eva", at(500))
+        assert (status.held_by, status.held_until_at) == ("another", at(500))
 
 
 async def test_a_hold_in_the_minute_of_a_warning_stops_the_late_arm(autojump_clock: MockClock) -> None:
@@ -101,7 +101,7 @@ async def test_a_hold_in_the_minute_of_a_warning_stops_the_late_arm(autojump_clo
         await node.at(3600)
         node.engine.start()
         await node.at(3630)
-        await node.installation.persons.hold("site/home", by="Jan")
+        await node.installation.persons.hold("site/home", by="somebody")
         await node.at(3700)
         assert await _ended(node) == (State.OVERRIDDEN, Reason.HOLD)
 
@@ -109,7 +109,7 @@ async def test_a_hold_in_the_minute_of_a_warning_stops_the_late_arm(autojump_clo
 async def test_nobody_is_warned_of_an_arm_that_is_held(autojump_clock: MockClock) -> None:
     """A warning would say what will not happen."""
     async with a_node(ONE, start=False) as node:
-        await node.installation.persons.hold("site/home", by="Jan")
+        await node.installation.persons.hold("site/home", by="somebody")
         await node.at(3600)
         node.engine.start()
         await node.at(3700)
@@ -120,7 +120,7 @@ async def test_a_panel_out_of_reach_is_not_tried_for_hours_under_a_hold(autojump
     """What came due under a hold is over, and is not carried out once the hold is."""
     panel = BenchPanel(virtual_clock(), unreachable=True)
     async with a_node(ONE, clock=panel.clock, panels={"house": panel}) as node:
-        await node.installation.persons.hold("partition/house", by="Jan")
+        await node.installation.persons.hold("partition/house", by="somebody")
         await node.at(200)
         assert await _ended(node) == (State.OVERRIDDEN, Reason.HOLD)
 
@@ -129,7 +129,7 @@ async def test_what_was_sent_before_the_hold_is_confirmed(autojump_clock: MockCl
     """A hold takes no command back: the run goes on waiting for the panel's word."""
     async with a_node(ONE) as node:
         await node.at(110)
-        await node.installation.persons.hold("partition/house", by="Jan")
+        await node.installation.persons.hold("partition/house", by="somebody")
         await node.at(200)
         assert await _ended(node) == (State.SUCCEEDED, None)
 
@@ -139,7 +139,7 @@ async def test_what_has_no_effect_is_not_sent_again_under_a_hold(autojump_clock:
     panel = BenchPanel(virtual_clock(), drops=None)
     async with a_node(ONE, clock=panel.clock, panels={"house": panel}) as node:
         await node.at(110)
-        await node.installation.persons.hold("partition/house", by="Jan")
+        await node.installation.persons.hold("partition/house", by="somebody")
         await node.at(300)
         assert await _ended(node) == (State.OVERRIDDEN, Reason.HOLD)
         assert len(panel.commands) == 1
@@ -155,14 +155,14 @@ async def test_a_hold_that_cannot_be_read_holds(autojump_clock: MockClock) -> No
         assert "release it, it cannot be read: document hold/partition/house" in (
             (await node.run_of("night/house")).error or ""
         )
-        assert await node.installation.persons.release("partition/house", by="Jan")
+        assert await node.installation.persons.release("partition/house", by="somebody")
 
 
 async def test_a_person_commands_what_is_held(autojump_clock: MockClock) -> None:
     """A hold is for schedules (A4.3)."""
     async with a_node(ONE) as node:
-        await node.installation.persons.hold("partition/house", by="Jan")
-        report = await node.installation.persons.arm("house", NIGHT, by="Jan")
+        await node.installation.persons.hold("partition/house", by="somebody")
+        report = await node.installation.persons.arm("house", NIGHT, by="somebody")
         assert report.state is Reported.ARMED_NIGHT
 
 
@@ -172,7 +172,7 @@ async def test_what_is_not_there_cannot_be_held(on: str, autojump_clock: MockClo
     async with a_node(ONE) as node:
         for asked in (node.installation.persons.hold, node.installation.persons.release):
             with pytest.raises(UnknownPartition, match="name one of partition/house, site/home"):
-                await asked(on, by="Jan")
+                await asked(on, by="somebody")
 
 
 async def test_a_hold_that_makes_no_sense_is_refused(autojump_clock: MockClock) -> None:
@@ -180,9 +180,9 @@ async def test_a_hold_that_makes_no_sense_is_refused(autojump_clock: MockClock) 
     async with a_node(ONE) as node:
         hold = node.installation.persons.hold
         with pytest.raises(InvalidRequest, match="over already"):
-            await hold("site/home", by="Jan", until_at=at(0))
+            await hold("site/home", by="somebody", until_at=at(0))
         with pytest.raises(InvalidRequest, match="at most 500"):
-            await hold("site/home", by="Jan", note="x" * (NOTE_LENGTH_MAX + 1))
+            await hold("site/home", by="somebody", note="x" * (NOTE_LENGTH_MAX + 1))
         with pytest.raises(InvalidRequest, match="no name of a person"):
             await hold("site/home", by=" ")
         await trio.lowlevel.checkpoint()

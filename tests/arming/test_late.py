@@ -157,15 +157,15 @@ async def test_a_disarm_within_its_limit_is_sent_without_a_warning(autojump_cloc
 async def test_a_late_arm_is_not_played_against_a_person(autojump_clock: MockClock) -> None:
     """Somebody came home after it was due: overridden, nothing sent, and people are told (A2.2)."""
     async with a_node(NIGHTLY, start=False) as node:
-        await node.panel().arm(AWAY, "Jan")
+        await node.panel().arm(AWAY, "somebody")
         await node.at(3600)
-        await node.panel().disarm("Jan")
+        await node.panel().disarm("somebody")
         await node.at(LATE)
         node.engine.start()
         await node.at(LATE + 200)
         run = await node.run_of("night/house")
         assert (run.state, run.reason) == (State.OVERRIDDEN, Reason.PERSON)
-        assert "house was not made armed_night: Jan made it disarmed at 2026-11-23T23:00:00Z" in (run.error or "")
+        assert "house was not made armed_night: somebody made it disarmed at 2026-11-23T23:00:00Z" in (run.error or "")
         assert (await node.installation.reported("house")).state is Reported.DISARMED
         alert = await node.alert("overridden")
         assert (alert.severity, alert.settled_by, alert.run) == (
@@ -181,9 +181,9 @@ async def test_a_person_who_acts_on_the_warning_is_heard(autojump_clock: MockClo
     """What somebody does in the minute of the warning overrides the arm, and ends the warning."""
     async with back_after(LATE) as node:
         await node.at(LATE + 10)
-        await node.panel().arm(AWAY, "Jan")
+        await node.panel().arm(AWAY, "somebody")
         await node.at(LATE + 20)
-        await node.panel().disarm("Jan")
+        await node.panel().disarm("somebody")
         await node.at(LATE + 100)
         assert (await node.run_of("night/house")).state is State.OVERRIDDEN
         assert (await node.alert("late_arm")).state is AlertState.RESOLVED
@@ -193,9 +193,9 @@ async def test_a_person_who_acts_on_the_warning_is_heard(autojump_clock: MockClo
 async def test_a_change_between_the_instant_and_its_command_is_heard_on_time_too(autojump_clock: MockClock) -> None:
     """Three minutes late is on time, and long enough for somebody to come home."""
     async with a_node(NIGHTLY, start=False) as node:
-        await node.panel().arm(AWAY, "Jan")
+        await node.panel().arm(AWAY, "somebody")
         await node.at(120)
-        await node.panel().disarm("Jan")
+        await node.panel().disarm("somebody")
         await node.at(180)
         node.engine.start()
         await node.at(300)
@@ -206,7 +206,7 @@ async def test_a_late_arm_of_what_is_armed_already_succeeds_in_silence(autojump_
     """Nothing is sent, nobody is warned, whoever armed it and whenever (A2.2)."""
     async with a_node(NIGHTLY, start=False) as node:
         await node.at(3600)
-        await node.panel().arm(NIGHT, "Jan")
+        await node.panel().arm(NIGHT, "somebody")
         await node.at(LATE)
         node.engine.start()
         await node.at(LATE + 1)
@@ -321,7 +321,7 @@ async def test_a_late_arm_is_not_carried_past_the_next_opening(autojump_clock: M
         arming("night", NIGHT, 0), arming("early", DISARMED, LATE + 600), arming("morning", DISARMED, 30_600)
     )
     async with a_node(premises, clock=panel.clock, panels={"house": panel}, start=False) as node:
-        await node.commands.pause("early/house", author="Jan")
+        await node.commands.pause("early/house", author="somebody")
         await node.at(LATE)
         node.engine.start()
         await node.at(LATE + 1)

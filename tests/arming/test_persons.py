@@ -75,13 +75,13 @@ async def test_arming_is_done_once_the_panel_says_so(autojump_clock: MockClock) 
     """The panel knows the person, each new report is told, and the audit says what was before and after."""
     terminal = a_terminal()
     told: list[Reported] = []
-    report = await terminal.persons.arm("house", NIGHT, by="Jan", on_progress=lambda seen: told.append(seen.state))
-    assert (report.state, report.changed_by) == (Reported.ARMED_NIGHT, "Jan")
+    report = await terminal.persons.arm("house", NIGHT, by="somebody", on_progress=lambda seen: told.append(seen.state))
+    assert (report.state, report.changed_by) == (Reported.ARMED_NIGHT, "somebody")
     assert told == [Reported.DISARMED, Reported.ARMING, Reported.ARMED_NIGHT]
     assert terminal.clock.now() == at(30)
     entry = await terminal.audit()
     assert entry.body == {
-        "actor": "Jan",
+        "actor": "somebody",
         "origin": "manual",
         "partition": "house",
         "verb": "arm",
@@ -95,7 +95,7 @@ async def test_arming_is_done_once_the_panel_says_so(autojump_clock: MockClock) 
 async def test_what_is_so_already_is_not_commanded(autojump_clock: MockClock) -> None:
     """Nothing is sent, and the audit says that somebody asked."""
     terminal = a_terminal()
-    report = await terminal.persons.disarm("house", by="Jan")
+    report = await terminal.persons.disarm("house", by="somebody")
     assert report.state is Reported.DISARMED
     assert (await terminal.audit()).body["reason"] == "it was disarmed already"
     assert await terminal.repository.get_document("panel", "house") is None
@@ -106,9 +106,9 @@ async def test_only_a_person_ends_an_alarm(autojump_clock: MockClock) -> None:
     panel = BenchPanel(virtual_clock(), state=Reported.TRIGGERED)
     terminal = a_terminal(clock=panel.clock, panel=panel)
     with pytest.raises(PanelFailure, match="is triggered"):
-        await terminal.persons.arm("house", NIGHT, by="Jan")
+        await terminal.persons.arm("house", NIGHT, by="somebody")
     assert panel.commands == []
-    assert (await terminal.persons.disarm("house", by="Jan")).state is Reported.DISARMED
+    assert (await terminal.persons.disarm("house", by="somebody")).state is Reported.DISARMED
     entries = await terminal.repository.read_journal("audit")
     assert [entry.body["verb"] for entry in entries] == ["arm_failed", "disarm"]
 
@@ -118,7 +118,7 @@ async def test_open_zones_are_named(autojump_clock: MockClock) -> None:
     premises = the_premises(partitions=(a_partition(panel=VirtualPanel(open_zones=("door",))),))
     terminal = a_terminal(premises)
     with pytest.raises(PanelFailure, match="zones are open: door") as caught:
-        await terminal.persons.arm("house", AWAY, by="Jan")
+        await terminal.persons.arm("house", AWAY, by="somebody")
     assert (caught.value.kind, caught.value.zones) == (FailureKind.BLOCKED, ("door",))
     entry = await terminal.audit()
     assert (entry.body["verb"], entry.body["reason"]) == ("arm_failed", "blocked: zones are open: door")
@@ -129,7 +129,7 @@ async def test_a_command_without_effect_is_sent_once(autojump_clock: MockClock) 
     panel = BenchPanel(virtual_clock(), drops=None)
     terminal = a_terminal(clock=panel.clock, panel=panel)
     with pytest.raises(PanelFailure, match="the command had no effect: the panel still reports disarmed"):
-        await terminal.persons.arm("house", NIGHT, by="Jan")
+        await terminal.persons.arm("house", NIGHT, by="somebody")
     assert len(panel.commands) == 1
     assert panel.clock.now() == at(60)
 
@@ -139,7 +139,7 @@ async def test_a_panel_out_of_reach_is_said_at_once(autojump_clock: MockClock) -
     panel = BenchPanel(virtual_clock(), unreachable=True)
     terminal = a_terminal(clock=panel.clock, panel=panel)
     with pytest.raises(PanelFailure, match="no answer"):
-        await terminal.persons.arm("house", NIGHT, by="Jan")
+        await terminal.persons.arm("house", NIGHT, by="somebody")
     assert (await terminal.audit()).body["after"] == "unavailable"
 
 
@@ -150,7 +150,7 @@ async def test_the_code_of_the_configuration_is_sent_along_and_kept_nowhere(
     monkeypatch.setenv("HOUSE_CODE", "0407")
     panel = VirtualPanel(exit_delay_s=0, code=SecretRef(env="HOUSE_CODE"))
     terminal = a_terminal(the_premises(partitions=(a_partition(panel=panel),)))
-    await terminal.persons.arm("house", NIGHT, by="Jan")
+    await terminal.persons.arm("house", NIGHT, by="somebody")
     kept = [await terminal.repository.list_documents(space) for space in ("panel", "person_command", "partition")]
     assert "0407" not in f"{kept} {await terminal.audit()}"
 
@@ -159,7 +159,7 @@ async def test_what_is_given_up_is_recorded_all_the_same(autojump_clock: MockClo
     """Who stops waiting has not taken the command back."""
     terminal = a_terminal()
     with trio.move_on_after(10):
-        await terminal.persons.arm("house", NIGHT, by="Jan")
+        await terminal.persons.arm("house", NIGHT, by="somebody")
     entry = await terminal.audit()
     assert (entry.body["verb"], entry.body["after"]) == ("arm_failed", "arming")
     assert "was not waited for" in str(entry.body["reason"])
@@ -180,7 +180,7 @@ async def test_a_partition_that_is_not_there_is_named(autojump_clock: MockClock)
     """With those that are."""
     terminal = a_terminal()
     with pytest.raises(UnknownPartition, match="no partition 'attic': name one of house"):
-        await terminal.persons.arm("attic", NIGHT, by="Jan")
+        await terminal.persons.arm("attic", NIGHT, by="somebody")
     with pytest.raises(UnknownPartition):
         await terminal.persons.partition("attic")
 
@@ -188,8 +188,8 @@ async def test_a_partition_that_is_not_there_is_named(autojump_clock: MockClock)
 async def test_a_schedules_leave_to_disarm_is_not_needed(autojump_clock: MockClock) -> None:
     """`allow_disarm` is about schedules (A2.4)."""
     terminal = a_terminal(the_premises(partitions=(a_partition(allow_disarm=False),)))
-    await terminal.persons.arm("house", NIGHT, by="Jan")
-    assert (await terminal.persons.disarm("house", by="Jan")).state is Reported.DISARMED
+    await terminal.persons.arm("house", NIGHT, by="somebody")
+    assert (await terminal.persons.disarm("house", by="somebody")).state is Reported.DISARMED
 
 
 async def test_partitions_are_listed_with_what_is_and_what_should_be(autojump_clock: MockClock) -> None:
@@ -198,8 +198,8 @@ async def test_partitions_are_listed_with_what_is_and_what_should_be(autojump_cl
     premises = the_premises(arming("night", NIGHT, 10), partitions=partitions)
     terminal = a_terminal(premises, panel=BenchPanel(virtual_clock(), unreachable=True))
     await trio.sleep(20)
-    await terminal.persons.arm("garage", HOME, by="Jan")
-    await terminal.persons.hold("partition/house", by="Eva", until_at=at(3600))
+    await terminal.persons.arm("garage", HOME, by="somebody")
+    await terminal.persons.hold("partition/house", by="another", until_at=at(3600))
     house, garage = await terminal.persons.partitions()
     assert house == PartitionStatus(
         name="house",
@@ -210,14 +210,14 @@ async def test_partitions_are_listed_with_what_is_and_what_should_be(autojump_cl
         changed_at=None,
         changed_by=None,
         open_zones=(),
-        held_by="Eva",
+        held_by="another",
         held_until_at=at(3600),
     )
     assert (garage.reported, garage.desired, garage.changed_at, garage.changed_by) == (
         Reported.ARMED_HOME,
         None,
         at(50),
-        "Jan",
+        "somebody",
     )
     assert to_json(garage)["changed_at"] == "2026-11-23T22:00:50Z"
 
@@ -234,9 +234,9 @@ async def test_the_gap_between_two_commands_counts_across_processes(autojump_clo
     terminal = a_terminal(premises, repository=repository, clock=clock, panel=panel)
     async with a_node(premises, repository=repository, clock=clock, panels={"house": panel}) as node:
         await node.at(22)
-        await terminal.persons.disarm("house", by="Jan")
+        await terminal.persons.disarm("house", by="somebody")
         await node.at(100)
-        await terminal.persons.arm("house", HOME, by="Jan")
+        await terminal.persons.arm("house", HOME, by="somebody")
         await node.at(150)
         assert panel.commands == [(at(20), NIGHT), (at(30), DISARMED), (at(100), HOME), (at(110), AWAY)]
 
@@ -246,7 +246,7 @@ async def test_what_a_person_had_done_is_what_was_last_recorded(autojump_clock: 
     clock, repository = virtual_clock(), InMemoryScheduleRepository()
     panel = BenchPanel(clock)
     terminal = a_terminal(repository=repository, clock=clock, panel=panel)
-    await terminal.persons.arm("house", AWAY, by="Jan")
+    await terminal.persons.arm("house", AWAY, by="somebody")
     async with a_node(HOUSE, repository=repository, clock=clock, panels={"house": panel}, start=False) as node:
         await node.at(3600 + 7200)
         node.engine.start()
@@ -261,10 +261,10 @@ async def test_a_person_who_brings_it_about_ends_the_alert(autojump_clock: MockC
         await node.at(20)
         assert (await node.alert("arm_failed")).state is AlertState.OPEN
         panel.refuses = None
-        await node.installation.persons.arm("house", NIGHT, by="Jan")
+        await node.installation.persons.arm("house", NIGHT, by="somebody")
         alert = await node.alert("arm_failed")
         assert alert.resolved is not None
-        assert alert.resolved.by == "Jan"
+        assert alert.resolved.by == "somebody"
 
 
 async def test_two_people_at_once_send_one_command_each_at_most(autojump_clock: MockClock) -> None:
@@ -278,7 +278,7 @@ async def test_two_people_at_once_send_one_command_each_at_most(autojump_clock: 
         reports.append(await terminal.persons.arm("house", NIGHT, by=by))
 
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(arm, "Jan")
-        nursery.start_soon(arm, "Eva")
+        nursery.start_soon(arm, "somebody")
+        nursery.start_soon(arm, "another")
     assert [report.state for report in reports] == [Reported.ARMED_NIGHT] * 2
     assert len(panel.commands) == 1

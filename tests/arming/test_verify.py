@@ -35,7 +35,7 @@ reports = st.builds(
     PanelReport,
     state=st.sampled_from(Reported),
     since_at=st.none() | instants,
-    changed_by=st.sampled_from([None, "Jan"]),
+    changed_by=st.sampled_from([None, "somebody"]),
     open_zones=st.sampled_from([(), ("door",)]),
     toward=st.none() | st.sampled_from(Target),
     settles_at=st.none() | instants,
@@ -191,9 +191,9 @@ def test_after_three_commands_without_effect_it_fails_with_the_last_state() -> N
 )
 def test_what_obeyed_and_went_elsewhere_is_not_fought(sent: Sent, since_at: int | None) -> None:
     """Seen on its way, or changed since our command by the panel's own word: somebody's doing (A3.7)."""
-    found = step(Reported.DISARMED, sent=sent, since_at=since_at, changed_by="Jan", now=NOW + 2 * SECOND)
+    found = step(Reported.DISARMED, sent=sent, since_at=since_at, changed_by="somebody", now=NOW + 2 * SECOND)
     assert isinstance(found, Fail)
-    assert (found.kind, "Jan" in found.message) == (FailureKind.REVERTED, True)
+    assert (found.kind, "somebody" in found.message) == (FailureKind.REVERTED, True)
 
 
 def test_open_zones_block_arming_before_anything_is_sent() -> None:

@@ -54,10 +54,10 @@ def a_driver(repository: InMemoryScheduleRepository, **settings: Any) -> Virtual
 async def test_it_remembers_across_drivers(autojump_clock: MockClock) -> None:
     """The state is the document's: another driver, another process, says the same."""
     repository = InMemoryScheduleRepository()
-    await a_driver(repository).arm(AWAY, "Jan")
+    await a_driver(repository).arm(AWAY, "somebody")
     await trio.sleep(30)
     report = await VirtualDriver(VirtualPanel(), "house", repository, virtual_clock()).read_state()
-    assert (report.toward, report.changed_by) == (AWAY, "Jan")
+    assert (report.toward, report.changed_by) == (AWAY, "somebody")
 
 
 async def test_reading_keeps_nothing(autojump_clock: MockClock) -> None:
@@ -74,7 +74,7 @@ async def test_a_change_is_made_once_whatever_the_verdict(
 ) -> None:
     """Refused or in doubt it looks again; what was kept after all is not made twice (S7.4)."""
     repository = Doubtful("panel", answer)
-    report = await a_driver(repository).arm(NIGHT, "Jan")
+    report = await a_driver(repository).arm(NIGHT, "somebody")
     assert report.state is Reported.ARMING
     (document,) = await repository.list_documents("panel")
     assert document.version == 1

@@ -49,7 +49,7 @@ acts = st.builds(
 
 
 def told(state: PanelState, target: Target, now: int) -> PanelState:
-    return commanded(state, target, "Jan", now, exit_delay=EXIT, entry_delay=ENTRY)
+    return commanded(state, target, "somebody", now, exit_delay=EXIT, entry_delay=ENTRY)
 
 
 def happen(state: PanelState, act: Act, now: int) -> PanelState:
@@ -159,7 +159,7 @@ def test_while_arming_it_says_toward_what_and_until_when() -> None:
     """A report of `arming` carries the hint that confirmation waits by."""
     said = report(told(PanelState(), Target.ARMED_NIGHT, NOW), NOW + SECOND)
     assert (said.state, said.toward, said.settles_at) == (Reported.ARMING, Target.ARMED_NIGHT, NOW + EXIT)
-    assert (said.since_at, said.changed_by) == (NOW, "Jan")
+    assert (said.since_at, said.changed_by) == (NOW, "somebody")
 
 
 def test_another_mode_goes_through_the_exit_delay_again() -> None:

@@ -43,7 +43,7 @@ def test_an_alert_is_read_back_as_it_was_kept() -> None:
     alert = an_alert(
         run="night@2026-11-23T22:00:00Z",
         facts=[Fact("zones", "door")],
-        acknowledged=Closing("Jan", NOW + SECOND, "on my way"),
+        acknowledged=Closing("somebody", NOW + SECOND, "on my way"),
     )
     put = raising("a", alert)
     assert (put.namespace, put.key, put.expected_version) == ("alert", "a", 0)
@@ -62,7 +62,7 @@ def test_what_people_read_is_one_line_of_bounded_length() -> None:
 
 def test_it_is_open_until_it_is_acknowledged_or_resolved() -> None:
     """Resolved says more than acknowledged; the later of both is when it was done with."""
-    seen, over = Closing("Jan", NOW + 5), Closing("schedule:night/house", NOW + 9)
+    seen, over = Closing("somebody", NOW + 5), Closing("schedule:night/house", NOW + 9)
     assert (an_alert().state, an_alert().closed_at) == (AlertState.OPEN, None)
     acknowledged = an_alert(acknowledged=seen)
     assert (acknowledged.state, acknowledged.closed_at) == (AlertState.ACKNOWLEDGED, NOW + 5)

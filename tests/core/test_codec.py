@@ -485,31 +485,31 @@ def test_a_listed_schedule_says_what_people_ask() -> None:
 
 def test_a_paused_schedule_says_who_paused_it() -> None:
     """A pause is listed with its author, its time and its reason."""
-    record = attrs.evolve(RECORD, state=ScheduleState.PAUSED, next_due_at=None, pause=Pause("ann", "holiday", 0))
+    record = attrs.evolve(RECORD, state=ScheduleState.PAUSED, next_due_at=None, pause=Pause("somebody", "holiday", 0))
     listed = schedule_to_json(record)
     assert (listed["state"], listed["next_due_at"]) == ("paused", None)
     assert (listed["paused_by"], listed["paused_at"], listed["paused_why"]) == (
-        "ann",
+        "somebody",
         "1970-01-01T00:00:00Z",
         "holiday",
     )
     assert listed["paused_until"] is None
-    until = attrs.evolve(record, pause=Pause("ann", "holiday", 0, 60_000_000))
+    until = attrs.evolve(record, pause=Pause("somebody", "holiday", 0, 60_000_000))
     assert schedule_to_json(until)["paused_until"] == "1970-01-01T00:01:00Z"
 
 
 def test_a_listed_schedule_says_what_people_changed() -> None:
     """What is skipped and what is postponed, to when and by whom; what is over is not listed any more."""
     amendments = (
-        Amendment(AmendmentKind.SKIP, 60_000_000, None, "ann", "guests", 5),
-        Amendment(AmendmentKind.POSTPONE, 120_000_000, 180_000_000, "ben", "", 6, 2),
+        Amendment(AmendmentKind.SKIP, 60_000_000, None, "somebody", "guests", 5),
+        Amendment(AmendmentKind.POSTPONE, 120_000_000, 180_000_000, "another", "", 6, 2),
     )
     skipped = {
-        "kind": "skip", "nominal_at": "1970-01-01T00:01:00Z", "until_at": None, "author": "ann", "note": "guests",
+        "kind": "skip", "nominal_at": "1970-01-01T00:01:00Z", "until_at": None, "author": "somebody", "note": "guests",
     }  # fmt: skip
     postponed = {
         "kind": "postpone", "nominal_at": "1970-01-01T00:02:00Z", "until_at": "1970-01-01T00:03:00Z",
-        "author": "ben", "note": "",
+        "author": "another", "note": "",
     }  # fmt: skip
     for cursor_at, listed in ((0, [skipped, postponed]), (60_000_000, [postponed]), (180_000_000, [])):
         record = attrs.evolve(RECORD, cursor_at=cursor_at, amendments=amendments)

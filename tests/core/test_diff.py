@@ -17,7 +17,7 @@ from trioarm.core.schedule import Pause, Schedule, ScheduleRecord, ScheduleState
 from trioarm.core.states import Reason, State, Step
 from trioarm.core.triggers import After, Cron, Every, Once, Trigger
 
-BY_JANA = Pause("somebody", "holiday", NOW)
+BY_SOMEBODY = Pause("somebody", "holiday", NOW)
 
 
 def _delay(**fields: Any) -> ScheduleRecord:
@@ -104,8 +104,8 @@ def test_runs_are_counted_over_revisions(trigger: Trigger, runs: int, max_runs: 
 
 def test_a_pause_keeps_what_is_to_come() -> None:
     """A paused schedule is not active, but knows its next occurrence, from which the skipped ones are counted."""
-    put = revised(a_record(), a_schedule(), NOW, BY_JANA)
-    assert (put.state, put.pause, put.next_due_at) == (ScheduleState.PAUSED, BY_JANA, NOW + MINUTE)
+    put = revised(a_record(), a_schedule(), NOW, BY_SOMEBODY)
+    assert (put.state, put.pause, put.next_due_at) == (ScheduleState.PAUSED, BY_SOMEBODY, NOW + MINUTE)
 
 
 def test_a_fixed_delay_keeps_counting_over_revisions() -> None:

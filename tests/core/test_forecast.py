@@ -543,11 +543,11 @@ def test_an_explanation_says_what_people_changed() -> None:
     record.amendments = (
         Amendment(AmendmentKind.SKIP, NOW - HOUR, None, "somebody", "over", NOW),
         Amendment(AmendmentKind.SKIP, NOW + HOUR, None, "somebody", "guests", NOW),
-        Amendment(AmendmentKind.POSTPONE, NOW + 2 * HOUR, NOW + 3 * HOUR, "pat", "", NOW, 1),
+        Amendment(AmendmentKind.POSTPONE, NOW + 2 * HOUR, NOW + 3 * HOUR, "another", "", NOW, 1),
     )
     assert _explained(record).policies[-2:] == (
         "the occurrence at 2026-11-23T23:00:00Z is skipped by somebody: guests",
-        "the occurrence at 2026-11-24T00:00:00Z is postponed to 2026-11-24T01:00:00Z by pat",
+        "the occurrence at 2026-11-24T00:00:00Z is postponed to 2026-11-24T01:00:00Z by another",
     )
     assert not any("over" in policy for policy in _explained(record).policies)
 

@@ -35,8 +35,8 @@ def test_a_discard_says_why() -> None:
 
 def test_an_override_says_whose_word_counted() -> None:
     """A person's deed unless said otherwise; reasons that are nobody's decision are refused where it is raised."""
-    assert Override("Jan disarmed it").reason is Reason.PERSON
-    assert str(Override("Jan disarmed it", reason=Reason.HOLD)) == "Jan disarmed it"
+    assert Override("somebody disarmed it").reason is Reason.PERSON
+    assert str(Override("somebody disarmed it", reason=Reason.HOLD)) == "somebody disarmed it"
     assert frozenset({Reason.PERSON, Reason.HOLD}) == OVERRIDES
     for wrong in set(Reason) - OVERRIDES:
         with pytest.raises(ValueError, match="it must be hold or person"):

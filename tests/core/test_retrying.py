@@ -34,7 +34,7 @@ FINAL = [
     (Failed("no use", final=True), Step.FAIL, Reason.DISCARDED, "no use", None),
     (TimedOut("too long", stuck=True), Step.TIME_OUT, Reason.STUCK, "too long", None),
     (Stopped(Reason.USER), Step.CANCEL, Reason.USER, None, None),
-    (Overridden(Reason.HOLD, "Jan holds it"), Step.OVERRIDE, Reason.HOLD, "Jan holds it", None),
+    (Overridden(Reason.HOLD, "somebody holds it"), Step.OVERRIDE, Reason.HOLD, "somebody holds it", None),
     (Stopped(Reason.SUPERSEDED), Step.CANCEL, Reason.SUPERSEDED, None, None),
 ]
 SPENT = [

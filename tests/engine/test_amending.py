@@ -71,7 +71,7 @@ def test_the_next_occurrence_is_skipped() -> None:
     async def main(scheduler: Scheduler, repository: InMemoryScheduleRepository) -> None:
         with scheduler.subscribe(ScheduleChanged) as events:
             stored = await scheduler.schedules.skip_next("hourly", author="somebody", note="guests")
-            assert await scheduler.schedules.skip_next("hourly", author="pat") == stored
+            assert await scheduler.schedules.skip_next("hourly", author="another") == stored
             async for event in events:
                 detail = "an occurrence is skipped: 2026-11-23T22:10:00Z"
                 assert event == ScheduleChanged("hourly", ScheduleChange.AMENDED, detail)
@@ -97,7 +97,7 @@ def test_any_occurrence_may_be_skipped_and_be_as_it_was() -> None:
         schedules = scheduler.schedules
         await schedules.skip("hourly", as_datetime(FIRST + HOUR))
         await schedules.skip("hourly", FIRST + 2 * HOUR)
-        stored = await schedules.undo("hourly", FIRST + 2 * HOUR, author="pat")
+        stored = await schedules.undo("hourly", FIRST + 2 * HOUR, author="another")
         assert [amendment.nominal_at for amendment in stored.amendments] == [FIRST + HOUR]
         await refused(
             schedules.skip("hourly", FIRST + 1),
@@ -457,7 +457,7 @@ def test_a_pause_may_be_changed() -> None:
         )
         await scheduler.schedules.pause("hourly", until=FIRST + 3 * HOUR)
         await trio.sleep(80 * 60)
-        await scheduler.schedules.pause("hourly", author="pat")
+        await scheduler.schedules.pause("hourly", author="another")
         assert await outcomes(repository) == [(10, State.SKIPPED, Reason.PAUSED)]
         await trio.sleep(5 * 3600)
         assert (await scheduler.schedules.get("hourly")).state == "paused"

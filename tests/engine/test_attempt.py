@@ -228,10 +228,10 @@ def test_an_override_ends_the_run_without_a_failure() -> None:
     """A handler that gives way to somebody ends its run `overridden`, with the reason and its one line (S6.2)."""
 
     async def work(run: RunContext) -> None:
-        raise Override("Jan asked\nfor quiet", reason=Reason.HOLD)
+        raise Override("somebody asked\nfor quiet", reason=Reason.HOLD)
 
     run = run_after(600, work, once())
-    assert (run.state, run.reason, run.error) == (State.OVERRIDDEN, Reason.HOLD, "Jan asked for quiet")
+    assert (run.state, run.reason, run.error) == (State.OVERRIDDEN, Reason.HOLD, "somebody asked for quiet")
     assert (run.attempt, run.finished_at) == (1, at(10))
 
 

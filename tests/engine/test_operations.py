@@ -48,8 +48,8 @@ def test_every_command_that_changes_something_is_noted() -> None:
     async def main(scheduler: Scheduler, repository: InMemoryScheduleRepository) -> None:
         schedules, runs = scheduler.schedules, scheduler.runs
         somebody = {"author": "somebody", "note": "guests"}
-        await schedules.put(HOURLY, author="pat")
-        await schedules.put(HOURLY, author="pat")
+        await schedules.put(HOURLY, author="another")
+        await schedules.put(HOURLY, author="another")
         await schedules.skip_next("hourly", **somebody)
         await schedules.skip_next("hourly", **somebody)
         await schedules.postpone("hourly", FIRST + HOUR, by_s=60, **somebody)
@@ -62,7 +62,7 @@ def test_every_command_that_changes_something_is_noted() -> None:
         await runs.cancel(again.id, **somebody)
         await schedules.remove("hourly", **somebody)
         assert await journal(repository) == [
-            Operation("pat", Verb.PUT, "hourly", revision=1),
+            Operation("another", Verb.PUT, "hourly", revision=1),
             Operation("somebody", Verb.SKIP, "hourly", "guests", revision=2, nominal_at=FIRST),
             Operation(
                 "somebody", Verb.POSTPONE, "hourly", "guests", revision=3, nominal_at=FIRST + HOUR,
@@ -109,12 +109,12 @@ def test_a_bulk_put_is_one_entry() -> None:
 
     async def main(scheduler: Scheduler, repository: InMemoryScheduleRepository) -> None:
         many = [once(f"s{number}", 9000) for number in range(2500)]
-        await scheduler.schedules.put_many(many[:1200], author="pat")
-        await scheduler.schedules.put_many(many[:1200], author="pat")
+        await scheduler.schedules.put_many(many[:1200], author="another")
+        await scheduler.schedules.put_many(many[:1200], author="another")
         await scheduler.schedules.put_many(many, author="somebody")
         await scheduler.schedules.put_many([])
         assert await journal(repository) == [
-            Operation("pat", Verb.PUT, "s0", count=1200),
+            Operation("another", Verb.PUT, "s0", count=1200),
             Operation("somebody", Verb.PUT, "s0", count=2500),
         ]
 
@@ -133,9 +133,9 @@ def test_a_bulk_put_whose_first_schedule_is_refused_is_noted_all_the_same() -> N
             return await super().commit(changes)
 
     async def main(scheduler: Scheduler, repository: InMemoryScheduleRepository) -> None:
-        results = await scheduler.schedules.put_many([once("s0", 9000), once("s1", 9000)], author="pat")
+        results = await scheduler.schedules.put_many([once("s0", 9000), once("s1", 9000)], author="another")
         assert [str(result.outcome) for result in results] == ["refused", "added"]
-        assert await journal(repository) == [Operation("pat", Verb.PUT, "s0", count=2)]
+        assert await journal(repository) == [Operation("another", Verb.PUT, "s0", count=2)]
 
     with_a_node(main, Faster())
 

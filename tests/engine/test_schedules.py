@@ -195,11 +195,11 @@ def test_paused_time_is_never_caught_up() -> None:
     async def main(scheduler: Scheduler, repository: InMemoryScheduleRepository) -> None:
         await scheduler.schedules.put(every("each", Every(60), misfire=Misfire.EACH))
         await trio.sleep(90)
-        paused = await scheduler.schedules.pause("each", author="Jan", note="painters in the house")
+        paused = await scheduler.schedules.pause("each", author="somebody", note="painters in the house")
         assert (paused.state, paused.next_due_at) == ("paused", None)
         assert paused.pause is not None
         assert (paused.pause.author, paused.pause.note, paused.pause.since_at) == (
-            "Jan",
+            "somebody",
             "painters in the house",
             at(90),
         )
@@ -274,7 +274,7 @@ def test_a_synchronised_pause_outlives_a_change_of_the_declaration() -> None:
 
     async def main(scheduler: Scheduler, _: object) -> None:
         await scheduler.schedules.sync("file:a.toml", [every("each", Every(60))])
-        await scheduler.schedules.pause("each", author="Jan")
+        await scheduler.schedules.pause("each", author="somebody")
         await trio.sleep(100)
         await scheduler.schedules.sync("file:a.toml", [every("each", Every(60), priority=7)])
         stored = await scheduler.schedules.get("each")

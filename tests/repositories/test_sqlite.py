@@ -99,7 +99,7 @@ def test_sqlite_behaves_like_the_model(tmp_path_factory: pytest.TempPathFactory)
 async def test_what_people_changed_survives_a_restart(tmp_path: Path) -> None:
     """Amendments come back as they were, and a pause ends at its instant though nobody was there meanwhile (S5.7)."""
     skipped = Amendment(AmendmentKind.SKIP, NOW + HOUR, None, "somebody", "guests", NOW)
-    postponed = Amendment(AmendmentKind.POSTPONE, NOW + 2 * HOUR, NOW + 3 * HOUR, "pat", "", NOW + 1, times=2)
+    postponed = Amendment(AmendmentKind.POSTPONE, NOW + 2 * HOUR, NOW + 3 * HOUR, "another", "", NOW + 1, times=2)
     pause = Pause("somebody", "holiday", NOW, NOW + HOUR)
     async with open_sqlite(tmp_path / "trioarm.db") as repository:
         put = putting(a_schedule(), state=ScheduleState.PAUSED, pause=pause, amendments=(skipped, postponed))

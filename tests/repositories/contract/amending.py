@@ -31,7 +31,7 @@ from trioarm.core.states import State, Step, WaitingFor
 from trioarm.engine.ports import ScheduleRepository
 
 SKIPPED = Amendment(AmendmentKind.SKIP, NOW + HOUR, None, "somebody", "guests: “late”", NOW)
-POSTPONED = Amendment(AmendmentKind.POSTPONE, NOW + 2 * HOUR, NOW + 3 * HOUR, "pat", "", NOW + 1, times=2)
+POSTPONED = Amendment(AmendmentKind.POSTPONE, NOW + 2 * HOUR, NOW + 3 * HOUR, "another", "", NOW + 1, times=2)
 UNTIL = Pause("somebody", "holiday", NOW, NOW + HOUR)
 
 
@@ -137,7 +137,7 @@ class AmendingContract:
         """Who was about to end a pause that somebody has changed meanwhile ends nothing."""
         record = await _paused(repository)
         move = moving(record, NOW + HOUR, NOW + 2 * HOUR, resumed=True)
-        longer = Pause("pat", "", NOW, NOW + 3 * HOUR)
+        longer = Pause("another", "", NOW, NOW + 3 * HOUR)
         await keep(repository, schedules=[putting(a_schedule(), 1, record.key, state=Schedules.PAUSED, pause=longer)])
         await refuse(repository, moved=[move])
         assert (await schedule_of(repository, "nightly")).pause == longer
