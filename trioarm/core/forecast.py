@@ -23,7 +23,7 @@ from trioarm.core.triggers import After, Trigger
 from trioarm.core.triggers.civil import LocalTrigger
 from trioarm.core.triggers.zones import ERA, Zone, changes_around, find_zone
 
-STEPS_MAX: Final = 200_000  # passes a preview may simulate, so that a schedule of every millisecond ends too
+STEPS_MAX: Final = 200_000  # passes a preview may simulate, decisive or not: a schedule of every millisecond ends too
 NEXT_SHOWN: Final = 5
 
 
@@ -123,9 +123,7 @@ class _Future:
         for group in groups:
             group.unfinished = self._unfinished_of(group.schedules[0])
         changes = [change for change in [plan(group, now, rules) for group in groups] if self._keep(change)]
-        settled = [
-            step.run for change in changes for step in change.steps
-        ]  # what is postponed gives way like any other
+        settled = [step.run for change in changes for step in change.steps]  # what is postponed gives way, too
         for change in changes:
             if any(move.resumed for move in change.moved):
                 continue  # what a pause takes away is not shown
