@@ -96,7 +96,7 @@ class Database:
         Raises:
             RepositoryError: it cannot be read.
         """
-        return await self._patiently(partial(work, self._opened(self._writer)))
+        return await self._patiently(partial(readably, self._opened(self._writer), work))
 
     async def read(self, work: Work[T]) -> T:
         """Carry out work that reads, on a connection that never keeps the writer waiting.
@@ -107,7 +107,7 @@ class Database:
         Cancellation: at any time; the statement is interrupted.
         """
         reader = self._opened(self._reader)
-        return await self._reading.run_or(reader.interrupt, partial(self._told, partial(work, reader)))
+        return await self._reading.run_or(reader.interrupt, partial(self._told, partial(readably, reader, work)))
 
     async def _patiently(self, work: Callable[[], T]) -> T:
         """Carry out work in the writer's thread, again and again while another process holds the file."""
@@ -207,6 +207,22 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def readably(connection: sqlite3.Connection, work: Work[T]) -> T:
+    """Carry out work that reads. Bytes that are no text, in one row, keep nobody from reading the others (S2.6)."""
+    try:
+        return work(connection)
+    except sqlite3.OperationalError as error:
+        if hasattr(error, "sqlite_errorcode"):
+            raise
+        connection.text_factory = as_text  # from now on: it is slower, and seldom needed
+    return work(connection)
+
+
+def as_text(value: bytes) -> str:
+    """Return text, whatever the bytes."""
+    return value.decode(errors="replace")
 
 
 def _close(connection: sqlite3.Connection) -> None:

@@ -206,7 +206,8 @@ class SqliteScheduleRepository:
             due = await self._read_due(keys, gone)
         records = {key: record for key in keys if (record := self._recall.schedules.get(key)) is not None}
         records |= await self._learn(due.schedules)
-        view = DueView(self._groups(keys, due, records), [], due.busy_lanes)
+        unfinished = await self._readable(self._records.runs(due.unfinished.values(), records, now))
+        view = DueView(self._groups(keys, unfinished, records), [], due.busy_lanes)
         self._sort_runs(keys, due, records, view)
         view.lost += await self._readable(self._records.runs(due.lost, records, now))
         if gone and not due.lost:
@@ -272,10 +273,11 @@ class SqliteScheduleRepository:
                 self._recall.horizon.discard(key)
         return records
 
-    def _groups(self, keys: Iterable[int], due: hot.Due, records: Mapping[int, ScheduleRecord]) -> list[Group]:
+    def _groups(
+        self, keys: Iterable[int], unfinished: Sequence[RunRecord], records: Mapping[int, ScheduleRecord]
+    ) -> list[Group]:
         """Return a group for each schedule that is due, one for each superseding lane."""
         now, horizon = self._recall.now, self._recall.horizon
-        unfinished = self._records.runs(due.unfinished.values(), records, now)
         of_key: dict[int, list[RunRecord]] = {}
         for run in unfinished:
             of_key.setdefault(run.schedule.key, []).append(run)
