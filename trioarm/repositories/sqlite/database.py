@@ -60,7 +60,7 @@ class Database:
         Raises:
             RepositoryError: it cannot be opened; one line that says why and what to do.
         """
-        self._writer = await self._writing.run(partial(self._told, partial(_open, self.path)))
+        self._writer = await self._patiently(partial(_open, self.path))
         try:
             await self.write(partial(_migrate, self.path, migrate))
             self._reader = await self._reading.run(partial(self._told, partial(_connect, self.path)))

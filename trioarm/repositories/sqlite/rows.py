@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from enum import StrEnum
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -27,7 +28,8 @@ DEFINITIONS_MAX: Final = 100_000  # definitions kept decoded: those of a horizon
 TROUBLE_MAX: Final = 500  # characters of what is said about an unreadable row
 # What making a value of a row raises when it is nonsense; the last one for JSON that is nested without end.
 _NONSENSE: Final = (ValueError, KeyError, TrioarmError, RecursionError)
-_AMENDMENTS: Final = 16  # column of statements.SCHEDULE
+_UNREADABLE: Final = "unreadable"  # the name of what has none
+_AMENDMENTS, _OWNER = 16, 17  # columns of statements.SCHEDULE
 
 _E = TypeVar("_E", bound=StrEnum)
 
@@ -112,7 +114,7 @@ class Records:
             amendments = () if row[_AMENDMENTS] is None else _amendments(row[_AMENDMENTS])
         except _NONSENSE as error:
             known, trouble = ScheduleState.QUARANTINED, trouble or _say(error)
-            schedule, paused, amendments = _stand_in(name, handler), None, ()
+            schedule, paused, amendments = _stand_in(name, handler, row[_OWNER]), None, ()
             cursor_at, due_at, anchor_at = _usable(cursor_at), None, _usable(anchor_at)
         return ScheduleRecord(
             key, schedule, revision, cursor_at, due_at, anchor_at, runs, known, paused,
@@ -144,17 +146,20 @@ def _definition(text: str, name: str) -> Schedule:
     return schedule
 
 
-def _stand_in(name: str, handler: str) -> Schedule:
-    """Return what stands in for a definition that cannot be read; it is never planned."""
-    try:
-        return Schedule(name, Once(0), handler=handler)
-    except TrioarmError:
-        return Schedule("unreadable", Once(0), handler="unreadable")
+def _stand_in(name: str, handler: str, owner: str | None = None) -> Schedule:
+    """Return what stands in for a definition that cannot be read; it is never planned.
+
+    It has the same owner, who may declare it anew.
+    """
+    for likely in ((name, handler), (name, _UNREADABLE)):
+        with suppress(TrioarmError):
+            return Schedule(likely[0], Once(0), handler=likely[1], owner=owner)
+    return Schedule(_UNREADABLE, Once(0), handler=_UNREADABLE)
 
 
 def _lost_schedule(key: int) -> ScheduleRecord:
     """Return what stands in for a schedule whose row somebody deleted."""
-    stand_in = _stand_in("unreadable", "unreadable")
+    stand_in = _stand_in(_UNREADABLE, _UNREADABLE)
     state, trouble = ScheduleState.QUARANTINED, "its row is gone from the store"
     return ScheduleRecord(key, stand_in, 0, 0, None, 0, state=state, removed=True, trouble=trouble)
 
