@@ -188,6 +188,22 @@ async def test_another_file_in_its_place_is_left_alone(tmp_path: Path) -> None:
         assert path.read_bytes() == b"mine"
 
 
+async def test_another_store_in_its_place_keeps_its_log(tmp_path: Path) -> None:
+    """Whoever still has the old file open takes nothing from the new one, when it reads, and when it ends."""
+    path = tmp_path / "trioarm.db"
+    async with open_sqlite(path) as old:
+        await put(old, "before")
+        for name in os.listdir(tmp_path):
+            os.unlink(tmp_path / name)
+        async with open_sqlite(path) as new:
+            await put(new, "mine")
+            await old.close()
+            log = path.with_name("trioarm.db-wal").stat().st_size
+            assert log > 0
+            with closing(sqlite3.connect(path)) as another:
+                assert another.execute("SELECT name FROM schedules").fetchall() == [("mine",)]
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of two megabytes, which only root can mount."""

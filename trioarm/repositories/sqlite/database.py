@@ -41,10 +41,12 @@ class Database:
     Args:
         path: of the file; it is made when it is not there.
         thread: makes the threads that work on it.
+        patience_s: how long to wait for another process that holds it, in seconds.
     """
 
-    def __init__(self, path: Path, thread: Callable[[], Thread] = Thread) -> None:
+    def __init__(self, path: Path, thread: Callable[[], Thread] = Thread, *, patience_s: float = LOCKED_S_MAX) -> None:
         self.path = path
+        self._patience_s = patience_s
         self._writing = thread()
         self._reading = thread()
         self._writer: sqlite3.Connection | None = None
@@ -111,7 +113,7 @@ class Database:
 
     async def _patiently(self, work: Callable[[], T]) -> T:
         """Carry out work in the writer's thread, again and again while another process holds the file."""
-        deadline = trio.current_time() + LOCKED_S_MAX
+        deadline = trio.current_time() + self._patience_s
         while True:
             try:
                 return await self._writing.run(partial(self._told, work))

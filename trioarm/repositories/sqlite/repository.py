@@ -37,7 +37,7 @@ from trioarm.engine.ports import DueView
 from trioarm.links.threads import Thread
 from trioarm.repositories.sqlite import hot, statements
 from trioarm.repositories.sqlite.commits import Commits
-from trioarm.repositories.sqlite.database import Database
+from trioarm.repositories.sqlite.database import LOCKED_S_MAX, Database
 from trioarm.repositories.sqlite.history import History, forget
 from trioarm.repositories.sqlite.horizon import load
 from trioarm.repositories.sqlite.news import News
@@ -64,6 +64,7 @@ class SqliteScheduleRepository:
         thread: makes the threads that work on the file.
         boot_clock: what leases count by.
         migrate: false to refuse a file of an older version.
+        patience_s: how long to wait for another process that holds the file, in seconds.
     """
 
     leased = True
@@ -77,12 +78,13 @@ class SqliteScheduleRepository:
         thread: Callable[[], Thread] = Thread,
         boot_clock: BootClock | None = None,
         migrate: bool = True,
+        patience_s: float = LOCKED_S_MAX,
     ) -> None:
         self.path = Path(path)
         self.url = f"sqlite:///{self.path}"
         self.horizon_s = horizon_s
         self._migrate = migrate
-        self._database = Database(self.path, thread)
+        self._database = Database(self.path, thread, patience_s=patience_s)
         self._records = Records()
         self._history = History(self._database, self._records, lambda: self._recall.now)
         self._nodes = Nodes(self.path, boot_clock or SystemBootClock())
