@@ -19,7 +19,7 @@ from trioarm.config import MEMORY, SchedulerConfig, unknown_handlers
 from trioarm.container import Container
 from trioarm.core.errors import ConfigurationError, SchedulerStopped
 from trioarm.engine.attempt import Handler
-from trioarm.engine.clock import SystemClock
+from trioarm.engine.clock import SystemClock, wait_until_set
 from trioarm.engine.engine import SchedulingEngine
 from trioarm.engine.executor import Pool, PoolSettings, RunExecutor
 from trioarm.engine.health import Health, HealthReport
@@ -182,9 +182,9 @@ def _scheduler(c: Container) -> Scheduler:
 class SchedulerBootstrap:
     """Starts and stops one node.
 
-    Start order: repository, clock, recorder, executor, lease, declared schedules, engine. Stop order: the engine claims
-    nothing more, runs end until the drain deadline, the rest is cancelled, outcomes are recorded, the lease is given
-    up, the repository closes (S8.2).
+    Start order: repository, clock, recorder, executor, lease, declared schedules once the clock is set, engine. Stop
+    order: the engine claims nothing more, runs end until the drain deadline, the rest is cancelled, outcomes are
+    recorded, the lease is given up, the repository closes (S8.2).
 
     Args:
         config: what the node is to be.
@@ -229,9 +229,11 @@ class SchedulerBootstrap:
                 await root.start(executor.run, recorder)
                 await root.start(self.container.get(Lease).run)
                 root.start_soon(self._heed, repository, engine)
-                await self.live.declare()
-                if self.config.scheduler.auto_start:
-                    engine.start()
+                if await wait_until_set(self.container.get(Clock), self._stop):
+                    engine.rules = self.config.plan_rules(executor.handlers, self.container.get(Clock).now())
+                    await self.live.declare()
+                    if self.config.scheduler.auto_start:
+                        engine.start()
                 await root.start(engine.run)
                 task_status.started(self.container.get(Scheduler))
                 await self._stop.wait()

@@ -9,13 +9,16 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import pytest
 import trio
 import trio.testing
 
 from tests.making import NOW, SECOND
 from tests.repositories.test_sqlite import open_sqlite
+from tests.repositories.test_sqlite_trouble import by_hand
+from trioarm.core.errors import RepositoryError
 from trioarm.repositories.sqlite import SqliteScheduleRepository
-from trioarm.repositories.sqlite.nodes import MARK, SystemBootClock
+from trioarm.repositories.sqlite.nodes import MARK, NodeLock, SystemBootClock
 
 
 @contextmanager
@@ -67,3 +70,30 @@ async def _news_of(file: str, repository: SqliteScheduleRepository) -> None:
             waiting.start_soon(repository.changed)
             await trio.testing.wait_all_tasks_blocked()
             os.close(os.open(file, os.O_RDWR))
+
+
+async def test_a_node_that_was_given_up_may_join_again(tmp_path: Path) -> None:
+    """Somebody forgot it though it lives: it is told so when it renews, and joins again under its own lock (S7.1)."""
+    path = tmp_path / "trioarm.db"
+    async with open_sqlite(path) as repository:
+        await repository.join("mine", NOW)
+        by_hand(path, "DELETE FROM nodes WHERE node = 'mine'")
+        assert not await repository.renew("mine")
+        await repository.join("mine", NOW)
+        assert await repository.renew("mine")
+        assert not NodeLock(path, "mine").is_gone()
+
+
+async def test_a_node_whose_joining_was_not_kept_may_try_again(tmp_path: Path) -> None:
+    """A join that the file did not keep leaves nothing behind that stands in the way of the next one (S7.4)."""
+    path = tmp_path / "trioarm.db"
+    async with open_sqlite(path) as repository:
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("CREATE TRIGGER no BEFORE INSERT ON nodes BEGIN SELECT RAISE(ABORT, 'not now'); END")
+        with pytest.raises(RepositoryError, match="not now"):
+            await repository.join("mine", NOW)
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("DROP TRIGGER no")
+        await repository.join("mine", NOW)
+        assert await repository.renew("mine")
+        assert not NodeLock(path, "mine").is_gone()

@@ -17,7 +17,8 @@ from tests.repositories.test_sqlite import open_sqlite
 from trioarm.core.changes import Verdict
 from trioarm.core.errors import RepositoryError
 from trioarm.core.queries import RunQuery, ScheduleQuery
-from trioarm.core.schedule import ScheduleState
+from trioarm.core.run import Run
+from trioarm.core.schedule import ScheduleState, StoredSchedule
 from trioarm.core.states import Reason, State
 
 ROOM = 2 * 1024 * 1024  # bytes of the small disk
@@ -38,9 +39,14 @@ def by_hand(path: Path, statement: str, *values: object) -> None:
         ("definition", "[]"),
         ("pause", "3"),
         ("amendments", "{"),
+        ("definition", "[" * 100_000),
+        ("state", "moon"),
+        ("next_due_at", -(2**62)),
+        ("cursor_at", 2**62),
+        ("anchor_at", 2**62),
     ],
 )
-async def test_a_schedule_that_cannot_be_read_stops_no_other(tmp_path: Path, column: str, nonsense: str) -> None:
+async def test_a_schedule_that_cannot_be_read_stops_no_other(tmp_path: Path, column: str, nonsense: object) -> None:
     """It is quarantined: kept, visible with what is wrong, never due again; those beside it go on (S2.6)."""
     path = tmp_path / "trioarm.db"
     async with open_sqlite(path) as repository:
@@ -55,7 +61,8 @@ async def test_a_schedule_that_cannot_be_read_stops_no_other(tmp_path: Path, col
         assert bad.trouble is not None
         assert "cannot be read" in bad.trouble
         page = await repository.find_schedules(ScheduleQuery())
-        assert [record.schedule.name for record in page.rows] == ["bad", "good"]
+        assert [StoredSchedule.of(record).name for record in page.rows] == ["bad", "good"]
+        assert (await repository.statistics()).schedules[ScheduleState.QUARANTINED] == 1
         await keep(repository, schedules=[putting(a_schedule("bad"), bad.revision, bad.key)])
         assert sorted(await due_names(repository)) == [["bad"], ["good"]]
     with closing(sqlite3.connect(path)) as connection:
@@ -64,9 +71,23 @@ async def test_a_schedule_that_cannot_be_read_stops_no_other(tmp_path: Path, col
 
 @pytest.mark.parametrize(
     ("column", "nonsense"),
-    [("args", "{"), ("args", "[1]"), ("reason", "whim"), ("origin", "moon"), ("waiting_for", "it")],
+    [
+        ("args", "{"),
+        ("args", "[1]"),
+        ("args", '{"x": ' + "[" * 100_000),
+        ("reason", "whim"),
+        ("origin", "moon"),
+        ("waiting_for", "it"),
+        ("result", "nonsense"),
+        ("cancel", "moon"),
+        ("nominal_at", 2**62),
+        ("nominal_at", -(2**62)),
+        ("last_at", 2**62),
+        ("started_at", 2**62),
+        ("give_up_at", -(2**62)),
+    ],
 )
-async def test_a_run_that_cannot_be_read_stops_no_other(tmp_path: Path, column: str, nonsense: str) -> None:
+async def test_a_run_that_cannot_be_read_stops_no_other(tmp_path: Path, column: str, nonsense: object) -> None:
     """Nobody knows what it was to do: it ends `unknown`, and says why; the run behind it is offered (S2.6)."""
     path = tmp_path / "trioarm.db"
     async with open_sqlite(path) as repository:
@@ -78,10 +99,52 @@ async def test_a_run_that_cannot_be_read_stops_no_other(tmp_path: Path, column: 
         assert await ready_ids(repository) == [good.run_id]
         assert await ready_ids(repository) == [good.run_id]
         first, second = (await repository.find_runs(RunQuery())).rows
+        assert Run.of(first).id.startswith("nightly@")
         assert (first.state, first.reason) == (State.UNKNOWN, Reason.UNREADABLE)
         assert first.error is not None
         assert "cannot be read" in first.error
         assert second.state is State.PENDING
+
+
+async def test_a_run_in_no_state_at_all_is_in_nobodys_way(tmp_path: Path) -> None:
+    """It ends `unknown` as soon as its schedule is due, and is counted as that: the next occurrence runs (S2.6)."""
+    path = tmp_path / "trioarm.db"
+    async with open_sqlite(path) as repository:
+        bad = await decide(repository, await put(repository))
+    by_hand(path, "UPDATE runs SET state = 'moon' WHERE id = ?", bad.run_id)
+    async with open_sqlite(path) as repository:
+        assert (await repository.statistics()).runs == {State.UNKNOWN: 1}
+        [group] = (await repository.read_due(NOW, 10)).groups
+        assert list(group.unfinished) == []
+        [kept] = (await repository.find_runs(RunQuery())).rows
+        assert (kept.state, kept.reason) == (State.UNKNOWN, Reason.UNREADABLE)
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT state FROM runs").fetchall() == [("unknown",)]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE schedules SET owner = CAST(x'6dff' AS TEXT) WHERE name = 'bad'",
+        "UPDATE schedules SET definition = CAST(x'6dff' AS TEXT) WHERE name = 'bad'",
+        "UPDATE runs SET error = CAST(x'6dff' AS TEXT) WHERE id = 1",
+        "UPDATE runs SET args = CAST(x'6dff' AS TEXT) WHERE id = 1",
+    ],
+)
+async def test_text_that_is_no_text_stops_no_other(tmp_path: Path, statement: str) -> None:
+    """Bytes that are no UTF-8 in one row keep nobody from reading the other rows (S2.6)."""
+    path = tmp_path / "trioarm.db"
+    async with open_sqlite(path) as repository:
+        record = await put(repository, "bad")
+        await put(repository, "good")
+        await decide(repository, record)
+        good = await decide(repository, await put(repository, "other", next_due_at=None))
+    by_hand(path, statement)
+    async with open_sqlite(path) as repository:
+        assert ["good"] in await due_names(repository)
+        assert good.run_id in await ready_ids(repository)
+        assert len((await repository.find_schedules(ScheduleQuery())).rows) == 3
+        assert len((await repository.find_runs(RunQuery())).rows) == 2
 
 
 async def test_a_run_without_its_schedule_is_shown(tmp_path: Path) -> None:
@@ -123,6 +186,22 @@ async def test_another_file_in_its_place_is_left_alone(tmp_path: Path) -> None:
         path.write_bytes(b"mine")
         assert await verdict_of(repository, schedules=[putting(a_schedule("meanwhile"))]) is Verdict.UNKNOWN
         assert path.read_bytes() == b"mine"
+
+
+async def test_another_store_in_its_place_keeps_its_log(tmp_path: Path) -> None:
+    """Whoever still has the old file open takes nothing from the new one, when it reads, and when it ends."""
+    path = tmp_path / "trioarm.db"
+    async with open_sqlite(path) as old:
+        await put(old, "before")
+        for name in os.listdir(tmp_path):
+            os.unlink(tmp_path / name)
+        async with open_sqlite(path) as new:
+            await put(new, "mine")
+            await old.close()
+            log = path.with_name("trioarm.db-wal").stat().st_size
+            assert log > 0
+            with closing(sqlite3.connect(path)) as another:
+                assert another.execute("SELECT name FROM schedules").fetchall() == [("mine",)]
 
 
 @pytest.fixture

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import Final
 
 import trio
 
-from trioarm.core.instants import SECOND
+from trioarm.core.instants import EARLIEST, SECOND, parse_instant, render_instant
+from trioarm.engine.ports import Clock
 from trioarm.engine.timerfd import ExactTimer
 
 CHECK_INTERVAL_S: Final = 60.0
+WRITTEN_AT: Final = parse_instant("2026-01-01T00:00:00Z")  # when this was written: no clock that is right shows less
+LOOK_S: Final = 1.0  # between two looks at a clock that is not set yet
 EARLY_MAX: Final = 3  # naps in a row that the exact timer may end too early before it is no longer trusted
 EARLY_BY: Final = 2_000  # microseconds that count as too early; a fake clock is wrong by far more
+
+_log = logging.getLogger("trioarm.clock")
 
 
 class SystemClock:
@@ -21,6 +27,8 @@ class SystemClock:
     Args:
         check_interval_s: the longest nap, in seconds; may be changed while naps are taken.
     """
+
+    earliest_at = WRITTEN_AT
 
     def __init__(self, check_interval_s: float = CHECK_INTERVAL_S) -> None:
         self.check_interval_s = check_interval_s
@@ -87,6 +95,8 @@ class VirtualClock(SystemClock):
         check_interval_s: the longest nap, in seconds.
     """
 
+    earliest_at = EARLIEST
+
     def __init__(self, start_at: int, *, trio_start: float = 0.0, check_interval_s: float = CHECK_INTERVAL_S) -> None:
         super().__init__(check_interval_s)
         self._offset = start_at - round(trio_start * SECOND)
@@ -102,3 +112,22 @@ class VirtualClock(SystemClock):
     def step(self, seconds: float) -> None:
         """Set the wall clock forward, or back, as an operator or a time server would."""
         self._offset += round(seconds * SECOND)
+
+
+async def wait_until_set(clock: Clock, stop: trio.Event) -> bool:
+    """Wait until a clock can be right; return False when `stop` is set before.
+
+    A machine without a clock of its own starts in 1970. What was declared then would seem to have been due for decades,
+    and a house would be armed late for a night that never was (S3.3).
+
+    Cancellation: at any checkpoint.
+    """
+    if clock.now() >= clock.earliest_at:
+        return True
+    _log.warning("the clock shows %s, which cannot be: nothing is decided until it is set", render_instant(clock.now()))
+    while clock.now() < clock.earliest_at:
+        with clock.nap_until(clock.now(), at_least_s=LOOK_S):
+            await stop.wait()
+            return False
+    _log.warning("the clock is set: it shows %s", render_instant(clock.now()))
+    return True

@@ -5,6 +5,7 @@ Each reads, decides by a pure rule, and commits; refused because somebody was fa
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Final
@@ -29,6 +30,8 @@ SYNC_MAX: Final = 100_000  # schedules one owner may declare
 
 NAMED_AGAIN: Final = "the same name comes again later in this call, and the last one counts"
 FILE_OWNER: Final = "file:"
+
+_log = logging.getLogger("trioarm.schedules")
 
 
 class PutOutcome(StrEnum):
@@ -181,10 +184,14 @@ class Commands(AmendingCommands):
             diff = await self._diff(owner, wanted)
             if dry_run or not (diff.added or diff.changed or diff.removed):
                 return diff
-            stored = await self._stored([*diff.changed, *diff.removed], now)  # not all: a node may wait to be started
-            change = await self._sync_change(diff, wanted, [record for record in stored if record], now)
+            found = await self._stored([*diff.changed, *diff.removed], now)  # not all: a node may wait to be started
+            stored = [record for record in found if record is not None]
+            change = await self._sync_change(diff, wanted, stored, now)
             change.journal = [entry(_synchronised(author, owner, diff), now)]
             if await self._commit(change):
+                for record in stored:
+                    if record.trouble is not None:
+                        _log.warning("schedule %s is put as declared: %s", record.schedule.name, record.trouble)
                 return diff
         raise self._given_up(f"schedules of {owner}")
 

@@ -155,6 +155,9 @@ class ScheduleRepository(Protocol):
 class Clock(Protocol):
     """Wall time for what is due, and the nap that ends when it comes (S3.2)."""
 
+    earliest_at: int
+    """What a clock that is right shows at least. One that shows less has not been set yet since the machine started."""
+
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Do what naps need while the node lives; a clock that needs nothing returns at once."""
 

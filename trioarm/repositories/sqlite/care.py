@@ -22,6 +22,7 @@ from trioarm.repositories.sqlite.database import (
     MODE,
     StoreDamaged,
     StoreUnavailable,
+    as_text,
     check_header,
     in_words,
     migrate_file,
@@ -57,6 +58,7 @@ def reading(path: Path, wait_s: float = WAIT_S) -> Iterator[sqlite3.Connection]:
         # Never made, and never written to: what opens it for reading alone could not read a log that is not folded in.
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=wait_s)
         with closing(connection):
+            connection.text_factory = as_text
             connection.execute("PRAGMA query_only = 1")
             version_of(path, connection)
             yield connection

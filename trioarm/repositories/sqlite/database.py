@@ -41,10 +41,12 @@ class Database:
     Args:
         path: of the file; it is made when it is not there.
         thread: makes the threads that work on it.
+        patience_s: how long to wait for another process that holds it, in seconds.
     """
 
-    def __init__(self, path: Path, thread: Callable[[], Thread] = Thread) -> None:
+    def __init__(self, path: Path, thread: Callable[[], Thread] = Thread, *, patience_s: float = LOCKED_S_MAX) -> None:
         self.path = path
+        self._patience_s = patience_s
         self._writing = thread()
         self._reading = thread()
         self._writer: sqlite3.Connection | None = None
@@ -60,7 +62,7 @@ class Database:
         Raises:
             RepositoryError: it cannot be opened; one line that says why and what to do.
         """
-        self._writer = await self._writing.run(partial(self._told, partial(_open, self.path)))
+        self._writer = await self._patiently(partial(_open, self.path))
         try:
             await self.write(partial(_migrate, self.path, migrate))
             self._reader = await self._reading.run(partial(self._told, partial(_connect, self.path)))
@@ -96,7 +98,7 @@ class Database:
         Raises:
             RepositoryError: it cannot be read.
         """
-        return await self._patiently(partial(work, self._opened(self._writer)))
+        return await self._patiently(partial(readably, self._opened(self._writer), work))
 
     async def read(self, work: Work[T]) -> T:
         """Carry out work that reads, on a connection that never keeps the writer waiting.
@@ -107,11 +109,11 @@ class Database:
         Cancellation: at any time; the statement is interrupted.
         """
         reader = self._opened(self._reader)
-        return await self._reading.run_or(reader.interrupt, partial(self._told, partial(work, reader)))
+        return await self._reading.run_or(reader.interrupt, partial(self._told, partial(readably, reader, work)))
 
     async def _patiently(self, work: Callable[[], T]) -> T:
         """Carry out work in the writer's thread, again and again while another process holds the file."""
-        deadline = trio.current_time() + LOCKED_S_MAX
+        deadline = trio.current_time() + self._patience_s
         while True:
             try:
                 return await self._writing.run(partial(self._told, work))
@@ -207,6 +209,22 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def readably(connection: sqlite3.Connection, work: Work[T]) -> T:
+    """Carry out work that reads. Bytes that are no text, in one row, keep nobody from reading the others (S2.6)."""
+    try:
+        return work(connection)
+    except sqlite3.OperationalError as error:
+        if hasattr(error, "sqlite_errorcode"):
+            raise
+        connection.text_factory = as_text  # from now on: it is slower, and seldom needed
+    return work(connection)
+
+
+def as_text(value: bytes) -> str:
+    """Return text, whatever the bytes."""
+    return value.decode(errors="replace")
 
 
 def _close(connection: sqlite3.Connection) -> None:

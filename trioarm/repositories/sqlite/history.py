@@ -31,7 +31,7 @@ from trioarm.core.states import ACTIVE, State
 from trioarm.repositories.sqlite import statements
 from trioarm.repositories.sqlite.database import Database
 from trioarm.repositories.sqlite.hot import Found, with_schedules
-from trioarm.repositories.sqlite.rows import Records, Row, document, journal_entry
+from trioarm.repositories.sqlite.rows import Records, Row, by_state, document, journal_entry
 from trioarm.repositories.sqlite.schema import HELD, TROUBLED, UNFINISHED
 
 _NEVER: Final = 2**63 - 1  # sorts schedules with nothing to come behind all others, in every store
@@ -293,9 +293,9 @@ class History:
 
         schedules, runs, oldest_pending_at = await self._database.read(count)
         return Statistics(
-            {ScheduleState(state): rows for state, rows in schedules},
-            {State(state): rows for state, rows, _ in runs},
-            {State(state): occurrences for state, _, occurrences in runs},
+            by_state(ScheduleState, schedules, ScheduleState.QUARANTINED),
+            by_state(State, ((state, rows) for state, rows, _ in runs), State.UNKNOWN),
+            by_state(State, ((state, occurrences) for state, _, occurrences in runs), State.UNKNOWN),
             oldest_pending_at,
         )
 

@@ -137,14 +137,17 @@ class Nodes:
     def join(self, node: str, now: int, connection: sqlite3.Connection) -> None:
         """Give a node of this process its lock and its first lease.
 
+        It may have one already: from a join that was not kept, or from before it was given up for gone.
+
         Args:
             now: the wall clock, for people who ask since when.
         """
+        self._let_go()
         lock = NodeLock(self._store, node)
         if not lock.take():
             raise RepositoryError(f"{lock.path} is locked: a node of that name is alive already")
-        connection.execute(statements.JOIN, (node, self._clock.boot(), self._lease(), now))
         self._lock, self.own = lock, node
+        connection.execute(statements.JOIN, (node, self._clock.boot(), self._lease(), now))
 
     def renew(self, node: str, connection: sqlite3.Connection) -> bool:
         """Renew a lease, and return whether the node was still known."""
@@ -158,6 +161,9 @@ class Nodes:
     def unlock(self) -> None:
         """Give up the lock of the node of this process."""
         self.own = None
+        self._let_go()
+
+    def _let_go(self) -> None:
         if self._lock is not None:
             self._lock.release()
             self._lock = None

@@ -37,7 +37,7 @@ from trioarm.engine.ports import DueView
 from trioarm.links.threads import Thread
 from trioarm.repositories.sqlite import hot, statements
 from trioarm.repositories.sqlite.commits import Commits
-from trioarm.repositories.sqlite.database import Database
+from trioarm.repositories.sqlite.database import LOCKED_S_MAX, Database
 from trioarm.repositories.sqlite.history import History, forget
 from trioarm.repositories.sqlite.horizon import load
 from trioarm.repositories.sqlite.news import News
@@ -64,6 +64,7 @@ class SqliteScheduleRepository:
         thread: makes the threads that work on the file.
         boot_clock: what leases count by.
         migrate: false to refuse a file of an older version.
+        patience_s: how long to wait for another process that holds the file, in seconds.
     """
 
     leased = True
@@ -77,12 +78,13 @@ class SqliteScheduleRepository:
         thread: Callable[[], Thread] = Thread,
         boot_clock: BootClock | None = None,
         migrate: bool = True,
+        patience_s: float = LOCKED_S_MAX,
     ) -> None:
         self.path = Path(path)
         self.url = f"sqlite:///{self.path}"
         self.horizon_s = horizon_s
         self._migrate = migrate
-        self._database = Database(self.path, thread)
+        self._database = Database(self.path, thread, patience_s=patience_s)
         self._records = Records()
         self._history = History(self._database, self._records, lambda: self._recall.now)
         self._nodes = Nodes(self.path, boot_clock or SystemBootClock())
@@ -206,7 +208,8 @@ class SqliteScheduleRepository:
             due = await self._read_due(keys, gone)
         records = {key: record for key in keys if (record := self._recall.schedules.get(key)) is not None}
         records |= await self._learn(due.schedules)
-        view = DueView(self._groups(keys, due, records), [], due.busy_lanes)
+        unfinished = await self._readable(self._records.runs(due.unfinished.values(), records, now))
+        view = DueView(self._groups(keys, unfinished, records), [], due.busy_lanes)
         self._sort_runs(keys, due, records, view)
         view.lost += await self._readable(self._records.runs(due.lost, records, now))
         if gone and not due.lost:
@@ -272,10 +275,11 @@ class SqliteScheduleRepository:
                 self._recall.horizon.discard(key)
         return records
 
-    def _groups(self, keys: Iterable[int], due: hot.Due, records: Mapping[int, ScheduleRecord]) -> list[Group]:
+    def _groups(
+        self, keys: Iterable[int], unfinished: Sequence[RunRecord], records: Mapping[int, ScheduleRecord]
+    ) -> list[Group]:
         """Return a group for each schedule that is due, one for each superseding lane."""
         now, horizon = self._recall.now, self._recall.horizon
-        unfinished = self._records.runs(due.unfinished.values(), records, now)
         of_key: dict[int, list[RunRecord]] = {}
         for run in unfinished:
             of_key.setdefault(run.schedule.key, []).append(run)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from enum import StrEnum
 from typing import Any, Final, TypeAlias, TypeVar
 
 from trioarm.core.codec import from_json, structure_schedule, to_json, unstructure_schedule
 from trioarm.core.errors import InvalidSchedule, TrioarmError
+from trioarm.core.instants import EARLIEST, LATEST
 from trioarm.core.jsonable import Json
 from trioarm.core.queries import Document, JournalEntry
 from trioarm.core.run import Origin, RunRecord
@@ -24,7 +26,10 @@ Row: TypeAlias = tuple[Any, ...]  # as SQLite hands it out; it is understood her
 
 DEFINITIONS_MAX: Final = 100_000  # definitions kept decoded: those of a horizon, and a bound on what they cost
 TROUBLE_MAX: Final = 500  # characters of what is said about an unreadable row
-_AMENDMENTS: Final = 16  # column of statements.SCHEDULE
+# What making a value of a row raises when it is nonsense; the last one for JSON that is nested without end.
+_NONSENSE: Final = (ValueError, KeyError, TrioarmError, RecursionError)
+_UNREADABLE: Final = "unreadable"  # the name of what has none
+_AMENDMENTS, _OWNER = 16, 17  # columns of statements.SCHEDULE
 
 _E = TypeVar("_E", bound=StrEnum)
 
@@ -38,6 +43,15 @@ _ORIGINS: Final = _by_text(Origin)
 _REASONS: Final = _by_text(Reason)
 _WAITING: Final = _by_text(WaitingFor)
 _SCHEDULE_STATES: Final = _by_text(ScheduleState)
+
+
+def by_state(kind: type[_E], counts: Iterable[tuple[str, int]], otherwise: _E) -> dict[_E, int]:
+    """Return counts by state; rows whose state is no word of ours count as what they are taken for."""
+    words, found = _by_text(kind), dict[_E, int]()
+    for word, count in counts:
+        state = words.get(word, otherwise)
+        found[state] = found.get(state, 0) + count
+    return found
 
 
 def write_json(value: object) -> str:
@@ -94,13 +108,16 @@ class Records:
             else:
                 schedule = _definition(text, name)
                 self.keep(key, revision, schedule)
+            _check_instants(cursor_at, due_at, anchor_at)
+            known = _SCHEDULE_STATES[state]
             paused = None if pause is None else _pause(pause)
             amendments = () if row[_AMENDMENTS] is None else _amendments(row[_AMENDMENTS])
-        except (ValueError, TrioarmError) as error:
-            state, trouble = ScheduleState.QUARANTINED.value, trouble or _say(error)
-            schedule, paused, amendments = _stand_in(name, handler), None, ()
+        except _NONSENSE as error:
+            known, trouble = ScheduleState.QUARANTINED, trouble or _say(error)
+            schedule, paused, amendments = _stand_in(name, handler, row[_OWNER]), None, ()
+            cursor_at, due_at, anchor_at = _usable(cursor_at), None, _usable(anchor_at)
         return ScheduleRecord(
-            key, schedule, revision, cursor_at, due_at, anchor_at, runs, _SCHEDULE_STATES[state], paused,
+            key, schedule, revision, cursor_at, due_at, anchor_at, runs, known, paused,
             removed=bool(removed), trouble=trouble, amendments=amendments,
         )  # fmt: skip
 
@@ -129,17 +146,20 @@ def _definition(text: str, name: str) -> Schedule:
     return schedule
 
 
-def _stand_in(name: str, handler: str) -> Schedule:
-    """Return what stands in for a definition that cannot be read; it is never planned."""
-    try:
-        return Schedule(name, Once(0), handler=handler)
-    except TrioarmError:
-        return Schedule("unreadable", Once(0), handler="unreadable")
+def _stand_in(name: str, handler: str, owner: str | None = None) -> Schedule:
+    """Return what stands in for a definition that cannot be read; it is never planned.
+
+    It has the same owner, who may declare it anew.
+    """
+    for likely in ((name, handler), (name, _UNREADABLE)):
+        with suppress(TrioarmError):
+            return Schedule(likely[0], Once(0), handler=likely[1], owner=owner)
+    return Schedule(_UNREADABLE, Once(0), handler=_UNREADABLE)
 
 
 def _lost_schedule(key: int) -> ScheduleRecord:
     """Return what stands in for a schedule whose row somebody deleted."""
-    stand_in = _stand_in("unreadable", "unreadable")
+    stand_in = _stand_in(_UNREADABLE, _UNREADABLE)
     state, trouble = ScheduleState.QUARANTINED, "its row is gone from the store"
     return ScheduleRecord(key, stand_in, 0, 0, None, 0, state=state, removed=True, trouble=trouble)
 
@@ -161,6 +181,8 @@ def _nonsense(problems: tuple[str, ...]) -> InvalidSchedule:
 
 def _say(error: Exception) -> str:
     text = " ".join(str(error).split())
+    if isinstance(error, KeyError):
+        text = f"{text} is no word for that"
     return f"it cannot be read: {text}"[:TROUBLE_MAX]
 
 
@@ -170,6 +192,7 @@ def _run(row: Row, schedule: ScheduleRecord, now: int) -> RunRecord:
         give_up_at, attempt, token, node, args, started_at, finished_at, cancel, error, result, retry_of, blocked,
     ) = row  # fmt: skip
     try:
+        _check_instants(nominal_at, due_at, decided_at, last_at, give_up_at, started_at, finished_at)
         run = RunRecord(
             schedule, nominal_at, due_at, decided_at, lane, _ORIGINS[origin], _STATES[state],
             None if reason is None else _REASONS[reason], run_id, epoch, last_at, count,
@@ -178,11 +201,22 @@ def _run(row: Row, schedule: ScheduleRecord, now: int) -> RunRecord:
             None if cancel is None else _REASONS[cancel], error, None if result is None else json.loads(result),
             retry_of,
         )  # fmt: skip
-    except (ValueError, KeyError) as found:
+    except _NONSENSE as found:
         return _unreadable(row, schedule, found)
     if run.state is State.PENDING and due_at <= now:
         run.waiting_for = WaitingFor.LANE if blocked else WaitingFor.HANDLER
     return run
+
+
+def _check_instants(*instants: int | None) -> None:
+    for at in instants:
+        if at is not None and not EARLIEST <= at <= LATEST:
+            raise ValueError(f"{at} is no instant")
+
+
+def _usable(at: int) -> int:
+    """Return an instant that can be shown, in place of one that is none."""
+    return at if EARLIEST <= at <= LATEST else 0
 
 
 def _mapping(text: str) -> dict[str, Json]:
@@ -195,10 +229,11 @@ def _mapping(text: str) -> dict[str, Json]:
 def _unreadable(row: Row, schedule: ScheduleRecord, error: Exception) -> RunRecord:
     """Return what can be said of a run whose row is nonsense: that nobody knows what became of it."""
     run_id, _, epoch, nominal_at, origin, due_at, decided_at = row[:7]
+    nominal_at, due_at, decided_at = _usable(nominal_at), _usable(due_at), _usable(decided_at)
     run = RunRecord(schedule, nominal_at, due_at, decided_at, row[7], _ORIGINS.get(origin, Origin.SCHEDULE))
     run.run_id, run.epoch, run.token, run.attempt = run_id, epoch, row[15], row[14]
     run.state, run.reason, run.waiting_for = State.UNKNOWN, Reason.UNREADABLE, None
-    run.finished_at, run.error = decided_at if row[19] is None else row[19], _say(error)
+    run.finished_at, run.error = decided_at if row[19] is None else _usable(row[19]), _say(error)
     return run
 
 
@@ -217,5 +252,5 @@ def journal_entry(row: Row) -> JournalEntry:
 def _body(text: str) -> Mapping[str, Json]:
     try:
         return _mapping(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}

@@ -11,7 +11,7 @@ from trioarm.repositories.sqlite.schema import HELD, PENDING, UNFINISHED
 
 SCHEDULE: Final = (
     "s.key, s.name, s.revision, s.definition, s.cursor_at, s.next_due_at, s.anchor_at, s.runs, s.state, s.pause, "
-    "s.removed, s.trouble, s.handler, s.lane, s.supersede, s.rank, s.amendments"
+    "s.removed, s.trouble, s.handler, s.lane, s.supersede, s.rank, s.amendments, s.owner"
 )
 _BLOCKED: Final = (
     "r.state = 'pending' AND r.token = 0 AND r.lane IS NOT NULL AND EXISTS (SELECT 1 FROM runs h WHERE h.lane = r.lane "
