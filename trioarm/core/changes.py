@@ -29,7 +29,10 @@ class Verdict(StrEnum):
 
 @attrs.define(slots=True, eq=False)
 class CursorMove:
-    """Occurrences up to `cursor_at` are decided. Refused unless cursor and revision are as they were read.
+    """Occurrences up to `cursor_at` are decided. Refused unless cursor, revision and next occurrence are as read.
+
+    The end of a run sets the next occurrence of a fixed delay and moves no cursor: the cursor alone does not say that
+    nobody else was faster.
 
     Args:
         record: the schedule as read.
@@ -52,6 +55,10 @@ class CursorMove:
     state: ScheduleState
     anchor_at: int | None = None
     resumed: bool = False
+    expected_next_due_at: int | None = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.expected_next_due_at = self.record.next_due_at
 
 
 def restarted(record: ScheduleRecord, ended_at: int) -> CursorMove | None:

@@ -76,6 +76,16 @@ class DueContract:
         assert (ended.state, ended.anchor_at) == (ScheduleState.FINISHED, NOW + 5)
         assert repository.next_due_at is None
 
+    async def test_of_two_moves_of_one_reading_only_the_first_is_kept(self, repository: ScheduleRepository) -> None:
+        """The end of a run sets what is next and moves no cursor: who has not seen it must not take it back."""
+        record = await put(repository, next_due_at=None)
+        first = moving(record, record.cursor_at, NOW + MINUTE, anchor_at=NOW)
+        second = moving(record, NOW, None)
+        await keep(repository, moved=[first])
+        await refuse(repository, moved=[second])
+        assert (await schedule_of(repository, "nightly")).next_due_at == NOW + MINUTE
+        assert repository.next_due_at == NOW + MINUTE
+
     async def test_a_move_by_another_revision_is_refused(self, repository: ScheduleRepository) -> None:
         """Who planned with an old definition, or for a removed schedule, moves nothing."""
         record = await put(repository)

@@ -167,6 +167,7 @@ class InMemoryScheduleRepository:
             if (
                 record.cursor_at != move.expected_cursor_at
                 or record.revision != move.expected_revision
+                or record.next_due_at != move.expected_next_due_at
                 or record.removed
             ):
                 return False

@@ -90,7 +90,7 @@ INSERT_RUN: Final = (
 MOVE: Final = (
     "UPDATE schedules SET cursor_at = ?, next_due_at = ?, wake_at = ?, runs = ?, state = ?, "
     "pause = CASE WHEN ? THEN NULL ELSE pause END, anchor_at = coalesce(?, anchor_at) "
-    "WHERE key = ? AND cursor_at = ? AND revision = ? AND removed = 0"
+    "WHERE key = ? AND cursor_at = ? AND revision = ? AND next_due_at IS ? AND removed = 0"
 )
 CLAIM: Final = (
     "UPDATE runs SET state = 'claimed', token = token + 1, attempt = attempt + 1, node = ?, waiting_for = NULL "
@@ -125,8 +125,9 @@ IN_BULK: Final = {
         "UPDATE schedules SET cursor_at = v.column1, next_due_at = v.column2, wake_at = v.column3, runs = v.column4, "
         "state = v.column5, pause = CASE WHEN v.column6 THEN NULL ELSE pause END, "
         "anchor_at = coalesce(v.column7, anchor_at) FROM (VALUES ",
-        10,
-        ") AS v WHERE key = v.column8 AND cursor_at = v.column9 AND revision = v.column10 AND removed = 0",
+        11,
+        ") AS v WHERE key = v.column8 AND cursor_at = v.column9 AND revision = v.column10 "
+        "AND next_due_at IS v.column11 AND removed = 0",
     ),
     CLAIM: _many(
         "UPDATE runs SET state = 'claimed', token = token + 1, attempt = attempt + 1, node = v.column1, "

@@ -276,7 +276,7 @@ def _waits_for(run: RunRecord) -> str | None:
 def _move_values(move: CursorMove) -> Values:
     return (
         move.cursor_at, move.next_due_at, _moved_to(move), move.runs, move.state.value, move.resumed, move.anchor_at,
-        move.record.key, move.expected_cursor_at, move.expected_revision,
+        move.record.key, move.expected_cursor_at, move.expected_revision, move.expected_next_due_at,
     )  # fmt: skip
 
 
