@@ -54,7 +54,7 @@ def backup(
         raise UsageError(f"{error.filename2 or error.filename or copy} is there already: name another file") from None
     except OSError as error:
         raise UsageError(f"{copy}: {error.strerror or error}") from None
-    say(f"{copy}: {grouped(size)} bytes; to use it, stop the nodes and put it in the place of {path}")
+    say(f"{copy}: {grouped(size)} bytes; to use it, stop the nodes, move {path} and its -wal away, put it there")
     return Exit.CLEAN
 
 
