@@ -18,12 +18,12 @@ from trioarm.core.schedule import Amendment, AmendmentKind, Pause, ScheduleRecor
 from trioarm.core.states import Reason, State, Step, WaitingFor
 from trioarm.core.triggers import After, Every
 
-UNTIL = Pause("jana", "", NOW, NOW + HOUR)
+UNTIL = Pause("somebody", "", NOW, NOW + HOUR)
 
 
 def _postponed(minute: int, until: int) -> Amendment:
     at = NOW + minute * MINUTE
-    return Amendment(AmendmentKind.POSTPONE, at, NOW + until * MINUTE, "jana", "", NOW, 1)
+    return Amendment(AmendmentKind.POSTPONE, at, NOW + until * MINUTE, "somebody", "", NOW, 1)
 
 
 def _put(change: Change | None) -> PutSchedule:
@@ -41,7 +41,7 @@ def _waiting(record: ScheduleRecord, **fields: Any) -> RunRecord:
 def test_what_is_postponed_is_postponed_to_later(until_at: int | None) -> None:
     """An amendment that exists is valid."""
     with pytest.raises(InvalidSchedule, match=r"^an occurrence is postponed to an instant later than its own$"):
-        Amendment(AmendmentKind.POSTPONE, NOW, until_at, "jana", "", NOW)
+        Amendment(AmendmentKind.POSTPONE, NOW, until_at, "somebody", "", NOW)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_what_is_postponed_is_postponed_to_later(until_at: int | None) -> None:
         ({}, NOW),
         ({"next_due_at": None}, None),
         ({"state": ScheduleState.PAUSED, "pause": UNTIL}, NOW + HOUR),
-        ({"state": ScheduleState.PAUSED, "pause": Pause("jana", "", NOW)}, None),
+        ({"state": ScheduleState.PAUSED, "pause": Pause("somebody", "", NOW)}, None),
         ({"state": ScheduleState.PAUSED}, None),
         ({"state": ScheduleState.PAUSED, "pause": UNTIL, "schedule": a_schedule(enabled=False)}, None),
         ({"state": ScheduleState.FINISHED}, None),
@@ -95,9 +95,9 @@ def test_a_fixed_delay_may_end_with_what_is_skipped() -> None:
     """Its run will never be made, and what would follow lies behind its end."""
     schedule = a_schedule(trigger=After(3600), end_at=NOW + MINUTE)
     record = attrs.evolve(a_record(schedule, cursor_at=NOW), next_due_at=None)
-    put = _put(skipped(record, _waiting(record), "jana", "", NOW))
+    put = _put(skipped(record, _waiting(record), "somebody", "", NOW))
     assert (put.state, put.next_due_at, put.anchor_at) == (ScheduleState.FINISHED, None, NOW)
-    put = _put(paused(record, [_waiting(record)], Pause("jana", "", NOW), NOW))
+    put = _put(paused(record, [_waiting(record)], Pause("somebody", "", NOW), NOW))
     assert (put.state, put.next_due_at, put.anchor_at) == (ScheduleState.PAUSED, None, NOW)
 
 
@@ -106,7 +106,7 @@ def test_a_pause_takes_what_waits_with_it() -> None:
     record = a_record(cursor_at=NOW)
     record.amendments = (_postponed(-1, 60), _postponed(5, 6))
     runs = [_waiting(record), a_run(record, NOW - 2), a_run(record, NOW - 3, token=1)]
-    change = paused(record, runs, Pause("jana", "", NOW), NOW)
+    change = paused(record, runs, Pause("somebody", "", NOW), NOW)
     [step] = change.steps
     assert isinstance(step, Finished)
     assert (step.run, step.step, step.reason) == (runs[0], Step.SKIP, Reason.PAUSED)
@@ -127,9 +127,9 @@ def test_what_is_over_cannot_be_undone() -> None:
 
 def test_a_revision_keeps_what_still_means_something() -> None:
     """What is ahead and the new trigger yields, and what is postponed to an instant that is still to come."""
-    ahead = Amendment(AmendmentKind.SKIP, NOW + HOUR, None, "jana", "", NOW)
-    behind = Amendment(AmendmentKind.SKIP, NOW - HOUR, None, "jana", "", NOW)
-    gone = Amendment(AmendmentKind.SKIP, NOW + MINUTE, None, "jana", "", NOW)
+    ahead = Amendment(AmendmentKind.SKIP, NOW + HOUR, None, "somebody", "", NOW)
+    behind = Amendment(AmendmentKind.SKIP, NOW - HOUR, None, "somebody", "", NOW)
+    gone = Amendment(AmendmentKind.SKIP, NOW + MINUTE, None, "somebody", "", NOW)
     record = a_record(cursor_at=NOW)
     record.amendments = (behind, _postponed(-9, -1), _postponed(-8, 1), gone, ahead)
     assert record.amended == (_postponed(-8, 1), gone, ahead)

@@ -17,7 +17,7 @@ from trioarm.core.schedule import Pause, Schedule, ScheduleRecord, ScheduleState
 from trioarm.core.states import Reason, State, Step
 from trioarm.core.triggers import After, Cron, Every, Once, Trigger
 
-BY_JANA = Pause("jana", "holiday", NOW)
+BY_JANA = Pause("somebody", "holiday", NOW)
 
 
 def _delay(**fields: Any) -> ScheduleRecord:

@@ -61,7 +61,7 @@ def _put(schedule: Schedule, at: int, said: Said) -> PutSchedule:
     put = first_put(schedule, at)
     put.amendments, until_at = said.get(schedule.name, ((), None))
     if until_at is not None:
-        put.state, put.pause = ScheduleState.PAUSED, Pause("jana", "", at, until_at)
+        put.state, put.pause = ScheduleState.PAUSED, Pause("somebody", "", at, until_at)
     return put
 
 
@@ -175,7 +175,7 @@ def _said(draw: st.DrawFn, start: int, schedules: Sequence[Schedule]) -> Said:
             if minutes is not None:
                 kind = AmendmentKind.POSTPONE if minutes else AmendmentKind.SKIP
                 until_at = at + minutes * MINUTE if minutes else None
-                amendments.append(Amendment(kind, at, until_at, "jana", "", start))
+                amendments.append(Amendment(kind, at, until_at, "somebody", "", start))
             at = schedule.next_after(at, schedule.anchored(start))
         hours = draw(st.sampled_from((None, None, None, 1, 30, 200)))
         said[schedule.name] = tuple(amendments), None if hours is None else start + hours * HOUR
@@ -316,8 +316,8 @@ def test_a_skipped_and_a_postponed_occurrence_are_foreseen() -> None:
     record = a_record(a_schedule(trigger=Weekly(DAYS, "22:00", "Europe/Prague")), cursor_at=NOW)
     tomorrow = NOW + 23 * HOUR
     record.amendments = (
-        Amendment(AmendmentKind.SKIP, tomorrow, None, "jana", "", NOW),
-        Amendment(AmendmentKind.POSTPONE, tomorrow + DAY, tomorrow + DAY + HOUR, "jana", "", NOW, 1),
+        Amendment(AmendmentKind.SKIP, tomorrow, None, "somebody", "", NOW),
+        Amendment(AmendmentKind.POSTPONE, tomorrow + DAY, tomorrow + DAY + HOUR, "somebody", "", NOW, 1),
     )
     found = list(preview([record], NOW, NOW + 3 * DAY, RULES))
     assert [(one.nominal_at, one.due_at, one.decision, one.reason) for one in found] == [
@@ -347,7 +347,7 @@ def test_what_waits_already_is_foreseen() -> None:
 
 def test_what_is_paused_until_an_instant_has_a_future_behind_it() -> None:
     """From that instant on, which is included; a fixed delay counts from it."""
-    record = attrs.evolve(a_record(), state=ScheduleState.PAUSED, pause=Pause("jana", "", NOW, NOW + 10 * MINUTE))
+    record = attrs.evolve(a_record(), state=ScheduleState.PAUSED, pause=Pause("somebody", "", NOW, NOW + 10 * MINUTE))
     assert next(preview([record], NOW, NOW + HOUR, RULES)).due_at == NOW + 10 * MINUTE
     delay = attrs.evolve(record, schedule=a_schedule(trigger=After(60)), next_due_at=NOW, anchor_at=NOW - MINUTE)
     assert next(preview([delay], NOW, NOW + HOUR, RULES)).due_at == NOW + 11 * MINUTE
@@ -405,7 +405,7 @@ def test_an_explanation_keeps_to_the_bounds(
         (a_record(a_schedule(start_at=NOW + HOUR)), "it is the first one that the rule yields after its start"),
         (attrs.evolve(a_record(), state=ScheduleState.PAUSED), "the schedule is paused: nothing of it will run"),
         (
-            attrs.evolve(a_record(), state=ScheduleState.PAUSED, pause=Pause("jana", "", NOW, NOW + HOUR)),
+            attrs.evolve(a_record(), state=ScheduleState.PAUSED, pause=Pause("somebody", "", NOW, NOW + HOUR)),
             "the schedule is paused until 2026-11-23T23:00:00Z: nothing of it will run before",
         ),
         (a_record(a_schedule(trigger=Once(NOW - 1))), "nothing is to come"),
@@ -483,12 +483,12 @@ def test_an_explanation_says_what_people_changed() -> None:
     """A sentence for each occurrence that somebody skipped or postponed, as long as it means something."""
     record = a_record()
     record.amendments = (
-        Amendment(AmendmentKind.SKIP, NOW - HOUR, None, "jana", "over", NOW),
-        Amendment(AmendmentKind.SKIP, NOW + HOUR, None, "jana", "guests", NOW),
+        Amendment(AmendmentKind.SKIP, NOW - HOUR, None, "somebody", "over", NOW),
+        Amendment(AmendmentKind.SKIP, NOW + HOUR, None, "somebody", "guests", NOW),
         Amendment(AmendmentKind.POSTPONE, NOW + 2 * HOUR, NOW + 3 * HOUR, "pat", "", NOW, 1),
     )
     assert _explained(record).policies[-2:] == (
-        "the occurrence at 2026-11-23T23:00:00Z is skipped by jana: guests",
+        "the occurrence at 2026-11-23T23:00:00Z is skipped by somebody: guests",
         "the occurrence at 2026-11-24T00:00:00Z is postponed to 2026-11-24T01:00:00Z by pat",
     )
     assert not any("over" in policy for policy in _explained(record).policies)

@@ -13,7 +13,7 @@ from trioarm.core.errors import InvalidSchedule, RepositoryError
 from trioarm.core.operations import JOURNAL, Operation, Verb, entry, read_operation
 from trioarm.core.queries import JournalEntry
 
-SKIP = Operation("jana", Verb.SKIP, "nightly", "guests", revision=3, nominal_at=NOW, until_at=None)
+SKIP = Operation("somebody", Verb.SKIP, "nightly", "guests", revision=3, nominal_at=NOW, until_at=None)
 
 
 def test_an_entry_is_plain_json_and_reads_back() -> None:
@@ -28,7 +28,7 @@ def test_an_entry_is_plain_json_and_reads_back() -> None:
         body = json.loads(json.dumps(step.body))
         assert read_operation(JournalEntry(JOURNAL, 1, NOW, body)) == operation
     assert entry(SKIP, NOW).body == {
-        "actor": "jana", "verb": "skip", "subject": "nightly", "note": "guests", "count": 1, "revision": 3,
+        "actor": "somebody", "verb": "skip", "subject": "nightly", "note": "guests", "count": 1, "revision": 3,
         "nominal_at": "2026-11-23T22:00:00Z", "until_at": None,
     }  # fmt: skip
 

@@ -113,7 +113,7 @@ def _amended(schedule: Schedule, places: list[tuple[int, AmendmentKind, int, int
         if place < len(occurrences):
             nominal_at = occurrences[place] + beside
             until_at = nominal_at + later if kind is AmendmentKind.POSTPONE else None
-            made[nominal_at] = Amendment(kind, nominal_at, until_at, "jana", "", BEGIN)
+            made[nominal_at] = Amendment(kind, nominal_at, until_at, "somebody", "", BEGIN)
     return tuple(made.values())
 
 
@@ -317,7 +317,7 @@ def test_the_end_of_a_pause_decides_what_came_due_before(
     """However late it is noticed: what came due before its end is skipped, what came due from it on is not (S5.3)."""
     checked = _Checked(schedule, _amended(schedule, places))
     record, until_at = checked.record, BEGIN + lasts
-    record.state, record.pause = ScheduleState.PAUSED, Pause("jana", "", BEGIN, until_at)
+    record.state, record.pause = ScheduleState.PAUSED, Pause("somebody", "", BEGIN, until_at)
     trigger, now = record.trigger, until_at + late
     assert plan(Group((record,)), until_at - 1, RULES).moved == ()
     change = plan(Group((record,)), now, RULES)

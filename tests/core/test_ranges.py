@@ -27,13 +27,13 @@ SUPERSEDED = (State.SUPERSEDED, Reason.SUPERSEDED)
 
 def skip(minute: int) -> Amendment:
     """Return the amendment that skips the occurrence so many minutes after NOW."""
-    return Amendment(AmendmentKind.SKIP, NOW + minute * MINUTE, None, "jana", "", NOW)
+    return Amendment(AmendmentKind.SKIP, NOW + minute * MINUTE, None, "somebody", "", NOW)
 
 
 def postpone(minute: int, by: int) -> Amendment:
     """Return the amendment that postpones the occurrence so many minutes after NOW by some minutes."""
     nominal_at = NOW + minute * MINUTE
-    return Amendment(AmendmentKind.POSTPONE, nominal_at, nominal_at + by * MINUTE, "jana", "", NOW, 1)
+    return Amendment(AmendmentKind.POSTPONE, nominal_at, nominal_at + by * MINUTE, "somebody", "", NOW, 1)
 
 
 def amended(*amendments: Amendment, trigger: Trigger | None = None, **policies: Any) -> ScheduleRecord:
@@ -145,8 +145,8 @@ def test_a_skipped_fixed_delay_counts_from_now() -> None:
 
 def test_an_instant_that_is_no_occurrence_changes_nothing() -> None:
     """An amendment that the trigger no longer yields is passed over: a fixed delay may have moved on."""
-    beside = Amendment(AmendmentKind.SKIP, NOW + SECOND, None, "jana", "", NOW)
-    late = Amendment(AmendmentKind.POSTPONE, NOW + SECOND, NOW + HOUR, "jana", "", NOW, 1)
+    beside = Amendment(AmendmentKind.SKIP, NOW + SECOND, None, "somebody", "", NOW)
+    late = Amendment(AmendmentKind.POSTPONE, NOW + SECOND, NOW + HOUR, "somebody", "", NOW, 1)
     for amendment in (beside, late):
         assert said(planned(amended(amendment), 1)) == [(0, 0, COALESCED), (1, 1, RUNS)]
         assert said(planned(amended(amendment, **EACH), 90))[0] == (0, 29, LATE)
@@ -263,7 +263,7 @@ def test_a_later_occurrence_supersedes_a_postponed_one() -> None:
 def _paused(until: int | None, *amendments: Amendment, **policies: Any) -> ScheduleRecord:
     record = amended(*amendments, **policies)
     record.state = ScheduleState.PAUSED
-    record.pause = Pause("jana", "", NOW - 1, None if until is None else NOW + until * MINUTE)
+    record.pause = Pause("somebody", "", NOW - 1, None if until is None else NOW + until * MINUTE)
     return record
 
 
@@ -336,7 +336,7 @@ def test_a_fixed_delay_counts_from_the_end_of_its_pause() -> None:
 def test_a_lane_is_whole_again_before_it_is_planned() -> None:
     """A pass that ends a pause ends nothing else: else an older occurrence, coming back, would beat a newer one."""
     arm, disarm = _lane(20, 30)
-    arm.state, arm.pause = ScheduleState.PAUSED, Pause("jana", "", NOW, NOW + 10 * MINUTE)
+    arm.state, arm.pause = ScheduleState.PAUSED, Pause("somebody", "", NOW, NOW + 10 * MINUTE)
     change = plan(Group((arm, disarm)), NOW + 31 * MINUTE, RULES)
     assert change.decided == []
     (move,) = change.moved

@@ -240,7 +240,7 @@ def test_what_people_see_of_a_schedule_is_a_copy() -> None:
     shown = StoredSchedule.of(record)
     assert (shown.name, shown.schedule, shown.revision, shown.runs) == ("nightly", record.schedule, 1, 3)
     assert (shown.state, shown.next_due_at, shown.pause) == (ScheduleState.ACTIVE, as_datetime(NOW), None)
-    record.state, record.pause = ScheduleState.PAUSED, Pause("jana", "holiday", NOW)
+    record.state, record.pause = ScheduleState.PAUSED, Pause("somebody", "holiday", NOW)
     paused = StoredSchedule.of(record)
     assert (paused.state, paused.next_due_at, paused.pause) == (ScheduleState.PAUSED, None, record.pause)
     assert shown.state is ScheduleState.ACTIVE

@@ -70,7 +70,7 @@ def test_the_next_occurrence_is_skipped() -> None:
 
     async def main(scheduler: Scheduler, repository: InMemoryScheduleRepository) -> None:
         with scheduler.subscribe(ScheduleChanged) as events:
-            stored = await scheduler.schedules.skip_next("hourly", author="jana", note="guests")
+            stored = await scheduler.schedules.skip_next("hourly", author="somebody", note="guests")
             assert await scheduler.schedules.skip_next("hourly", author="pat") == stored
             async for event in events:
                 detail = "an occurrence is skipped: 2026-11-23T22:10:00Z"
@@ -78,7 +78,7 @@ def test_the_next_occurrence_is_skipped() -> None:
                 break
         (amendment,) = stored.amendments
         assert (amendment.kind, amendment.nominal_at, amendment.until_at) == (AmendmentKind.SKIP, FIRST, None)
-        assert (amendment.author, amendment.note, amendment.at, stored.revision) == ("jana", "guests", NOW, 2)
+        assert (amendment.author, amendment.note, amendment.at, stored.revision) == ("somebody", "guests", NOW, 2)
         await trio.sleep(2.5 * 3600)
         assert await outcomes(repository) == [
             (10, State.SKIPPED, Reason.USER),
@@ -203,7 +203,7 @@ def test_a_postponed_occurrence_runs_later_under_its_own_name() -> None:
     """Its identity is its scheduled instant, and it is on time when it runs then (S5.7)."""
 
     async def main(scheduler: Scheduler, repository: InMemoryScheduleRepository) -> None:
-        stored = await scheduler.schedules.postpone("hourly", by_s=1800, author="jana")
+        stored = await scheduler.schedules.postpone("hourly", by_s=1800, author="somebody")
         assert [(one.nominal_at, one.until_at, one.times) for one in stored.amendments] == [
             (FIRST, FIRST + 30 * MINUTE, 1)
         ]
@@ -313,7 +313,7 @@ def test_what_waits_for_a_worker_may_be_postponed_what_was_claimed_not() -> None
             await scheduler.schedules.postpone("first", at(10), by_s=60)
         with pytest.raises(InvalidSchedule, match=f"^first@{named} is running already: too late to change it$"):
             await scheduler.schedules.skip("first", at(10))
-        await scheduler.schedules.postpone("second", at(10), by_s=600, author="jana")
+        await scheduler.schedules.postpone("second", at(10), by_s=600, author="somebody")
         await scheduler.schedules.skip("third", at(10))
         second = await scheduler.runs.get(f"second@{named}")
         assert (second.state, second.waiting_for) == (State.PENDING, WaitingFor.POSTPONE)
@@ -406,7 +406,7 @@ def test_a_pause_ends_at_its_instant() -> None:
 
     async def main(scheduler: Scheduler, repository: InMemoryScheduleRepository) -> None:
         until = FIRST + 2 * HOUR
-        paused = await scheduler.schedules.pause("hourly", until=as_datetime(until), author="jana", note="painters")
+        paused = await scheduler.schedules.pause("hourly", until=as_datetime(until), author="somebody", note="painters")
         assert paused.pause is not None
         assert (paused.state, paused.pause.until_at) == ("paused", until)
         with scheduler.subscribe(ScheduleChanged) as events:
@@ -525,9 +525,9 @@ def test_amendments_survive_a_pause() -> None:
     [
         ("", "", "author is empty: say who changes it"),
         ("j" * 129, "", "author has 129 characters: at most 128"),
-        ("jana", "x" * 1001, "note has 1001 characters: at most 1000"),
-        ("jana", "\0", "note: a text with a NUL character cannot be kept"),
-        ("jana", 5, "note 5: it must be text"),
+        ("somebody", "x" * 1001, "note has 1001 characters: at most 1000"),
+        ("somebody", "\0", "note: a text with a NUL character cannot be kept"),
+        ("somebody", 5, "note 5: it must be text"),
     ],
 )
 def test_what_people_say_is_bounded(author: str, note: Any, message: str) -> None:

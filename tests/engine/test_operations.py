@@ -47,37 +47,37 @@ def test_every_command_that_changes_something_is_noted() -> None:
 
     async def main(scheduler: Scheduler, repository: InMemoryScheduleRepository) -> None:
         schedules, runs = scheduler.schedules, scheduler.runs
-        jana = {"author": "jana", "note": "guests"}
+        somebody = {"author": "somebody", "note": "guests"}
         await schedules.put(HOURLY, author="pat")
         await schedules.put(HOURLY, author="pat")
-        await schedules.skip_next("hourly", **jana)
-        await schedules.skip_next("hourly", **jana)
-        await schedules.postpone("hourly", FIRST + HOUR, by_s=60, **jana)
-        await schedules.undo("hourly", FIRST + HOUR, **jana)
-        await schedules.pause("hourly", until=FIRST, **jana)
+        await schedules.skip_next("hourly", **somebody)
+        await schedules.skip_next("hourly", **somebody)
+        await schedules.postpone("hourly", FIRST + HOUR, by_s=60, **somebody)
+        await schedules.undo("hourly", FIRST + HOUR, **somebody)
+        await schedules.pause("hourly", until=FIRST, **somebody)
         await schedules.resume("hourly")
         await schedules.resume("hourly")
-        run = await runs.wait((await runs.fire("hourly", **jana)).id)
-        again = await runs.retry(run.id, **jana)
-        await runs.cancel(again.id, **jana)
-        await schedules.remove("hourly", **jana)
+        run = await runs.wait((await runs.fire("hourly", **somebody)).id)
+        again = await runs.retry(run.id, **somebody)
+        await runs.cancel(again.id, **somebody)
+        await schedules.remove("hourly", **somebody)
         assert await journal(repository) == [
             Operation("pat", Verb.PUT, "hourly", revision=1),
-            Operation("jana", Verb.SKIP, "hourly", "guests", revision=2, nominal_at=FIRST),
+            Operation("somebody", Verb.SKIP, "hourly", "guests", revision=2, nominal_at=FIRST),
             Operation(
-                "jana", Verb.POSTPONE, "hourly", "guests", revision=3, nominal_at=FIRST + HOUR,
+                "somebody", Verb.POSTPONE, "hourly", "guests", revision=3, nominal_at=FIRST + HOUR,
                 until_at=FIRST + HOUR + MINUTE,
             ),
             Operation(
-                "jana", Verb.UNDO, "hourly", "guests", revision=4, nominal_at=FIRST + HOUR,
+                "somebody", Verb.UNDO, "hourly", "guests", revision=4, nominal_at=FIRST + HOUR,
                 until_at=FIRST + HOUR + MINUTE,
             ),
-            Operation("jana", Verb.PAUSE, "hourly", "guests", revision=5, until_at=FIRST),
+            Operation("somebody", Verb.PAUSE, "hourly", "guests", revision=5, until_at=FIRST),
             Operation("api", Verb.RESUME, "hourly", revision=6),
-            Operation("jana", Verb.FIRE, run.id, "guests"),
-            Operation("jana", Verb.RETRY, again.id, "guests"),
-            Operation("jana", Verb.CANCEL, again.id, "guests"),
-            Operation("jana", Verb.REMOVE, "hourly", "guests"),
+            Operation("somebody", Verb.FIRE, run.id, "guests"),
+            Operation("somebody", Verb.RETRY, again.id, "guests"),
+            Operation("somebody", Verb.CANCEL, again.id, "guests"),
+            Operation("somebody", Verb.REMOVE, "hourly", "guests"),
         ]  # fmt: skip
         kept = await repository.read_journal(JOURNAL, limit=1_000)
         assert {entry.at for entry in kept} == {NOW, NOW + 1_000_000}
@@ -111,11 +111,11 @@ def test_a_bulk_put_is_one_entry() -> None:
         many = [once(f"s{number}", 9000) for number in range(2500)]
         await scheduler.schedules.put_many(many[:1200], author="pat")
         await scheduler.schedules.put_many(many[:1200], author="pat")
-        await scheduler.schedules.put_many(many, author="jana")
+        await scheduler.schedules.put_many(many, author="somebody")
         await scheduler.schedules.put_many([])
         assert await journal(repository) == [
             Operation("pat", Verb.PUT, "s0", count=1200),
-            Operation("jana", Verb.PUT, "s0", count=2500),
+            Operation("somebody", Verb.PUT, "s0", count=2500),
         ]
 
     with_a_node(main)
@@ -150,12 +150,12 @@ def test_a_sync_is_noted_when_it_changes_something() -> None:
 
     async def main(scheduler: Scheduler, repository: InMemoryScheduleRepository) -> None:
         sync = scheduler.schedules.sync
-        await sync("file:a.toml", [once("a", 9000), once("b", 9000)], author="jana")
+        await sync("file:a.toml", [once("a", 9000), once("b", 9000)], author="somebody")
         await sync("file:a.toml", [once("a", 9000), once("b", 9000)])
         await sync("file:a.toml", [once("a", 9000, priority=9), once("c", 9000)], dry_run=True)
         await sync("file:a.toml", [once("a", 9000, priority=9), once("c", 9000)])
         assert await journal(repository) == [
-            Operation("jana", Verb.SYNC, "file:a.toml", "2 added", count=2),
+            Operation("somebody", Verb.SYNC, "file:a.toml", "2 added", count=2),
             Operation("api", Verb.SYNC, "file:a.toml", "1 added, 1 changed, 1 removed", count=3),
         ]
 

@@ -98,9 +98,9 @@ def test_sqlite_behaves_like_the_model(tmp_path_factory: pytest.TempPathFactory)
 
 async def test_what_people_changed_survives_a_restart(tmp_path: Path) -> None:
     """Amendments come back as they were, and a pause ends at its instant though nobody was there meanwhile (S5.7)."""
-    skipped = Amendment(AmendmentKind.SKIP, NOW + HOUR, None, "jana", "guests", NOW)
+    skipped = Amendment(AmendmentKind.SKIP, NOW + HOUR, None, "somebody", "guests", NOW)
     postponed = Amendment(AmendmentKind.POSTPONE, NOW + 2 * HOUR, NOW + 3 * HOUR, "pat", "", NOW + 1, times=2)
-    pause = Pause("jana", "holiday", NOW, NOW + HOUR)
+    pause = Pause("somebody", "holiday", NOW, NOW + HOUR)
     async with open_sqlite(tmp_path / "trioarm.db") as repository:
         put = putting(a_schedule(), state=ScheduleState.PAUSED, pause=pause, amendments=(skipped, postponed))
         await keep(repository, schedules=[put])
@@ -118,7 +118,7 @@ async def test_what_people_changed_survives_a_restart(tmp_path: Path) -> None:
         "amendments = '{}'",
         """amendments = '[{"kind": "skip"}]'""",
         "pause = '7'",
-        """pause = '{"author": "jana"}'""",
+        """pause = '{"author": "somebody"}'""",
     ],
 )
 async def test_what_people_changed_may_be_edited_into_nonsense(tmp_path: Path, nonsense: str) -> None:

@@ -160,8 +160,9 @@ class Errand(Pursuit):
 
     async def succeed(self, report: PanelReport) -> None:
         """Keep that the panel reports the target, and end the alerts that complained that it did not."""
-        nothing_sent = f"it was {report.state} already"
-        await self._conclude("", f"{self.sent.sends} sent" if self.sent.sends else nothing_sent)
+        sent = f"{self.sent.sends} sent" if self.sent.sends else f"it was {report.state} already"
+        lost = "; the node that held the run before is gone" if self._run.is_recovery else ""
+        await self._conclude("", sent + lost)
         await self._alerts.settle(self._subject, self.target, by=self._actor, passing=PASSING)
 
     async def give_up(self, failure: PanelFailure) -> Discard | Retry | Override:

@@ -31,10 +31,11 @@ async def wait_until_idle(scheduler: Scheduler, container: Container, soon_s: fl
 
 
 async def _is_idle(scheduler: Scheduler, clock: Clock, soon_s: float) -> bool:
-    runs = await scheduler.runs.find(RunQuery(states=ACTIVE, limit=LOOKED_AT))
-    if any(not run.schedule.startswith(HOUSEKEEPING) for run in runs.rows):
-        return False
+    """Ask for schedules first: what is decided between the two questions is a run by the second."""
     soon = clock.now() + microseconds(soon_s)
     active = frozenset({ScheduleState.ACTIVE})
     due = await scheduler.schedules.find(ScheduleQuery(states=active, due_until=soon, limit=LOOKED_AT))
-    return all(schedule.name.startswith(HOUSEKEEPING) for schedule in due.rows)
+    if any(not schedule.name.startswith(HOUSEKEEPING) for schedule in due.rows):
+        return False
+    runs = await scheduler.runs.find(RunQuery(states=ACTIVE, limit=LOOKED_AT))
+    return all(run.schedule.startswith(HOUSEKEEPING) for run in runs.rows)

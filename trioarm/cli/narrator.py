@@ -66,7 +66,7 @@ class Narrator:
                 self._line(logging.DEBUG, f"{run.schedule}  running  {lateness(run)}", event, run)
             case RunRequeued(run):
                 self._count_given_back(run)
-                level = logging.INFO if run.error is None else logging.WARNING
+                level = logging.INFO if run.error is None and run.reason is not Reason.LOST else logging.WARNING
                 self._line(level, f"{run.schedule}  {requeued(run)}", event, run)
             case RunFinished(run):
                 self._count(run, 1)
@@ -114,12 +114,12 @@ class Narrator:
             self.ended[run.state] += occurrences
 
     def _count_given_back(self, run: Run) -> None:
-        returned = run.error is None and run.waiting_for is not WaitingFor.SNOOZE
+        returned = run.error is None and run.waiting_for is not WaitingFor.SNOOZE and run.reason is not Reason.LOST
         self.given_back += returned and not run.schedule.startswith(HOUSEKEEPING)
 
     def _line(self, level: int, text: str, event: Event, run: Run) -> None:
-        if run.schedule.startswith(HOUSEKEEPING) and level < logging.WARNING:
-            level = logging.DEBUG
+        if run.schedule.startswith(HOUSEKEEPING) and (level < logging.WARNING or run.state in NEVER_RAN):
+            level = logging.DEBUG  # what of it did not run while the node was down, nobody waits for
         if self._log.isEnabledFor(level):
             self._log.log(level, text, kind=_kind(event), run=run_to_json(run))
 

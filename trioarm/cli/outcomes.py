@@ -83,6 +83,8 @@ def requeued(run: Run) -> str:
     """Say why a run waits again."""
     if run.error is not None:
         return f"attempt {run.attempt} failed, next at {wall(run.due_at)}: {run.error}"
+    if run.reason is Reason.LOST:
+        return f"is begun again: attempt {run.attempt} was lost with its node"
     if run.waiting_for is WaitingFor.SNOOZE:
         return f"asks to be called again at {wall(run.due_at)}"
     return "given back: it had not ended when the node stopped"

@@ -11,12 +11,11 @@ from typing import Final, assert_never
 
 import attrs
 
-from trioarm.core.changes import CursorMove, apply
+from trioarm.core.changes import Change, CursorMove, apply
 from trioarm.core.diff import after_end
 from trioarm.core.due_index import DueIndex
 from trioarm.core.instants import SECOND, as_datetime, microseconds, render_duration, render_instant
 from trioarm.core.planning import Group, PlanRules, plan
-from trioarm.core.ranges import end_of_pause
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import Misfire, Overlap, Schedule, ScheduleRecord, ScheduleState
 from trioarm.core.states import Reason, State
@@ -116,27 +115,41 @@ class _Future:
             now = None
         if self._waiting and (now is None or self._waiting[0][0] < now):  # at one instant a node decides first
             return self._begin(heappop(self._waiting)[2])
-        return None if now is None else self._decide(self._groups[self._index.due(now, 1)[0]], now, rules)
+        return None if now is None else self._decide(now, rules)
 
-    def _decide(self, group: Group, now: int, rules: PlanRules) -> list[RunRecord]:
-        group.unfinished = self._unfinished_of(group.schedules[0])
-        change = plan(group, now, rules)
-        for move in change.moved:
-            _apply(move)
-            self._enter(move.record)
-        settled = []
-        for step in change.steps:  # what is postponed gives way like any other
-            apply(step)
-            settled.append(step.run)
-        for run in change.decided:
-            if run.state is State.PENDING and run.due_at > now:
-                self._wait(run)
-            else:
-                settled.append(run)
-                self._end(run)
-        for record in group.schedules:
-            self._enter(record)
+    def _decide(self, now: int, rules: PlanRules) -> list[RunRecord]:
+        """Decide all that is due at one instant as one pass does: every group by what was so before any was decided."""
+        groups = list(dict.fromkeys(self._groups[key] for key in self._index.due(now, len(self._index))))
+        for group in groups:
+            group.unfinished = self._unfinished_of(group.schedules[0])
+        changes = [change for change in [plan(group, now, rules) for group in groups] if self._keep(change)]
+        settled = [
+            step.run for change in changes for step in change.steps
+        ]  # what is postponed gives way like any other
+        for change in changes:
+            if any(move.resumed for move in change.moved):
+                continue  # what a pause takes away is not shown
+            for run in change.decided:
+                if run.due_at > now and run.state is State.PENDING:
+                    self._wait(run)
+                else:
+                    settled.append(run)
+                    self._end(run)
         return settled
+
+    def _keep(self, change: Change) -> bool:
+        """Carry a change out; False for one that no longer fits, because one before moved the same schedule."""
+        if any(move.record.cursor_at != move.expected_cursor_at for move in change.moved):
+            return False
+        for step in change.steps:
+            apply(step)
+        for move in change.moved:
+            self._move(move)
+        return True
+
+    def _move(self, move: CursorMove) -> None:
+        _apply(move)
+        self._enter(move.record)
 
     def _unfinished_of(self, first: ScheduleRecord) -> list[RunRecord]:
         """Return what waits of a schedule, or of its superseding lane, whoever brought it there."""
@@ -150,7 +163,6 @@ class _Future:
         if not run.unfinished:
             return []
         self._end(run)
-        self._enter(run.schedule)
         return [run]
 
     def _wait(self, run: RunRecord) -> None:
@@ -159,14 +171,13 @@ class _Future:
 
     def _end(self, run: RunRecord) -> None:
         if run.state is State.PENDING and (ended := after_end(run, run.due_at)) is not None:
-            _apply(ended)
+            self._move(ended)
 
     def _enter(self, record: ScheduleRecord) -> None:
-        foreseen = record.key in self._groups and record.state is ScheduleState.ACTIVE
-        if record.next_due_at is None or not foreseen:
+        if record.wakes_at is None or record.key not in self._groups:
             self._index.discard(record.key)
         else:
-            self._index.put(record.key, record.next_due_at, -record.schedule.priority)
+            self._index.put(record.key, record.wakes_at, -record.schedule.priority)
 
 
 def _has_future(record: ScheduleRecord) -> bool:
@@ -174,15 +185,12 @@ def _has_future(record: ScheduleRecord) -> bool:
 
 
 def _from(record: ScheduleRecord, start: int) -> ScheduleRecord:
-    schedule = record.schedule
-    next_due_at = schedule.next_after(max(start, record.cursor_at), schedule.anchored(record.anchor_at))
+    schedule, anchor_at = record.schedule, record.anchor_at
+    next_due_at = schedule.next_after(max(start, record.cursor_at), schedule.anchored(anchor_at))
     if isinstance(schedule.trigger, After) and next_due_at is None:
+        anchor_at = start  # its run is at work, or due already
         next_due_at = schedule.next_after(start, schedule.anchored(start))
-    copy = attrs.evolve(record, cursor_at=start, next_due_at=next_due_at)
-    if record.pause is not None and record.state is ScheduleState.PAUSED and record.wakes_at is not None:
-        for move in end_of_pause(copy, record.wakes_at, record.wakes_at).moved:
-            _apply(move)
-    return copy
+    return attrs.evolve(record, cursor_at=start, next_due_at=next_due_at, anchor_at=anchor_at)
 
 
 def _groups(copies: dict[int, ScheduleRecord]) -> dict[int, Group]:

@@ -288,11 +288,21 @@ def _plan_superseding(group: Group, now: int, rules: PlanRules) -> Change:
         else:
             decided += due.none_run((due.first, due.last), State.SUPERSEDED, Reason.SUPERSEDED, now)
         moved.append(_move(due, now, ran=int(ran)))
-    if winner is None:
+    if winner is None or winner.newest is None:
         return Change(decided, moved)
-    steps = [step for run in group.unfinished if (step := give_way(run, now)) is not None]
+    rivals = [run for run in group.unfinished if _is_rival(run, winner.newest)]
+    steps = [step for run in rivals if (step := give_way(run, now)) is not None]
     moved += [move for step in steps if isinstance(step, Finished) and (move := freed(step.run, now)) is not None]
     return Change(decided, moved, steps)
+
+
+def _is_rival(run: RunRecord, nominal_at: int) -> bool:
+    """Whether an unfinished run of a superseding lane has no place beside the occurrence that counts (S5.5).
+
+    Of schedules that supersede only one run counts. Of others, what is older gives way: what came due at the same
+    instant is not, whichever of the two was decided first.
+    """
+    return run.schedule.schedule.supersede or run.nominal_at < nominal_at
 
 
 def quarantine(record: ScheduleRecord) -> CursorMove:

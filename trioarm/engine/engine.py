@@ -97,6 +97,7 @@ class SchedulingEngine:
         self._may_begin = trio.Event()
         self._stopping = False
         self._in_doubt = False
+        self._deciding = trio.Lock()  # what a command decides is given, or not, before anybody asks what is held
 
     def wake(self) -> None:
         """Make the engine look again now: something was put or released, or may start."""
@@ -128,9 +129,9 @@ class SchedulingEngine:
         while not self._stopping:
             wake = self._rearm()  # before looking, so that no wake-up is lost
             now = self._clock.now()
+            self.last_pass_at = now  # before the pass: it may start the look at the node's health
             pause_s = await self._look(now)
             self._executor.look_for_stuck()
-            self.last_pass_at = now
             self._metrics.passes += 1
             look_at = now if pause_s else self._next_look_at(now)
             with self._clock.nap_until(look_at, at_least_s=pause_s, exactly=True) as self._nap:
@@ -180,6 +181,10 @@ class SchedulingEngine:
 
     async def _decide_chunk(self, now: int) -> Left:
         """Decide a chunk of what is due by `now`, and return what is left of it."""
+        async with self._deciding:
+            return await self._decide_some(now)
+
+    async def _decide_some(self, now: int) -> Left:
         batch = min(self.chunk, self._repository.batch)
         view = await self._repository.read_due(now, batch)
         if not view.groups and not view.expired and not view.lost:
@@ -265,7 +270,7 @@ class SchedulingEngine:
                 self._metrics.finished[step.run.state] += 1
             elif isinstance(step, Requeued) and step.step is not Step.POSTPONE:
                 self._metrics.retried(Reason.LOST)
-                _log.warning("%s: its node is gone, the run is begun again", step.run.schedule.schedule.name)
+                _log.info("%s: its node is gone, the run is begun again", step.run.schedule.schedule.name)
         if change.documents:
             announce(change.documents, self._metrics)
         if self._hub.observed:
@@ -330,18 +335,29 @@ class SchedulingEngine:
         self.wake()
 
     async def _adopt(self) -> None:
-        """Hold what is claimed for this node, stop what it is asked to stop, and what is no longer its own (S2.4)."""
-        self._in_doubt = False
-        held = self._executor.held
-        mine = {run.run_id: run for run in await self._repository.unfinished_runs(node=self.node)}
-        for run in mine.values():
-            if not self._executor.holds(run.run_id) and self._executor.knows(run.schedule.schedule.handler):
-                self._executor.give(run)
-            if run.cancel is not None:
-                self._executor.cancel(run.run_id, run.cancel)
-        for run_id in held:
-            if run_id not in mine:
+        """Hold what is claimed for this node, stop what it is asked to stop, and what is no longer its own (S2.4).
+
+        What was held before the look may end and be recorded while the answer is on its way: that is never begun again.
+        """
+        async with self._deciding:
+            held = frozenset(self._executor.held)
+            mine = {run.run_id: run for run in await self._claimed_here()}
+            for run in mine.values():
+                if run.run_id not in held and self._executor.knows(run.schedule.schedule.handler):
+                    self._executor.give(run)
+                if run.cancel is not None:
+                    self._executor.cancel(run.run_id, run.cancel)
+            for run_id in held.difference(mine):
                 self._executor.cancel(run_id, Reason.LOST)
+
+    async def _claimed_here(self) -> list[RunRecord]:
+        """Return the runs that are claimed for this node; the doubt lasts while that cannot be found out."""
+        self._in_doubt = False  # before asking, so that a doubt that arises meanwhile is not lost
+        try:
+            return await self._repository.unfinished_runs(node=self.node)
+        except RepositoryError:
+            self._in_doubt = True
+            raise
 
 
 def _line(run: RunRecord) -> str:

@@ -32,13 +32,23 @@ class Lease:
         executor: whose runs they are for.
         clock: for the naps between renewals.
         node: whose lease it is.
+        renew_s: between two renewals, in seconds.
     """
 
-    def __init__(self, repository: ScheduleRepository, executor: RunExecutor, clock: Clock, node: str) -> None:
+    def __init__(
+        self,
+        repository: ScheduleRepository,
+        executor: RunExecutor,
+        clock: Clock,
+        node: str,
+        *,
+        renew_s: float = RENEW_S,
+    ) -> None:
         self._repository = repository
         self._executor = executor
         self._clock = clock
         self.node = node
+        self._renew_s = renew_s
         self._trusted_until = float("inf")
 
     @property
@@ -62,7 +72,7 @@ class Lease:
         self._trusted_until = began + LEASE_S - MARGIN_S
         task_status.started()
         while True:
-            await self._nap(RENEW_S if self.is_trusted else AGAIN_S)
+            await self._nap(self._renew_s if self.is_trusted else AGAIN_S)
             await self._renew()
 
     async def _nap(self, seconds: float) -> None:

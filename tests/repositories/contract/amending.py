@@ -30,9 +30,9 @@ from trioarm.core.schedule import ScheduleState as Schedules
 from trioarm.core.states import State, Step, WaitingFor
 from trioarm.engine.ports import ScheduleRepository
 
-SKIPPED = Amendment(AmendmentKind.SKIP, NOW + HOUR, None, "jana", "guests: “late”", NOW)
+SKIPPED = Amendment(AmendmentKind.SKIP, NOW + HOUR, None, "somebody", "guests: “late”", NOW)
 POSTPONED = Amendment(AmendmentKind.POSTPONE, NOW + 2 * HOUR, NOW + 3 * HOUR, "pat", "", NOW + 1, times=2)
-UNTIL = Pause("jana", "holiday", NOW, NOW + HOUR)
+UNTIL = Pause("somebody", "holiday", NOW, NOW + HOUR)
 
 
 async def _paused(
@@ -99,7 +99,7 @@ class AmendingContract:
         assert await due_names(repository, NOW + HOUR) == [["nightly"]]
 
     @pytest.mark.parametrize(
-        ("pause", "enabled"), [(Pause("jana", "", NOW), True), (None, False), (UNTIL, False)], ids=str
+        ("pause", "enabled"), [(Pause("somebody", "", NOW), True), (None, False), (UNTIL, False)], ids=str
     )
     async def test_another_pause_ends_by_command(
         self, repository: ScheduleRepository, pause: Pause | None, enabled: bool

@@ -151,7 +151,7 @@ class History:
         schedule = a_schedule(name, lane=lane, **policies)
         pause = None
         if state is ScheduleState.PAUSED and act.when < 5:  # else by its definition
-            pause = Pause("jana", "", self.now, None if act.when == 4 else self.now + act.when)
+            pause = Pause("somebody", "", self.now, None if act.when == 4 else self.now + act.when)
         step = putting(schedule, revision, key, next_due_at=next_due_at, cursor_at=self.now, state=state, pause=pause)
 
         def effect() -> None:

@@ -62,7 +62,7 @@ class SchedulesContract:
         first = await put(repository)
         await keep(repository, moved=[moving(first, NOW, NOW + MINUTE, runs=3)])
         schedule = a_schedule(trigger=Every(3600))
-        pause = Pause("jana", "holiday", NOW)
+        pause = Pause("somebody", "holiday", NOW)
         later = {"next_due_at": NOW + HOUR, "cursor_at": NOW + 7}
         step = putting(schedule, 1, first.key, state=ScheduleState.PAUSED, pause=pause, **later)
         await keep(repository, schedules=[step])

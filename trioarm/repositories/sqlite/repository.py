@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -46,6 +47,8 @@ from trioarm.repositories.sqlite.rows import Records, Row, is_quarantined
 
 HORIZON_S: Final = 3_600.0  # how far ahead due entries are in memory
 LOST_MAX: Final = 1_000  # runs of nodes that are gone handed out at once; the next look brings more
+LOOK_AGAIN_S: Final = 0.05  # after news of a node's file: the system tells of its end before its lock is free
+NEWS_S: Final = 2.0  # for as long as that may take on a busy machine
 LOOK_LATER_S: Final = (0.002, 0.01, 0.05, 0.2, 0.5, 2.0)  # after news: the disk may take its time to keep a commit
 LOOK_S: Final = 0.5  # between two looks for what others did, where the system does not tell
 
@@ -89,6 +92,7 @@ class SqliteScheduleRepository:
         self._commits = Commits(self._write, self._recall.keep)
         self._version: int | None = None  # of the data: SQLite changes it when another connection commits
         self._look_at: int | None = 0  # when to look for nodes that are gone; None while there is no other node
+        self._news_until = -inf  # trio's time until which it pays to look for nodes that are gone again and again
         self._changed = trio.Event()
 
     async def open(self) -> None:
@@ -142,6 +146,7 @@ class SqliteScheduleRepository:
     async def _hear(self, names: frozenset[str]) -> None:
         if self._nodes.concerns(names) or "" in names:
             self._look_at = 0
+            self._news_until = trio.current_time() + NEWS_S
             self._tell_changed()
         if names & self._files or "" in names:
             await self._look_for_changes()
@@ -247,7 +252,10 @@ class SqliteScheduleRepository:
         if self._nodes.own is None or self._look_at is None or now < self._look_at:
             return ()
         others = await self._ask(self._nodes.others)
-        self._look_at = None if others.look_after is None else now + others.look_after
+        look_after = others.look_after
+        if look_after is not None and trio.current_time() < self._news_until:
+            look_after = min(look_after, round(LOOK_AGAIN_S * SECOND))
+        self._look_at = None if look_after is None else now + look_after
         return others.gone
 
     async def _due_keys(self, now: int, limit: int) -> list[int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Final, TypeAlias, TypeVar, assert_never
 
 import attrs
@@ -145,12 +145,14 @@ class _Pen:
 
     def _all(self, statement: str, rows: Sequence[Values]) -> None:
         """Carry out a statement for each row of values; each must change exactly one row of the file."""
-        if not rows:
-            return
-        if len(rows) == 1:
-            changed = self._connection.execute(statement, rows[0]).rowcount
-        else:
-            changed = self._connection.executemany(statement, rows).rowcount
+        changed = start = 0
+        bulk = statements.IN_BULK.get(statement)
+        while bulk is not None and len(rows) - start >= statements.MANY:
+            end = start + statements.MANY
+            changed += self._connection.execute(bulk, [*chain.from_iterable(rows[start:end])]).rowcount
+            start = end
+        if start < len(rows):
+            changed += self._connection.executemany(statement, rows[start:]).rowcount
         if changed != len(rows):
             raise _Refused
 

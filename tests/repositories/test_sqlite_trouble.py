@@ -1,0 +1,184 @@
+"""Files that go wrong while in use: what can be kept goes on, what cannot is said in one line, nothing is lost."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.making import HOUR, NOW, a_schedule
+from tests.repositories.contract.acts import decide, due_names, keep, put, putting, ready_ids, schedule_of, verdict_of
+from tests.repositories.test_sqlite import open_sqlite
+from trioarm.core.changes import Verdict
+from trioarm.core.errors import RepositoryError
+from trioarm.core.queries import RunQuery, ScheduleQuery
+from trioarm.core.schedule import ScheduleState
+from trioarm.core.states import Reason, State
+
+ROOM = 2 * 1024 * 1024  # bytes of the small disk
+
+
+def by_hand(path: Path, statement: str, *values: object) -> None:
+    """Change rows as a person with a database tool would, checks or no checks."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("PRAGMA ignore_check_constraints = ON")
+        assert connection.execute(statement, values).rowcount == 1
+
+
+@pytest.mark.parametrize(
+    ("column", "nonsense"),
+    [
+        ("definition", "{"),
+        ("definition", '{"name": "other"}'),
+        ("definition", "[]"),
+        ("pause", "3"),
+        ("amendments", "{"),
+    ],
+)
+async def test_a_schedule_that_cannot_be_read_stops_no_other(tmp_path: Path, column: str, nonsense: str) -> None:
+    """It is quarantined: kept, visible with what is wrong, never due again; those beside it go on (S2.6)."""
+    path = tmp_path / "trioarm.db"
+    async with open_sqlite(path) as repository:
+        await put(repository, "bad")
+        await put(repository, "good")
+    by_hand(path, f"UPDATE schedules SET {column} = ? WHERE name = 'bad'", nonsense)
+    async with open_sqlite(path) as repository:
+        assert await due_names(repository) == [["good"]]
+        assert await due_names(repository) == [["good"]]
+        bad = await schedule_of(repository, "bad")
+        assert bad.state is ScheduleState.QUARANTINED
+        assert bad.trouble is not None
+        assert "cannot be read" in bad.trouble
+        page = await repository.find_schedules(ScheduleQuery())
+        assert [record.schedule.name for record in page.rows] == ["bad", "good"]
+        await keep(repository, schedules=[putting(a_schedule("bad"), bad.revision, bad.key)])
+        assert sorted(await due_names(repository)) == [["bad"], ["good"]]
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT count(*) FROM schedules").fetchone() == (2,)
+
+
+@pytest.mark.parametrize(
+    ("column", "nonsense"),
+    [("args", "{"), ("args", "[1]"), ("reason", "whim"), ("origin", "moon"), ("waiting_for", "it")],
+)
+async def test_a_run_that_cannot_be_read_stops_no_other(tmp_path: Path, column: str, nonsense: str) -> None:
+    """Nobody knows what it was to do: it ends `unknown`, and says why; the run behind it is offered (S2.6)."""
+    path = tmp_path / "trioarm.db"
+    async with open_sqlite(path) as repository:
+        record = await put(repository, next_due_at=None)
+        bad, good = await decide(repository, record), await decide(repository, record, NOW + 1)
+    by_hand(path, f"UPDATE runs SET {column} = ? WHERE id = ?", nonsense, bad.run_id)
+    async with open_sqlite(path) as repository:
+        await repository.read_due(NOW + HOUR, 10)
+        assert await ready_ids(repository) == [good.run_id]
+        assert await ready_ids(repository) == [good.run_id]
+        first, second = (await repository.find_runs(RunQuery())).rows
+        assert (first.state, first.reason) == (State.UNKNOWN, Reason.UNREADABLE)
+        assert first.error is not None
+        assert "cannot be read" in first.error
+        assert second.state is State.PENDING
+
+
+async def test_a_run_without_its_schedule_is_shown(tmp_path: Path) -> None:
+    """Somebody deleted the row of its schedule: the run is listed all the same, and nothing else is in its way."""
+    path = tmp_path / "trioarm.db"
+    async with open_sqlite(path) as repository:
+        await decide(repository, await put(repository, "gone", next_due_at=None))
+        good = await decide(repository, await put(repository, "good", next_due_at=None))
+    by_hand(path, "DELETE FROM schedules WHERE name = 'gone'")
+    async with open_sqlite(path) as repository:
+        await repository.read_due(NOW, 10)
+        assert good.run_id in await ready_ids(repository)
+        names = [run.schedule.schedule.name for run in (await repository.find_runs(RunQuery())).rows]
+        assert names == ["unreadable", "good"]
+
+
+async def test_a_file_that_was_taken_away_is_written_no_more_until_it_is_back(tmp_path: Path) -> None:
+    """What is committed meanwhile is in doubt, and one line says why; once it is back, all goes on (S7.5)."""
+    path = tmp_path / "trioarm.db"
+    async with open_sqlite(path) as repository:
+        await put(repository, "before")
+        path.rename(tmp_path / "elsewhere")
+        assert await verdict_of(repository, schedules=[putting(a_schedule("meanwhile"))]) is Verdict.UNKNOWN
+        assert repository.trouble is not None
+        assert "was removed or replaced" in repository.trouble
+        (tmp_path / "elsewhere").rename(path)
+        await put(repository, "after")
+        assert repository.trouble is None
+        page = await repository.find_schedules(ScheduleQuery())
+        assert [record.schedule.name for record in page.rows] == ["after", "before"]
+
+
+async def test_another_file_in_its_place_is_left_alone(tmp_path: Path) -> None:
+    """A file that somebody put there is not written to, and not told to be ours."""
+    path = tmp_path / "trioarm.db"
+    async with open_sqlite(path) as repository:
+        await put(repository, "before")
+        path.rename(tmp_path / "elsewhere")
+        path.write_bytes(b"mine")
+        assert await verdict_of(repository, schedules=[putting(a_schedule("meanwhile"))]) is Verdict.UNKNOWN
+        assert path.read_bytes() == b"mine"
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of two megabytes, which only root can mount."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if os.geteuid() != 0:
+        missing = "mounting a small file system needs root"
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={ROOM}", "tmpfs", folder], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+async def test_a_full_disk_heals_once_there_is_room(small_disk: Path) -> None:
+    """What does not fit is not kept, and said in one line; what was kept is there; with room, all goes on (S7.5)."""
+    async with open_sqlite(small_disk / "trioarm.db") as repository:
+        await put(repository, "before")
+        ballast = small_disk / "ballast"
+        with pytest.raises(OSError, match="No space left"):
+            ballast.write_bytes(bytes(ROOM))
+        verdict, number = Verdict.DONE, 0
+        while verdict is Verdict.DONE:
+            number += 1
+            assert number < 1_000
+            verdict = await verdict_of(
+                repository, schedules=[putting(a_schedule(f"s{number}", args={"x": "y" * 9_000}))]
+            )
+        assert verdict is Verdict.UNKNOWN
+        assert repository.trouble is not None
+        assert "disk is full" in repository.trouble
+        assert (await schedule_of(repository, "before")).revision == 1
+        ballast.unlink()
+        await put(repository, "after")
+        assert repository.trouble is None
+        assert await repository.get_schedule(f"s{number}") is None
+        assert (number == 1) == (await repository.get_schedule("s1") is None)
+
+
+async def test_a_file_damaged_in_the_middle_says_so(tmp_path: Path) -> None:
+    """Pages of nonsense are met in one line, with what to do; the file is kept as it is."""
+    path = tmp_path / "trioarm.db"
+    async with open_sqlite(path) as repository:
+        await repository.read_due(NOW, 1)
+        for number in range(60):
+            await put(repository, f"s{number}", args={"x": "y" * 2_000})
+    content = bytearray(path.read_bytes())
+    content[4096:-4096] = b"\xa5" * (len(content) - 8192)
+    path.write_bytes(content)
+    repository = None
+    with pytest.raises(RepositoryError, match=r"trioarm\.db is damaged .*restore a backup"):
+        async with open_sqlite(path) as repository:
+            await repository.find_schedules(ScheduleQuery())
+    assert path.read_bytes() == bytes(content)
