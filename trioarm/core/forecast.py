@@ -139,13 +139,12 @@ class _Future:
 
     def _keep(self, change: Change) -> bool:
         """Carry a change out; False for one that no longer fits, because one before moved the same schedule."""
-        if any(move.record.cursor_at != move.expected_cursor_at for move in change.moved):
-            return False
-        for step in change.steps:
+        fits = all(move.record.cursor_at == move.expected_cursor_at for move in change.moved)
+        for step in change.steps if fits else ():
             apply(step)
-        for move in change.moved:
+        for move in change.moved if fits else ():
             self._move(move)
-        return True
+        return fits
 
     def _move(self, move: CursorMove) -> None:
         _apply(move)

@@ -102,6 +102,11 @@ class NodeLock:
         return True
 
 
+def is_of_a_node(store: Path, name: str) -> bool:
+    """Whether a file beside the store is that of a node."""
+    return name.startswith(f"{store.name}{MARK}")
+
+
 @attrs.frozen(slots=True)
 class Others:
     """What is known of the other nodes of a store.
@@ -178,10 +183,6 @@ class Nodes:
         for name in gone:
             connection.execute(statements.LEAVE, (name,))
             NodeLock(self._store, name).path.unlink(missing_ok=True)
-
-    def concerns(self, names: Iterable[str]) -> bool:
-        """Whether news of these files are of a node that came or went."""
-        return any(name.startswith(f"{self._store.name}{MARK}") for name in names)
 
     def _lease(self) -> int:
         return self._clock.now() + round(LEASE_S * SECOND)

@@ -35,12 +35,12 @@ from trioarm.core.schedule import ScheduleRecord
 from trioarm.core.states import Reason, State
 from trioarm.engine.ports import DueView
 from trioarm.links.threads import Thread
-from trioarm.links.watch import DirectoryWatch
 from trioarm.repositories.sqlite import hot, statements
 from trioarm.repositories.sqlite.commits import Commits
 from trioarm.repositories.sqlite.database import Database
 from trioarm.repositories.sqlite.history import History, forget
 from trioarm.repositories.sqlite.horizon import load
+from trioarm.repositories.sqlite.news import News
 from trioarm.repositories.sqlite.nodes import BootClock, Nodes, SystemBootClock
 from trioarm.repositories.sqlite.recall import Recall
 from trioarm.repositories.sqlite.rows import Records, Row, is_quarantined
@@ -49,8 +49,6 @@ HORIZON_S: Final = 3_600.0  # how far ahead due entries are in memory
 LOST_MAX: Final = 1_000  # runs of nodes that are gone handed out at once; the next look brings more
 LOOK_AGAIN_S: Final = 0.05  # after news of a node's file: the system tells of its end before its lock is free
 NEWS_S: Final = 2.0  # for as long as that may take on a busy machine
-LOOK_LATER_S: Final = (0.002, 0.01, 0.05, 0.2, 0.5, 2.0)  # after news: the disk may take its time to keep a commit
-LOOK_S: Final = 0.5  # between two looks for what others did, where the system does not tell
 
 T = TypeVar("T")
 
@@ -94,6 +92,7 @@ class SqliteScheduleRepository:
         self._look_at: int | None = 0  # when to look for nodes that are gone; None while there is no other node
         self._news_until = -inf  # trio's time until which it pays to look for nodes that are gone again and again
         self._changed = trio.Event()
+        self._news = News(self.path, self._look_for_changes, self._hear_of_a_node)
 
     async def open(self) -> None:
         """Open the file, and fill the due index with what comes first.
@@ -116,44 +115,12 @@ class SqliteScheduleRepository:
 
         Cancellation: at any checkpoint; what is not noticed here is noticed by the next commit or look.
         """
-        watch = DirectoryWatch.open(self.path.absolute().parent)
-        task_status.started()
-        try:
-            while True:
-                if watch is None:
-                    await trio.sleep(LOOK_S)
-                    await self._look_for_changes()
-                else:
-                    await self._hear(await watch.names())
-                    await self._look_later(watch)
-        finally:
-            if watch is not None:
-                watch.close()
+        await self._news.run(task_status=task_status)
 
-    async def _look_later(self, watch: DirectoryWatch) -> None:
-        """Look again: a write is told of before its commit can be seen, which is once it is on the disk."""
-        pauses = iter(LOOK_LATER_S)
-        while (pause_s := next(pauses, None)) is not None:
-            names = None
-            with trio.move_on_after(pause_s):
-                names = await watch.names()
-            if names is None:
-                await self._look_for_changes()
-            else:
-                await self._hear(names)
-                pauses = iter(LOOK_LATER_S)
-
-    async def _hear(self, names: frozenset[str]) -> None:
-        if self._nodes.concerns(names) or "" in names:
-            self._look_at = 0
-            self._news_until = trio.current_time() + NEWS_S
-            self._tell_changed()
-        if names & self._files or "" in names:
-            await self._look_for_changes()
-
-    @property
-    def _files(self) -> frozenset[str]:
-        return frozenset({self.path.name, f"{self.path.name}-wal"})
+    def _hear_of_a_node(self) -> None:
+        self._look_at = 0
+        self._news_until = trio.current_time() + NEWS_S
+        self._tell_changed()
 
     async def _look_for_changes(self) -> None:
         with suppress(RepositoryError):  # the engine meets it, too, and says so

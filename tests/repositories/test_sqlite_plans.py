@@ -1,0 +1,98 @@
+"""How SQLite answers: every look of a node touches unfinished rows alone, and no page sorts a history (S9.2)."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from tests.making import NOW
+from trioarm.core.queries import RunOrder, RunQuery, ScheduleQuery
+from trioarm.core.states import State
+from trioarm.repositories.sqlite import statements
+from trioarm.repositories.sqlite.history import run_page, schedule_page
+from trioarm.repositories.sqlite.schema import MIGRATIONS
+
+
+@pytest.fixture
+def connection() -> Iterator[sqlite3.Connection]:
+    """An empty store, without statistics: as the planner finds it on the first day."""
+    with closing(sqlite3.connect(":memory:")) as opened:
+        for migration in MIGRATIONS:
+            for statement in migration:
+                opened.execute(statement)
+        yield opened
+
+
+def plan_of(connection: sqlite3.Connection, statement: str) -> list[str]:
+    """Return the steps of a plan."""
+    rows = connection.execute(f"EXPLAIN QUERY PLAN {statement}", [None] * statement.count("?"))
+    return [row[3] for row in rows]
+
+
+HOT = [
+    (statements.DUE_SCHEDULES, "schedules_due"),
+    (statements.FIRST_BEYOND, "schedules_due"),
+    (statements.TIMED_RUNS, "runs_time"),
+    (statements.FIRST_RUN_BEYOND, "runs_time"),
+    (statements.WAITING_RUNS, "runs_give_up"),
+    (statements.FIRST_GIVE_UP_BEYOND, "runs_give_up"),
+    (statements.UNFINISHED_OF_KEYS, "runs_unfinished"),
+    (statements.BUSY_LANES, "runs_lane"),
+    (statements.HELD_NODES, "runs_held"),
+    (statements.HELD_BY, "runs_held"),
+    (statements.READY, "runs_ready"),
+    (statements.FIRST_LANE, "runs_queue"),
+    (statements.NEXT_LANE, "runs_queue"),
+    (statements.LANE_FIRST, "runs_queue"),
+    (statements.LANE_HOLDER, "runs_lane"),
+    (statements.MEMBERS, "schedules_lane"),
+    (statements.SCHEDULES_BY_NAME, "schedules_name"),
+    (statements.RUN_OF, "runs_occurrence"),
+]
+
+
+@pytest.mark.parametrize(("statement", "index"), HOT, ids=[index for _, index in HOT])
+def test_what_is_asked_at_every_look_has_its_index(connection: sqlite3.Connection, statement: str, index: str) -> None:
+    """The index that was made for it is used, and no table is read from end to end."""
+    steps = plan_of(connection, statement)
+    assert any(index in step for step in steps), steps
+    assert not [step for step in steps if step.startswith("SCAN") and "INDEX" not in step and " j " not in f"{step} "]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [statements.CLAIM, statements.START, statements.FINISH, statements.REQUEUE, statements.ASK, statements.MOVE],
+)
+def test_what_is_written_is_found_by_its_number(connection: sqlite3.Connection, statement: str) -> None:
+    """One at a time or many at once: each row by its integer key."""
+    for text in (statement, statements.IN_BULK.get(statement, statement)):
+        steps = plan_of(connection, text)
+        assert any("USING INTEGER PRIMARY KEY" in step for step in steps), steps
+
+
+FAILED = frozenset({State.FAILED})
+PAGES = [
+    (RunQuery(descending=True), "SCAN r"),
+    (RunQuery(schedule="nightly", descending=True), "runs_schedule"),
+    (RunQuery(order=RunOrder.DUE_AT, due_from=NOW, due_until=NOW + 1), "runs_due"),
+    (RunQuery(states=FAILED, descending=True), "runs_troubled"),
+    (RunQuery(states=frozenset({State.PENDING, State.RUNNING})), "runs_unfinished"),
+]
+
+
+@pytest.mark.parametrize(("query", "index"), PAGES, ids=[index for _, index in PAGES])
+def test_a_page_of_history_comes_by_an_index(connection: sqlite3.Connection, query: RunQuery, index: str) -> None:
+    """By the index for what it asks, or in the order of the table itself, which a page leaves after its rows."""
+    steps = plan_of(connection, run_page(query)[0])
+    assert any(index in step for step in steps), steps
+
+
+def test_a_page_in_order_of_decision_is_not_sorted(connection: sqlite3.Connection) -> None:
+    """The newest runs are read from the end of the table; schedules by name from the index of names."""
+    assert not [step for step in plan_of(connection, run_page(RunQuery(descending=True))[0]) if "TEMP B-TREE" in step]
+    steps = plan_of(connection, schedule_page(ScheduleQuery(prefix="a"))[0])
+    assert any("schedules_name" in step for step in steps), steps
+    assert not [step for step in steps if "TEMP B-TREE" in step]
