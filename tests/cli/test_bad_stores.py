@@ -144,6 +144,8 @@ class TestUnusable:
             await refused(
                 folder, ("schedules", "pause", "made"), "is locked by another program: end it, then try again"
             )
+            code, _, errors = await command(folder, "run")  # that may pass: whoever supervises it starts it again
+            assert (code, errors.count("\n")) == (1, 1)
             holder.execute("ROLLBACK")
         assert "active" in await said(folder, "schedules", "list")
 

@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -69,7 +70,7 @@ def ran(capsys: pytest.CaptureFixture[str], line: str, code: int = 0) -> tuple[s
     return out, errors
 
 
-def rows(capsys: pytest.CaptureFixture[str], line: str) -> list[dict[str, object]]:
+def rows(capsys: pytest.CaptureFixture[str], line: str) -> list[dict[str, Any]]:
     """Return the objects that a command line prints, one per line."""
     return [json.loads(text) for text in ran(capsys, f"{line} --json")[0].splitlines()]
 
@@ -126,7 +127,7 @@ class TestSchedules:
         assert "report: skipped: Mon" in ran(capsys, "schedules skip report --as bob")[0]
         [backup], [report] = rows(capsys, "schedules show backup"), rows(capsys, "schedules show report")
         assert (backup["state"], backup["paused_by"], backup["paused_why"]) == ("paused", "anna", "new disk")
-        assert [one["author"] for one in report["amendments"]] == ["bob"]  # type: ignore[attr-defined]
+        assert [one["author"] for one in report["amendments"]] == ["bob"]
         text = " ".join(ran(capsys, "schedules show backup")[0].split())
         assert "paused by anna" in text
         assert "new disk" in text
@@ -195,7 +196,7 @@ class TestAdding:
         ran(capsys, "schedules add tonight --once 2h --partition house --target armed_away --tag once")
         [row] = rows(capsys, "schedules show tonight")
         assert (row["name"], row["owner"], row["lane"]) == ("tonight/house", "cli", "partition/house")
-        assert row["definition"]["args"] == {"partition": "house", "target": "armed_away"}  # type: ignore[index]
+        assert row["definition"]["args"] == {"partition": "house", "target": "armed_away"}
 
     def test_it_is_replaced_only_when_asked(self, capsys: pytest.CaptureFixture[str]) -> None:
         """With --replace it is a new revision; the same again changes nothing."""

@@ -11,15 +11,17 @@ from cyclopts import Parameter
 
 from trioarm.bootstrap import SchedulerBootstrap
 from trioarm.cli.configuration import config_path, declared_schedules, read_config
-from trioarm.cli.exits import Exit, exit_of, lines_of
+from trioarm.cli.exits import Exit, exit_of, leaves, lines_of
 from trioarm.cli.logs import JSON, adjust_levels, capture_the_rest, configure_logs, json_error
 from trioarm.cli.node import ForegroundNode, Until
 from trioarm.cli.options import ConfigFile, StoreUrl, read_overrides, span_s
 from trioarm.cli.systemd import ServiceManager
+from trioarm.cli.terminal import complain
 from trioarm.config import SchedulerConfig
 from trioarm.config.config import log_format
 from trioarm.core.errors import TrioarmError
 from trioarm.handlers.registry import Handlers
+from trioarm.repositories.sqlite.database import StoreLocked
 
 
 def run(
@@ -57,11 +59,16 @@ def run(
         return run_node(found, until)
     except (TrioarmError, OSError, BaseExceptionGroup) as error:
         lines = lines_of(error)
-        if lines is None or log_format(config_path(config), overrides=overrides) != JSON:
+        passing = any(isinstance(leaf, StoreLocked) for leaf in leaves(error))
+        in_json = log_format(config_path(config), overrides=overrides) == JSON
+        if lines is None or not (in_json or passing):
             raise
         for line in lines:
-            json_error(line, sys.stderr)
-        return exit_of(error)
+            if in_json:
+                json_error(line, sys.stderr)
+            else:
+                complain([line])
+        return Exit.FAILURE if passing else exit_of(error)  # what may pass by itself is worth starting again
 
 
 def run_node(config: SchedulerConfig, until: Until, handlers: Handlers = ()) -> Exit:
