@@ -40,7 +40,9 @@ def test_a_missed_decision_is_complained_of_under_its_own_name() -> None:
     assert (put.key, put.expected_version) == ("partition/house:not_applied#17@2026-11-23T22:00:00Z", 0)
     (alert,) = raised(Change(decided=[run]))
     assert (alert.kind, alert.severity, alert.settled_by) == (AlertKind.NOT_APPLIED, Severity.ERROR, "armed_night")
-    assert "due at 2026-11-23T22:00:00Z and 2 times since, which is too long ago: too_late" in alert.text
+    assert alert.text.endswith("due at 2026-11-23T22:00:00Z and 2 times since, which is too long ago")
+    (alert,) = raised(Change(decided=[of_the_house(state=State.MISSED, reason=Reason.RECOVERY_OFF)]))
+    assert alert.text.endswith("while the node was down, and auto_recovery is off")
 
 
 @pytest.mark.parametrize("state", sorted(set(State) - {State.MISSED}))

@@ -8,7 +8,7 @@ import pytest
 
 from tests.making import HOUR, NOW, SECOND, a_record, a_run, a_schedule
 from trioarm.core.changes import Finished, Requeued
-from trioarm.core.outcome import Stopped
+from trioarm.core.outcome import Ok, Stopped
 from trioarm.core.planning import LOSSES_MIN, PlanRules, lose
 from trioarm.core.retrying import RetryRules, settle
 from trioarm.core.run import RunRecord
@@ -60,6 +60,16 @@ def test_what_is_not_to_be_begun_again_ends_unknown(run: RunRecord, rules: PlanR
     step = the_step(run, rules)
     assert isinstance(step, Finished)
     assert (step.step, step.reason) == (Step.LOSE, Reason.LOST)
+
+
+def test_a_run_that_recovered_says_so() -> None:
+    """Whoever looks later sees why there was a second attempt: nothing of the run itself had failed."""
+    run = held(2)
+    for before, after in ((Reason.LOST, Reason.RECOVERED), (None, None)):
+        run.reason = before
+        ended = settle(run, Ok(), started_at=NOW, at=GONE_AT, rules=RetryRules(), chance=0.0)
+        assert isinstance(ended, Finished)
+        assert (ended.step, ended.reason) == (Step.SUCCEED, after)
 
 
 def test_a_run_that_was_asked_to_stop_is_not_begun_again() -> None:

@@ -47,12 +47,12 @@ async def test_an_exit_delay_that_is_cut_short_by_kill_9_is_waited_for_and_not_b
         await program.line_with("evening/house  running")
         [again] = (await papers_of(Place(tmp_path).store)).runs
         assert (again.reason, again.attempt) == (Reason.LOST, 2)
-        assert "attempt 2" in await program.line_with("evening/house  succeeded")
+        assert "attempt 2, begun again after its node was lost" in await program.line_with("evening/house  succeeded")
         program.process.send_signal(signal.SIGTERM)
         assert await program.end() == (0, "")
     kept = await papers_of(Place(tmp_path).store)
     [run] = kept.runs
-    assert (run.state, run.attempt, run.token) == (State.SUCCEEDED, 2, 2)
+    assert (run.state, run.reason, run.attempt, run.token) == (State.SUCCEEDED, Reason.RECOVERED, 2, 2)
     assert run.result == {"partition": "house", "reported": "armed_night", "sends": 1}
     assert kept.documents[COMMANDS, "house"] == command
     assert kept.documents[NAMESPACE, "house"] == panel

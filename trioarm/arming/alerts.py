@@ -13,7 +13,7 @@ from trioarm.core.alerts import Alert, Fact, Severity, alert_id, raised_by, rais
 from trioarm.core.changes import Change, Finished, PutDocument
 from trioarm.core.instants import render_instant
 from trioarm.core.run import RunRecord, render_run_id
-from trioarm.core.states import State, Step
+from trioarm.core.states import Reason, State, Step
 
 
 class AlertKind(StrEnum):
@@ -166,8 +166,9 @@ def _missed(run: RunRecord) -> str:
     due = render_instant(run.nominal_at)
     if run.count > 1:
         due += f" and {run.count - 1} times since"
-    why = f": {run.reason}" if run.reason else ""
-    return f"it was not made {_said(run, 'target')}: that was due at {due}, which is too long ago{why}"
+    down = run.reason is Reason.RECOVERY_OFF
+    why = "while the node was down, and auto_recovery is off" if down else "which is too long ago"
+    return f"it was not made {_said(run, 'target')}: that was due at {due}, {why}"
 
 
 def _raise(run: RunRecord, kind: AlertKind, text: str, at: int) -> PutDocument:

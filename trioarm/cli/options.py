@@ -9,8 +9,9 @@ import tomllib
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, TypeAlias, TypeVar
+from typing import Annotated, Final, TypeAlias, TypeVar
 
+import attrs
 from cyclopts import Parameter
 
 from trioarm.cli.exits import UsageError
@@ -35,6 +36,25 @@ Author: TypeAlias = Annotated[
 ]
 
 E = TypeVar("E", bound=StrEnum)
+
+
+@Parameter(name="*")  # its fields are options of the command itself
+@attrs.frozen(kw_only=True)
+class Asked:
+    """Who asks for a change, where, and how they want to hear what became of it: what all changes have in common."""
+
+    author: Author = None
+    json: AsJson = False
+    config: ConfigFile = None
+    store: StoreUrl = None
+
+    @property
+    def by(self) -> str:
+        """Who asks."""
+        return author_of(self.author)
+
+
+PLAINLY: Final = Asked()  # asked without any of these options
 
 
 def author_of(said: str | None) -> str:

@@ -28,6 +28,7 @@ REASONS: Final[dict[Reason, str]] = {
     Reason.STUCK: "the handler ignores its cancellation",
     Reason.SHUTDOWN: "the node stops",
     Reason.LOST: "the node that held it is gone",
+    Reason.RECOVERED: "begun again after its node was lost",
     Reason.UNREADABLE: "its row in the store is nonsense",
     Reason.PERSON: "somebody decided otherwise",
     Reason.HOLD: "a hold is on it",
@@ -100,7 +101,8 @@ def finished(run: Run) -> str:
     if run.started_at is not None and run.finished_at is not None:
         parts.append(f"{lateness(run)}, took {span((run.finished_at - run.started_at).total_seconds())}")
     if run.attempt > 1:
-        parts.append(f"attempt {run.attempt}")
+        again = f", {REASONS[run.reason]}" if run.reason is Reason.RECOVERED else ""
+        parts.append(f"attempt {run.attempt}{again}")
     if run.error is not None:
         parts.append(run.error)
     return "  ".join(parts)

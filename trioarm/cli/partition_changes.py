@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
 from typing import Annotated, Final, TypeAlias
 
 import trio
@@ -16,7 +15,7 @@ from trioarm.arming.panels.base import PanelReport
 from trioarm.arming.persons import Persons
 from trioarm.cli.each import each
 from trioarm.cli.exits import Exit, UsageError
-from trioarm.cli.options import AsJson, Author, ConfigFile, StoreUrl, author_of, instant_of
+from trioarm.cli.options import PLAINLY, Asked, instant_of
 from trioarm.cli.partitions import known
 from trioarm.cli.planned import current_instant
 from trioarm.cli.reports import reported
@@ -42,10 +41,7 @@ def arm(
         str, Parameter(help="What they are to become; night is short for armed_night.", show_default=True)
     ] = "armed_away",
     no_wait: NoWait = False,
-    author: Author = None,
-    json: AsJson = False,
-    config: ConfigFile = None,
-    store: StoreUrl = None,
+    asked: Asked = PLAINLY,
 ) -> Exit:
     """Arm partitions now, and wait until their panels report it. No timetable or hold stands against it.
 
@@ -54,7 +50,7 @@ def arm(
     - `trioarm partitions arm house`
     - `trioarm partitions arm house garage --target armed_night --no-wait`
     """
-    return _command(names, _target(target), no_wait, author_of(author), json, config, store)
+    return _command(names, _target(target), no_wait, asked)
 
 
 def _target(word: str) -> Target:
@@ -73,10 +69,7 @@ def _target(word: str) -> Target:
 def disarm(
     *names: Partition,
     no_wait: NoWait = False,
-    author: Author = None,
-    json: AsJson = False,
-    config: ConfigFile = None,
-    store: StoreUrl = None,
+    asked: Asked = PLAINLY,
 ) -> Exit:
     """Disarm partitions now, which is also what ends an alarm.
 
@@ -84,17 +77,14 @@ def disarm(
 
     - `trioarm partitions disarm house`
     """
-    return _command(names, Target.DISARMED, no_wait, author_of(author), json, config, store)
+    return _command(names, Target.DISARMED, no_wait, asked)
 
 
 def _command(
     names: Sequence[str],
     target: Target,
     no_wait: bool,
-    by: str,
-    json: bool,
-    config: Path | None,
-    store: str | None,
+    asked: Asked,
 ) -> Exit:
     if not names:
         raise UsageError("name a partition: `trioarm partitions list` shows what there is")
@@ -105,12 +95,12 @@ def _command(
         news, exits = News(container.get(ScheduleRepository)), []
 
         async def command(name: str) -> str:
-            tell = _silent if json else _teller(name, target)
-            report = await installation.persons.arm(name, target, by=by, on_progress=tell, confirm=not no_wait)
+            tell = _silent if asked.json else _teller(name, target)
+            report = await installation.persons.arm(name, target, by=asked.by, on_progress=tell, confirm=not no_wait)
             return reported(report)
 
         async def command_one(name: str) -> None:
-            exits.append(await each([name], command, json=json))
+            exits.append(await each([name], command, json=asked.json))
 
         async with trio.open_nursery() as listening:
             await listening.start(news.listen)  # a panel may be changed by a node meanwhile
@@ -120,7 +110,7 @@ def _command(
             listening.cancel_scope.cancel()
         return max(exits)
 
-    return with_store(config, store, work, make=True)
+    return with_store(asked.config, asked.store, work, make=True)
 
 
 def _silent(report: PanelReport) -> None:
@@ -142,10 +132,7 @@ def hold(
     until: Annotated[
         str | None, Parameter(help="Release by itself then: an instant, or 2h from now; otherwise when released.")
     ] = None,
-    author: Author = None,
-    json: AsJson = False,
-    config: ConfigFile = None,
-    store: StoreUrl = None,
+    asked: Asked = PLAINLY,
 ) -> Exit:
     """Let no scheduled command be sent to partitions, or to all of a site. People may still arm and disarm.
 
@@ -156,21 +143,17 @@ def hold(
     """
     now = current_instant()
     until_at = None if until is None else instant_of(until, "--until", now)
-    by = author_of(author)
 
     async def act(persons: Persons, on: str) -> str:
-        await persons.hold(on, by=by, note=note, until_at=until_at)
+        await persons.hold(on, by=asked.by, note=note, until_at=until_at)
         return "held until it is released" if until_at is None else f"held until {here(until_at, now)}"
 
-    return _each_held(names, act, json, config, store)
+    return _each_held(names, act, asked)
 
 
 def release(
     *names: Held,
-    author: Author = None,
-    json: AsJson = False,
-    config: ConfigFile = None,
-    store: StoreUrl = None,
+    asked: Asked = PLAINLY,
 ) -> Exit:
     """End holds.
 
@@ -178,20 +161,17 @@ def release(
 
     - `trioarm partitions release house`
     """
-    by = author_of(author)
 
     async def act(persons: Persons, on: str) -> str:
-        return "released" if await persons.release(on, by=by) else "nobody held it"
+        return "released" if await persons.release(on, by=asked.by) else "nobody held it"
 
-    return _each_held(names, act, json, config, store)
+    return _each_held(names, act, asked)
 
 
 def _each_held(
     names: Sequence[str],
     act: Callable[[Persons, str], Awaitable[str]],
-    json: bool,
-    config: Path | None,
-    store: str | None,
+    asked: Asked,
 ) -> Exit:
     if not names:
         raise UsageError("name a partition or a site: `trioarm partitions list` shows what there is")
@@ -199,9 +179,9 @@ def _each_held(
     async def work(container: Container) -> Exit:
         installation = container.get(Installation)
         held = [_held(installation.premises, name) for name in names]
-        return await each(held, lambda on: act(installation.persons, on), json=json)
+        return await each(held, lambda on: act(installation.persons, on), json=asked.json)
 
-    return with_store(config, store, work, make=True)
+    return with_store(asked.config, asked.store, work, make=True)
 
 
 def _held(premises: Premises, name: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
 from typing import Annotated, TypeAlias
 
 from cyclopts import Parameter
@@ -11,7 +10,7 @@ from cyclopts import Parameter
 from trioarm.cli.each import each
 from trioarm.cli.exits import Exit, UsageError
 from trioarm.cli.names import run_meant
-from trioarm.cli.options import AsJson, Author, ConfigFile, StoreUrl, author_of
+from trioarm.cli.options import PLAINLY, Asked
 from trioarm.cli.schedule_changes import Note
 from trioarm.cli.stored import with_store
 from trioarm.container import Container
@@ -24,10 +23,7 @@ RunId: TypeAlias = Annotated[str, Parameter(name="ID", help="Which runs, such as
 def cancel(
     *run_ids: RunId,
     note: Note = "",
-    author: Author = None,
-    json: AsJson = False,
-    config: ConfigFile = None,
-    store: StoreUrl = None,
+    asked: Asked = PLAINLY,
 ) -> Exit:
     """Cancel unfinished runs: at once while they wait, by asking their node while they work.
 
@@ -35,23 +31,19 @@ def cancel(
 
     - `trioarm runs cancel backup@2026-11-23T01:30:00Z`
     """
-    by = author_of(author)
 
     async def act(runs: Runs, key: int) -> str:
-        await runs.cancel(key, author=by, note=note)
+        await runs.cancel(key, author=asked.by, note=note)
         run = await runs.get(key)
         return run.state.value if run.finished_at is not None else f"asked to stop, {run.state} on node {run.node}"
 
-    return _each_run(run_ids, act, json, config, store)
+    return _each_run(run_ids, act, asked)
 
 
 def retry(
     *run_ids: RunId,
     note: Note = "",
-    author: Author = None,
-    json: AsJson = False,
-    config: ConfigFile = None,
-    store: StoreUrl = None,
+    asked: Asked = PLAINLY,
 ) -> Exit:
     """Run again what is final: as new runs, which change nothing in the old ones.
 
@@ -59,20 +51,17 @@ def retry(
 
     - `trioarm runs retry backup@2026-11-23T01:30:00Z`
     """
-    by = author_of(author)
 
     async def act(runs: Runs, key: int) -> str:
-        return f"runs again as {(await runs.retry(key, author=by, note=note)).id}"
+        return f"runs again as {(await runs.retry(key, author=asked.by, note=note)).id}"
 
-    return _each_run(run_ids, act, json, config, store)
+    return _each_run(run_ids, act, asked)
 
 
 def _each_run(
     run_ids: Sequence[str],
     act: Callable[[Runs, int], Awaitable[str]],
-    json: bool,
-    config: Path | None,
-    store: str | None,
+    asked: Asked,
 ) -> Exit:
     if not run_ids:
         raise UsageError("name a run: `trioarm runs list` shows the ids")
@@ -83,6 +72,6 @@ def _each_run(
         async def act_on(run_id: str) -> str:
             return await act(runs, (await run_meant(repository, run_id)).run_id)
 
-        return await each(run_ids, act_on, json=json, key="id")
+        return await each(run_ids, act_on, json=asked.json, key="id")
 
-    return with_store(config, store, work)
+    return with_store(asked.config, asked.store, work)

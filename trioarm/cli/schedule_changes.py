@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from pathlib import Path
 from typing import Annotated, TypeAlias
 
 from cyclopts import Parameter
@@ -11,7 +10,7 @@ from cyclopts import Parameter
 from trioarm.cli.each import each
 from trioarm.cli.exits import Exit, UsageError
 from trioarm.cli.names import meant
-from trioarm.cli.options import AsJson, Author, ConfigFile, StoreUrl, author_of, instant_of, span_s
+from trioarm.cli.options import PLAINLY, Asked, instant_of, span_s
 from trioarm.cli.planned import current_instant
 from trioarm.cli.sheet import here
 from trioarm.cli.stored import with_store
@@ -34,10 +33,7 @@ def pause(
     until: Annotated[
         str | None, Parameter(help="Resume by itself then: an instant, or 2h from now; otherwise when resumed.")
     ] = None,
-    author: Author = None,
-    json: AsJson = False,
-    config: ConfigFile = None,
-    store: StoreUrl = None,
+    asked: Asked = PLAINLY,
 ) -> Exit:
     """Pause schedules. What comes due meanwhile is skipped, and never caught up; runs that have begun go on.
 
@@ -48,22 +44,18 @@ def pause(
     """
     now = current_instant()
     until_at = None if until is None else instant_of(until, "--until", now)
-    by = author_of(author)
 
     async def act(schedules: Schedules, name: str) -> str:
-        await schedules.pause(name, until=until_at, author=by, note=note)
+        await schedules.pause(name, until=until_at, author=asked.by, note=note)
         return "paused until it is resumed" if until_at is None else f"paused until {here(until_at, now)}"
 
-    return _change(names, act, json, config, store)
+    return _change(names, act, asked)
 
 
 def resume(
     *names: Name,
     note: Note = "",
-    author: Author = None,
-    json: AsJson = False,
-    config: ConfigFile = None,
-    store: StoreUrl = None,
+    asked: Asked = PLAINLY,
 ) -> Exit:
     """Resume paused schedules.
 
@@ -71,22 +63,18 @@ def resume(
 
     - `trioarm schedules resume weeknight`
     """
-    by = author_of(author)
 
     async def act(schedules: Schedules, name: str) -> str:
-        return _next(await schedules.resume(name, author=by, note=note))
+        return _next(await schedules.resume(name, author=asked.by, note=note))
 
-    return _change(names, act, json, config, store)
+    return _change(names, act, asked)
 
 
 def skip(
     *names: Name,
     at: At = None,
     note: Note = "",
-    author: Author = None,
-    json: AsJson = False,
-    config: ConfigFile = None,
-    store: StoreUrl = None,
+    asked: Asked = PLAINLY,
 ) -> Exit:
     """Skip one occurrence: the next one, or the one that is named. `undo` takes it back.
 
@@ -96,16 +84,16 @@ def skip(
     - `trioarm schedules skip weeknight --at 2026-12-24T22:30:00+01:00 --note "Christmas"`
     """
     now = current_instant()
-    at_instant, by = _at(at, now), author_of(author)
+    at_instant = _at(at, now)
 
     async def act(schedules: Schedules, name: str) -> str:
         if at_instant is None:
-            kept = await schedules.skip_next(name, author=by, note=note)
+            kept = await schedules.skip_next(name, author=asked.by, note=note)
         else:
-            kept = await schedules.skip(name, at_instant, author=by, note=note)
+            kept = await schedules.skip(name, at_instant, author=asked.by, note=note)
         return _said(kept, AmendmentKind.SKIP, at_instant, now) or "skipped"
 
-    return _change(names, act, json, config, store)
+    return _change(names, act, asked)
 
 
 def postpone(
@@ -114,10 +102,7 @@ def postpone(
     until: Annotated[str | None, Parameter(help="Until when: an instant, or 30m from now.")] = None,
     at: At = None,
     note: Note = "",
-    author: Author = None,
-    json: AsJson = False,
-    config: ConfigFile = None,
-    store: StoreUrl = None,
+    asked: Asked = PLAINLY,
 ) -> Exit:
     """Let one occurrence start later: the next one, or the one that is named. `undo` takes it back.
 
@@ -133,23 +118,20 @@ def postpone(
     now = current_instant()
     by_s = None if by is None else span_s(by, "--by")
     until_at = None if until is None else instant_of(until, "--until", now)
-    at_instant, person = _at(at, now), author_of(author)
+    at_instant = _at(at, now)
 
     async def act(schedules: Schedules, name: str) -> str:
-        kept = await schedules.postpone(name, at_instant, by_s=by_s, until=until_at, author=person, note=note)
+        kept = await schedules.postpone(name, at_instant, by_s=by_s, until=until_at, author=asked.by, note=note)
         return _said(kept, AmendmentKind.POSTPONE, at_instant, now) or "postponed"
 
-    return _change(names, act, json, config, store)
+    return _change(names, act, asked)
 
 
 def undo(
     *names: Name,
     at: At = None,
     note: Note = "",
-    author: Author = None,
-    json: AsJson = False,
-    config: ConfigFile = None,
-    store: StoreUrl = None,
+    asked: Asked = PLAINLY,
 ) -> Exit:
     """Take back that an occurrence is skipped or postponed: the first of which anybody said anything, or the one named.
 
@@ -157,21 +139,18 @@ def undo(
 
     - `trioarm schedules undo weeknight`
     """
-    at_instant, by = _at(at, current_instant()), author_of(author)
+    at_instant = _at(at, current_instant())
 
     async def act(schedules: Schedules, name: str) -> str:
-        return _next(await schedules.undo(name, at_instant, author=by, note=note))
+        return _next(await schedules.undo(name, at_instant, author=asked.by, note=note))
 
-    return _change(names, act, json, config, store)
+    return _change(names, act, asked)
 
 
 def remove(
     *names: Name,
     note: Note = "",
-    author: Author = None,
-    json: AsJson = False,
-    config: ConfigFile = None,
-    store: StoreUrl = None,
+    asked: Asked = PLAINLY,
 ) -> Exit:
     """Remove schedules. Their runs stay in the history; what waits is cancelled, what works may end.
 
@@ -181,21 +160,18 @@ def remove(
 
     - `trioarm schedules remove nightly-report`
     """
-    by = author_of(author)
 
     async def act(schedules: Schedules, name: str) -> str:
-        await schedules.remove(name, author=by, note=note)
+        await schedules.remove(name, author=asked.by, note=note)
         return "removed"
 
-    return _change(names, act, json, config, store)
+    return _change(names, act, asked)
 
 
 def _change(
     names: Iterable[str],
     act: Callable[[Schedules, str], Awaitable[str]],
-    json: bool,
-    config: Path | None,
-    store: str | None,
+    asked: Asked,
 ) -> Exit:
     """Carry something out for each stored schedule that names mean."""
     wanted = tuple(names)
@@ -205,9 +181,11 @@ def _change(
     async def work(container: Container) -> Exit:
         records = await meant(container.get(ScheduleRepository), wanted)
         schedules = container.get(Scheduler).schedules
-        return await each([record.schedule.name for record in records], lambda name: act(schedules, name), json=json)
+        return await each(
+            [record.schedule.name for record in records], lambda name: act(schedules, name), json=asked.json
+        )
 
-    return with_store(config, store, work)
+    return with_store(asked.config, asked.store, work)
 
 
 def _at(text: str | None, now: int) -> int | None:

@@ -65,7 +65,8 @@ def settle(
     """
     match outcome:
         case Ok(result, None):
-            return Finished(run, run.token, Step.SUCCEED, at, None, None, result, started_at)
+            recovered = Reason.RECOVERED if run.reason is Reason.LOST else None
+            return Finished(run, run.token, Step.SUCCEED, at, recovered, None, result, started_at)
         case Ok(_, dropped):
             return Finished(run, run.token, Step.SUCCEED, at, Reason.RESULT_DROPPED, dropped, None, started_at)
         case Failed(error, after_s, final):

@@ -83,6 +83,7 @@ class Reason(StrEnum):
     STUCK = "stuck"  # the handler ignored its cancellation
     SHUTDOWN = "shutdown"  # the node stopped
     LOST = "lost"  # the node that held it is gone, or could no longer be sure of its lease
+    RECOVERED = "recovered"  # it went well when it was begun again: the attempt before was lost with its node
     UNREADABLE = "unreadable"  # its row in the repository is nonsense: nobody knows what became of it
     PERSON = "person"  # somebody changed what it was to change, after the instant it was due
     HOLD = "hold"  # somebody asked that nothing be done for a while

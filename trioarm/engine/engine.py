@@ -270,7 +270,7 @@ class SchedulingEngine:
                 self._metrics.finished[step.run.state] += 1
             elif isinstance(step, Requeued) and step.step is not Step.POSTPONE:
                 self._metrics.retried(Reason.LOST)
-                _log.info("%s: its node is gone, the run is begun again", step.run.schedule.schedule.name)
+                _log.debug("%s: its node is gone, the run is begun again", step.run.schedule.schedule.name)
         if change.documents:
             announce(change.documents, self._metrics)
         if self._hub.observed:
