@@ -34,9 +34,9 @@ from trioarm.core.states import ACTIVE, TABLE, State, WaitingFor
 from trioarm.engine.ports import DueView
 from trioarm.repositories.memory.history import History
 from trioarm.repositories.memory.papers import Papers
-from trioarm.repositories.memory.ready import Lane, ReadyQueue, urgency
 from trioarm.repositories.memory.search import page_of_runs, page_of_schedules
 from trioarm.repositories.memory.unfinished import Unfinished
+from trioarm.repositories.memory.waiting import Waiting
 
 
 class InMemoryScheduleRepository:
@@ -58,9 +58,7 @@ class InMemoryScheduleRepository:
         self._superseding: dict[str, dict[int, ScheduleRecord]] = {}
         self._history = History()
         self._unfinished = Unfinished()
-        self._lanes: dict[str, Lane] = {}
-        self._busy_lanes: set[str] = set()
-        self._ready: dict[str, ReadyQueue] = {}
+        self._waiting = Waiting(self._index)
         self._papers = Papers()
         self._last_key = 0
 
@@ -97,7 +95,7 @@ class InMemoryScheduleRepository:
 
     async def read_due(self, now: int, limit: int) -> DueView:
         """Return up to `limit` due entries; runs whose time has come only move to their queue."""
-        view = DueView([], [], self._busy_lanes)
+        view = DueView([], [], self._waiting.busy_lanes)
         lanes: set[str] = set()
         for key in self._index.due(now, limit):
             if key < 0:
@@ -110,8 +108,7 @@ class InMemoryScheduleRepository:
             elif schedule.lane is not None and schedule.lane not in lanes:
                 lanes.add(schedule.lane)
                 members = list(self._superseding[schedule.lane].values())
-                lane = self._lanes.get(schedule.lane)
-                view.groups.append(Group(members, list(lane.unfinished.values()) if lane else ()))
+                view.groups.append(Group(members, self._waiting.of_lane(schedule.lane)))
         return view
 
     def _run_is_due(self, run: RunRecord | None, now: int, view: DueView) -> None:
@@ -120,25 +117,15 @@ class InMemoryScheduleRepository:
         if run.give_up_at is not None and run.give_up_at <= now:
             view.expired.append(run)
         else:
-            self._shelve(run, now)
+            self._waiting.put(run, now)
 
     def may_be_ready(self, handlers: Collection[str]) -> bool:
         """Whether a queue of these handlers holds anything, be it used up."""
-        return any(handler in self._ready and bool(self._ready[handler]) for handler in handlers)
+        return self._waiting.may_be_ready(handlers)
 
     async def read_ready(self, handlers: Collection[str], limit: int) -> list[RunRecord]:
         """Return up to `limit` pending runs of these handlers that wait for nothing but a worker."""
-        queues = [self._ready[handler] for handler in handlers if handler in self._ready]
-        while queues:
-            runs = [run for queue in queues for run in queue.peek(limit)]
-            if len(queues) > 1:
-                runs = sorted(runs, key=urgency)[:limit]
-            blocked = [run for run in runs if run.lane in self._busy_lanes and not run.holds_lane]
-            if not blocked:
-                return runs
-            for run in blocked:  # its lane was taken while it waited for a worker
-                self._shelve(run, run.due_at)
-        return []
+        return self._waiting.ready(handlers, limit)
 
     # Committing
 
@@ -160,7 +147,7 @@ class InMemoryScheduleRepository:
         for run in decided:
             if self._history.decided(run):
                 return False
-            if run.state is State.CLAIMED and run.lane in self._busy_lanes:
+            if run.state is State.CLAIMED and run.lane in self._waiting.busy_lanes:
                 return False
         for move in change.moved:
             record = move.record
@@ -188,7 +175,7 @@ class InMemoryScheduleRepository:
             return False
         match step:
             case Claim():
-                free = run.lane is None or run.lane not in self._busy_lanes or run.holds_lane
+                free = run.lane is None or run.lane not in self._waiting.busy_lanes or run.holds_lane
                 return run.state is State.PENDING and free
             case Started():
                 return run.state is State.CLAIMED
@@ -232,11 +219,11 @@ class InMemoryScheduleRepository:
             return
         self._unfinished.add(run)
         if run.lane is not None:
-            self._lanes.setdefault(run.lane, Lane()).unfinished[run.run_id] = run
+            self._waiting.enter(run, run.lane)
         if run.state is State.PENDING:
-            self._shelve(run, run.decided_at)
+            self._waiting.put(run, run.decided_at)
         elif run.lane is not None:
-            self._hold(run, run.lane)
+            self._waiting.hold(run, run.lane)
 
     def _keep_move(self, move: CursorMove) -> None:
         record = move.record
@@ -261,11 +248,9 @@ class InMemoryScheduleRepository:
             case Claim():
                 self._index.discard(~run.run_id)
                 if run.lane is not None:
-                    self._hold(run, run.lane)
+                    self._waiting.hold(run, run.lane)
             case Requeued():
-                self._shelve(run, step.at)
-                if run.lane is not None:  # postponed, it may have been the one whose turn it was
-                    self._let_in(self._lanes[run.lane], step.at)
+                self._waiting.put_again(run, step.at)
             case Started() | CancelAsked():
                 pass
 
@@ -273,47 +258,7 @@ class InMemoryScheduleRepository:
         self._history.ended(run)
         self._unfinished.remove(run)
         if run.lane is not None:
-            del self._lanes[run.lane].unfinished[run.run_id]
-            self._release(run, run.lane, now)
-
-    # Where an unfinished run waits
-
-    def _shelve(self, run: RunRecord, now: int) -> None:
-        """Put a pending run where it belongs: the due index, its lane, or the queue of its handler."""
-        schedule = run.schedule.schedule
-        if run.due_at > now:
-            self._index.put(~run.run_id, run.due_at, -schedule.priority)
-            return
-        if run.give_up_at is None:
-            self._index.discard(~run.run_id)
-        else:
-            self._index.put(~run.run_id, run.give_up_at)
-        if run.lane is not None and run.lane in self._busy_lanes and not run.holds_lane:
-            self._lanes[run.lane].wait(run)
-            return
-        run.waiting_for = WaitingFor.HANDLER
-        queue = self._ready.get(schedule.handler)
-        if queue is None:
-            queue = self._ready[schedule.handler] = ReadyQueue(schedule.handler)
-        queue.put(run)
-
-    def _hold(self, run: RunRecord, lane: str) -> None:
-        self._lanes[lane].holder = run
-        self._busy_lanes.add(lane)
-
-    def _release(self, run: RunRecord, name: str, now: int) -> None:
-        lane = self._lanes[name]
-        if lane.holder is run:
-            lane.holder = None
-            self._busy_lanes.discard(name)
-        self._let_in(lane, now)
-        if not lane.unfinished:
-            del self._lanes[name]
-
-    def _let_in(self, lane: Lane, now: int) -> None:
-        if lane.holder is None:
-            for waiter in lane.first_waiters():
-                self._shelve(waiter, now)
+            self._waiting.leave(run, run.lane, now)
 
     # Schedules
 
@@ -359,9 +304,7 @@ class InMemoryScheduleRepository:
             record.amendments = put.amendments
             record.anchor_at = put.anchor_at
             for run in queued:
-                self._shelve(run, run.due_at)
-                if run.lane is not None:
-                    self._let_in(self._lanes[run.lane], put.cursor_at)
+                self._waiting.put_again(run, max(run.due_at, put.cursor_at))
         if schedule.supersede and schedule.lane is not None:
             self._superseding.setdefault(schedule.lane, {})[record.key] = record
         self._index_schedule(record)
