@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -12,7 +11,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 import trio
 
 REPOSITORY = Path(__file__).parents[2]
@@ -129,14 +127,3 @@ async def node(folder: Path, *more: str) -> AsyncIterator[Program]:
     async with started(folder, ("-m", "trioarm", "run", "--set", "log.format=json", *more)) as program:
         await program.line_with('"started: ')
         yield program
-
-
-def program_named(name: str, package: str) -> str:
-    """Return where a program is; without it the test is left out, and says what to install. In CI it must be there."""
-    found = shutil.which(name)
-    if found is not None:
-        return found
-    missing = f"{name} is missing: install the package {package}"
-    if os.environ.get("CI"):
-        pytest.fail(missing)
-    pytest.skip(missing)

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 import trio
 
-from tests.cli.programs import Program, command, node, program_named, rows, said, started
+from tests import needs
+from tests.cli.programs import Program, command, node, rows, said, started
 from tests.cli.test_bad_stores import AS_NOBODY, cut, foreign, newer, noise, torn
 from tests.repositories.test_sqlite_trouble import by_hand
 from trioarm import Every, Schedule, SchedulerConfig, open_scheduler
@@ -88,11 +89,7 @@ async def test_a_file_that_is_no_store_of_ours_is_left_alone(
 @contextmanager
 def mounted_to_read_only(folder: Path) -> Iterator[None]:
     """Let even root not write a folder."""
-    if os.geteuid() != 0:
-        missing = "mounting needs root"
-        if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
+    needs.root()
     subprocess.run(["mount", "--bind", folder, folder], check=True)
     try:
         subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
@@ -172,7 +169,10 @@ async def test_rows_that_somebody_edited_into_nonsense(folder: Path, column: str
 def a_clock_in(file: Path) -> dict[str, str]:
     """Return an environment in which a file says what the wall clock shows, and may say something else later."""
     shown = subprocess.run(
-        [program_named("faketime", "faketime"), "-m", "-f", "+0", "env"], capture_output=True, text=True, check=True
+        [needs.program_named("faketime", "faketime"), "-m", "-f", "+0", "env"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     [preload] = [line.partition("=")[2] for line in shown.stdout.splitlines() if line.startswith("LD_PRELOAD=")]
     steady = {"FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}

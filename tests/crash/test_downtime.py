@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.cli.programs import environment, program_named
+from tests import needs
+from tests.cli.programs import environment
 
 NIGHT = """
 [site.home]
@@ -38,7 +39,7 @@ def trioarm(folder: Path, *arguments: str, at: str | None = None) -> str:
     """Run the program to its end, at an instant on a clock that runs sixty times as fast if one is given."""
     command = [sys.executable, "-m", "trioarm", *arguments]
     if at is not None:
-        command = [program_named("faketime", "faketime"), "-f", f"@{at} x60", *command]
+        command = [needs.program_named("faketime", "faketime"), "-f", f"@{at} x60", *command]
     ended = subprocess.run(
         command,
         cwd=folder,

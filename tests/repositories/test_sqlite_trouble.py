@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import needs
 from tests.making import HOUR, NOW, a_schedule
 from tests.repositories.contract.acts import decide, due_names, keep, put, putting, ready_ids, schedule_of, verdict_of
 from tests.repositories.test_sqlite import open_sqlite
@@ -209,11 +210,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of two megabytes, which only root can mount."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    if os.geteuid() != 0:
-        missing = "mounting a small file system needs root"
-        if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
+    needs.root()
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={ROOM}", "tmpfs", folder], check=True)
     try:
         yield folder
