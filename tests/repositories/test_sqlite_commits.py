@@ -1,0 +1,88 @@
+"""One writer for all tasks, and readers that can be stopped: group commits and cancellation, on a real file."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import trio
+import trio.testing
+
+from tests.making import a_schedule
+from tests.repositories.contract.acts import keep, putting
+from tests.repositories.test_sqlite import open_sqlite
+from trioarm.core.changes import Change, Verdict
+from trioarm.core.queries import ScheduleQuery
+from trioarm.repositories.sqlite.commits import Commits
+from trioarm.repositories.sqlite.database import Database
+
+T = TypeVar("T")
+TASKS = 50
+PATIENCE_S = 10.0
+ENDLESS = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n"
+
+
+def putting_one(name: str) -> Change:
+    """Return a change that puts a schedule."""
+    return Change(schedules=[putting(a_schedule(name))])
+
+
+async def test_what_several_tasks_commit_at_once_shares_a_transaction(tmp_path: Path) -> None:
+    """Fifty tasks need one transaction, or two when the first had begun already; each gets its own verdict."""
+    database = Database(tmp_path / "trioarm.db")
+    await database.open()
+    transactions = 0
+
+    async def write(work: Callable[[sqlite3.Connection], T]) -> T:
+        nonlocal transactions
+        transactions += 1
+        return await database.write(work)
+
+    commits = Commits(write, lambda change, kept: None)
+    verdicts: list[list[Verdict]] = []
+
+    async def commit(number: int) -> None:
+        name = "taken" if number < 2 else f"s{number}"
+        verdicts.append(await commits.commit([putting_one(name)]))
+
+    try:
+        async with trio.open_nursery() as nursery:
+            for number in range(TASKS):
+                nursery.start_soon(commit, number)
+        assert transactions <= 2
+        assert sorted(verdicts) == [[Verdict.DONE]] * (TASKS - 1) + [[Verdict.REFUSED]]
+    finally:
+        await database.close()
+
+
+async def test_a_commit_that_is_cancelled_while_it_waits_writes_nothing(tmp_path: Path) -> None:
+    """Nothing of it is kept, and those that wait beside it are."""
+    async with open_sqlite(tmp_path / "trioarm.db") as repository:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(partial(keep, repository, schedules=[putting(a_schedule("first"))]))
+            await trio.testing.wait_all_tasks_blocked()
+            with trio.CancelScope() as scope:
+                scope.cancel()
+                await repository.commit([putting_one("cancelled")])
+            nursery.start_soon(partial(keep, repository, schedules=[putting(a_schedule("second"))]))
+        assert scope.cancelled_caught
+        page = await repository.find_schedules(ScheduleQuery())
+        assert [record.schedule.name for record in page.rows] == ["first", "second"]
+
+
+async def test_a_question_that_takes_too_long_is_interrupted(tmp_path: Path) -> None:
+    """A cancelled question has ended when the cancellation goes on, and the next one is answered."""
+    database = Database(tmp_path / "trioarm.db")
+    await database.open()
+    try:
+        with trio.fail_after(PATIENCE_S):
+            with trio.move_on_after(0.05) as scope:
+                await database.read(lambda connection: connection.execute(ENDLESS).fetchone())
+            assert scope.cancelled_caught
+            rows = await database.read(lambda connection: connection.execute("SELECT 1").fetchall())
+        assert rows == [(1,)]
+    finally:
+        await database.close()
