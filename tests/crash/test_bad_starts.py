@@ -16,7 +16,7 @@ import trio
 from tests import needs
 from tests.cli.programs import Program, command, node, rows, said, started
 from tests.cli.test_bad_stores import AS_NOBODY, cut, foreign, newer, noise, torn
-from tests.repositories.test_sqlite_trouble import by_hand
+from tests.repositories.test_sqlite_trouble import edit
 from trioarm import Every, Schedule, SchedulerConfig, open_scheduler
 from trioarm.core.events import RunFinished
 
@@ -153,7 +153,8 @@ async def test_many_processes_make_one_store(tmp_path: Path) -> None:
 async def test_rows_that_somebody_edited_into_nonsense(folder: Path, column: str, nonsense: object) -> None:
     """What the file declares is put as declared, what a person put is quarantined: both are told, and all else runs."""
     for name in ("bad", "own"):
-        by_hand(folder / "trioarm.db", f"UPDATE schedules SET {column} = ?, wake_at = 1 WHERE name = ?", nonsense, name)
+        edit(folder / "trioarm.db", name, column, nonsense)
+        edit(folder / "trioarm.db", name, "wake_at", 1)
     async with started(folder, RUN) as program:
         assert "cannot be read" in await program.line_with("schedule bad is put as declared: ")
         assert "cannot be read" in await program.line_with("schedule own is quarantined: ")

@@ -14,6 +14,7 @@ from trioarm.core.states import State
 from trioarm.repositories.sqlite import statements
 from trioarm.repositories.sqlite.history import run_page, schedule_page
 from trioarm.repositories.sqlite.schema import MIGRATIONS
+from trioarm.repositories.sqlite.statements import ForRows
 
 
 @pytest.fixture
@@ -64,12 +65,15 @@ def test_what_is_asked_at_every_look_has_its_index(connection: sqlite3.Connectio
 
 @pytest.mark.parametrize(
     "statement",
-    [statements.CLAIM, statements.START, statements.FINISH, statements.REQUEUE, statements.ASK, statements.MOVE],
+    [
+        *(statements.CLAIM, statements.START, statements.FINISH, statements.SUCCEED),
+        *(statements.REQUEUE, statements.ASK, statements.MOVE),
+    ],
 )
-def test_what_is_written_is_found_by_its_number(connection: sqlite3.Connection, statement: str) -> None:
+def test_what_is_written_is_found_by_its_number(connection: sqlite3.Connection, statement: ForRows) -> None:
     """One at a time or many at once: each row by its integer key."""
-    for text in (statement, statements.IN_BULK.get(statement, statement)):
-        steps = plan_of(connection, text)
+    for rows in (1, 2):
+        steps = plan_of(connection, statement.text(rows))
         assert any("USING INTEGER PRIMARY KEY" in step for step in steps), steps
 
 

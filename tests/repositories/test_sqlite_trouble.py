@@ -32,6 +32,15 @@ def by_hand(path: Path, statement: str, *values: object) -> None:
         assert connection.execute(statement, values).rowcount == 1
 
 
+def edit(path: Path, name: str, column: str, nonsense: object) -> None:
+    """Change what is kept of a schedule."""
+    if column == "definition":
+        statement = "UPDATE definitions SET text = ? WHERE key = (SELECT key FROM schedules WHERE name = ?)"
+    else:
+        statement = f"UPDATE schedules SET {column} = ? WHERE name = ?"
+    by_hand(path, statement, nonsense, name)
+
+
 @pytest.mark.parametrize(
     ("column", "nonsense"),
     [
@@ -53,7 +62,7 @@ async def test_a_schedule_that_cannot_be_read_stops_no_other(tmp_path: Path, col
     async with open_sqlite(path) as repository:
         await put(repository, "bad")
         await put(repository, "good")
-    by_hand(path, f"UPDATE schedules SET {column} = ? WHERE name = 'bad'", nonsense)
+    edit(path, "bad", column, nonsense)
     async with open_sqlite(path) as repository:
         assert await due_names(repository) == [["good"]]
         assert await due_names(repository) == [["good"]]
@@ -127,7 +136,7 @@ async def test_a_run_in_no_state_at_all_is_in_nobodys_way(tmp_path: Path) -> Non
     "statement",
     [
         "UPDATE schedules SET owner = CAST(x'6dff' AS TEXT) WHERE name = 'bad'",
-        "UPDATE schedules SET definition = CAST(x'6dff' AS TEXT) WHERE name = 'bad'",
+        "UPDATE definitions SET text = CAST(x'6dff' AS TEXT) WHERE key = (SELECT key FROM schedules WHERE name = 'bad')",
         "UPDATE runs SET error = CAST(x'6dff' AS TEXT) WHERE id = 1",
         "UPDATE runs SET args = CAST(x'6dff' AS TEXT) WHERE id = 1",
     ],

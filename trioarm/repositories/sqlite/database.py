@@ -205,6 +205,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
+        connection.execute("PRAGMA temp_store = MEMORY")  # the rows of one statement are no reason to make a file
     except BaseException:
         connection.close()
         raise

@@ -139,7 +139,9 @@ def is_quarantined(row: Row) -> bool:
     return bool(row[8] == ScheduleState.QUARANTINED.value)
 
 
-def _definition(text: str, name: str) -> Schedule:
+def _definition(text: str | None, name: str) -> Schedule:
+    if text is None:
+        raise ValueError("its definition is gone")
     schedule = structure_schedule(json.loads(text), "definition")
     if schedule.name != name:
         raise ValueError(f"its definition is that of {schedule.name}")

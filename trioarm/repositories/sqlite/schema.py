@@ -45,7 +45,6 @@ _FIRST: Final = (
         key INTEGER PRIMARY KEY AUTOINCREMENT,
         name TEXT NOT NULL,
         revision INTEGER NOT NULL,
-        definition TEXT NOT NULL,
         cursor_at INTEGER NOT NULL,
         next_due_at INTEGER,
         wake_at INTEGER,
@@ -61,6 +60,13 @@ _FIRST: Final = (
         rank INTEGER NOT NULL,
         lane TEXT,
         supersede INTEGER NOT NULL
+    ) STRICT
+    """,
+    # Apart from what every decision writes anew, so that many cursors lie in a page.
+    """
+    CREATE TABLE definitions (
+        key INTEGER PRIMARY KEY,
+        text TEXT NOT NULL
     ) STRICT
     """,
     "CREATE UNIQUE INDEX schedules_name ON schedules (name) WHERE removed = 0",
@@ -79,11 +85,17 @@ _FIRST: Final = (
     ) STRICT, WITHOUT ROWID
     """,
     "CREATE INDEX tags_key ON tags (key)",
+    """
+    CREATE TRIGGER schedules_forgotten AFTER DELETE ON schedules BEGIN
+        DELETE FROM definitions WHERE key = old.key;
+        DELETE FROM tags WHERE key = old.key;
+    END
+    """,
     f"""
     CREATE TABLE runs (
         id INTEGER PRIMARY KEY,
         key INTEGER NOT NULL,
-        epoch INTEGER NOT NULL,
+        epoch INTEGER NOT NULL DEFAULT 0,
         nominal_at INTEGER NOT NULL,
         origin TEXT NOT NULL,
         due_at INTEGER NOT NULL,
@@ -92,7 +104,7 @@ _FIRST: Final = (
         state TEXT NOT NULL,
         reason TEXT,
         last_at INTEGER,
-        count INTEGER NOT NULL,
+        count INTEGER NOT NULL DEFAULT 1,
         waiting_for TEXT,
         give_up_at INTEGER,
         attempt INTEGER NOT NULL,

@@ -5,13 +5,16 @@ from __future__ import annotations
 
 from typing import Final
 
+import attrs
+
 from trioarm.repositories.sqlite.schema import HELD, PENDING, UNFINISHED
 
 # What records are made of
 
 SCHEDULE: Final = (
-    "s.key, s.name, s.revision, s.definition, s.cursor_at, s.next_due_at, s.anchor_at, s.runs, s.state, s.pause, "
-    "s.removed, s.trouble, s.handler, s.lane, s.supersede, s.rank, s.amendments, s.owner"
+    "s.key, s.name, s.revision, (SELECT text FROM definitions WHERE key = s.key), s.cursor_at, s.next_due_at, "
+    "s.anchor_at, s.runs, s.state, s.pause, s.removed, s.trouble, s.handler, s.lane, s.supersede, s.rank, "
+    "s.amendments, s.owner"
 )
 _BLOCKED: Final = (
     "r.state = 'pending' AND r.token = 0 AND r.lane IS NOT NULL AND EXISTS (SELECT 1 FROM runs h WHERE h.lane = r.lane "
@@ -82,78 +85,101 @@ HOLDER_WAITS: Final = f"SELECT {_URGENCY} FROM runs WHERE id = ? AND handler = ?
 
 LAST_RUN_ID: Final = "SELECT last_run_id FROM store"
 KEEP_LAST_RUN_ID: Final = "UPDATE store SET last_run_id = ?"
-INSERT_RUN: Final = (
+MANY: Final = 512  # rows of one statement; the longest has fewer values than any SQLite takes
+
+
+@attrs.frozen(slots=True, eq=False)
+class ForRows:
+    """A statement for any number of rows of values.
+
+    One for each would hand Python's lock back and forth a thousand times, and wait for it each time that handlers keep
+    the loop busy; one for many works beside them.
+
+    Args:
+        head: what comes before the rows.
+        values: how many values a row has.
+        tail: what follows the rows.
+    """
+
+    head: str
+    values: int
+    tail: str = ""
+
+    def text(self, rows: int) -> str:
+        """Return its text for a number of rows."""
+        row = f"({', '.join('?' * self.values)})"
+        return f"{self.head}{', '.join([row] * rows)}{self.tail}"
+
+
+INSERT_RUN: Final = ForRows(
     "INSERT INTO runs (id, key, epoch, nominal_at, origin, due_at, decided_at, lane, state, reason, last_at, count, "
     "waiting_for, give_up_at, attempt, token, node, args, started_at, finished_at, cancel, error, result, retry_of, "
-    "handler, rank) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "handler, rank) VALUES ",
+    26,
 )
-MOVE: Final = (
-    "UPDATE schedules SET cursor_at = ?, next_due_at = ?, wake_at = ?, runs = ?, state = ?, "
-    "pause = CASE WHEN ? THEN NULL ELSE pause END, anchor_at = coalesce(?, anchor_at) "
-    "WHERE key = ? AND cursor_at = ? AND revision = ? AND next_due_at IS ? AND removed = 0"
+# Of a run of which there is no more to say, as of most; what is not said has its default.
+INSERT_PLAIN_RUN: Final = ForRows(
+    "INSERT INTO runs (id, key, nominal_at, origin, due_at, decided_at, lane, state, waiting_for, give_up_at, attempt, "
+    "token, node, handler, rank) VALUES ",
+    15,
 )
-CLAIM: Final = (
-    "UPDATE runs SET state = 'claimed', token = token + 1, attempt = attempt + 1, node = ?, waiting_for = NULL "
-    f"WHERE id = ? AND token = ? AND {PENDING}"
+MOVE: Final = ForRows(
+    "UPDATE schedules SET cursor_at = v.column1, next_due_at = v.column2, wake_at = v.column3, runs = v.column4, "
+    "state = v.column5, pause = CASE WHEN v.column6 THEN NULL ELSE pause END, "
+    "anchor_at = coalesce(v.column7, anchor_at) FROM (VALUES ",
+    11,
+    ") AS v WHERE key = v.column8 AND cursor_at = v.column9 AND revision = v.column10 "
+    "AND next_due_at IS v.column11 AND removed = 0",
 )
-START: Final = "UPDATE runs SET state = 'running', started_at = ? WHERE id = ? AND token = ? AND state = 'claimed'"
-ASK: Final = f"UPDATE runs SET cancel = ? WHERE id = ? AND token = ? AND {HELD}"
-FINISH: Final = (
-    "UPDATE runs SET state = ?, reason = ?, error = ?, result = ?, finished_at = ?, waiting_for = NULL, "
-    "started_at = coalesce(?, started_at) WHERE id = ? AND token = ? AND (state = ? OR state = ? OR state = ?)"
+CLAIM: Final = ForRows(
+    "UPDATE runs SET state = 'claimed', token = token + 1, attempt = attempt + 1, node = v.column1, waiting_for = NULL "
+    "FROM (VALUES ",
+    3,
+    f") AS v WHERE id = v.column2 AND token = v.column3 AND {PENDING}",
 )
-REQUEUE: Final = (
-    "UPDATE runs SET state = 'pending', reason = ?, error = ?, attempt = ?, due_at = ?, waiting_for = ?, "
-    "give_up_at = ?, started_at = coalesce(?, started_at) "
-    "WHERE id = ? AND token = ? AND cancel IS NULL AND (state = ? OR state = ?)"
+START: Final = ForRows(
+    "UPDATE runs SET state = 'running', started_at = v.column1 FROM (VALUES ",
+    3,
+    ") AS v WHERE id = v.column2 AND token = v.column3 AND state = 'claimed'",
 )
-
-# The same for many rows at once. A statement for each would hand Python's lock back and forth a thousand times, and
-# wait for it each time that handlers keep the loop busy; one for many works beside them.
-
-MANY: Final = 100
-
-
-def _many(head: str, values: int, tail: str = "") -> str:
-    row = f"({', '.join('?' * values)})"
-    return head + ", ".join([row] * MANY) + tail
-
-
-IN_BULK: Final = {
-    INSERT_RUN: _many(INSERT_RUN.partition("(?")[0], 26),
-    MOVE: _many(
-        "UPDATE schedules SET cursor_at = v.column1, next_due_at = v.column2, wake_at = v.column3, runs = v.column4, "
-        "state = v.column5, pause = CASE WHEN v.column6 THEN NULL ELSE pause END, "
-        "anchor_at = coalesce(v.column7, anchor_at) FROM (VALUES ",
-        11,
-        ") AS v WHERE key = v.column8 AND cursor_at = v.column9 AND revision = v.column10 "
-        "AND next_due_at IS v.column11 AND removed = 0",
-    ),
-    CLAIM: _many(
-        "UPDATE runs SET state = 'claimed', token = token + 1, attempt = attempt + 1, node = v.column1, "
-        "waiting_for = NULL FROM (VALUES ",
-        3,
-        f") AS v WHERE id = v.column2 AND token = v.column3 AND {PENDING}",
-    ),
-    FINISH: _many(
-        "UPDATE runs SET state = v.column1, reason = v.column2, error = v.column3, result = v.column4, "
-        "finished_at = v.column5, waiting_for = NULL, started_at = coalesce(v.column6, started_at) FROM (VALUES ",
-        11,
-        ") AS v WHERE id = v.column7 AND token = v.column8 "
-        "AND (state = v.column9 OR state = v.column10 OR state = v.column11)",
-    ),
-}
+ASK: Final = ForRows(
+    "UPDATE runs SET cancel = v.column1 FROM (VALUES ",
+    3,
+    f") AS v WHERE id = v.column2 AND token = v.column3 AND {HELD}",
+)
+FINISH: Final = ForRows(
+    "UPDATE runs SET state = v.column1, reason = v.column2, error = v.column3, result = v.column4, "
+    "finished_at = v.column5, waiting_for = NULL, started_at = coalesce(v.column6, started_at) FROM (VALUES ",
+    11,
+    ") AS v WHERE id = v.column7 AND token = v.column8 "
+    "AND (state = v.column9 OR state = v.column10 OR state = v.column11)",
+)
+# How most end: there is no more to say than when.
+SUCCEED: Final = ForRows(
+    "UPDATE runs SET state = 'succeeded', reason = NULL, error = NULL, result = NULL, finished_at = v.column1, "
+    "waiting_for = NULL, started_at = coalesce(v.column2, started_at) FROM (VALUES ",
+    4,
+    f") AS v WHERE id = v.column3 AND token = v.column4 AND {HELD}",
+)
+REQUEUE: Final = ForRows(
+    "UPDATE runs SET state = 'pending', reason = v.column1, error = v.column2, attempt = v.column3, "
+    "due_at = v.column4, waiting_for = v.column5, give_up_at = v.column6, started_at = coalesce(v.column7, started_at) "
+    "FROM (VALUES ",
+    11,
+    ") AS v WHERE id = v.column8 AND token = v.column9 AND cancel IS NULL "
+    "AND (state = v.column10 OR state = v.column11)",
+)
 
 INSERT_SCHEDULE: Final = (
-    "INSERT INTO schedules (name, revision, definition, cursor_at, next_due_at, wake_at, anchor_at, runs, state, "
-    "pause, amendments, owner, handler, rank, lane, supersede) "
-    "VALUES (?, 1, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO schedules (name, revision, cursor_at, next_due_at, wake_at, anchor_at, runs, state, pause, "
+    "amendments, owner, handler, rank, lane, supersede) VALUES (?, 1, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 REVISE: Final = (
-    "UPDATE schedules SET revision = revision + 1, definition = ?, cursor_at = ?, next_due_at = ?, wake_at = ?, "
-    "anchor_at = ?, state = ?, pause = ?, amendments = ?, owner = ?, handler = ?, rank = ?, lane = ?, supersede = ?, "
-    "trouble = NULL WHERE key = ? AND name = ? AND revision = ? AND removed = 0"
+    "UPDATE schedules SET revision = revision + 1, cursor_at = ?, next_due_at = ?, wake_at = ?, anchor_at = ?, "
+    "state = ?, pause = ?, amendments = ?, owner = ?, handler = ?, rank = ?, lane = ?, supersede = ?, trouble = NULL "
+    "WHERE key = ? AND name = ? AND revision = ? AND removed = 0"
 )
+DEFINE: Final = "INSERT OR REPLACE INTO definitions VALUES (?, ?)"
 CARRY_OVER: Final = f"UPDATE runs SET handler = ?, rank = ? WHERE key = ? AND {UNFINISHED}"
 REMOVE: Final = (
     "UPDATE schedules SET removed = 1, next_due_at = NULL, wake_at = NULL "

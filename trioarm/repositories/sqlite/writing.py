@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from itertools import chain, groupby
 from typing import Final, TypeAlias, TypeVar, assert_never
 
@@ -38,6 +39,7 @@ from trioarm.repositories.sqlite.rows import (
     write_json,
     write_pause,
 )
+from trioarm.repositories.sqlite.statements import ForRows
 
 Values: TypeAlias = tuple[object, ...]
 T = TypeVar("T")
@@ -78,11 +80,14 @@ def write_changes(connection: sqlite3.Connection, changes: Sequence[Change]) -> 
 
 
 def _shape(change: Change) -> object:
-    """Return what makes changes alike. Only those are written together whose order among each other means nothing."""
-    steps = change.steps
-    if change.schedules or change.documents or change.journal or len(steps) > 1 or (steps and change.decided):
+    """Return what makes changes alike: the statements that write them. Their order among each other means nothing."""
+    steps, decided = change.steps, change.decided
+    if change.schedules or change.documents or change.journal or len(steps) > 1 or (steps and decided):
         return change
-    return (bool(change.decided), bool(change.moved), type(steps[0]) if steps else None)
+    inserts = {_statement_of_run(run) for run in decided}
+    if len(inserts) > 1:
+        return change
+    return (next(iter(inserts), None), bool(change.moved), _statement_of(steps[0]) if steps else None)
 
 
 class _Pen:
@@ -143,30 +148,35 @@ class _Pen:
             self._journal(entry)
         return Kept(numbers, [key for key in keys if key is not None])
 
-    def _all(self, statement: str, rows: Sequence[Values]) -> None:
-        """Carry out a statement for each row of values; each must change exactly one row of the file."""
+    def _one(self, statement: str, values: Values) -> None:
+        """Carry out a statement that must change exactly one row of the file."""
+        if self._connection.execute(statement, values).rowcount != 1:
+            raise _Refused
+
+    def _all(self, statement: ForRows, rows: Sequence[Values]) -> None:
+        """Carry out a statement for rows of values, each of which must change exactly one row of the file."""
         changed = start = 0
-        bulk = statements.IN_BULK.get(statement)
-        while bulk is not None and len(rows) - start >= statements.MANY:
-            end = start + statements.MANY
-            changed += self._connection.execute(bulk, [*chain.from_iterable(rows[start:end])]).rowcount
-            start = end
-        if start < len(rows):
-            changed += self._connection.executemany(statement, rows[start:]).rowcount
+        while start < len(rows):
+            size = min(statements.MANY, 1 << ((len(rows) - start).bit_length() - 1))  # of few sizes: all stay compiled
+            values = [*chain.from_iterable(rows[start : start + size])]
+            changed += self._connection.execute(_text(statement, size), values).rowcount
+            start += size
         if changed != len(rows):
             raise _Refused
 
     # Runs
 
     def _steps(self, steps: Sequence[RunStep]) -> None:
-        """Write steps of one kind."""
-        if not steps:
-            return
-        self._all(_STEP_STATEMENTS[type(steps[0])], [_step_values(step) for step in steps])
+        """Write steps that have the same statement."""
+        if steps:
+            self._all(_statement_of(steps[0]), [_step_values(step) for step in steps])
 
     def _decisions(self, runs: Sequence[RunRecord]) -> Iterator[int]:
+        """Write runs that were decided, and return their numbers."""
         first = self._last_run_id + 1
-        self._all(statements.INSERT_RUN, [_run_values(run, number) for number, run in enumerate(runs, first)])
+        for statement, alike in groupby(enumerate(runs, first), lambda numbered: _statement_of_run(numbered[1])):
+            values_of = _plain_values if statement is statements.INSERT_PLAIN_RUN else _run_values
+            self._all(statement, [values_of(run, number) for number, run in alike])
         self._last_run_id += len(runs)
         return iter(range(first, first + len(runs)))
 
@@ -177,7 +187,7 @@ class _Pen:
 
     def _schedule(self, put: PutSchedule | RemoveSchedule) -> int | None:
         if isinstance(put, RemoveSchedule):
-            self._all(statements.REMOVE, [(put.record.key, put.expected_revision)])
+            self._one(statements.REMOVE, (put.record.key, put.expected_revision))
             return None
         schedule = put.schedule
         if not put.expected_key:
@@ -186,9 +196,10 @@ class _Pen:
             key = self._connection.execute(statements.INSERT_SCHEDULE, _new_values(put)).lastrowid or 0
         else:
             key = put.expected_key
-            self._all(statements.REVISE, [_revised_values(put)])
+            self._one(statements.REVISE, _revised_values(put))
             self._connection.execute(statements.CARRY_OVER, (schedule.handler, -schedule.priority, key))
             self._connection.execute(statements.FORGET_TAGS, (key,))
+        self._connection.execute(statements.DEFINE, (key, write_definition(schedule)))
         if schedule.tags:
             self._connection.executemany(statements.INSERT_TAG, [(tag, key) for tag in schedule.tags])
         return key
@@ -200,11 +211,11 @@ class _Pen:
         if put.body is not None:
             body = write_json(put.body)
             if put.expected_version:
-                self._all(statements.REPLACE_DOCUMENT, [(body, *place, put.expected_version)])
+                self._one(statements.REPLACE_DOCUMENT, (body, *place, put.expected_version))
             else:
-                self._all(statements.INSERT_DOCUMENT, [(*place, body)])
+                self._one(statements.INSERT_DOCUMENT, (*place, body))
         elif put.expected_version:
-            self._all(statements.REMOVE_DOCUMENT, [(*place, put.expected_version)])
+            self._one(statements.REMOVE_DOCUMENT, (*place, put.expected_version))
         elif self._connection.execute(statements.DOCUMENT, place).fetchone() is not None:
             raise _Refused
 
@@ -212,10 +223,15 @@ class _Pen:
         (seq,) = self._connection.execute(statements.NEXT_SEQ, (entry.namespace,)).fetchone()
         if entry.expected_seq is not None and entry.expected_seq != seq:
             raise _Refused
-        self._all(statements.APPEND, [(entry.namespace, seq, entry.at, write_json(entry.body))])
+        self._one(statements.APPEND, (entry.namespace, seq, entry.at, write_json(entry.body)))
 
 
-_STEP_STATEMENTS: Final[dict[type, str]] = {
+@cache
+def _text(statement: ForRows, rows: int) -> str:
+    return statement.text(rows)
+
+
+_STEP_STATEMENTS: Final[dict[type, ForRows]] = {
     Claim: statements.CLAIM,
     Started: statements.START,
     CancelAsked: statements.ASK,
@@ -224,10 +240,25 @@ _STEP_STATEMENTS: Final[dict[type, str]] = {
 }
 
 
+def _statement_of(step: RunStep) -> ForRows:
+    return statements.SUCCEED if _says_nothing(step) else _STEP_STATEMENTS[type(step)]
+
+
+def _says_nothing(step: RunStep) -> bool:
+    """Whether a run went well, and there is no more to say."""
+    return (
+        isinstance(step, Finished)
+        and step.step is Step.SUCCEED
+        and (step.result, step.error, step.reason) == (None, None, None)
+    )
+
+
 def _step_values(step: RunStep) -> Values:
     run_id, token = step.run.run_id, step.token
     match step:
         case Finished():
+            if _says_nothing(step):
+                return (step.at, step.started_at, run_id, token)
             reason = None if step.reason is None else step.reason.value
             sources = _SOURCES[step.step]
             first, second, third = sources[0], sources[len(sources) // 2], sources[-1]
@@ -251,6 +282,24 @@ def _step_values(step: RunStep) -> Values:
             )  # fmt: skip
         case _:
             assert_never(step)
+
+
+def _statement_of_run(run: RunRecord) -> ForRows:
+    said = (
+        run.args, run.reason, run.retry_of, run.last_at, run.started_at, run.finished_at, run.cancel, run.error,
+        run.result,
+    )  # fmt: skip
+    plain = run.count == 1 and run.epoch == 0 and not any(value is not None for value in said)
+    return statements.INSERT_PLAIN_RUN if plain else statements.INSERT_RUN
+
+
+def _plain_values(run: RunRecord, number: int) -> Values:
+    schedule = run.schedule.schedule
+    return (
+        number, run.schedule.key, run.nominal_at, run.origin.value, run.due_at, run.decided_at, run.lane,
+        run.state.value, _waits_for(run), run.give_up_at, run.attempt, run.token, run.node,
+        schedule.handler, -schedule.priority,
+    )  # fmt: skip
 
 
 def _run_values(run: RunRecord, number: int) -> Values:
@@ -288,7 +337,7 @@ def _moved_to(move: CursorMove) -> int | None:
 def _new_values(put: PutSchedule) -> Values:
     schedule = put.schedule
     return (
-        schedule.name, write_definition(schedule), put.cursor_at, put.next_due_at, _wakes_at(put), put.anchor_at,
+        schedule.name, put.cursor_at, put.next_due_at, _wakes_at(put), put.anchor_at,
         put.state.value, write_pause(put.pause), write_amendments(put.amendments), *_indexed(schedule),
     )  # fmt: skip
 
@@ -296,7 +345,7 @@ def _new_values(put: PutSchedule) -> Values:
 def _revised_values(put: PutSchedule) -> Values:
     schedule = put.schedule
     return (
-        write_definition(schedule), put.cursor_at, put.next_due_at, _wakes_at(put), put.anchor_at,
+        put.cursor_at, put.next_due_at, _wakes_at(put), put.anchor_at,
         put.state.value, write_pause(put.pause), write_amendments(put.amendments), *_indexed(schedule),
         put.expected_key, schedule.name, put.expected_revision,
     )  # fmt: skip
