@@ -35,6 +35,8 @@ from trioarm.engine.metrics import Metrics
 from trioarm.engine.ports import Clock, DueView, ScheduleRepository
 
 CHUNK: Final = 1_000  # due entries read and decided at once, so that workers turn in between (S5.1)
+CHUNK_MIN: Final = 250  # room to wait for before the next chunk: fewer would not be worth a transaction
+ROOM_WITHIN_S: Final = 0.1  # for how long: workers that are slower are not waited for
 PAUSE_WITHOUT_PROGRESS_S: Final = 0.05  # after a pass in which the repository took nothing
 PAUSE_IN_TROUBLE_S: Final = 1.0  # after a pass in which it could not be asked
 PAUSE_OVER: Final = "its pause is over"
@@ -158,6 +160,8 @@ class SchedulingEngine:
             progress = await self._claim(now) and left is not Left.REFUSED
             if left is not Left.MORE or not progress or self._stopping:
                 return progress
+            # What is decided when it may start is written once: as pending, it would be written again by its claim.
+            await self._executor.wait_for_room(CHUNK_MIN, within_s=ROOM_WITHIN_S)
 
     def _rearm(self) -> trio.Event:
         self._wake = trio.Event()
@@ -185,7 +189,7 @@ class SchedulingEngine:
             return await self._decide_some(now)
 
     async def _decide_some(self, now: int) -> Left:
-        batch = min(self.chunk, self._repository.batch)
+        batch = self._batch()
         view = await self._repository.read_due(now, batch)
         if not view.groups and not view.expired and not view.lost:
             return Left.NOTHING
@@ -199,6 +203,11 @@ class SchedulingEngine:
             return Left.NOTHING  # what else became due meanwhile is for the next pass
         await trio.lowlevel.checkpoint()
         return Left.MORE
+
+    def _batch(self) -> int:
+        """Return how many due entries to decide at once: no more than can start, where that is worth a transaction."""
+        most, room = min(self.chunk, self._repository.batch), self._executor.room
+        return min(most, max(room, CHUNK_MIN)) if room else most
 
     async def _commit(self, changes: list[Change]) -> list[Verdict]:
         """Commit decisions. One that is refused together with its alerts is tried without, so that it never waits."""

@@ -123,6 +123,7 @@ class RunExecutor:
         self._unbegun: dict[int, Reason] = {}  # cancelled before a worker came to them
         self._watch_at = inf
         self._quiet = trio.Event()
+        self._released = trio.Event()
 
     async def run(self, recorder: Recorder, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Work until cancelled, in workers that are children of this task.
@@ -153,6 +154,24 @@ class RunExecutor:
             for handler in pool.callable():
                 rooms[handler] = room
         return rooms
+
+    @property
+    def room(self) -> int:
+        """How many runs the pool with most room can take now; none of a pool that left runs waiting."""
+        return max((0 if pool.backlog else pool.free for pool in self.pools), default=0)
+
+    async def wait_for_room(self, runs: int, *, within_s: float) -> None:
+        """Wait until a pool can take so many runs, or half of what it may hold; not while runs are left waiting.
+
+        Args:
+            runs: how many.
+            within_s: for how long at most, in seconds.
+        """
+        enough = min(runs, max((pool.settings.held for pool in self.pools), default=0) // 2)
+        with trio.move_on_after(within_s):
+            while self.room < enough and not any(pool.backlog for pool in self.pools):
+                self._released = trio.Event()
+                await self._released.wait()
 
     def left_waiting(self, run: RunRecord) -> None:
         """Note that a run its pool could call waits, so that later ones do not overtake it."""
@@ -203,6 +222,7 @@ class RunExecutor:
             wanted |= pool.backlog
             if self._unbegun:
                 self._unbegun.pop(run_id, None)
+        self._released.set()
         return wanted
 
     def cancel(self, run_id: int, reason: Reason) -> None:

@@ -71,8 +71,8 @@ class Recall:
 
     def remember(self, record: ScheduleRecord) -> None:
         """Remember a schedule as it was read or written."""
-        if len(self.schedules) >= REMEMBERED_MAX:
-            self.schedules.clear()
+        if len(self.schedules) >= REMEMBERED_MAX and record.key not in self.schedules:
+            del self.schedules[next(iter(self.schedules))]  # the one remembered for longest
         self.schedules[record.key] = record
 
     def keep(self, change: Change, kept: Kept) -> None:
