@@ -60,18 +60,14 @@ class Admission:
         return True
 
 
-def start_at_once(decided: Iterable[RunRecord], admission: Admission, node: str) -> list[RunRecord]:
+def start_at_once(decided: Iterable[RunRecord], admission: Admission, node: str) -> None:
     """Turn newly decided runs that can start now into claimed ones, before they are first written (S6.2).
 
-    Returns:
-        those that were; the node may start them once the change is kept.
+    The node may start them once they are kept.
     """
-    started = []
     for run in decided:
         if run.state is State.PENDING and run.due_at <= run.decided_at and admission.admit(run):
             run.state = State.CLAIMED
             run.waiting_for = None
             run.attempt = run.token = 1
             run.node = node
-            started.append(run)
-    return started

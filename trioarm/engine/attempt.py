@@ -36,6 +36,8 @@ from trioarm.core.states import Reason
 STUCK_GRACE_S: Final = 5.0  # what a cancelled handler may take to clean up before its worker is replaced
 ERROR_LENGTH_MAX: Final = 500  # characters of a handler's own words that are kept
 
+_WENT_WELL: Final = Ok()
+
 _log = logging.getLogger("trioarm.attempt")
 
 
@@ -185,7 +187,7 @@ async def call(attempt: Attempt, handler: Handler) -> None:
 
 def _returned(result: object) -> Ok:
     if result is None:
-        return Ok()
+        return _WENT_WELL
     try:
         return Ok(as_json(result, what="result"))
     except ValueError as error:

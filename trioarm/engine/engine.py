@@ -190,13 +190,11 @@ class SchedulingEngine:
 
     async def _decide_some(self, now: int) -> Left:
         batch = self._batch()
-        view = await self._repository.read_due(now, batch)
-        if not view.groups and not view.expired and not view.lost:
+        changes = self._decisions(await self._repository.read_due(now, batch), now)
+        if not changes:
             return Left.NOTHING
-        changes = self._plan(view, now)
-        started = self._start_at_once(changes, view)
         verdicts = await self._commit(changes)
-        self._settle(changes, started, verdicts)
+        self._settle(changes, verdicts)
         if Verdict.DONE not in verdicts:
             return Left.REFUSED
         if len(changes) * 2 < batch:
@@ -219,7 +217,8 @@ class SchedulingEngine:
                     [verdicts[index]] = await self._repository.commit([change])
         return verdicts
 
-    def _plan(self, view: DueView, now: int) -> list[Change]:
+    def _decisions(self, view: DueView, now: int) -> list[Change]:
+        """Return what becomes of all that is due; what can start at once is claimed for this node already."""
         changes = [self._plan_group(group, now) for group in view.groups]
         for run in view.expired:
             step = expire(run, now, self.rules)
@@ -227,9 +226,12 @@ class SchedulingEngine:
                 move = freed(run, now)
                 changes.append(Change(steps=(step,), moved=() if move is None else (move,)))
         changes += [lose(run, now, self.rules) for run in view.lost]
+        may_claim = self._may_begin.is_set() and self._may_hold()  # a command decides before the start, too
+        admission = Admission(self._executor.rooms() if may_claim else {}, view.busy_lanes)
         for change in changes:
             if documents := self._alerts(change):
                 change.documents = documents
+            start_at_once(change.decided, admission, self.node)
         return changes
 
     def _plan_group(self, group: Group, now: int) -> Change:
@@ -251,17 +253,10 @@ class SchedulingEngine:
             return False
         return True
 
-    def _start_at_once(self, changes: list[Change], view: DueView) -> list[list[RunRecord]]:
-        may_claim = self._may_begin.is_set() and self._may_hold()  # a command decides before the start, too
-        rooms = self._executor.rooms() if may_claim else {}
-        admission = Admission(rooms, view.busy_lanes)
-        return [start_at_once(change.decided, admission, self.node) if change.decided else [] for change in changes]
-
-    def _settle(self, changes: list[Change], started: list[list[RunRecord]], verdicts: list[Verdict]) -> None:
-        for change, runs, verdict in zip(changes, started, verdicts, strict=True):
+    def _settle(self, changes: list[Change], verdicts: list[Verdict]) -> None:
+        for change, verdict in zip(changes, verdicts, strict=True):
             if verdict is Verdict.DONE:
-                for run in runs:
-                    self._executor.give(run)
+                self._executor.give([run for run in change.decided if run.state is State.CLAIMED])
                 self.tell(change)
             elif verdict is Verdict.UNKNOWN:
                 self._in_doubt = True
@@ -330,11 +325,8 @@ class SchedulingEngine:
         pool.backlog |= len(runs) < len(waiting)
         changes = [Change(steps=(Claim(run, run.token, self.node, now),)) for run in runs]
         verdicts = await self._repository.commit(changes)
-        for run, verdict in zip(runs, verdicts, strict=True):
-            if verdict is Verdict.DONE:
-                self._executor.give(run)
-            elif verdict is Verdict.UNKNOWN:
-                self._in_doubt = True
+        self._executor.give([run for run, verdict in zip(runs, verdicts, strict=True) if verdict is Verdict.DONE])
+        self._in_doubt |= Verdict.UNKNOWN in verdicts
         claimed = verdicts.count(Verdict.DONE)
         return claimed, claimed == len(runs)
 
@@ -353,7 +345,7 @@ class SchedulingEngine:
             mine = {run.run_id: run for run in await self._claimed_here()}
             for run in mine.values():
                 if run.run_id not in held and self._executor.knows(run.schedule.schedule.handler):
-                    self._executor.give(run)
+                    self._executor.give([run])
                 if run.cancel is not None:
                     self._executor.cancel(run.run_id, run.cancel)
             for run_id in held.difference(mine):

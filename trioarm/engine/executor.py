@@ -197,16 +197,16 @@ class RunExecutor:
         """The numbers of the runs that are queued, running, or not yet recorded here."""
         return [run_id for pool in self.pools for run_id in pool.held]
 
-    def give(self, run: RunRecord) -> None:
-        """Take a run that is claimed for this node; there is room for it."""
-        handler = run.schedule.schedule.handler
-        pool = self._pool_of[handler]
-        pool.held[run.run_id] = handler
-        pool.open += 1
-        pool.send.send_nowait(run)
-        stuck_at = trio.current_time() + self._timeout_s(run.schedule.schedule) + STUCK_GRACE_S  # it begins no earlier
-        if stuck_at < self._watch_at:
-            self._watch_at = stuck_at
+    def give(self, runs: Iterable[RunRecord]) -> None:
+        """Take runs that are claimed for this node; there is room for them."""
+        begins = trio.current_time()  # or later
+        for run in runs:
+            schedule = run.schedule.schedule
+            pool = self._pool_of[schedule.handler]
+            pool.held[run.run_id] = schedule.handler
+            pool.open += 1
+            pool.send.send_nowait(run)
+            self._watch_at = min(self._watch_at, begins + self._timeout_s(schedule) + STUCK_GRACE_S)
 
     def release(self, attempts: Iterable[Attempt]) -> bool:
         """Give room back: these outcomes are recorded, or nobody's any more.
