@@ -254,12 +254,11 @@ class SchedulingEngine:
         return True
 
     def _settle(self, changes: list[Change], verdicts: list[Verdict]) -> None:
-        for change, verdict in zip(changes, verdicts, strict=True):
-            if verdict is Verdict.DONE:
-                self._executor.give([run for run in change.decided if run.state is State.CLAIMED])
-                self.tell(change)
-            elif verdict is Verdict.UNKNOWN:
-                self._in_doubt = True
+        kept = [change for change, verdict in zip(changes, verdicts, strict=True) if verdict is Verdict.DONE]
+        self._executor.give(run for change in kept for run in change.decided if run.state is State.CLAIMED)
+        for change in kept:
+            self.tell(change)
+        self._in_doubt |= Verdict.UNKNOWN in verdicts
 
     def tell(self, change: Change) -> None:
         """Act on a change that was kept: stop what it cancels, count and publish what it decides."""

@@ -199,14 +199,15 @@ class RunExecutor:
 
     def give(self, runs: Iterable[RunRecord]) -> None:
         """Take runs that are claimed for this node; there is room for them."""
-        begins = trio.current_time()  # or later
+        stuck_at = trio.current_time() + STUCK_GRACE_S  # and its timeout; none begins earlier
         for run in runs:
             schedule = run.schedule.schedule
             pool = self._pool_of[schedule.handler]
             pool.held[run.run_id] = schedule.handler
             pool.open += 1
             pool.send.send_nowait(run)
-            self._watch_at = min(self._watch_at, begins + self._timeout_s(schedule) + STUCK_GRACE_S)
+            if (watch_at := stuck_at + self._timeout_s(schedule)) < self._watch_at:
+                self._watch_at = watch_at
 
     def release(self, attempts: Iterable[Attempt]) -> bool:
         """Give room back: these outcomes are recorded, or nobody's any more.

@@ -11,7 +11,6 @@ from typing import Final
 
 from trioarm.core.changes import (
     Change,
-    Claim,
     CursorMove,
     Finished,
     PutSchedule,
@@ -91,26 +90,16 @@ class Recall:
 
     def _keep_step(self, step: RunStep) -> None:
         run = step.run
+        if run.state is State.PENDING:
+            self.horizon.discard(~run.run_id)
+            self.runs.pop(run.run_id, None)
         apply(step)
-        self.now = max(self.now, step.at)
-        match step:
-            case Claim():
-                self._drop_run(run)
-            case Requeued():
-                self._drop_run(run)
-                self._keep_pending(run, step.at)
-                if run.lane is not None:
-                    self._idle.clear()
-            case Finished():
-                self._drop_run(run)
-                if run.lane is not None:
-                    self._idle.clear()  # whoever waits for the lane may have any handler
-            case _:
-                pass
-
-    def _drop_run(self, run: RunRecord) -> None:
-        self.horizon.discard(~run.run_id)
-        self.runs.pop(run.run_id, None)
+        if step.at > self.now:
+            self.now = step.at
+        if isinstance(step, Requeued):
+            self._keep_pending(run, step.at)
+        if run.lane is not None and isinstance(step, Finished | Requeued):
+            self._idle.clear()  # whoever waits for the lane may have any handler
 
     def _keep_decision(self, run: RunRecord) -> None:
         if run.state is State.PENDING:

@@ -285,11 +285,8 @@ def _step_values(step: RunStep) -> Values:
 
 
 def _statement_of_run(run: RunRecord) -> ForRows:
-    said = (
-        run.args, run.reason, run.retry_of, run.last_at, run.started_at, run.finished_at, run.cancel, run.error,
-        run.result,
-    )  # fmt: skip
-    plain = run.count == 1 and run.epoch == 0 and not any(value is not None for value in said)
+    begins = run.finished_at is None and run.started_at is None and run.args is None and run.reason is None
+    plain = begins and run.retry_of is None and run.error is None and run.cancel is None and run.epoch == 0
     return statements.INSERT_PLAIN_RUN if plain else statements.INSERT_RUN
 
 
