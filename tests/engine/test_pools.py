@@ -48,6 +48,39 @@ def test_with_every_worker_hanging_decisions_are_made_and_other_pools_work() -> 
     in_virtual_time(main)
 
 
+def test_a_crowd_that_is_due_at_once_is_decided_as_there_is_room_for_it() -> None:
+    """None of it is kept as pending and written a second time by its claim, while workers keep up (S6.2)."""
+
+    async def work(run: RunContext) -> None:
+        """Do nothing."""
+
+    async def main() -> None:
+        async with a_node({"work": work}, a_config(10, 500)) as (scheduler, _):
+            await scheduler.schedules.put_many([once(f"one{index}") for index in range(3_000)])
+            await trio.sleep(11)
+            metrics = scheduler.metrics()
+            assert (metrics.decided[State.CLAIMED], metrics.decided.get(State.PENDING, 0)) == (3_000, 0)
+            assert metrics.finished[State.SUCCEEDED] == 3_000
+
+    in_virtual_time(main)
+
+
+def test_a_crowd_does_not_wait_for_workers_that_are_slow() -> None:
+    """What there is no room for is decided all the same, a tenth of a second later at most."""
+
+    async def main() -> None:
+        repository = InMemoryScheduleRepository()
+        async with a_node({"work": hangs}, a_config(10, 500, drain_s=0), store=keeping(repository)) as (scheduler, _):
+            crowd = [once(f"one{index}") for index in range(3_000)]
+            await scheduler.schedules.put_many(crowd)
+            await trio.sleep(10.2)
+            runs = await rows_of(repository, *crowd)
+            assert [run.state for run in runs] == [State.RUNNING] * 10 + [State.CLAIMED] * 490 + [State.PENDING] * 2_500
+            assert max(run.decided_at for run in runs) <= at(10.15)
+
+    in_virtual_time(main)
+
+
 def test_what_no_worker_comes_to_in_time_is_missed() -> None:
     """After the queue timeout it says so, and what can be done about it."""
 
