@@ -242,7 +242,8 @@ class TestStatus:
         await said(house, "schedules", "add", "own", "--every", "1h", "--handler", "log")
         async with node(house, "--set", "scheduler.auto_start=false"):
             with closing(sqlite3.connect(house / "trioarm.db")) as file:
-                file.execute("UPDATE schedules SET wake_at = wake_at - 3720 * 1000000 WHERE name = 'own'")
+                own = "(SELECT key FROM schedules WHERE name = 'own')"
+                file.execute(f"UPDATE cursors SET wake_at = wake_at - 3720 * 1000000 WHERE key = {own}")
                 file.commit()
             code, out, _ = await command(house, "status", "--json")
             found: dict[str, Any] = json.loads(out)

@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 import trio
 
+from tests.making import HOUR, NOW
+from tests.repositories.contract.acts import claim, decide, finish, put, remove
 from tests.repositories.test_sqlite import open_sqlite
 from trioarm.core.changes import AppendJournal, Change
+from trioarm.core.queries import Retention
 from trioarm.repositories.sqlite import care
 
 BODY = {"text": "x" * 4_000}
@@ -63,6 +66,23 @@ async def test_a_copy_made_while_others_write_is_of_one_moment(tmp_path: Path) -
         (entries, last) = file.execute("SELECT count(*), max(seq) FROM journal").fetchone()
     assert entries == last >= 4_000
     assert copies(tmp_path) == ["copy.db"]
+
+
+async def test_what_is_forgotten_of_a_schedule_is_all_of_it(tmp_path: Path) -> None:
+    """A removed schedule that no run points to any more leaves no row in any table, and a check finds nothing left."""
+    path = tmp_path / "trioarm.db"
+    async with open_sqlite(path) as repository:
+        kept = await put(repository, "kept", tags=["night"])
+        gone = await put(repository, "gone", tags=["night"])
+        run = await finish(repository, await claim(repository, await decide(repository, gone)))
+        await remove(repository, gone)
+        everything = Retention(runs_before=NOW + HOUR, runs_max=0, schedules_before=NOW, limit=10)
+        assert await repository.prune(everything) == 1
+        assert await repository.get_run(run.run_id) is None
+    assert care.check(path, silent).problems == ()
+    with closing(sqlite3.connect(path)) as file:
+        for table in ("schedules", "cursors", "tags"):
+            assert file.execute(f"SELECT key FROM {table}").fetchall() == [(kept.key,)], table
 
 
 async def test_a_copy_that_is_interrupted_leaves_nothing(tmp_path: Path) -> None:

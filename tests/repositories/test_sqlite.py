@@ -114,11 +114,11 @@ async def test_what_people_changed_survives_a_restart(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "nonsense",
     [
-        "amendments = '[1]'",
-        "amendments = '{}'",
-        """amendments = '[{"kind": "skip"}]'""",
-        "pause = '7'",
-        """pause = '{"author": "somebody"}'""",
+        "schedules SET amendments = '[1]'",
+        "schedules SET amendments = '{}'",
+        """schedules SET amendments = '[{"kind": "skip"}]'""",
+        "cursors SET pause = '7'",
+        """cursors SET pause = '{"author": "somebody"}'""",
     ],
 )
 async def test_what_people_changed_may_be_edited_into_nonsense(tmp_path: Path, nonsense: str) -> None:
@@ -128,7 +128,8 @@ async def test_what_people_changed_may_be_edited_into_nonsense(tmp_path: Path, n
         await put(repository)
         await put(repository, "other")
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute(f"UPDATE schedules SET {nonsense} WHERE name = 'nightly'")
+        nightly = "(SELECT key FROM schedules WHERE name = 'nightly')"
+        assert connection.execute(f"UPDATE {nonsense} WHERE key = {nightly}").rowcount == 1
     async with open_sqlite(path) as repository:
         assert [names for names in await due_names(repository) if names != ["nightly"]] == [["other"]]
         record = await schedule_of(repository, "nightly")

@@ -10,6 +10,7 @@ import pytest
 
 from tests.making import NOW
 from trioarm.core.queries import RunOrder, RunQuery, ScheduleQuery
+from trioarm.core.schedule import ScheduleState
 from trioarm.core.states import State
 from trioarm.repositories.sqlite import statements
 from trioarm.repositories.sqlite.history import run_page, schedule_page
@@ -34,8 +35,8 @@ def plan_of(connection: sqlite3.Connection, statement: str) -> list[str]:
 
 
 HOT = [
-    (statements.DUE_SCHEDULES, "schedules_due"),
-    (statements.FIRST_BEYOND, "schedules_due"),
+    (statements.DUE_SCHEDULES, "cursors_due"),
+    (statements.FIRST_BEYOND, "cursors_due"),
     (statements.TIMED_RUNS, "runs_time"),
     (statements.FIRST_RUN_BEYOND, "runs_time"),
     (statements.WAITING_RUNS, "runs_give_up"),
@@ -52,6 +53,8 @@ HOT = [
     (statements.MEMBERS, "schedules_lane"),
     (statements.SCHEDULES_BY_NAME, "schedules_name"),
     (statements.RUN_OF, "runs_occurrence"),
+    (statements.FIRST_DUE, "cursors_due"),
+    (statements.UNDECIDED, "cursors_due"),
 ]
 
 
@@ -77,6 +80,13 @@ def test_what_is_written_is_found_by_its_number(connection: sqlite3.Connection, 
         assert any("USING INTEGER PRIMARY KEY" in step for step in steps), steps
 
 
+def test_a_decision_moves_a_cursor_and_looks_at_nothing_else(connection: sqlite3.Connection) -> None:
+    """What it must find unchanged is in the row that it writes: no page of what people say of schedules is read."""
+    steps = plan_of(connection, statements.MOVE.text(2))
+    assert [step for step in steps if "PRIMARY KEY" in step] == ["SEARCH cursors USING INTEGER PRIMARY KEY (rowid=?)"]
+    assert not [step for step in steps if "schedules" in step]
+
+
 FAILED = frozenset({State.FAILED})
 PAGES = [
     (RunQuery(descending=True), "SCAN r"),
@@ -97,6 +107,12 @@ def test_a_page_of_history_comes_by_an_index(connection: sqlite3.Connection, que
 def test_a_page_in_order_of_decision_is_not_sorted(connection: sqlite3.Connection) -> None:
     """The newest runs are read from the end of the table; schedules by name from the index of names."""
     assert not [step for step in plan_of(connection, run_page(RunQuery(descending=True))[0]) if "TEMP B-TREE" in step]
-    steps = plan_of(connection, schedule_page(ScheduleQuery(prefix="a"))[0])
-    assert any("schedules_name" in step for step in steps), steps
-    assert not [step for step in steps if "TEMP B-TREE" in step]
+    active = frozenset({ScheduleState.ACTIVE})
+    for query in (
+        ScheduleQuery(prefix="a"),
+        ScheduleQuery(states=active),
+        ScheduleQuery(due_from=NOW, due_until=NOW + 1),
+    ):
+        steps = plan_of(connection, schedule_page(query)[0])
+        assert any("schedules_name" in step for step in steps), steps
+        assert not [step for step in steps if "TEMP B-TREE" in step]

@@ -13,14 +13,27 @@ import pytest
 
 from tests import needs
 from tests.making import HOUR, NOW, a_schedule
-from tests.repositories.contract.acts import decide, due_names, keep, put, putting, ready_ids, schedule_of, verdict_of
+from tests.repositories.contract.acts import (
+    decide,
+    due_names,
+    keep,
+    moving,
+    put,
+    putting,
+    ready_ids,
+    refuse,
+    remove,
+    schedule_of,
+    verdict_of,
+)
 from tests.repositories.test_sqlite import open_sqlite
 from trioarm.core.changes import Verdict
 from trioarm.core.errors import RepositoryError
-from trioarm.core.queries import RunQuery, ScheduleQuery
+from trioarm.core.queries import Retention, RunQuery, ScheduleQuery
 from trioarm.core.run import Run
 from trioarm.core.schedule import ScheduleState, StoredSchedule
 from trioarm.core.states import Reason, State
+from trioarm.repositories.sqlite import care
 
 ROOM = 2 * 1024 * 1024  # bytes of the small disk
 
@@ -33,12 +46,15 @@ def by_hand(path: Path, statement: str, *values: object) -> None:
 
 
 def edit(path: Path, name: str, column: str, nonsense: object) -> None:
-    """Change what is kept of a schedule."""
-    if column == "definition":
-        statement = "UPDATE definitions SET text = ? WHERE key = (SELECT key FROM schedules WHERE name = ?)"
-    else:
-        statement = f"UPDATE schedules SET {column} = ? WHERE name = ?"
-    by_hand(path, statement, nonsense, name)
+    """Change what is kept of a schedule, in the row that has it."""
+    table = "schedules" if column in ("definition", "amendments") else "cursors"
+    key = "(SELECT key FROM schedules WHERE name = ?)"
+    by_hand(path, f"UPDATE {table} SET {column} = ? WHERE key = {key}", nonsense, name)
+
+
+def found_in(path: Path) -> tuple[str, ...]:
+    """Return what a check says of a store."""
+    return care.check(path, lambda what, done, total: None).problems
 
 
 @pytest.mark.parametrize(
@@ -136,7 +152,7 @@ async def test_a_run_in_no_state_at_all_is_in_nobodys_way(tmp_path: Path) -> Non
     "statement",
     [
         "UPDATE schedules SET owner = CAST(x'6dff' AS TEXT) WHERE name = 'bad'",
-        "UPDATE definitions SET text = CAST(x'6dff' AS TEXT) WHERE key = (SELECT key FROM schedules WHERE name = 'bad')",
+        "UPDATE schedules SET definition = CAST(x'6dff' AS TEXT) WHERE name = 'bad'",
         "UPDATE runs SET error = CAST(x'6dff' AS TEXT) WHERE id = 1",
         "UPDATE runs SET args = CAST(x'6dff' AS TEXT) WHERE id = 1",
     ],
@@ -169,6 +185,74 @@ async def test_a_run_without_its_schedule_is_shown(tmp_path: Path) -> None:
         assert good.run_id in await ready_ids(repository)
         names = [run.schedule.schedule.name for run in (await repository.find_runs(RunQuery())).rows]
         assert names == ["unreadable", "good"]
+
+
+async def test_a_schedule_without_its_cursor_stops_no_other(tmp_path: Path) -> None:
+    """Somebody deleted how far it is decided: nobody can say, so it is quarantined until it is put anew. The others of
+    its lane go on, and a run of it that was decided before is made all the same (S2.6)."""
+    path = tmp_path / "trioarm.db"
+    async with open_sqlite(path) as repository:
+        for name in ("bad", "good"):
+            await put(repository, name, lane="siren", supersede=True)
+        run = await decide(repository, await schedule_of(repository, "bad"), NOW - HOUR)
+    by_hand(path, "DELETE FROM cursors WHERE key = (SELECT key FROM schedules WHERE name = 'bad')")
+    assert found_in(path) == ("schedule bad (key 1) is in quarantine: it cannot be read: its cursor is gone",)
+    async with open_sqlite(path) as repository:
+        assert await due_names(repository) == [["good"]]
+        assert await ready_ids(repository) == [run.run_id]
+        bad = await schedule_of(repository, "bad")
+        assert (bad.state, bad.trouble) == (ScheduleState.QUARANTINED, "it cannot be read: its cursor is gone")
+        assert (await repository.statistics()).schedules[ScheduleState.QUARANTINED] == 1
+        await refuse(repository, moved=[moving(bad, NOW, None)])
+        await keep(repository, schedules=[putting(a_schedule("bad"), bad.revision, bad.key)])
+        assert sorted(await due_names(repository)) == [["bad"], ["good"]]
+    assert found_in(path) == ()
+
+
+async def test_a_schedule_without_its_cursor_can_be_removed(tmp_path: Path) -> None:
+    """It goes like any other, and its name is free."""
+    path = tmp_path / "trioarm.db"
+    async with open_sqlite(path) as repository:
+        await put(repository, "bad")
+    by_hand(path, "DELETE FROM cursors")
+    async with open_sqlite(path) as repository:
+        await remove(repository, await schedule_of(repository, "bad"))
+        await put(repository, "bad")
+        assert await due_names(repository) == [["bad"]]
+
+
+async def test_a_schedule_that_only_its_cursor_calls_removed_stops_no_other(tmp_path: Path) -> None:
+    """It is planned no more, a check tells that its two rows disagree, and putting it anew makes them agree (S2.6)."""
+    path = tmp_path / "trioarm.db"
+    async with open_sqlite(path) as repository:
+        await put(repository, "bad")
+        await put(repository, "good")
+    edit(path, "bad", "removed", 1)
+    assert found_in(path) == ("schedule bad (key 1) and its cursor disagree on whether it was removed",)
+    async with open_sqlite(path) as repository:
+        assert await due_names(repository) == [["good"]]
+        bad = await schedule_of(repository, "bad")
+        await keep(repository, schedules=[putting(a_schedule("bad"), bad.revision, bad.key)])
+        assert sorted(await due_names(repository)) == [["bad"], ["good"]]
+    assert found_in(path) == ()
+
+
+async def test_a_cursor_without_its_schedule_stops_no_schedule(tmp_path: Path) -> None:
+    """A row that says when nothing is due, by somebody's hand, is told by a check, and is in nobody's way (S2.6)."""
+    path = tmp_path / "trioarm.db"
+    async with open_sqlite(path) as repository:
+        await put(repository, "good")
+    columns = "revision, cursor_at, next_due_at, wake_at, rank, anchor_at, runs, state, pause, removed"
+    by_hand(path, f"INSERT INTO cursors (key, {columns}) SELECT 99, {columns} FROM cursors")
+    by_hand(path, "UPDATE cursors SET wake_at = 1, state = 'finished' WHERE key = 99")
+    assert found_in(path) == ("a cursor belongs to no schedule: there is none with key 99",)
+    async with open_sqlite(path) as repository:
+        assert await due_names(repository, limit=1) == []
+        assert await due_names(repository, limit=1) == [["good"]]
+        await put(repository, "other")
+        assert await due_names(repository) == [["good"], ["other"]]
+        everything = Retention(runs_before=NOW + HOUR, runs_max=0, schedules_before=NOW + HOUR, limit=10)
+        assert await repository.prune(everything) == 0
 
 
 async def test_a_file_that_was_taken_away_is_written_no_more_until_it_is_back(tmp_path: Path) -> None:

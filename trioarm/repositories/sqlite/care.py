@@ -217,7 +217,7 @@ def _schedules(connection: sqlite3.Connection, progress: Progress) -> Iterator[s
     """Find schedules that cannot be understood."""
     total = _count(connection, "schedules")
     records = Records()
-    for number, row in enumerate(connection.execute(f"SELECT {statements.SCHEDULE} FROM schedules s ORDER BY key")):
+    for number, row in enumerate(connection.execute(statements.SCHEDULES)):
         if number % ROWS == 0:
             progress("looking at schedules", number, total)
             records = Records()  # nothing of them is needed again
@@ -238,11 +238,15 @@ def _runs(connection: sqlite3.Connection, progress: Progress) -> Iterator[str]:
 
 
 def _strays(connection: sqlite3.Connection, progress: Progress) -> Iterator[str]:
-    """Find rows that belong to nothing."""
+    """Find rows that belong to nothing, or do not belong together."""
     progress("looking at what belongs together", 0, 0)
     for run_id, key in connection.execute(statements.RUNS_OF_NOBODY):
         yield f"run {run_id} belongs to no schedule: there is none with key {key}"
-    for tag, key in connection.execute("SELECT tag, key FROM tags WHERE key NOT IN (SELECT key FROM schedules)"):
+    for name, key in connection.execute(statements.DISAGREEING):
+        yield f"schedule {name} (key {key}) and its cursor disagree on whether it was removed"
+    for (key,) in connection.execute(statements.CURSORS_OF_NOBODY):
+        yield f"a cursor belongs to no schedule: there is none with key {key}"
+    for tag, key in connection.execute(statements.TAGS_OF_NOBODY):
         yield f"tag {tag} belongs to no schedule: there is none with key {key}"
 
 

@@ -35,7 +35,7 @@ from trioarm.repositories.sqlite.rows import Records, Row, by_state, document, j
 from trioarm.repositories.sqlite.schema import HELD, TROUBLED, UNFINISHED
 
 _NEVER: Final = 2**63 - 1  # sorts schedules with nothing to come behind all others, in every store
-_DUE: Final = f"coalesce(s.next_due_at, {_NEVER})"
+_DUE: Final = f"coalesce(c.next_due_at, {_NEVER})"
 _WELL: Final = frozenset({*ACTIVE, State.SUCCEEDED})  # states whose rows are not in the index of troubled ones
 
 Values: TypeAlias = list[object]
@@ -79,16 +79,17 @@ def schedule_page(query: ScheduleQuery) -> tuple[str, Values]:
     if query.prefix is not None:
         where.add("s.name >= ? AND s.name < ?", query.prefix, query.prefix + "\U0010ffff")
     if query.states is not None:
-        where.among("s.state", [state.value for state in query.states])
+        where.among("c.state", [state.value for state in query.states])
     if query.tag is not None:
         where.add("s.key IN (SELECT key FROM tags WHERE tag = ?)", query.tag)
-    where.within("s.next_due_at", query.due_from, query.due_until)
+    where.within("c.next_due_at", query.due_from, query.due_until)
     by_name = query.order is ScheduleOrder.NAME
     columns, kinds = (("s.name", ""), (str, str)) if by_name else ((_DUE, "s.name"), (int, str))
     _after(where, query.after, columns, kinds, query.descending)
     way = "DESC" if query.descending else "ASC"
     order = f"s.name {way}" if by_name else f"{_DUE} {way}, s.name {way}"
-    text = f"SELECT {statements.SCHEDULE} FROM schedules s WHERE {where.text()} ORDER BY {order} LIMIT ?"
+    table = f"schedules s {statements.AND_CURSOR}"
+    text = f"SELECT {statements.SCHEDULE} FROM {table} WHERE {where.text()} ORDER BY {order} LIMIT ?"
     return text, [*where.values, query.limit + 1]
 
 

@@ -149,7 +149,7 @@ class Recall:
         record.schedule, record.revision = put.schedule, revision
         record.cursor_at, record.next_due_at, record.anchor_at = put.cursor_at, put.next_due_at, put.anchor_at
         record.state, record.pause, record.amendments = put.state, put.pause, put.amendments
-        record.trouble = None
+        record.trouble, record.removed = None, False
         return record
 
     def ready(self, run_id: int) -> RunRecord | None:

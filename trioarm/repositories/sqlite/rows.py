@@ -29,7 +29,7 @@ TROUBLE_MAX: Final = 500  # characters of what is said about an unreadable row
 # What making a value of a row raises when it is nonsense; the last one for JSON that is nested without end.
 _NONSENSE: Final = (ValueError, KeyError, TrioarmError, RecursionError)
 _UNREADABLE: Final = "unreadable"  # the name of what has none
-_AMENDMENTS, _OWNER = 16, 17  # columns of statements.SCHEDULE
+_TROUBLE, _AMENDMENTS, _OWNER = 11, 15, 16  # columns of statements.SCHEDULE
 
 _E = TypeVar("_E", bound=StrEnum)
 
@@ -109,6 +109,8 @@ class Records:
                 schedule = _definition(text, name)
                 self.keep(key, revision, schedule)
             _check_instants(cursor_at, due_at, anchor_at)
+            if state is None:
+                raise ValueError("its cursor is gone")
             known = _SCHEDULE_STATES[state]
             paused = None if pause is None else _pause(pause)
             amendments = () if row[_AMENDMENTS] is None else _amendments(row[_AMENDMENTS])
@@ -136,12 +138,10 @@ class Records:
 
 def is_quarantined(row: Row) -> bool:
     """Whether a row of a schedule says already that it cannot be read."""
-    return bool(row[8] == ScheduleState.QUARANTINED.value)
+    return row[_TROUBLE] is not None
 
 
-def _definition(text: str | None, name: str) -> Schedule:
-    if text is None:
-        raise ValueError("its definition is gone")
+def _definition(text: str, name: str) -> Schedule:
     schedule = structure_schedule(json.loads(text), "definition")
     if schedule.name != name:
         raise ValueError(f"its definition is that of {schedule.name}")

@@ -2,6 +2,10 @@
 
 What a row means is said by the records of `core`; here is how it lies in the file. Rows are written in key order. What
 is asked for while a node works has a partial index that holds unfinished rows alone, so that history costs nothing.
+
+A schedule is two rows with one key. `schedules` has what people say of it, and changes when they do; `cursors` has how
+far it is decided, which every decision writes anew: narrow, so that the cursors of a thousand decisions lie in few
+pages. A cursor has all that a decision must find unchanged; that its schedule was removed is therefore said in both.
 """
 
 from __future__ import annotations
@@ -40,43 +44,43 @@ _FIRST: Final = (
     ) STRICT
     """,
     "INSERT INTO store VALUES (1, 0, '')",
-    f"""
+    """
     CREATE TABLE schedules (
         key INTEGER PRIMARY KEY AUTOINCREMENT,
         name TEXT NOT NULL,
-        revision INTEGER NOT NULL,
-        cursor_at INTEGER NOT NULL,
-        next_due_at INTEGER,
-        wake_at INTEGER,
-        anchor_at INTEGER NOT NULL,
-        runs INTEGER NOT NULL,
-        state TEXT NOT NULL CHECK ({_one_of("state", ("active", "finished", "paused", "quarantined"))}),
-        pause TEXT,
-        amendments TEXT,
-        removed INTEGER NOT NULL DEFAULT 0,
-        trouble TEXT,
+        definition TEXT NOT NULL,
         owner TEXT,
         handler TEXT NOT NULL,
-        rank INTEGER NOT NULL,
         lane TEXT,
-        supersede INTEGER NOT NULL
-    ) STRICT
-    """,
-    # Apart from what every decision writes anew, so that many cursors lie in a page.
-    """
-    CREATE TABLE definitions (
-        key INTEGER PRIMARY KEY,
-        text TEXT NOT NULL
+        supersede INTEGER NOT NULL,
+        amendments TEXT,
+        trouble TEXT,
+        removed INTEGER NOT NULL DEFAULT 0
     ) STRICT
     """,
     "CREATE UNIQUE INDEX schedules_name ON schedules (name) WHERE removed = 0",
     "CREATE INDEX schedules_any_name ON schedules (name)",
-    "CREATE INDEX schedules_due ON schedules (wake_at, rank, key) WHERE wake_at IS NOT NULL",
     "CREATE INDEX schedules_owner ON schedules (owner, name)",
     "CREATE INDEX schedules_handler ON schedules (handler, name)",
-    "CREATE INDEX schedules_finished ON schedules (cursor_at) WHERE state = 'finished' AND removed = 0",
     "CREATE INDEX schedules_removed ON schedules (key) WHERE removed = 1",
     "CREATE INDEX schedules_lane ON schedules (lane, name) WHERE lane IS NOT NULL",
+    f"""
+    CREATE TABLE cursors (
+        key INTEGER PRIMARY KEY,
+        revision INTEGER NOT NULL,
+        cursor_at INTEGER NOT NULL,
+        next_due_at INTEGER,
+        wake_at INTEGER,
+        rank INTEGER NOT NULL,
+        anchor_at INTEGER NOT NULL,
+        runs INTEGER NOT NULL,
+        state TEXT NOT NULL CHECK ({_one_of("state", ("active", "finished", "paused", "quarantined"))}),
+        pause TEXT,
+        removed INTEGER NOT NULL DEFAULT 0
+    ) STRICT
+    """,
+    "CREATE INDEX cursors_due ON cursors (wake_at, rank, key) WHERE wake_at IS NOT NULL",
+    "CREATE INDEX cursors_finished ON cursors (cursor_at) WHERE state = 'finished' AND removed = 0",
     """
     CREATE TABLE tags (
         tag TEXT NOT NULL,
@@ -85,9 +89,20 @@ _FIRST: Final = (
     ) STRICT, WITHOUT ROWID
     """,
     "CREATE INDEX tags_key ON tags (key)",
+    # What becomes of a schedule becomes of its cursor, whoever writes: a decision then need look at the cursor alone.
+    """
+    CREATE TRIGGER schedules_taken_away AFTER UPDATE OF removed ON schedules BEGIN
+        UPDATE cursors SET removed = new.removed, next_due_at = NULL, wake_at = NULL WHERE key = new.key;
+    END
+    """,
+    """
+    CREATE TRIGGER schedules_quarantined AFTER UPDATE OF trouble ON schedules WHEN new.trouble IS NOT NULL BEGIN
+        UPDATE cursors SET state = 'quarantined', wake_at = NULL WHERE key = new.key;
+    END
+    """,
     """
     CREATE TRIGGER schedules_forgotten AFTER DELETE ON schedules BEGIN
-        DELETE FROM definitions WHERE key = old.key;
+        DELETE FROM cursors WHERE key = old.key;
         DELETE FROM tags WHERE key = old.key;
     END
     """,

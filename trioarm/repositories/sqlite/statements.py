@@ -12,10 +12,12 @@ from trioarm.repositories.sqlite.schema import HELD, PENDING, UNFINISHED
 # What records are made of
 
 SCHEDULE: Final = (
-    "s.key, s.name, s.revision, (SELECT text FROM definitions WHERE key = s.key), s.cursor_at, s.next_due_at, "
-    "s.anchor_at, s.runs, s.state, s.pause, s.removed, s.trouble, s.handler, s.lane, s.supersede, s.rank, "
-    "s.amendments, s.owner"
+    "s.key, s.name, coalesce(c.revision, 0), s.definition, coalesce(c.cursor_at, 0), c.next_due_at, "
+    "coalesce(c.anchor_at, 0), coalesce(c.runs, 0), c.state, c.pause, s.removed OR c.removed, s.trouble, s.handler, "
+    "s.lane, s.supersede, s.amendments, s.owner"
 )
+# How the two rows of a schedule come together; one whose cursor somebody deleted is told, too, and has no state.
+AND_CURSOR: Final = "LEFT JOIN cursors c ON c.key = s.key"
 _BLOCKED: Final = (
     "r.state = 'pending' AND r.token = 0 AND r.lane IS NOT NULL AND EXISTS (SELECT 1 FROM runs h WHERE h.lane = r.lane "
     f"AND h.lane IS NOT NULL AND h.token > 0 AND h.{UNFINISHED})"
@@ -29,10 +31,10 @@ RUN: Final = (
 # The horizon: what time alone starts
 
 DUE_SCHEDULES: Final = (
-    "SELECT wake_at, rank, key FROM schedules WHERE wake_at IS NOT NULL AND wake_at <= ? "
+    "SELECT wake_at, rank, key FROM cursors WHERE wake_at IS NOT NULL AND wake_at <= ? "
     "ORDER BY wake_at, rank, key LIMIT ?"
 )
-FIRST_BEYOND: Final = "SELECT min(wake_at) FROM schedules WHERE wake_at IS NOT NULL AND wake_at > ?"
+FIRST_BEYOND: Final = "SELECT min(wake_at) FROM cursors WHERE wake_at IS NOT NULL AND wake_at > ?"
 TIMED_RUNS: Final = (
     f"SELECT due_at, id FROM runs WHERE waiting_for <> 'handler' AND {PENDING} AND due_at > ? AND due_at <= ? "
     "ORDER BY due_at LIMIT ?"
@@ -48,9 +50,10 @@ FIRST_GIVE_UP_BEYOND: Final = (
 
 # What is due
 
-SCHEDULES_BY_KEY: Final = f"SELECT {SCHEDULE} FROM json_each(?) j JOIN schedules s ON s.key = j.value"
+SCHEDULES_BY_KEY: Final = f"SELECT {SCHEDULE} FROM json_each(?) j JOIN schedules s ON s.key = j.value {AND_CURSOR}"
 MEMBERS: Final = (
-    f"SELECT {SCHEDULE} FROM schedules s WHERE s.lane = ? AND s.lane IS NOT NULL AND s.supersede = 1 AND s.removed = 0"
+    f"SELECT {SCHEDULE} FROM schedules s {AND_CURSOR} "
+    "WHERE s.lane = ? AND s.lane IS NOT NULL AND s.supersede = 1 AND s.removed = 0"
 )
 UNFINISHED_OF_KEYS: Final = (
     f"SELECT {RUN} FROM json_each(?) j JOIN runs r INDEXED BY runs_unfinished ON r.key = j.value "
@@ -124,7 +127,7 @@ INSERT_PLAIN_RUN: Final = ForRows(
     15,
 )
 MOVE: Final = ForRows(
-    "UPDATE schedules SET cursor_at = v.column1, next_due_at = v.column2, wake_at = v.column3, runs = v.column4, "
+    "UPDATE cursors SET cursor_at = v.column1, next_due_at = v.column2, wake_at = v.column3, runs = v.column4, "
     "state = v.column5, pause = CASE WHEN v.column6 THEN NULL ELSE pause END, "
     "anchor_at = coalesce(v.column7, anchor_at) FROM (VALUES ",
     11,
@@ -171,19 +174,24 @@ REQUEUE: Final = ForRows(
 )
 
 INSERT_SCHEDULE: Final = (
-    "INSERT INTO schedules (name, revision, cursor_at, next_due_at, wake_at, anchor_at, runs, state, pause, "
-    "amendments, owner, handler, rank, lane, supersede) VALUES (?, 1, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO schedules (definition, amendments, owner, handler, lane, supersede, name) VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
 REVISE: Final = (
-    "UPDATE schedules SET revision = revision + 1, cursor_at = ?, next_due_at = ?, wake_at = ?, anchor_at = ?, "
-    "state = ?, pause = ?, amendments = ?, owner = ?, handler = ?, rank = ?, lane = ?, supersede = ?, trouble = NULL "
-    "WHERE key = ? AND name = ? AND revision = ? AND removed = 0"
+    "UPDATE schedules SET definition = ?, amendments = ?, owner = ?, handler = ?, lane = ?, supersede = ?, "
+    "trouble = NULL WHERE name = ? AND key = ? AND removed = 0"
 )
-DEFINE: Final = "INSERT OR REPLACE INTO definitions VALUES (?, ?)"
+# Follows either of them, and refuses a put that expects another revision. A cursor that is gone is made anew.
+PUT_CURSOR: Final = (
+    "INSERT INTO cursors (key, revision, cursor_at, next_due_at, wake_at, rank, anchor_at, runs, state, pause) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?) ON CONFLICT (key) DO UPDATE SET revision = excluded.revision, "
+    "cursor_at = excluded.cursor_at, next_due_at = excluded.next_due_at, wake_at = excluded.wake_at, "
+    "rank = excluded.rank, anchor_at = excluded.anchor_at, state = excluded.state, pause = excluded.pause, "
+    "removed = excluded.removed WHERE revision = excluded.revision - 1"
+)
 CARRY_OVER: Final = f"UPDATE runs SET handler = ?, rank = ? WHERE key = ? AND {UNFINISHED}"
 REMOVE: Final = (
-    "UPDATE schedules SET removed = 1, next_due_at = NULL, wake_at = NULL "
-    "WHERE key = ? AND revision = ? AND removed = 0"
+    "UPDATE schedules SET removed = 1 WHERE key = ? AND removed = 0 "
+    "AND ? = coalesce((SELECT c.revision FROM cursors c WHERE c.key = schedules.key), 0)"
 )
 FORGET_TAGS: Final = "DELETE FROM tags WHERE key = ?"
 INSERT_TAG: Final = "INSERT OR IGNORE INTO tags VALUES (?, ?)"
@@ -196,9 +204,7 @@ REMOVE_DOCUMENT: Final = "DELETE FROM documents WHERE namespace = ? AND key = ? 
 NEXT_SEQ: Final = "SELECT coalesce(max(seq), 0) + 1 FROM journal WHERE namespace = ?"
 APPEND: Final = "INSERT INTO journal VALUES (?, ?, ?, ?)"
 
-QUARANTINE_SCHEDULE: Final = (
-    "UPDATE schedules SET state = 'quarantined', wake_at = NULL, trouble = ? WHERE key = ? AND trouble IS NULL"
-)
+QUARANTINE_SCHEDULE: Final = "UPDATE schedules SET trouble = ? WHERE key = ? AND trouble IS NULL"
 QUARANTINE_RUN: Final = (
     "UPDATE runs SET state = 'unknown', reason = 'unreadable', error = ?, waiting_for = NULL, "
     f"finished_at = coalesce(finished_at, ?) WHERE id = ? AND {UNFINISHED}"
@@ -214,7 +220,7 @@ NODES: Final = "SELECT node, boot, expires_at FROM nodes"
 # Questions by name or number
 
 SCHEDULES_BY_NAME: Final = (
-    f"SELECT {SCHEDULE} FROM json_each(?) j JOIN schedules s ON s.name = j.value WHERE s.removed = 0"
+    f"SELECT {SCHEDULE} FROM json_each(?) j JOIN schedules s ON s.name = j.value {AND_CURSOR} WHERE s.removed = 0"
 )
 RUN_BY_ID: Final = f"SELECT {RUN} FROM runs r WHERE r.id = ?"
 RUN_OF: Final = (
@@ -229,7 +235,9 @@ JOURNAL: Final = "SELECT namespace, seq, at, body FROM journal WHERE namespace =
 
 # Counting and forgetting
 
-SCHEDULE_COUNTS: Final = "SELECT state, count(*) FROM schedules WHERE removed = 0 GROUP BY state"
+SCHEDULE_COUNTS: Final = (
+    f"SELECT coalesce(c.state, 'quarantined'), count(*) FROM schedules s {AND_CURSOR} WHERE s.removed = 0 GROUP BY 1"
+)
 RUN_COUNTS: Final = "SELECT state, count(*), sum(count) FROM runs GROUP BY state"
 OLDEST_PENDING: Final = f"SELECT min(due_at) FROM runs WHERE {PENDING}"
 FORGETTABLE: Final = f"""
@@ -247,12 +255,13 @@ FORGETTABLE: Final = f"""
 """
 FORGET_RUNS: Final = "DELETE FROM runs WHERE id IN (SELECT value FROM json_each(?))"
 OVER: Final = (
-    "SELECT s.key FROM schedules s WHERE s.removed = 0 AND s.state = 'finished' AND s.cursor_at < ? "
-    f"AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.key = s.key AND r.{UNFINISHED}) ORDER BY s.key LIMIT ?"
+    "SELECT c.key FROM cursors c WHERE c.removed = 0 AND c.state = 'finished' AND c.cursor_at < ? "
+    "AND EXISTS (SELECT 1 FROM schedules s WHERE s.key = c.key AND s.removed = 0) "
+    f"AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.key = c.key AND r.{UNFINISHED}) ORDER BY c.key LIMIT ?"
 )
 DROP: Final = (
-    "UPDATE schedules SET removed = 1, next_due_at = NULL, wake_at = NULL "
-    "WHERE key IN (SELECT value FROM json_each(?)) AND state = 'finished' AND removed = 0"
+    "UPDATE schedules SET removed = 1 WHERE key IN (SELECT value FROM json_each(?)) AND removed = 0 "
+    "AND EXISTS (SELECT 1 FROM cursors c WHERE c.key = schedules.key AND c.state = 'finished')"
 )
 JOURNAL_ENDS: Final = "SELECT min(seq), max(seq) FROM journal WHERE namespace = ?"
 FIRST_YOUNG: Final = "SELECT seq FROM journal WHERE namespace = ? AND at >= ? ORDER BY seq LIMIT 1"
@@ -263,20 +272,27 @@ FORGET_REMOVED: Final = (
 
 # Looking after the file
 
+SCHEDULES: Final = f"SELECT {SCHEDULE} FROM schedules s {AND_CURSOR} ORDER BY s.key"
 LANES_HELD_TWICE: Final = (
     f"SELECT lane, count(*) FROM runs NOT INDEXED WHERE lane IS NOT NULL AND token > 0 AND {UNFINISHED} "
     "GROUP BY lane HAVING count(*) > 1"
 )
 RUNS_OF_NOBODY: Final = "SELECT r.id, r.key FROM runs r LEFT JOIN schedules s ON s.key = r.key WHERE s.key IS NULL"
+DISAGREEING: Final = (
+    "SELECT s.name, s.key FROM schedules s JOIN cursors c ON c.key = s.key WHERE c.removed <> s.removed"
+)
+CURSORS_OF_NOBODY: Final = "SELECT key FROM cursors WHERE key NOT IN (SELECT key FROM schedules)"
+TAGS_OF_NOBODY: Final = "SELECT tag, key FROM tags WHERE key NOT IN (SELECT key FROM schedules)"
 JOURNAL_GAPS: Final = (
     "SELECT namespace, count(*), max(seq) FROM journal GROUP BY namespace HAVING count(*) <> max(seq) OR min(seq) <> 1"
 )
 FIRST_DUE: Final = (
-    "SELECT name, wake_at FROM schedules WHERE wake_at IS NOT NULL AND (owner IS NULL OR owner <> ?) "
-    "ORDER BY wake_at, rank, key LIMIT 1"
+    "SELECT s.name, c.wake_at FROM cursors c JOIN schedules s ON s.key = c.key "
+    "WHERE c.wake_at IS NOT NULL AND (s.owner IS NULL OR s.owner <> ?) ORDER BY c.wake_at, c.rank, c.key LIMIT 1"
 )
 UNDECIDED: Final = (
-    "SELECT name, wake_at FROM schedules WHERE wake_at IS NOT NULL AND wake_at <= ? ORDER BY wake_at, rank, key LIMIT ?"
+    "SELECT s.name, c.wake_at FROM cursors c JOIN schedules s ON s.key = c.key "
+    "WHERE c.wake_at IS NOT NULL AND c.wake_at <= ? ORDER BY c.wake_at, c.rank, c.key LIMIT ?"
 )
 OVERDUE: Final = (
     f"SELECT s.name, r.due_at FROM runs r JOIN schedules s ON s.key = r.key WHERE r.{PENDING} AND r.due_at <= ? "

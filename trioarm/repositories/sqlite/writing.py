@@ -7,7 +7,7 @@ is not. Changes of one shape are tried as a batch first, and one by one only whe
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from itertools import chain, groupby
 from typing import Final, TypeAlias, TypeVar, assert_never
@@ -29,7 +29,7 @@ from trioarm.core.changes import (
     Started,
 )
 from trioarm.core.run import RunRecord
-from trioarm.core.schedule import Schedule, wakes_at
+from trioarm.core.schedule import wakes_at
 from trioarm.core.states import TABLE, Step, WaitingFor
 from trioarm.repositories.sqlite import statements
 from trioarm.repositories.sqlite.rows import (
@@ -189,19 +189,24 @@ class _Pen:
         if isinstance(put, RemoveSchedule):
             self._one(statements.REMOVE, (put.record.key, put.expected_revision))
             return None
-        schedule = put.schedule
-        if not put.expected_key:
-            if put.expected_revision:
-                raise _Refused
-            key = self._connection.execute(statements.INSERT_SCHEDULE, _new_values(put)).lastrowid or 0
-        else:
-            key = put.expected_key
-            self._one(statements.REVISE, _revised_values(put))
+        schedule, key = put.schedule, self._both_rows(put)
+        if put.expected_key:
             self._connection.execute(statements.CARRY_OVER, (schedule.handler, -schedule.priority, key))
             self._connection.execute(statements.FORGET_TAGS, (key,))
-        self._connection.execute(statements.DEFINE, (key, write_definition(schedule)))
         if schedule.tags:
             self._connection.executemany(statements.INSERT_TAG, [(tag, key) for tag in schedule.tags])
+        return key
+
+    def _both_rows(self, put: PutSchedule) -> int:
+        """Write what people say of a schedule, then its cursor, and return their key."""
+        key = put.expected_key
+        if key:
+            self._one(statements.REVISE, (*_schedule_values(put), key))
+        elif put.expected_revision:
+            raise _Refused
+        else:
+            key = self._connection.execute(statements.INSERT_SCHEDULE, _schedule_values(put)).lastrowid or 0
+        self._one(statements.PUT_CURSOR, _cursor_values(put, key))
         return key
 
     # Documents and journals
@@ -331,27 +336,17 @@ def _moved_to(move: CursorMove) -> int | None:
     return wakes_at(move.state, move.next_due_at, None if move.resumed else record.pause, record.schedule)
 
 
-def _new_values(put: PutSchedule) -> Values:
+def _schedule_values(put: PutSchedule) -> Values:
     schedule = put.schedule
     return (
-        schedule.name, put.cursor_at, put.next_due_at, _wakes_at(put), put.anchor_at,
-        put.state.value, write_pause(put.pause), write_amendments(put.amendments), *_indexed(schedule),
+        write_definition(schedule), write_amendments(put.amendments), schedule.owner, schedule.handler, schedule.lane,
+        int(schedule.supersede), schedule.name,
     )  # fmt: skip
 
 
-def _revised_values(put: PutSchedule) -> Values:
-    schedule = put.schedule
+def _cursor_values(put: PutSchedule, key: int) -> Values:
+    wake_at = wakes_at(put.state, put.next_due_at, put.pause, put.schedule)
     return (
-        put.cursor_at, put.next_due_at, _wakes_at(put), put.anchor_at,
-        put.state.value, write_pause(put.pause), write_amendments(put.amendments), *_indexed(schedule),
-        put.expected_key, schedule.name, put.expected_revision,
+        key, put.expected_revision + 1, put.cursor_at, put.next_due_at, wake_at, -put.schedule.priority, put.anchor_at,
+        put.state.value, write_pause(put.pause),
     )  # fmt: skip
-
-
-def _wakes_at(put: PutSchedule) -> int | None:
-    return wakes_at(put.state, put.next_due_at, put.pause, put.schedule)
-
-
-def _indexed(schedule: Schedule) -> Iterable[object]:
-    """Return what is written beside the definition because rows are looked for by it."""
-    return (schedule.owner, schedule.handler, -schedule.priority, schedule.lane, int(schedule.supersede))
