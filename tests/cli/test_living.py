@@ -23,7 +23,7 @@ timezone = "Europe/Prague"
 [partition.house]
 site = "home"
 allow_disarm = true
-panel = { kind = "virtual", exit_delay = "300ms" }
+panel = { kind = "virtual", exit_delay = "1s" }
 
 [[schedule]]
 name = "weeknight"

@@ -80,7 +80,6 @@ _FIRST: Final = (
     ) STRICT
     """,
     "CREATE INDEX cursors_due ON cursors (wake_at, rank, key) WHERE wake_at IS NOT NULL",
-    "CREATE INDEX cursors_finished ON cursors (cursor_at) WHERE state = 'finished' AND removed = 0",
     """
     CREATE TABLE tags (
         tag TEXT NOT NULL,
