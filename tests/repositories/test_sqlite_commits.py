@@ -41,7 +41,7 @@ async def test_what_several_tasks_commit_at_once_shares_a_transaction(tmp_path: 
         transactions += 1
         return await database.write(work)
 
-    commits = Commits(write, lambda change, kept: None)
+    commits = Commits(write, lambda change, kept: None, lambda: None)
     verdicts: list[list[Verdict]] = []
 
     async def commit(number: int) -> None:

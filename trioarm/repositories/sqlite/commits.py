@@ -34,11 +34,13 @@ class Commits:
     Args:
         write: carries work out in a transaction.
         kept: told of each change that was kept, before anybody learns of it.
+        unsure: called when nobody knows what was kept.
     """
 
-    def __init__(self, write: Write, kept: Callable[[Change, Kept], None]) -> None:
+    def __init__(self, write: Write, kept: Callable[[Change, Kept], None], unsure: Callable[[], None]) -> None:
         self._write = write
         self._kept = kept
+        self._unsure = unsure
         self._queue: list[_Waiting] = []
         self._turn = trio.Lock()
         self._trouble: str | None = None
@@ -74,6 +76,7 @@ class Commits:
             kept = await self._write(partial(write_changes, changes=changes))
         except RepositoryError as error:
             self._complain(error)
+            self._unsure()
             verdicts = [Verdict.UNKNOWN] * len(changes)
         else:
             self._trouble = None

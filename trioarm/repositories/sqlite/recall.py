@@ -6,7 +6,8 @@ another process commits.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from trioarm.core.changes import (
@@ -19,6 +20,7 @@ from trioarm.core.changes import (
     RunStep,
     apply,
 )
+from trioarm.core.planning import Group
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import ScheduleRecord
 from trioarm.core.states import State, WaitingFor
@@ -44,6 +46,8 @@ class Recall:
         self.schedules: dict[int, ScheduleRecord] = {}
         self.runs: dict[int, RunRecord] = {}  # pending ones
         self._idle: set[str] = set()  # handlers that nothing is ready for
+        self._unfinished: dict[int, int] = {}  # how many runs have steps to go, of schedules of which that is known
+        self.version = 0  # grows with all that is kept: what was asked for before may be outdated
 
     def forget(self) -> None:
         """Forget everything: another process has committed."""
@@ -51,6 +55,8 @@ class Recall:
         self.schedules.clear()
         self.runs.clear()
         self._idle.clear()
+        self._unfinished.clear()
+        self.version += 1
 
     # What could be ready
 
@@ -76,6 +82,7 @@ class Recall:
 
     def keep(self, change: Change, kept: Kept) -> None:
         """Let records and horizon show a change that was kept."""
+        self.version += 1
         for step in change.steps:
             self._keep_step(step)
         for move in change.moved:
@@ -94,6 +101,8 @@ class Recall:
             self.horizon.discard(~run.run_id)
             self.runs.pop(run.run_id, None)
         apply(step)
+        if isinstance(step, Finished):
+            self._count(run, -1)
         if step.at > self.now:
             self.now = step.at
         if isinstance(step, Requeued):
@@ -102,6 +111,8 @@ class Recall:
             self._idle.clear()  # whoever waits for the lane may have any handler
 
     def _keep_decision(self, run: RunRecord) -> None:
+        if run.finished_at is None:
+            self._count(run, 1)
         if run.state is State.PENDING:
             self._keep_pending(run, run.decided_at)
 
@@ -138,7 +149,9 @@ class Recall:
         record = self._revised(put, key, revision)
         self.remember(record)
         self.horizon.put_schedule(record)
-        if put.expected_key:
+        if not put.expected_key:
+            self._remember_unfinished(key, 0)
+        else:
             self._idle.clear()  # its runs may have another handler now
 
     def _revised(self, put: PutSchedule, key: int, revision: int) -> ScheduleRecord:
@@ -152,9 +165,89 @@ class Recall:
         record.trouble, record.removed = None, False
         return record
 
+    # What is due
+
+    def _remember_unfinished(self, key: int, count: int) -> None:
+        if len(self._unfinished) >= REMEMBERED_MAX and key not in self._unfinished:
+            del self._unfinished[next(iter(self._unfinished))]
+        self._unfinished[key] = count
+
+    def _count(self, run: RunRecord, more: int) -> None:
+        count = self._unfinished.get(run.schedule.key)
+        if count is not None:
+            self._unfinished[run.schedule.key] = count + more
+
+    def learn_unfinished(self, keys: Iterable[int], runs: Iterable[RunRecord], version: int) -> None:
+        """Remember how many runs of these schedules have steps to go.
+
+        Args:
+            runs: the file's answer.
+            version: when it was asked; the answer counts only if nothing was kept since.
+        """
+        if version != self.version:
+            return
+        found = Counter(run.schedule.key for run in runs)
+        for key in keys:
+            self._remember_unfinished(key, found[key])
+
+    def remembered_groups(self, keys: Iterable[int]) -> list[Group] | None:
+        """Return a group for each of these due schedules; None when the file has to be asked.
+
+        It need not be for schedules that are known to have nothing to go, and share no lane.
+        """
+        groups = []
+        for key in keys:
+            record = self.schedules.get(key)
+            known = record is not None and self._unfinished.get(key) == 0
+            if record is None or not known or record.schedule.lane is not None or not self._is_due(record):
+                return None
+            groups.append(Group((record,)))
+        return groups
+
+    def groups(
+        self, keys: Iterable[int], unfinished: Sequence[RunRecord], records: Mapping[int, ScheduleRecord]
+    ) -> list[Group]:
+        """Return a group for each schedule that is due, one for each superseding lane.
+
+        Args:
+            keys: what the horizon says is due.
+            unfinished: runs with steps to go, of these schedules and their superseding lanes.
+            records: of the schedules, and of all members of those lanes.
+        """
+        of_key: dict[int, list[RunRecord]] = {}
+        for run in unfinished:
+            of_key.setdefault(run.schedule.key, []).append(run)
+        groups: list[Group] = []
+        lanes: set[str] = set()
+        for key in keys:
+            if key < 0:
+                continue
+            record = records.get(key)
+            if record is None:
+                self.horizon.discard(key)
+                continue
+            lane = record.schedule.lane
+            if not self._is_due(record):
+                self.horizon.put_schedule(record)  # another process was faster
+            elif not record.schedule.supersede:
+                groups.append(Group((record,), of_key.get(key, ())))
+            elif lane is not None and lane not in lanes:
+                lanes.add(lane)
+                members = [one for one in records.values() if _supersedes_in(one, lane)]
+                groups.append(Group(members, [run for run in unfinished if run.lane == lane]))
+        return groups
+
+    def _is_due(self, record: ScheduleRecord) -> bool:
+        wakes_at = record.wakes_at
+        return wakes_at is not None and wakes_at <= self.now and not record.removed
+
     def ready(self, run_id: int) -> RunRecord | None:
         """Return a remembered run that waits for nothing but a worker, or None."""
         run = self.runs.get(run_id)
         if run is not None:
             run.waiting_for = WaitingFor.HANDLER
         return run
+
+
+def _supersedes_in(record: ScheduleRecord, lane: str) -> bool:
+    return record.schedule.supersede and record.schedule.lane == lane and not record.removed

@@ -46,6 +46,7 @@ from trioarm.repositories.sqlite.recall import Recall
 from trioarm.repositories.sqlite.rows import Records, Row, is_quarantined
 
 HORIZON_S: Final = 3_600.0  # how far ahead due entries are in memory
+SEEN_S: Final = 0.05  # for how long a look at the file counts; what another process decides meanwhile, it refuses
 LOST_MAX: Final = 1_000  # runs of nodes that are gone handed out at once; the next look brings more
 LOOK_AGAIN_S: Final = 0.05  # after news of a node's file: the system tells of its end before its lock is free
 NEWS_S: Final = 2.0  # for as long as that may take on a busy machine
@@ -89,7 +90,8 @@ class SqliteScheduleRepository:
         self._history = History(self._database, self._records, lambda: self._recall.now)
         self._nodes = Nodes(self.path, boot_clock or SystemBootClock())
         self._recall = Recall(self._records)
-        self._commits = Commits(self._write, self._recall.keep)
+        self._commits = Commits(self._write, self._recall.keep, self._recall.forget)
+        self._seen_at = -inf  # trio's time at which the file was last seen, and whether another process had committed
         self._version: int | None = None  # of the data: SQLite changes it when another connection commits
         self._look_at: int | None = 0  # when to look for nodes that are gone; None while there is no other node
         self._news_until = -inf  # trio's time until which it pays to look for nodes that are gone again and again
@@ -143,6 +145,7 @@ class SqliteScheduleRepository:
             if self._look_at is None:
                 self._look_at = 0  # it may be a node
             self._tell_changed()
+        self._seen_at = trio.current_time()
         self._version = version
 
     async def _ask(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -203,13 +206,18 @@ class SqliteScheduleRepository:
         keys = await self._due_keys(now, limit)
         if not keys and not gone:
             return DueView([], [], ())
+        if not gone and (groups := self._remembered(keys)):
+            return DueView(groups, [], ())
+        version = self._recall.version
         due = await self._read_due(keys, gone)
         if self._recall.is_stale:  # another process committed since: what is remembered was forgotten, so ask for all
+            version = self._recall.version
             due = await self._read_due(keys, gone)
         records = {key: record for key in keys if (record := self._recall.schedules.get(key)) is not None}
         records |= await self._learn(due.schedules)
         unfinished = await self._readable(self._records.runs(due.unfinished.values(), records, now))
-        view = DueView(self._groups(keys, unfinished, records), [], due.busy_lanes)
+        self._recall.learn_unfinished((key for key in keys if key >= 0), unfinished, version)
+        view = DueView(self._recall.groups(keys, unfinished, records), [], due.busy_lanes)
         self._sort_runs(keys, due, records, view)
         view.lost += await self._readable(self._records.runs(due.lost, records, now))
         if gone and not due.lost:
@@ -217,6 +225,10 @@ class SqliteScheduleRepository:
         elif gone:
             self._look_at = now
         return view
+
+    def _remembered(self, keys: Sequence[int]) -> list[Group] | None:
+        """Return what is due without asking the file, which was seen a moment ago; None where that is not enough."""
+        return self._recall.remembered_groups(keys) if trio.current_time() < self._seen_at + SEEN_S else None
 
     async def _look_at_others(self, now: int) -> Sequence[str]:
         if self._nodes.own is None or self._look_at is None or now < self._look_at:
@@ -274,34 +286,6 @@ class SqliteScheduleRepository:
                 await self._carry_out(statements.QUARANTINE_SCHEDULE, record.trouble, key)
                 self._recall.horizon.discard(key)
         return records
-
-    def _groups(
-        self, keys: Iterable[int], unfinished: Sequence[RunRecord], records: Mapping[int, ScheduleRecord]
-    ) -> list[Group]:
-        """Return a group for each schedule that is due, one for each superseding lane."""
-        now, horizon = self._recall.now, self._recall.horizon
-        of_key: dict[int, list[RunRecord]] = {}
-        for run in unfinished:
-            of_key.setdefault(run.schedule.key, []).append(run)
-        groups: list[Group] = []
-        lanes: set[str] = set()
-        for key in keys:
-            if key < 0:
-                continue
-            record = records.get(key)
-            if record is None:
-                horizon.discard(key)
-                continue
-            lane, wakes_at = record.schedule.lane, record.wakes_at
-            if record.removed or wakes_at is None or wakes_at > now:
-                horizon.put_schedule(record)  # another process was faster
-            elif not record.schedule.supersede:
-                groups.append(Group((record,), of_key.get(key, ())))
-            elif lane is not None and lane not in lanes:
-                lanes.add(lane)
-                members = [one for one in records.values() if _supersedes_in(one, lane)]
-                groups.append(Group(members, [run for run in unfinished if run.lane == lane]))
-        return groups
 
     def _sort_runs(
         self, keys: Iterable[int], due: hot.Due, records: Mapping[int, ScheduleRecord], view: DueView
@@ -437,10 +421,6 @@ def _with_version(work: Callable[[sqlite3.Connection], T], connection: sqlite3.C
     """Carry out work, and say which version of the data it was carried out on."""
     (version,) = connection.execute("PRAGMA data_version").fetchone()
     return version, work(connection)
-
-
-def _supersedes_in(record: ScheduleRecord, lane: str) -> bool:
-    return record.schedule.supersede and record.schedule.lane == lane and not record.removed
 
 
 def _has_waited_too_long(run: RunRecord, now: int) -> bool:

@@ -1,0 +1,90 @@
+"""What a process remembers of a file never stands in for what is in it (S5.4, S7.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from tests.making import MINUTE, NOW, a_run, a_schedule
+from tests.repositories.contract.acts import finish, keep, put, putting
+from tests.repositories.test_sqlite import open_sqlite
+from trioarm.core.changes import Change, Verdict
+from trioarm.core.planning import Group, PlanRules, plan
+from trioarm.core.states import Step
+from trioarm.core.triggers import Every
+from trioarm.links.threads import Thread
+from trioarm.repositories.sqlite import SqliteScheduleRepository
+from trioarm.repositories.sqlite.database import StoreUnavailable
+from trioarm.repositories.sqlite.recall import Recall
+from trioarm.repositories.sqlite.rows import Records
+from trioarm.repositories.sqlite.writing import Kept
+
+T = TypeVar("T")
+
+
+class _Silent(Thread):
+    """A thread that can lose the answer of what it has done."""
+
+    loses = False
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Carry a call out to its end, and say what it returned, or that it failed."""
+        done = await super().run(work)
+        if self.loses:
+            raise StoreUnavailable("the answer was lost")
+        return done
+
+
+async def due_group(repository: SqliteScheduleRepository, now: int) -> Group:
+    """Return the one group that is due."""
+    [group] = (await repository.read_due(now, 10)).groups
+    return group
+
+
+async def test_what_nobody_knows_to_be_kept_is_read_again(tmp_path: Path) -> None:
+    """A decision whose outcome is in doubt was kept after all: the next look shows its run and the moved cursor."""
+    threads: list[_Silent] = []
+
+    def thread() -> Thread:
+        threads.append(_Silent())
+        return threads[-1]
+
+    repository = SqliteScheduleRepository(tmp_path / "trioarm.db", thread=thread)
+    await repository.open()
+    try:
+        await put(repository, trigger=Every(60))
+        change = plan(await due_group(repository, NOW), NOW, PlanRules())
+        threads[0].loses = True
+        assert await repository.commit([change]) == [Verdict.UNKNOWN]
+        threads[0].loses = False
+        group = await due_group(repository, NOW + MINUTE)
+        [record], [run] = group.schedules, group.unfinished
+        assert (record.cursor_at, run.nominal_at) == (NOW, NOW)
+    finally:
+        await repository.close()
+
+
+async def test_a_run_that_has_steps_to_go_is_seen_by_the_next_decision(tmp_path: Path) -> None:
+    """Whether it was decided, claimed or asked for by hand a moment ago; one that has ended is not."""
+    async with open_sqlite(tmp_path / "trioarm.db") as repository:
+        record = await put(repository, trigger=Every(60))
+        assert not (await due_group(repository, NOW)).unfinished
+        await keep(repository, decided=[run := a_run(record)])
+        assert [one.run_id for one in (await due_group(repository, NOW)).unfinished] == [run.run_id]
+        await finish(repository, run, Step.CANCEL)
+        assert not (await due_group(repository, NOW)).unfinished
+
+
+def test_an_answer_that_came_too_late_is_not_remembered() -> None:
+    """What was asked before a run was decided does not say that there is none."""
+    recall = Recall(Records())
+    recall.now = NOW
+    recall.keep(Change(schedules=[putting(a_schedule())]), Kept(keys=[1]))
+    [group] = recall.remembered_groups([1]) or []
+    version = recall.version
+    recall.keep(Change(decided=[a_run(group.schedules[0])]), Kept(run_ids=[1]))
+    recall.learn_unfinished([1], [], version)
+    assert recall.remembered_groups([1]) is None
+    recall.learn_unfinished([1], [], recall.version)
+    assert recall.remembered_groups([1]) is not None
