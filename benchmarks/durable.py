@@ -2,8 +2,8 @@
 
 WAL, synchronous=FULL, due order random to key order. The clock starts when the scheduler may first look at them and
 stops when the last outcome is on the disk. Expect a bare floor of 40 000-60 000/s (three statements per run, in batches
-of 1 000). The scheduler writes each run three times, with the indexes by which any process finds it, and reaches a
-sixth of that when it may hold 1 000 runs; half is what it is meant to reach. At the default limits (five runs held)
+of 1 000). The scheduler keeps as many rows, with the indexes by which any process finds them, and reaches a quarter of
+that when it may hold 1 000 runs; half is what it is meant to reach. At the default limits (five runs held)
 every few runs wait for the disk, so the second row is far lower.
 """
 

@@ -24,7 +24,7 @@ from trioarm.engine.ports import Clock
 from trioarm.engine.recorder import Recorder
 
 POOL_MAX: Final = 10_000  # the largest max_concurrent; the buffer of a pool's channel
-BURST: Final = 25  # runs a worker may begin before others turn: a handler need not yield, and a store can work beside
+BURST: Final = 100  # runs a worker may begin before others turn: a handler need not yield; fewer fill more pages
 
 _log = logging.getLogger("trioarm.executor")
 
