@@ -43,8 +43,9 @@ def test_a_file_without_a_code_is_named_and_not_quoted(tmp_path: Path, content: 
     with pytest.raises(SecretUnreadable, match=fault) as raised:
         read_code(SecretRef(file=str(path)))
     assert str(path) in str(raised.value)
-    assert "0042" not in str(raised.value)
-    assert "444" not in str(raised.value)
+    rest = str(raised.value).replace(str(path), "")  # digits of the place itself are no code
+    assert "0042" not in rest
+    assert "444" not in rest
 
 
 @pytest.mark.parametrize("value", [None, ""])

@@ -84,10 +84,10 @@ def _shape(change: Change) -> object:
     steps, decided = change.steps, change.decided
     if change.schedules or change.documents or change.journal or len(steps) > 1 or (steps and decided):
         return change
-    inserts = {_statement_of_run(run) for run in decided}
-    if len(inserts) > 1:
+    insert = _statement_of_run(decided[0]) if decided else None
+    if len(decided) > 1 and any(_statement_of_run(run) is not insert for run in decided):
         return change
-    return (next(iter(inserts), None), bool(change.moved), _statement_of(steps[0]) if steps else None)
+    return (insert, bool(change.moved), _statement_of(steps[0]) if steps else None)
 
 
 class _Pen:
@@ -254,7 +254,9 @@ def _says_nothing(step: RunStep) -> bool:
     return (
         isinstance(step, Finished)
         and step.step is Step.SUCCEED
-        and (step.result, step.error, step.reason) == (None, None, None)
+        and step.result is None
+        and step.error is None
+        and step.reason is None
     )
 
 
