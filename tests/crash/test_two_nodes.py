@@ -111,6 +111,10 @@ async def test_two_nodes_decide_once_and_share_the_work(tmp_path: Path) -> None:
     assert {(row.state, row.started_at) for row in waiting} <= {(State.PENDING, None)}
 
 
+def _locks(folder: Path) -> list[str]:
+    return [name for name in os.listdir(folder) if MARK in name]
+
+
 async def test_a_killed_node_is_followed_at_once(tmp_path: Path) -> None:
     """What a node held when SIGKILL came is begun again by the other within two seconds, and its history says why;
     what runs at most once is not begun again, and its end is unknown (S2.2, S7.1)."""
@@ -134,6 +138,7 @@ async def test_a_killed_node_is_followed_at_once(tmp_path: Path) -> None:
                 await second.line_with("once  unknown: the node that held it is gone")
                 os.kill(again[4], signal.SIGTERM)
                 await second.line_with("nap  attempt 2 failed")
+                await said.until(lambda _: len(_locks(tmp_path)) == 1)  # the dead one is forgotten
                 second.process.send_signal(signal.SIGTERM)
                 assert (await second.end())[0] == 0
     assert len(said.lines()) == 3
@@ -141,7 +146,7 @@ async def test_a_killed_node_is_followed_at_once(tmp_path: Path) -> None:
     ends = {row.schedule.schedule.name: (row.state, row.reason, row.attempt) for row in rows}
     assert ends["once"] == (State.UNKNOWN, Reason.LOST, 1)
     assert ends["nap"][2] == 2
-    assert not [name for name in os.listdir(tmp_path) if MARK in name]
+    assert not _locks(tmp_path)
 
 
 FIRE = """
