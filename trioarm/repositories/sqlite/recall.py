@@ -50,7 +50,7 @@ class Recall:
         self.version = 0  # grows with all that is kept: what was asked for before may be outdated
 
     def forget(self) -> None:
-        """Forget everything: another process has committed."""
+        """Forget everything: another process has committed, or nobody knows what was kept."""
         self.is_stale = True
         self.schedules.clear()
         self.runs.clear()
