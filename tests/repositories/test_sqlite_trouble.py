@@ -298,6 +298,18 @@ async def test_another_store_in_its_place_keeps_its_log(tmp_path: Path) -> None:
                 assert another.execute("SELECT name FROM schedules").fetchall() == [("mine",)]
 
 
+async def test_a_store_of_which_somebody_dropped_a_table_says_so(tmp_path: Path) -> None:
+    """It is not made anew in its place: one line says what is missing, and what to do."""
+    path = tmp_path / "trioarm.db"
+    async with open_sqlite(path) as repository:
+        await put(repository)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP TABLE cursors")
+    with pytest.raises(RepositoryError, match=r"lacks a part of every store \(no such table: .*\): restore a backup"):
+        async with open_sqlite(path):
+            pass
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of two megabytes, which only root can mount."""

@@ -321,4 +321,6 @@ def in_words(path: Path, error: sqlite3.Error) -> RepositoryError:
             return RepositoryError(f"{path} is no SQLite database: name another file; this one is left as it is")
         case sqlite3.SQLITE_CORRUPT:
             return StoreDamaged(f"{path} is damaged ({error}): keep it, and restore a backup beside it")
+    if str(error).startswith("no such "):
+        return RepositoryError(f"{path} lacks a part of every store ({error}): restore a backup, or name another file")
     return RepositoryError(f"{path}: {error}")
