@@ -55,6 +55,22 @@ def test_a_key_has_one_entry() -> None:
     assert (len(index), index.due(10, 10), index.next_due_at) == (1, [], 99)
 
 
+def test_an_index_may_begin_with_entries() -> None:
+    """Entries given at the start, in any order, come like those that were put."""
+    index = DueIndex([(20, 0, 1), (10, 0, 2)])
+    assert (len(index), index.next_due_at, index.due(30, 10)) == (2, 10, [2, 1])
+
+
+def test_what_comes_last_is_forgotten_to_keep_an_index_short() -> None:
+    """The entries that come first stay, what was lent among them; the next one is named, and the rest is gone."""
+    index = DueIndex()
+    for key in range(10):
+        index.put(key, 100 - key)
+    assert index.due(92, 10) == [9, 8]
+    assert index.shorten(4) == 95
+    assert (len(index), index.heap_size, index.due(200, 10)) == (4, 4, [9, 8, 7, 6])
+
+
 def test_discarding_an_unknown_key_does_nothing() -> None:
     """A key without an entry may be discarded."""
     index = DueIndex()

@@ -6,20 +6,24 @@ look, so that a decision which was refused is simply decided again.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from heapq import heapify, heappop, heappush
 
 
 class DueIndex:
     """A heap ordered by (due_at, rank, key); dead entries are dropped when they surface or outnumber the live ones.
 
+    Args:
+        entries: to begin with, as (due_at, rank, key).
+
     Keys are integers. Every operation is O(log n) amortised, and the heap never holds more than twice the live entries.
     """
 
     __slots__ = ("_heap", "_lent", "_live")
 
-    def __init__(self) -> None:
-        self._heap: list[tuple[int, int, int]] = []
-        self._live: dict[int, tuple[int, int, int]] = {}
+    def __init__(self, entries: Iterable[tuple[int, int, int]] = ()) -> None:
+        self._heap: list[tuple[int, int, int]] = sorted(entries)  # in order it is a heap, too
+        self._live: dict[int, tuple[int, int, int]] = {entry[2]: entry for entry in self._heap}
         self._lent: list[tuple[int, int, int]] = []
 
     def __len__(self) -> int:
@@ -65,6 +69,16 @@ class DueIndex:
             if live.get(entry[2]) is entry:
                 lent.append(entry)
         return [entry[2] for entry in lent]
+
+    def shorten(self, keep: int) -> int:
+        """Forget all but the `keep` entries that come first, of more than that; return the instant of the next one."""
+        self._lent.clear()
+        self._heap = sorted(self._live.values())  # in order it is a heap, too
+        for _, _, key in self._heap[keep:]:
+            del self._live[key]
+        first_forgotten = self._heap[keep][0]
+        del self._heap[keep:]
+        return first_forgotten
 
     def _take_back(self) -> None:
         for entry in self._lent:

@@ -25,7 +25,7 @@ ENTRIES_MAX: Final = 10_000  # due entries in memory: another process's change h
 class Loaded:
     """What a look at the file found: due entries up to an instant, and when the first one comes after it."""
 
-    schedules: list[Row]
+    schedules: list[tuple[int, int, int]]
     runs: list[Row]
     until_at: int
     beyond_at: int | None
@@ -57,6 +57,10 @@ class Horizon:
         self._until_at = 0
         self._beyond_at: int | None = None
 
+    def __len__(self) -> int:
+        """Return how many entries are in memory."""
+        return len(self._index)
+
     @property
     def next_due_at(self) -> int | None:
         """The earliest instant at which anything stored is due; None when nothing will be."""
@@ -67,9 +71,7 @@ class Horizon:
 
     def replace(self, loaded: Loaded) -> None:
         """Hold what was read, and nothing else."""
-        self._index = index = DueIndex()
-        for wake_at, rank, key in loaded.schedules:
-            index.put(key, wake_at, rank)
+        self._index = index = DueIndex(loaded.schedules)
         for due_at, run_id in loaded.runs:
             index.put(~run_id, due_at)
         self._until_at, self._beyond_at = loaded.until_at, loaded.beyond_at
@@ -99,6 +101,9 @@ class Horizon:
     def _put(self, key: int, at: int | None, rank: int) -> None:
         if at is not None and at <= self._until_at:
             self._index.put(key, at, rank)
+            if len(self._index) > 2 * ENTRIES_MAX:
+                self._beyond_at = self._index.shorten(ENTRIES_MAX)
+                self._until_at = self._beyond_at - 1
             return
         self._index.discard(key)
         if at is not None and (self._beyond_at is None or at < self._beyond_at):
