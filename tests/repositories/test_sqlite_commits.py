@@ -11,11 +11,13 @@ from typing import TypeVar
 import trio
 import trio.testing
 
-from tests.making import a_schedule
-from tests.repositories.contract.acts import keep, putting
+from tests.making import NOW, a_schedule
+from tests.repositories.contract.acts import keep, put, putting
 from tests.repositories.test_sqlite import open_sqlite
 from trioarm.core.changes import Change, Verdict
+from trioarm.core.planning import PlanRules, plan
 from trioarm.core.queries import ScheduleQuery
+from trioarm.core.triggers import Every
 from trioarm.repositories.sqlite.commits import Commits
 from trioarm.repositories.sqlite.database import Database
 
@@ -86,3 +88,18 @@ async def test_a_question_that_takes_too_long_is_interrupted(tmp_path: Path) -> 
         assert rows == [(1,)]
     finally:
         await database.close()
+
+
+async def test_of_many_decisions_made_at_once_only_those_are_refused_that_no_longer_fit(tmp_path: Path) -> None:
+    """Somebody was faster with the second of three: the others are kept, and numbered without a gap."""
+    async with open_sqlite(tmp_path / "trioarm.db") as repository:
+        for name in ("a", "b", "c"):
+            await put(repository, name=name, trigger=Every(60))
+        groups = (await repository.read_due(NOW, 10)).groups
+        changes = [plan(group, NOW, PlanRules()) for group in groups]
+        again = [plan(group, NOW, PlanRules()) for group in groups]
+        assert await repository.commit([again[1]]) == [Verdict.DONE]
+        assert await repository.commit(changes) == [Verdict.DONE, Verdict.REFUSED, Verdict.DONE]
+        kept = [change.decided[0].run_id for change in (again[1], changes[0], changes[2])]
+        assert kept == [1, 2, 3]
+        assert [run.run_id for run in await repository.unfinished_runs()] == kept

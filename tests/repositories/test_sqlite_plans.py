@@ -70,7 +70,7 @@ def test_what_is_asked_at_every_look_has_its_index(connection: sqlite3.Connectio
     "statement",
     [
         *(statements.CLAIM, statements.START, statements.FINISH, statements.SUCCEED),
-        *(statements.REQUEUE, statements.ASK, statements.MOVE),
+        *(statements.REQUEUE, statements.ASK, statements.MOVE, statements.MOVE_ON),
     ],
 )
 def test_what_is_written_is_found_by_its_number(connection: sqlite3.Connection, statement: ForRows) -> None:
@@ -80,9 +80,12 @@ def test_what_is_written_is_found_by_its_number(connection: sqlite3.Connection, 
         assert any("USING INTEGER PRIMARY KEY" in step for step in steps), steps
 
 
-def test_a_decision_moves_a_cursor_and_looks_at_nothing_else(connection: sqlite3.Connection) -> None:
+@pytest.mark.parametrize("statement", [statements.MOVE, statements.MOVE_ON])
+def test_a_decision_moves_a_cursor_and_looks_at_nothing_else(
+    connection: sqlite3.Connection, statement: ForRows
+) -> None:
     """What it must find unchanged is in the row that it writes: no page of what people say of schedules is read."""
-    steps = plan_of(connection, statements.MOVE.text(2))
+    steps = plan_of(connection, statement.text(2))
     assert [step for step in steps if "PRIMARY KEY" in step] == ["SEARCH cursors USING INTEGER PRIMARY KEY (rowid=?)"]
     assert not [step for step in steps if "schedules" in step]
 

@@ -13,9 +13,9 @@ import trio
 
 from trioarm.core.changes import Change, Verdict
 from trioarm.core.errors import RepositoryError
-from trioarm.repositories.sqlite.writing import Kept, write_changes
+from trioarm.repositories.sqlite.writing import Kept, batches, write_batches
 
-Write: TypeAlias = "Callable[[Callable[[sqlite3.Connection], list[Kept | None]]], Awaitable[list[Kept | None]]]"
+Write: TypeAlias = "Callable[[Callable[[sqlite3.Connection], Sequence[Kept | None]]], Awaitable[Sequence[Kept | None]]]"
 
 _log = logging.getLogger("trioarm.store")
 
@@ -73,7 +73,7 @@ class Commits:
         batch = self._queue[:]
         changes = [change for waiting in batch for change in waiting.changes]
         try:
-            kept = await self._write(partial(write_changes, changes=changes))
+            kept = await self._write(partial(write_batches, batches=batches(changes)))
         except RepositoryError as error:
             self._complain(error)
             self._unsure()

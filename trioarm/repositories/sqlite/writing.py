@@ -7,10 +7,10 @@ is not. Changes of one shape are tried as a batch first, and one by one only whe
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import chain, groupby
-from typing import Final, TypeAlias, TypeVar, assert_never
+from typing import Final, TypeAlias, assert_never
 
 import attrs
 
@@ -42,7 +42,6 @@ from trioarm.repositories.sqlite.rows import (
 from trioarm.repositories.sqlite.statements import ForRows
 
 Values: TypeAlias = tuple[object, ...]
-T = TypeVar("T")
 
 _SOURCES: Final = {step: [state.value for state, steps in TABLE.items() if step in steps] for step in Step}
 _TARGETS: Final = {step: steps[step].value for steps in TABLE.values() for step in steps}
@@ -68,15 +67,51 @@ class Kept:
 _NOTHING_NEW: Final = Kept()
 
 
-def write_changes(connection: sqlite3.Connection, changes: Sequence[Change]) -> list[Kept | None]:
-    """Write changes in order, in the transaction that is open, and return what was made of each; None is refused."""
-    pen = _Pen(connection)
-    written: list[Kept | None] = []
-    for _, alike in groupby(changes, _shape):
-        batch = list(alike)
-        written += (pen.together(batch) if len(batch) > 1 else None) or [pen.alone(change) for change in batch]
-    pen.close()
-    return written
+@attrs.define(slots=True, eq=False)
+class _Rows:
+    """A statement, and the values of all its rows one after the other."""
+
+    statement: ForRows
+    values: list[object]
+
+
+@attrs.define(slots=True, eq=False)
+class Batch:
+    """Changes that are written together, and what writes them.
+
+    Args:
+        changes: alike, in order.
+        steps: of runs, and moves of cursors: each row must change exactly one row of the file.
+        decided: rows of new runs, all but their numbers.
+    """
+
+    changes: Sequence[Change]
+    steps: Sequence[_Rows]
+    decided: Sequence[_Rows]
+
+
+def batches(changes: Iterable[Change]) -> list[Batch]:
+    """Return changes in batches, in order, ready to be written. It needs no file, and is not for the writer's thread:
+    that would fetch each record from the cache of another core."""
+    return [_batch(list(alike)) for _, alike in groupby(changes, _shape)]
+
+
+def _batch(changes: list[Change]) -> Batch:
+    steps = [step for change in changes for step in change.steps]
+    rows = [
+        _Rows(statement, [*chain.from_iterable(map(_step_values, alike))])
+        for statement, alike in groupby(steps, _statement_of)
+    ]
+    moves = [move for change in changes for move in change.moved]
+    for statement, alike_moves in groupby(moves, _statement_of_move):
+        values_of = _move_on_values if statement is statements.MOVE_ON else _move_values
+        rows.append(_Rows(statement, [*chain.from_iterable(map(values_of, alike_moves))]))
+    decided = []
+    runs = [run for change in changes for run in change.decided]
+    for statement, alike_runs in groupby(runs, _statement_of_run):
+        values_of_run = _plain_values if statement is statements.INSERT_PLAIN_RUN else _run_values
+        decided.append(_Rows(statement, [*chain.from_iterable(map(values_of_run, alike_runs))]))
+    return Batch(changes, rows, decided)
 
 
 def _shape(change: Change) -> object:
@@ -90,6 +125,17 @@ def _shape(change: Change) -> object:
     return (insert, bool(change.moved), _statement_of(steps[0]) if steps else None)
 
 
+def write_batches(connection: sqlite3.Connection, batches: Sequence[Batch]) -> Sequence[Kept | None]:
+    """Write changes in order, in the transaction that is open, and return what was made of each; None is refused."""
+    pen = _Pen(connection)
+    if len(batches) == 1 and len(batches[0].changes) > 1:
+        written = pen.all_at_once(batches[0])
+    else:
+        written = [kept for batch in batches for kept in pen.write(batch)]
+    pen.close()
+    return written
+
+
 class _Pen:
     """Writes into one transaction.
 
@@ -99,7 +145,10 @@ class _Pen:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        (self._last_run_id,) = connection.execute(statements.LAST_RUN_ID).fetchone()
+        self._open()
+
+    def _open(self) -> None:
+        (self._last_run_id,) = self._connection.execute(statements.LAST_RUN_ID).fetchone()
         self._first_run_id = self._last_run_id
 
     def close(self) -> None:
@@ -107,83 +156,79 @@ class _Pen:
         if self._last_run_id != self._first_run_id:
             self._connection.execute(statements.KEEP_LAST_RUN_ID, (self._last_run_id,))
 
-    def together(self, changes: Sequence[Change]) -> list[Kept] | None:
-        """Write changes that are alike all at once; None, and nothing written, when one of them no longer fits."""
-        return self._attempt(lambda: self._write_together(changes))
+    def all_at_once(self, batch: Batch) -> Sequence[Kept | None]:
+        """Write a batch that has the transaction for itself: a savepoint would copy each page it changes."""
+        try:
+            return self._write(batch)
+        except (_Refused, sqlite3.IntegrityError):
+            self._connection.execute("ROLLBACK")
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._open()
+            return self._one_by_one(batch)
 
-    def alone(self, change: Change) -> Kept | None:
-        """Write one change; None, and nothing written, when it no longer fits."""
-        return self._attempt(lambda: self._write_alone(change))
-
-    def _attempt(self, write: Callable[[], T]) -> T | None:
+    def write(self, batch: Batch) -> Sequence[Kept | None]:
+        """Write a batch all at once, or else one by one where a change no longer fits."""
         last_run_id = self._last_run_id
         self._connection.execute("SAVEPOINT attempt")
         try:
-            written = write()
+            written = self._write(batch)
         except (_Refused, sqlite3.IntegrityError):
             self._connection.execute("ROLLBACK TO attempt")
             self._last_run_id = last_run_id
             written = None
         self._connection.execute("RELEASE attempt")
-        return written
+        return self._one_by_one(batch) if written is None else written
 
-    def _write_together(self, changes: Sequence[Change]) -> list[Kept]:
-        self._steps([step for change in changes for step in change.steps])
-        self._moves([move for change in changes for move in change.moved])
-        decided = [run for change in changes for run in change.decided]
-        if not decided:
-            return [_NOTHING_NEW] * len(changes)
-        numbers = self._decisions(decided)
-        return [Kept([next(numbers) for _ in change.decided]) for change in changes]
+    def _one_by_one(self, batch: Batch) -> Sequence[Kept | None]:
+        if len(batch.changes) == 1:
+            return [None]
+        return [kept for change in batch.changes for kept in self.write(_batch([change]))]
 
-    def _write_alone(self, change: Change) -> Kept:
-        for step in change.steps:
-            self._steps([step])
-        self._moves(change.moved)
-        numbers = list(self._decisions(change.decided))
+    def _write(self, batch: Batch) -> Sequence[Kept]:
+        for rows in batch.steps:
+            self._all(rows)
+        numbers = self._decisions(batch.decided)
+        if len(batch.changes) > 1:
+            if not batch.decided:
+                return [_NOTHING_NEW] * len(batch.changes)
+            return list(_shared_out(numbers, batch.changes))
+        [change] = batch.changes
         keys = [self._schedule(put) for put in change.schedules]
         for document in change.documents:
             self._document(document)
         for entry in change.journal:
             self._journal(entry)
-        return Kept(numbers, [key for key in keys if key is not None])
+        return [Kept(numbers, [key for key in keys if key is not None])]
 
     def _one(self, statement: str, values: Values) -> None:
         """Carry out a statement that must change exactly one row of the file."""
         if self._connection.execute(statement, values).rowcount != 1:
             raise _Refused
 
-    def _all(self, statement: ForRows, rows: Sequence[Values]) -> None:
-        """Carry out a statement for rows of values, each of which must change exactly one row of the file."""
+    def _all(self, rows: _Rows) -> int:
+        """Carry out a statement for all its rows, and return how many they are."""
+        width = rows.statement.values
+        count = len(rows.values) // width
         changed = start = 0
-        while start < len(rows):
-            size = min(statements.MANY, 1 << ((len(rows) - start).bit_length() - 1))  # of few sizes: all stay compiled
-            values = [*chain.from_iterable(rows[start : start + size])]
-            changed += self._connection.execute(_text(statement, size), values).rowcount
+        while start < count:
+            size = min(statements.MANY, 1 << ((count - start).bit_length() - 1))  # of few sizes: all stay compiled
+            values = rows.values[start * width : (start + size) * width]
+            changed += self._connection.execute(_text(rows.statement, size), values).rowcount
             start += size
-        if changed != len(rows):
+        if changed != count:
             raise _Refused
+        return count
 
-    # Runs
-
-    def _steps(self, steps: Sequence[RunStep]) -> None:
-        """Write steps that have the same statement."""
-        if steps:
-            self._all(_statement_of(steps[0]), [_step_values(step) for step in steps])
-
-    def _decisions(self, runs: Sequence[RunRecord]) -> Iterator[int]:
+    def _decisions(self, decided: Sequence[_Rows]) -> range:
         """Write runs that were decided, and return their numbers."""
         first = self._last_run_id + 1
-        for statement, alike in groupby(enumerate(runs, first), lambda numbered: _statement_of_run(numbered[1])):
-            values_of = _plain_values if statement is statements.INSERT_PLAIN_RUN else _run_values
-            self._all(statement, [values_of(run, number) for number, run in alike])
-        self._last_run_id += len(runs)
-        return iter(range(first, first + len(runs)))
+        for rows in decided:
+            count = len(rows.values) // rows.statement.values
+            rows.values[:: rows.statement.values] = range(self._last_run_id + 1, self._last_run_id + 1 + count)
+            self._last_run_id += self._all(rows)
+        return range(first, self._last_run_id + 1)
 
     # Schedules
-
-    def _moves(self, moves: Sequence[CursorMove]) -> None:
-        self._all(statements.MOVE, [_move_values(move) for move in moves])
 
     def _schedule(self, put: PutSchedule | RemoveSchedule) -> int | None:
         if isinstance(put, RemoveSchedule):
@@ -229,6 +274,14 @@ class _Pen:
         if entry.expected_seq is not None and entry.expected_seq != seq:
             raise _Refused
         self._one(statements.APPEND, (entry.namespace, seq, entry.at, write_json(entry.body)))
+
+
+def _shared_out(numbers: range, changes: Iterable[Change]) -> Iterator[Kept]:
+    start = 0
+    for change in changes:
+        end = start + len(change.decided)
+        yield Kept(numbers[start:end])
+        start = end
 
 
 @cache
@@ -297,19 +350,23 @@ def _statement_of_run(run: RunRecord) -> ForRows:
     return statements.INSERT_PLAIN_RUN if plain else statements.INSERT_RUN
 
 
-def _plain_values(run: RunRecord, number: int) -> Values:
+def _plain_values(run: RunRecord) -> Values:
     schedule = run.schedule.schedule
     return (
-        number, run.schedule.key, run.nominal_at, run.origin.value, run.due_at, run.decided_at, run.lane,
-        run.state.value, _waits_for(run), run.give_up_at, run.attempt, run.token, run.node,
-        schedule.handler, -schedule.priority,
+        0, run.schedule.key, run.nominal_at, run.origin._value_, run.due_at, run.decided_at, _or_null(run.lane),
+        run.state._value_, _or_null(_waits_for(run)), _or_null(run.give_up_at), run.attempt, run.token,
+        _or_null(run.node), schedule.handler, -schedule.priority,
     )  # fmt: skip
 
 
-def _run_values(run: RunRecord, number: int) -> Values:
+def _or_null(value: object) -> object:
+    return statements.NULL if value is None else value
+
+
+def _run_values(run: RunRecord) -> Values:
     schedule = run.schedule.schedule
     return (
-        number, run.schedule.key, run.epoch, run.nominal_at, run.origin.value, run.due_at, run.decided_at, run.lane,
+        0, run.schedule.key, run.epoch, run.nominal_at, run.origin.value, run.due_at, run.decided_at, run.lane,
         run.state.value, None if run.reason is None else run.reason.value, run.last_at, run.count,
         _waits_for(run), run.give_up_at, run.attempt, run.token, run.node,
         None if run.args is None else write_json(run.args), run.started_at, run.finished_at,
@@ -326,10 +383,21 @@ def _waits_for(run: RunRecord) -> str | None:
     return waiting_for.value
 
 
+def _statement_of_move(move: CursorMove) -> ForRows:
+    return statements.MOVE if move.resumed or move.anchor_at is not None else statements.MOVE_ON
+
+
 def _move_values(move: CursorMove) -> Values:
     return (
         move.cursor_at, move.next_due_at, _moved_to(move), move.runs, move.state.value, move.resumed, move.anchor_at,
         move.record.key, move.expected_cursor_at, move.expected_revision, move.expected_next_due_at,
+    )  # fmt: skip
+
+
+def _move_on_values(move: CursorMove) -> Values:
+    return (
+        move.cursor_at, _or_null(move.next_due_at), _or_null(_moved_to(move)), move.runs, move.state._value_,
+        move.record.key, move.expected_cursor_at, move.expected_revision, _or_null(move.expected_next_due_at),
     )  # fmt: skip
 
 
