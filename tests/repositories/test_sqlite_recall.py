@@ -82,9 +82,24 @@ def test_an_answer_that_came_too_late_is_not_remembered() -> None:
     recall.now = NOW
     recall.keep(Change(schedules=[putting(a_schedule())]), Kept(keys=[1]))
     [group] = recall.remembered_groups([1]) or []
-    version = recall.version
+    age = recall.age
     recall.keep(Change(decided=[a_run(group.schedules[0])]), Kept(run_ids=[1]))
-    recall.learn_unfinished([1], [], version)
+    recall.learn_unfinished([1], [], age)
     assert recall.remembered_groups([1]) is None
-    recall.learn_unfinished([1], [], recall.version)
+    recall.learn_unfinished([1], [], recall.age)
     assert recall.remembered_groups([1]) is not None
+
+
+def test_a_schedule_that_was_forgotten_while_it_was_decided_is_asked_for_again() -> None:
+    """Another process may have made a run of it meanwhile: that it has none is not known any more."""
+    recall = Recall(Records())
+    recall.now = NOW
+    recall.keep(Change(schedules=[putting(a_schedule(trigger=Every(60)))]), Kept(keys=[1]))
+    [group] = recall.remembered_groups([1]) or []
+    change = plan(group, NOW, PlanRules())
+    recall.forget()
+    recall.keep(change, Kept(run_ids=[1]))
+    recall.now = NOW + MINUTE
+    assert recall.remembered_groups([1]) is None
+    recall.learn_unfinished([1], [], recall.age)
+    assert len(recall.remembered_groups([1]) or ()) == 1

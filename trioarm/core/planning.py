@@ -218,14 +218,15 @@ def _plan_schedule(due: _Due, unfinished: bool, now: int, rules: PlanRules) -> C
     if newest is None or due.starts_at(newest) < oldest:
         reason = Reason.USER if newest is None else _late(due.starts_at(newest), rules)
         return Change(due.none_run((due.first, due.last), State.MISSED, reason, now), [_move(due, now, ran=0)])
+    decided: Sequence[RunRecord]
     overlaps = unfinished and record.schedule.overlap is Overlap.SKIP
     if overlaps:
         decided = due.none_run((newest, newest), State.SKIPPED, Reason.OVERLAP, now)
     else:
-        decided = [_run(due, newest, now, rules)]
+        decided = (_run(due, newest, now, rules),)
     if due.first != due.last:  # mostly there is only one
         decided = [*due.before(newest, State.MISSED, Reason.COALESCED, now), *decided, *due.behind_newest(now)]
-    return Change(decided, [_move(due, now, ran=int(not overlaps))])
+    return Change(decided, (_move(due, now, ran=int(not overlaps)),))
 
 
 def _plan_each(due: _Due, unfinished: bool, now: int, rules: PlanRules) -> Change:

@@ -338,6 +338,7 @@ class ScheduleRecord:
         removed: true once removed: history still points here.
         trouble: why it is quarantined, where its repository found it unreadable; else None.
         amendments: what people changed about occurrences, at most one of each; those that are over mean nothing.
+        unfinished: how many of its runs have steps to go, where its repository knows.
     """
 
     key: int
@@ -352,6 +353,7 @@ class ScheduleRecord:
     removed: bool = False
     trouble: str | None = None
     amendments: tuple[Amendment, ...] = ()
+    unfinished: int | None = None
 
     @property
     def trigger(self) -> Trigger:

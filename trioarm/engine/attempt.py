@@ -49,9 +49,10 @@ class Attempt:
         run: the run, claimed by this node.
         token: the claim it is made under.
         handler: the registered name of what is called; the schedule may name another one meanwhile.
+        deadline: trio's time at which its handler is cancelled.
         started_at: wall clock when the handler was called; None when it never was.
         ended_at: wall clock when it ended.
-        scope: its one cancel scope.
+        scope: its one cancel scope; None before the handler is called, and once it has ended.
         reason: why it was cancelled from outside; None when it was not.
         outcome: how it ended; None while it has not.
         keep: documents and journal entries to commit together with the outcome.
@@ -62,9 +63,10 @@ class Attempt:
     run: RunRecord
     token: int
     handler: str
-    scope: trio.CancelScope
+    deadline: float = inf
     started_at: int | None = None
     ended_at: int = 0
+    scope: trio.CancelScope | None = None
     reason: Reason | None = None
     outcome: Outcome | None = None
     keep: list[PutDocument | AppendJournal] | None = None
@@ -76,7 +78,8 @@ class Attempt:
         if self.reason is None:
             self.reason = reason
             self.stuck_at = trio.current_time() + STUCK_GRACE_S
-            self.scope.cancel()
+            if self.scope is not None:
+                self.scope.cancel()
 
 
 class RunContext:
@@ -149,7 +152,7 @@ class RunContext:
     @property
     def deadline_s(self) -> float:
         """Seconds left until this attempt is cancelled."""
-        return self._attempt.scope.deadline - trio.current_time()
+        return self._attempt.deadline - trio.current_time()
 
     def keep(self, step: PutDocument | AppendJournal) -> None:
         """Commit a document or journal entry in the transaction that records the outcome of this attempt."""
@@ -168,8 +171,9 @@ async def call(attempt: Attempt, handler: Handler) -> None:
         trio.Cancelled: the node itself is cancelled; the outcome is set before it leaves.
         KeyboardInterrupt: likewise.
     """
+    attempt.scope = scope = trio.CancelScope(deadline=attempt.deadline)
     try:
-        with attempt.scope as scope:
+        with scope:
             result = await handler(RunContext(attempt))
             if not scope.cancel_called or attempt.reason is not None:
                 attempt.outcome = _returned(result)
@@ -183,6 +187,8 @@ async def call(attempt: Attempt, handler: Handler) -> None:
         if attempt.outcome is None:
             attempt.outcome = Stopped(Reason.SHUTDOWN)
             raise
+    finally:
+        attempt.scope = None  # thousands of them, each until its outcome is kept, would be work for the collector
 
 
 def _returned(result: object) -> Ok:
@@ -235,7 +241,7 @@ def _raised(attempt: Attempt, error: BaseException) -> Outcome | None:
             return Snoozed(error.until_at)
         case Override():
             return Overridden(error.reason, _one_line(error, "somebody else decided otherwise"))
-    if attempt.reason is not None or attempt.scope.cancel_called:
+    if attempt.reason is not None or (attempt.scope is not None and attempt.scope.cancel_called):
         return _cancelled(attempt)
     if _log.isEnabledFor(logging.DEBUG):
         _log.debug("run %s failed", RunContext(attempt).id, exc_info=error)

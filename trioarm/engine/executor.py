@@ -292,8 +292,7 @@ class RunExecutor:
     async def _attempt(self, pool: Pool, run: RunRecord) -> Attempt:
         handler = pool.held[run.run_id]
         deadline = trio.current_time() + self._timeout_s(run.schedule.schedule)
-        scope = trio.CancelScope(deadline=deadline)
-        attempt = Attempt(run, run.token, handler, scope, stuck_at=deadline + STUCK_GRACE_S)
+        attempt = Attempt(run, run.token, handler, deadline, stuck_at=deadline + STUCK_GRACE_S)
         if self._unbegun and (reason := self._unbegun.pop(run.run_id, None)) is not None:
             attempt.outcome = Stopped(reason)
             self._ended(pool, attempt)
@@ -369,8 +368,8 @@ class RunExecutor:
                     break
                 if run is None:
                     continue
-                handler, scope = pool.held[run.run_id], trio.CancelScope()
-                self._ended(pool, Attempt(run, run.token, handler, scope, outcome=Stopped(Reason.SHUTDOWN)))
+                handler = pool.held[run.run_id]
+                self._ended(pool, Attempt(run, run.token, handler, outcome=Stopped(Reason.SHUTDOWN)))
 
     async def drain(self, within_s: float) -> bool:
         """Let running handlers end, cancel those that have not after `within_s`, and return whether none had to be.

@@ -29,7 +29,7 @@ class DueView:
         lost: runs held by a node that is gone (S7.1).
     """
 
-    groups: list[Group]
+    groups: Collection[Group]
     expired: list[RunRecord]
     busy_lanes: Container[str]
     lost: list[RunRecord] = attrs.Factory(list)

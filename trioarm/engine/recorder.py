@@ -243,7 +243,7 @@ class Recorder:
 
 def _outcome(change: Change) -> Finished | Requeued:
     [step] = change.steps
-    if not isinstance(step, Finished | Requeued):
+    if not isinstance(step, (Finished, Requeued)):  # a union would be made anew each time
         raise AssertionError("the recorder settles attempts, and nothing else ends one")
     return step
 

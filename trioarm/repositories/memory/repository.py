@@ -95,7 +95,8 @@ class InMemoryScheduleRepository:
 
     async def read_due(self, now: int, limit: int) -> DueView:
         """Return up to `limit` due entries; runs whose time has come only move to their queue."""
-        view = DueView([], [], self._waiting.busy_lanes)
+        groups: list[Group] = []
+        view = DueView(groups, [], self._waiting.busy_lanes)
         lanes: set[str] = set()
         for key in self._index.due(now, limit):
             if key < 0:
@@ -104,11 +105,11 @@ class InMemoryScheduleRepository:
             record = self._schedules[key]
             schedule = record.schedule
             if not schedule.supersede:
-                view.groups.append(Group((record,), self._unfinished.of(key)))
+                groups.append(Group((record,), self._unfinished.of(key)))
             elif schedule.lane is not None and schedule.lane not in lanes:
                 lanes.add(schedule.lane)
                 members = list(self._superseding[schedule.lane].values())
-                view.groups.append(Group(members, self._waiting.of_lane(schedule.lane)))
+                groups.append(Group(members, self._waiting.of_lane(schedule.lane)))
         return view
 
     def _run_is_due(self, run: RunRecord | None, now: int, view: DueView) -> None:

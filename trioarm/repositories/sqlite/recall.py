@@ -7,7 +7,7 @@ another process commits.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from trioarm.core.changes import (
@@ -31,6 +31,22 @@ from trioarm.repositories.sqlite.writing import Kept
 REMEMBERED_MAX: Final = 100_000  # schedules, and runs, kept as records: what comes due soon, and a bound on its cost
 
 
+class _Singles(Collection[Group]):
+    """A group for each of some schedules, made when it is come to: a thousand at once is work for the collector."""
+
+    def __init__(self, records: Collection[ScheduleRecord]) -> None:
+        self._records = records
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __iter__(self) -> Iterator[Group]:
+        return (Group((record,)) for record in self._records)
+
+    def __contains__(self, group: object) -> bool:
+        return isinstance(group, Group) and len(group.schedules) == 1 and group.schedules[0] in self._records
+
+
 class Recall:
     """What is remembered.
 
@@ -46,8 +62,7 @@ class Recall:
         self.schedules: dict[int, ScheduleRecord] = {}
         self.runs: dict[int, RunRecord] = {}  # pending ones
         self._idle: set[str] = set()  # handlers that nothing is ready for
-        self._unfinished: dict[int, int] = {}  # how many runs have steps to go, of schedules of which that is known
-        self.version = 0  # grows with all that is kept: what was asked for before may be outdated
+        self.age = 0  # grows with all that is kept or forgotten: what was asked for before may be outdated
 
     def forget(self) -> None:
         """Forget everything: another process has committed, or nobody knows what was kept."""
@@ -55,8 +70,7 @@ class Recall:
         self.schedules.clear()
         self.runs.clear()
         self._idle.clear()
-        self._unfinished.clear()
-        self.version += 1
+        self.age += 1
 
     # What could be ready
 
@@ -82,14 +96,15 @@ class Recall:
 
     def keep(self, change: Change, kept: Kept) -> None:
         """Let records and horizon show a change that was kept."""
-        self.version += 1
+        self.age += 1
         for step in change.steps:
             self._keep_step(step)
         for move in change.moved:
             self._keep_move(move)
-        for run, run_id in zip(change.decided, kept.run_ids, strict=True):
-            run.run_id = run_id
-            self._keep_decision(run)
+        if change.decided:
+            for run, run_id in zip(change.decided, kept.run_ids, strict=True):
+                run.run_id = run_id
+                self._keep_decision(run)
         if change.schedules:
             keys = iter(kept.keys)
             for put in change.schedules:
@@ -132,6 +147,7 @@ class Recall:
         if move.resumed:
             record.pause = None
         if self.schedules.get(record.key) is not record:
+            record.unfinished = None  # it was forgotten since: others may have had a hand in it
             self.remember(record)
         self.horizon.put_schedule(record)
 
@@ -150,7 +166,7 @@ class Recall:
         self.remember(record)
         self.horizon.put_schedule(record)
         if not put.expected_key:
-            self._remember_unfinished(key, 0)
+            record.unfinished = 0
         else:
             self._idle.clear()  # its runs may have another handler now
 
@@ -167,42 +183,37 @@ class Recall:
 
     # What is due
 
-    def _remember_unfinished(self, key: int, count: int) -> None:
-        if len(self._unfinished) >= REMEMBERED_MAX and key not in self._unfinished:
-            del self._unfinished[next(iter(self._unfinished))]
-        self._unfinished[key] = count
-
     def _count(self, run: RunRecord, more: int) -> None:
-        count = self._unfinished.get(run.schedule.key)
-        if count is not None:
-            self._unfinished[run.schedule.key] = count + more
+        record = self.schedules.get(run.schedule.key)  # the run may point to an older copy, or to one of a command
+        if record is not None and record.unfinished is not None:
+            record.unfinished += more
 
-    def learn_unfinished(self, keys: Iterable[int], runs: Iterable[RunRecord], version: int) -> None:
+    def learn_unfinished(self, keys: Iterable[int], runs: Iterable[RunRecord], age: int) -> None:
         """Remember how many runs of these schedules have steps to go.
 
         Args:
             runs: the file's answer.
-            version: when it was asked; the answer counts only if nothing was kept since.
+            age: when it was asked; the answer counts only if nothing was kept since.
         """
-        if version != self.version:
+        if age != self.age:
             return
         found = Counter(run.schedule.key for run in runs)
         for key in keys:
-            self._remember_unfinished(key, found[key])
+            if (record := self.schedules.get(key)) is not None:
+                record.unfinished = found[key]
 
-    def remembered_groups(self, keys: Iterable[int]) -> list[Group] | None:
+    def remembered_groups(self, keys: Iterable[int]) -> Collection[Group] | None:
         """Return a group for each of these due schedules; None when the file has to be asked.
 
         It need not be for schedules that are known to have nothing to go, and share no lane.
         """
-        groups = []
+        records = []
         for key in keys:
             record = self.schedules.get(key)
-            known = record is not None and self._unfinished.get(key) == 0
-            if record is None or not known or record.schedule.lane is not None or not self._is_due(record):
+            if record is None or record.unfinished != 0 or record.schedule.lane is not None or not self._is_due(record):
                 return None
-            groups.append(Group((record,)))
-        return groups
+            records.append(record)
+        return _Singles(records)
 
     def groups(
         self, keys: Iterable[int], unfinished: Sequence[RunRecord], records: Mapping[int, ScheduleRecord]

@@ -208,15 +208,15 @@ class SqliteScheduleRepository:
             return DueView([], [], ())
         if not gone and (groups := self._remembered(keys)):
             return DueView(groups, [], ())
-        version = self._recall.version
+        age = self._recall.age
         due = await self._read_due(keys, gone)
         if self._recall.is_stale:  # another process committed since: what is remembered was forgotten, so ask for all
-            version = self._recall.version
+            age = self._recall.age
             due = await self._read_due(keys, gone)
         records = {key: record for key in keys if (record := self._recall.schedules.get(key)) is not None}
         records |= await self._learn(due.schedules)
         unfinished = await self._readable(self._records.runs(due.unfinished.values(), records, now))
-        self._recall.learn_unfinished((key for key in keys if key >= 0), unfinished, version)
+        self._recall.learn_unfinished((key for key in keys if key >= 0), unfinished, age)
         view = DueView(self._recall.groups(keys, unfinished, records), [], due.busy_lanes)
         self._sort_runs(keys, due, records, view)
         view.lost += await self._readable(self._records.runs(due.lost, records, now))
@@ -226,7 +226,7 @@ class SqliteScheduleRepository:
             self._look_at = now
         return view
 
-    def _remembered(self, keys: Sequence[int]) -> list[Group] | None:
+    def _remembered(self, keys: Sequence[int]) -> Collection[Group] | None:
         """Return what is due without asking the file, which was seen a moment ago; None where that is not enough."""
         return self._recall.remembered_groups(keys) if trio.current_time() < self._seen_at + SEEN_S else None
 

@@ -88,23 +88,24 @@ class Records:
     """
 
     def __init__(self) -> None:
-        self._definitions: dict[int, tuple[int, Schedule]] = {}
+        self._definitions: dict[int, Schedule] = {}
+        self._revisions: dict[int, int] = {}  # apart: pairs of them would be a hundred thousand objects to collect
 
     def keep(self, key: int, revision: int, schedule: Schedule) -> None:
         """Remember a definition, and forget the oldest when there are too many."""
         if len(self._definitions) >= DEFINITIONS_MAX and key not in self._definitions:
-            del self._definitions[next(iter(self._definitions))]
-        self._definitions[key] = (revision, schedule)
+            oldest = next(iter(self._definitions))
+            del self._definitions[oldest], self._revisions[oldest]
+        self._definitions[key], self._revisions[key] = schedule, revision
 
     def schedule(self, row: Row) -> ScheduleRecord:
         """Return the record of a row of `statements.SCHEDULE`."""
         key, name, revision, text, cursor_at, due_at, anchor_at, runs, state, pause, removed, trouble, handler = row[
             :13
         ]
-        kept = self._definitions.get(key)
         try:
-            if kept is not None and kept[0] == revision:
-                schedule = kept[1]
+            if self._revisions.get(key) == revision:
+                schedule = self._definitions[key]
             else:
                 schedule = _definition(text, name)
                 self.keep(key, revision, schedule)
