@@ -35,7 +35,6 @@ async def _dispatch(n: int) -> float:
     ) as scheduler:
         now = time.time_ns() // 1000
         await scheduler.schedules.put_many(node.one_shots([now - n + number for number in range(n)]))
-        node.put_aside()
         began = time.perf_counter()
         scheduler.start()
         await countdown.all_recorded(scheduler, n)

@@ -51,8 +51,8 @@ class Countdown:
             await trio.lowlevel.checkpoint()
 
 
-def put_aside() -> None:
-    """Keep what was put out of the collector's way, as the program does and the README advises."""
+def freeze() -> None:
+    """Take what was put out of the garbage collector's way, as the program does and the README advises."""
     gc.collect()
     gc.freeze()
 
