@@ -50,3 +50,17 @@ def test_where_its_knowledge_ends_the_file_has_to_be_asked() -> None:
     for key in horizon.due(NOW + PUT, left) or ():
         horizon.discard(key)
     assert (len(horizon), horizon.next_due_at) == (0, NOW + ENTRIES_MAX + left)
+
+
+def test_looking_less_far_never_forgets_where_knowledge_ends() -> None:
+    """What was read may reach beyond that end: runs that come later, while schedules in between are in the file."""
+    beyond_at = NOW + ENTRIES_MAX
+    schedules = [(NOW + number, 0, number + 1) for number in range(ENTRIES_MAX)]
+    runs = [(beyond_at + 1_000 + number, number) for number in range(ENTRIES_MAX + 1)]
+    horizon = Horizon()
+    horizon.replace(Loaded(schedules, runs, beyond_at - 1, beyond_at))
+    due_in_turn(horizon, [0])
+    assert len(horizon) == ENTRIES_MAX
+    for key in horizon.due(beyond_at, ENTRIES_MAX) or ():
+        horizon.discard(key)
+    assert (horizon.next_due_at, horizon.due(beyond_at, 1)) == (beyond_at, None)

@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import TypeVar
 
 from tests.making import MINUTE, NOW, a_run, a_schedule
-from tests.repositories.contract.acts import finish, keep, put, putting
+from tests.repositories.contract.acts import finish, keep, put, putting, revise, schedule_of
 from tests.repositories.test_sqlite import open_sqlite
 from trioarm.core.changes import Change, Verdict
 from trioarm.core.planning import Group, PlanRules, plan
+from trioarm.core.schedule import ScheduleState
 from trioarm.core.states import Step
 from trioarm.core.triggers import Every
 from trioarm.links.threads import Thread
 from trioarm.repositories.sqlite import SqliteScheduleRepository
 from trioarm.repositories.sqlite.database import StoreUnavailable
+from trioarm.repositories.sqlite.horizon import Loaded
 from trioarm.repositories.sqlite.recall import Recall
 from trioarm.repositories.sqlite.rows import Records
 from trioarm.repositories.sqlite.writing import Kept
@@ -103,3 +105,25 @@ def test_a_schedule_that_was_forgotten_while_it_was_decided_is_asked_for_again()
     assert recall.remembered_groups([1]) is None
     recall.learn_unfinished([1], [], recall.age)
     assert len(recall.remembered_groups([1]) or ()) == 1
+
+
+def test_what_waited_for_an_instant_beyond_the_horizon_may_be_ready_after_a_look() -> None:
+    """Its entry was not in memory, so that nothing says when it has come due; the file is asked for what is ready."""
+    recall = Recall(Records())
+    recall.none_ready(["work"])
+    assert not recall.may_be_ready(["work"])
+    recall.look_from(Loaded([], [], NOW, None))
+    assert recall.may_be_ready(["work"])
+
+
+async def test_a_revision_after_a_restart_keeps_how_many_runs_there_were(tmp_path: Path) -> None:
+    """A schedule with one run of two to go has one to go, whoever changes what it says."""
+    async with open_sqlite(tmp_path / "trioarm.db") as repository:
+        await put(repository, trigger=Every(60), max_runs=2)
+        assert await repository.commit([plan(await due_group(repository, NOW), NOW, PlanRules())]) == [Verdict.DONE]
+    async with open_sqlite(tmp_path / "trioarm.db") as repository:
+        await revise(repository, await schedule_of(repository, "nightly"), max_runs=2)
+        [record] = (await due_group(repository, NOW + MINUTE)).schedules
+        assert record.runs == 1
+        [move] = plan(Group([record]), NOW + MINUTE, PlanRules()).moved
+        assert (move.runs, move.state) == (2, ScheduleState.FINISHED)

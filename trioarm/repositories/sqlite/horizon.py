@@ -98,12 +98,17 @@ class Horizon:
         """Forget an entry."""
         self._index.discard(key)
 
+    def _look_less_far(self) -> None:
+        """Forget what comes last. What was read may reach beyond its end already: that end stays where it is."""
+        forgotten_at = self._index.shorten(ENTRIES_MAX)
+        self._beyond_at = forgotten_at if self._beyond_at is None else min(self._beyond_at, forgotten_at)
+        self._until_at = min(self._until_at, self._beyond_at - 1)
+
     def _put(self, key: int, at: int | None, rank: int) -> None:
         if at is not None and at <= self._until_at:
             self._index.put(key, at, rank)
             if len(self._index) > 2 * ENTRIES_MAX:
-                self._beyond_at = self._index.shorten(ENTRIES_MAX)
-                self._until_at = self._beyond_at - 1
+                self._look_less_far()
             return
         self._index.discard(key)
         if at is not None and (self._beyond_at is None or at < self._beyond_at):

@@ -24,7 +24,7 @@ from trioarm.core.planning import Group
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import ScheduleRecord
 from trioarm.core.states import State, WaitingFor
-from trioarm.repositories.sqlite.horizon import Horizon
+from trioarm.repositories.sqlite.horizon import Horizon, Loaded
 from trioarm.repositories.sqlite.rows import Records
 from trioarm.repositories.sqlite.writing import Kept
 
@@ -71,6 +71,12 @@ class Recall:
         self.runs.clear()
         self._idle.clear()
         self.age += 1
+
+    def look_from(self, loaded: Loaded) -> None:
+        """Hold what the file says is due. A run that waited for an instant beyond the horizon may be ready by now."""
+        self.horizon.replace(loaded)
+        self.is_stale = False
+        self._idle.clear()
 
     # What could be ready
 
@@ -163,7 +169,8 @@ class Recall:
         revision = put.expected_revision + 1
         self._records.keep(key, revision, put.schedule)
         record = self._revised(put, key, revision)
-        self.remember(record)
+        if not put.expected_key or key in self.schedules:  # else only the file knows how many runs it has had
+            self.remember(record)
         self.horizon.put_schedule(record)
         if not put.expected_key:
             record.unfinished = 0

@@ -149,12 +149,12 @@ class SqliteScheduleRepository:
         self._version = version
 
     async def _ask(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        version, found = await self._database.look(partial(_with_version, work))
+        version, found = await self._database.look(partial(_and_version_before, work))
         self._note(version)
         return found
 
     async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        version, done = await self._database.write(partial(_with_version, work))
+        version, done = await self._database.write(partial(_and_version_after, work))
         self._note(version)
         return done
 
@@ -250,8 +250,7 @@ class SqliteScheduleRepository:
 
     async def _look_ahead(self, now: int, until_at: int) -> None:
         loaded = await self._ask(partial(load, now=now, until_at=until_at))
-        self._recall.horizon.replace(loaded)
-        self._recall.is_stale = False
+        self._recall.look_from(loaded)
 
     async def _read_due(self, keys: Sequence[int], gone: Sequence[str]) -> hot.Due:
         """Ask the file for what is due, but for the schedules that are remembered."""
@@ -417,10 +416,17 @@ class SqliteScheduleRepository:
         return await self._history.journal(namespace, after, limit)
 
 
-def _with_version(work: Callable[[sqlite3.Connection], T], connection: sqlite3.Connection) -> tuple[int, T]:
-    """Carry out work, and say which version of the data it was carried out on."""
+def _and_version_before(work: Callable[[sqlite3.Connection], T], connection: sqlite3.Connection) -> tuple[int, T]:
+    """Carry out work that reads, and say which version of the data there was before: it may read a later one."""
     (version,) = connection.execute("PRAGMA data_version").fetchone()
     return version, work(connection)
+
+
+def _and_version_after(work: Callable[[sqlite3.Connection], T], connection: sqlite3.Connection) -> tuple[int, T]:
+    """Carry out work that writes, and say which version of the data it was carried out on: it may have begun anew."""
+    done = work(connection)
+    (version,) = connection.execute("PRAGMA data_version").fetchone()
+    return version, done
 
 
 def _has_waited_too_long(run: RunRecord, now: int) -> bool:
