@@ -198,6 +198,13 @@ def _evaluate(record: ScheduleRecord, now: int) -> _Due | None:
     return _Due(record, trigger, first, last, newest, following, postponed)
 
 
+def _is_late(due: _Due, nominal_at: int, now: int, rules: PlanRules) -> bool:
+    starts_at = due.starts_at(nominal_at)
+    if starts_at >= now - NOTICED_WITHIN and rules.recover_from is None:  # as most are
+        return False
+    return starts_at < _oldest(due.record, now, rules)
+
+
 def _oldest(record: ScheduleRecord, now: int, rules: PlanRules) -> int:
     """Return the oldest instant that may still run: on time within the tolerance, late within its window (S5.2)."""
     schedule = record.schedule
@@ -214,8 +221,7 @@ def _plan_schedule(due: _Due, unfinished: bool, now: int, rules: PlanRules) -> C
     record, newest = due.record, due.newest
     if record.schedule.misfire is Misfire.EACH and due.first != due.last:
         return _plan_each(due, unfinished, now, rules)
-    oldest = _oldest(record, now, rules)
-    if newest is None or due.starts_at(newest) < oldest:
+    if newest is None or _is_late(due, newest, now, rules):
         reason = Reason.USER if newest is None else _late(due.starts_at(newest), rules)
         return Change(due.none_run((due.first, due.last), State.MISSED, reason, now), [_move(due, now, ran=0)])
     decided: Sequence[RunRecord]

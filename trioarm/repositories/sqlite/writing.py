@@ -7,10 +7,10 @@ is not. Changes of one shape are tried as a batch first, and one by one only whe
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
-from itertools import chain, groupby
-from typing import Final, TypeAlias, assert_never
+from itertools import groupby
+from typing import Final, TypeAlias, TypeVar, assert_never
 
 import attrs
 
@@ -42,6 +42,7 @@ from trioarm.repositories.sqlite.rows import (
 from trioarm.repositories.sqlite.statements import ForRows
 
 Values: TypeAlias = tuple[object, ...]
+T = TypeVar("T")
 
 _SOURCES: Final = {step: [state.value for state, steps in TABLE.items() if step in steps] for step in Step}
 _TARGETS: Final = {step: steps[step].value for steps in TABLE.values() for step in steps}
@@ -97,32 +98,41 @@ def batches(changes: Iterable[Change]) -> list[Batch]:
 
 
 def _batch(changes: list[Change]) -> Batch:
+    alike = len(changes) > 1
     steps = [step for change in changes for step in change.steps]
-    rows = [
-        _Rows(statement, [*chain.from_iterable(map(_step_values, alike))])
-        for statement, alike in groupby(steps, _statement_of)
-    ]
     moves = [move for change in changes for move in change.moved]
-    for statement, alike_moves in groupby(moves, _statement_of_move):
-        values_of = _move_on_values if statement is statements.MOVE_ON else _move_values
-        rows.append(_Rows(statement, [*chain.from_iterable(map(values_of, alike_moves))]))
-    decided = []
     runs = [run for change in changes for run in change.decided]
-    for statement, alike_runs in groupby(runs, _statement_of_run):
-        values_of_run = _plain_values if statement is statements.INSERT_PLAIN_RUN else _run_values
-        decided.append(_Rows(statement, [*chain.from_iterable(map(values_of_run, alike_runs))]))
-    return Batch(changes, rows, decided)
+    return Batch(
+        changes,
+        [*_rows(steps, alike, _statement_of, _step_values), *_rows(moves, alike, _statement_of_move, _move_values)],
+        [*_rows(runs, alike, _statement_of_run, _run_values)],
+    )
+
+
+def _rows(
+    things: Sequence[T], alike: bool, statement_of: Callable[[T], ForRows], values_of: Callable[[ForRows, T], Values]
+) -> Iterator[_Rows]:
+    """Yield the rows of things, in order; all that are alike have the statement of the first."""
+    grouped = [(statement_of(things[0]), things)] if alike and things else groupby(things, statement_of)
+    for statement, same in grouped:
+        values: list[object] = []
+        for thing in same:
+            values += values_of(statement, thing)
+        yield _Rows(statement, values)
 
 
 def _shape(change: Change) -> object:
     """Return what makes changes alike: the statements that write them. Their order among each other means nothing."""
-    steps, decided = change.steps, change.decided
+    steps, moved, decided = change.steps, change.moved, change.decided
     if change.schedules or change.documents or change.journal or len(steps) > 1 or (steps and decided):
         return change
     insert = _statement_of_run(decided[0]) if decided else None
     if len(decided) > 1 and any(_statement_of_run(run) is not insert for run in decided):
         return change
-    return (insert, bool(change.moved), _statement_of(steps[0]) if steps else None)
+    update = _statement_of_move(moved[0]) if moved else None
+    if len(moved) > 1 and any(_statement_of_move(move) is not update for move in moved):
+        return change
+    return (insert, update, _statement_of(steps[0]) if steps else None)
 
 
 def write_batches(connection: sqlite3.Connection, batches: Sequence[Batch]) -> Sequence[Kept | None]:
@@ -313,11 +323,11 @@ def _says_nothing(step: RunStep) -> bool:
     )
 
 
-def _step_values(step: RunStep) -> Values:
+def _step_values(statement: ForRows, step: RunStep) -> Values:
     run_id, token = step.run.run_id, step.token
     match step:
         case Finished():
-            if _says_nothing(step):
+            if statement is statements.SUCCEED:
                 return (step.at, step.started_at, run_id, token)
             reason = None if step.reason is None else step.reason.value
             sources = _SOURCES[step.step]
@@ -350,6 +360,10 @@ def _statement_of_run(run: RunRecord) -> ForRows:
     return statements.INSERT_PLAIN_RUN if plain else statements.INSERT_RUN
 
 
+def _run_values(statement: ForRows, run: RunRecord) -> Values:
+    return _plain_values(run) if statement is statements.INSERT_PLAIN_RUN else _all_values(run)
+
+
 def _plain_values(run: RunRecord) -> Values:
     schedule = run.schedule.schedule
     return (
@@ -363,7 +377,7 @@ def _or_null(value: object) -> object:
     return statements.NULL if value is None else value
 
 
-def _run_values(run: RunRecord) -> Values:
+def _all_values(run: RunRecord) -> Values:
     schedule = run.schedule.schedule
     return (
         0, run.schedule.key, run.epoch, run.nominal_at, run.origin.value, run.due_at, run.decided_at, run.lane,
@@ -387,7 +401,9 @@ def _statement_of_move(move: CursorMove) -> ForRows:
     return statements.MOVE if move.resumed or move.anchor_at is not None else statements.MOVE_ON
 
 
-def _move_values(move: CursorMove) -> Values:
+def _move_values(statement: ForRows, move: CursorMove) -> Values:
+    if statement is statements.MOVE_ON:
+        return _move_on_values(move)
     return (
         move.cursor_at, move.next_due_at, _moved_to(move), move.runs, move.state.value, move.resumed, move.anchor_at,
         move.record.key, move.expected_cursor_at, move.expected_revision, move.expected_next_due_at,
