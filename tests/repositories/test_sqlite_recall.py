@@ -110,6 +110,7 @@ def test_a_schedule_that_was_forgotten_while_it_was_decided_is_asked_for_again()
 def test_what_waited_for_an_instant_beyond_the_horizon_may_be_ready_after_a_look() -> None:
     """Its entry was not in memory, so that nothing says when it has come due; the file is asked for what is ready."""
     recall = Recall(Records())
+    recall.look_from(Loaded([], [], NOW, None))
     recall.none_ready(["work"])
     assert not recall.may_be_ready(["work"])
     recall.look_from(Loaded([], [], NOW, None))

@@ -75,8 +75,9 @@ class Recall:
     def look_from(self, loaded: Loaded) -> None:
         """Hold what the file says is due. A run that waited for an instant beyond the horizon may be ready by now."""
         self.horizon.replace(loaded)
+        if not self.is_stale:  # else all that was known was forgotten, and this, too
+            self._idle.clear()
         self.is_stale = False
-        self._idle.clear()
 
     # What could be ready
 
