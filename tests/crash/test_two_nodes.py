@@ -55,15 +55,20 @@ class Said:
 
     async def until(self, wanted: Callable[[list[tuple[str, int, int, int, int]]], bool]) -> float:
         """Wait until it is as wanted, and return when that was noticed."""
-        watch = DirectoryWatch.open(self._folder)
-        assert watch is not None
-        try:
-            with trio.fail_after(DEADLINE_S):
-                while not wanted(self.lines()):
-                    await watch.names()
-                return time.monotonic()
-        finally:
-            watch.close()
+        return await changed_until(self._folder, lambda: wanted(self.lines()))
+
+
+async def changed_until(folder: Path, wanted: Callable[[], bool]) -> float:
+    """Wait until the files of a folder are as wanted, and return when that was noticed."""
+    watch = DirectoryWatch.open(folder)
+    assert watch is not None
+    try:
+        with trio.fail_after(DEADLINE_S):
+            while not wanted():
+                await watch.names()
+            return time.monotonic()
+    finally:
+        watch.close()
 
 
 @contextmanager
@@ -119,7 +124,7 @@ async def test_a_killed_node_is_followed_at_once(tmp_path: Path) -> None:
     """What a node held when SIGKILL came is begun again by the other within two seconds, and its history says why;
     what runs at most once is not begun again, and its end is unknown (S2.2, S7.1)."""
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    text = _command("nap", f'once = "{now}"', "exec sleep 60")
+    text = _command("nap", f'once = "{now}"', "exec sleep 60", 'retry = { max_retries = 2, base = "1h" }')
     text += _command("once", f'once = "{now}"', "exec sleep 60", 'delivery = "at_most_once"')
     said = Said(tmp_path)
     (tmp_path / "scheduler.toml").write_text(text)
@@ -138,7 +143,7 @@ async def test_a_killed_node_is_followed_at_once(tmp_path: Path) -> None:
                 await second.line_with("once  unknown: the node that held it is gone")
                 os.kill(again[4], signal.SIGTERM)
                 await second.line_with("nap  attempt 2 failed")
-                await said.until(lambda _: len(_locks(tmp_path)) == 1)  # the dead one is forgotten
+                await changed_until(tmp_path, lambda: len(_locks(tmp_path)) == 1)  # the dead one is forgotten
                 second.process.send_signal(signal.SIGTERM)
                 assert (await second.end())[0] == 0
     assert len(said.lines()) == 3

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from tests.making import MINUTE, NOW, a_run, a_schedule
-from tests.repositories.contract.acts import finish, keep, put, putting, revise, schedule_of
+from tests.repositories.contract.acts import decide, finish, keep, put, putting, ready_ids, revise, schedule_of
 from tests.repositories.test_sqlite import open_sqlite
 from trioarm.core.changes import Change, Verdict
 from trioarm.core.planning import Group, PlanRules, plan
@@ -115,6 +115,19 @@ def test_what_waited_for_an_instant_beyond_the_horizon_may_be_ready_after_a_look
     assert not recall.may_be_ready(["work"])
     recall.look_from(Loaded([], [], NOW, None))
     assert recall.may_be_ready(["work"])
+
+
+async def test_what_came_due_before_the_look_that_another_process_made_needed_may_be_ready(tmp_path: Path) -> None:
+    """Another process decides a run that is due in a minute; this one asks twice before its minute is over, in vain."""
+    path = tmp_path / "trioarm.db"
+    async with open_sqlite(path) as repository, open_sqlite(path) as other:
+        await repository.read_due(NOW, 10)
+        run = await decide(other, await put(other), due_at=NOW + MINUTE)
+        for _ in range(2):
+            assert await ready_ids(repository) == []
+        await repository.read_due(NOW + 2 * MINUTE, 10)
+        assert repository.may_be_ready(["work"])
+        assert await ready_ids(repository) == [run.run_id]
 
 
 async def test_a_revision_after_a_restart_keeps_how_many_runs_there_were(tmp_path: Path) -> None:

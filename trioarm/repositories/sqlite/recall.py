@@ -73,11 +73,10 @@ class Recall:
         self.age += 1
 
     def look_from(self, loaded: Loaded) -> None:
-        """Hold what the file says is due. A run that waited for an instant beyond the horizon may be ready by now."""
+        """Hold what the file says is due. What was not in memory, or is due already, may be ready by now."""
         self.horizon.replace(loaded)
-        if not self.is_stale:  # else all that was known was forgotten, and this, too
-            self._idle.clear()
         self.is_stale = False
+        self._idle.clear()
 
     # What could be ready
 
