@@ -5,10 +5,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from tests.making import NOW
+from tests.repositories.contract.acts import put
+from tests.repositories.test_sqlite import open_sqlite
 from trioarm.core.queries import RunOrder, RunQuery, ScheduleQuery
 from trioarm.core.schedule import ScheduleState
 from trioarm.core.states import State
@@ -119,3 +122,23 @@ def test_a_page_in_order_of_decision_is_not_sorted(connection: sqlite3.Connectio
         steps = plan_of(connection, schedule_page(query)[0])
         assert any("schedules_name" in step for step in steps), steps
         assert not [step for step in steps if "TEMP B-TREE" in step]
+
+
+async def test_statistics_that_somebody_made_change_no_plan(tmp_path: Path) -> None:
+    """A node makes none, and forgets those of others: by them, each statement for many rows would read the whole table
+    first, to make a filter of its keys."""
+    path = tmp_path / "trioarm.db"
+    async with open_sqlite(path) as repository:
+        await put(repository)
+    with closing(sqlite3.connect(path)) as other:
+        assert not _statistics(other)
+        other.execute("ANALYZE")
+        assert _statistics(other)
+    async with open_sqlite(path):
+        pass
+    with closing(sqlite3.connect(path)) as other:
+        assert not _statistics(other)
+
+
+def _statistics(connection: sqlite3.Connection) -> list[str]:
+    return [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE name LIKE 'sqlite_stat%'")]

@@ -79,7 +79,7 @@ class Database:
                 await self._reading.run(reader.close)
             if self._writer is not None:
                 writer, self._writer = self._writer, None
-                await self._writing.run(partial(_close, writer))
+                await self._writing.run(writer.close)
 
     async def write(self, work: Work[T]) -> T:
         """Carry out work in a transaction of its own, and commit it.
@@ -228,15 +228,6 @@ def as_text(value: bytes) -> str:
     return value.decode(errors="replace")
 
 
-def _close(connection: sqlite3.Connection) -> None:
-    try:
-        connection.execute("PRAGMA optimize")
-    except sqlite3.Error:
-        pass
-    finally:
-        connection.close()
-
-
 def _transaction(connection: sqlite3.Connection, work: Work[T]) -> T:
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -271,6 +262,14 @@ def _migrate(path: Path, allowed: bool, connection: sqlite3.Connection) -> None:
             f"{path} has tables of version {version}, not {VERSION}: end the nodes on it, run `trioarm store migrate`"
         )
     _bring_up_to_date(version, connection, _tell_nobody)
+    _forget_statistics(connection)
+
+
+def _forget_statistics(connection: sqlite3.Connection) -> None:
+    """Forget what ANALYZE found. By what it says of a big table, SQLite reads all of it for each statement that changes
+    five hundred of its rows, to make a filter of their keys; the indexes suit every statement without it."""
+    connection.execute("DROP TABLE IF EXISTS sqlite_stat1")
+    connection.execute("DROP TABLE IF EXISTS sqlite_stat4")
 
 
 def migrate_file(path: Path, connection: sqlite3.Connection, tell: Callable[[int], None]) -> int:

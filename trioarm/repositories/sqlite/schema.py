@@ -79,7 +79,7 @@ _FIRST: Final = (
         removed INTEGER NOT NULL DEFAULT 0
     ) STRICT
     """,
-    "CREATE INDEX cursors_due ON cursors (wake_at, rank, key) WHERE wake_at IS NOT NULL",
+    "CREATE INDEX cursors_due ON cursors (wake_at, rank) WHERE wake_at IS NOT NULL",
     """
     CREATE TABLE tags (
         tag TEXT NOT NULL,
@@ -138,9 +138,9 @@ _FIRST: Final = (
     """,
     # The instant first: occurrences are decided in its order, so that new rows are appended.
     "CREATE UNIQUE INDEX runs_occurrence ON runs (nominal_at, key, origin, epoch)",
-    "CREATE INDEX runs_schedule ON runs (key, id)",
-    "CREATE INDEX runs_due ON runs (due_at, id)",
-    f"CREATE INDEX runs_troubled ON runs (state, id) WHERE {TROUBLED}",
+    "CREATE INDEX runs_schedule ON runs (key)",
+    "CREATE INDEX runs_due ON runs (due_at)",
+    f"CREATE INDEX runs_troubled ON runs (state) WHERE {TROUBLED}",
     f"CREATE INDEX runs_unfinished ON runs (key) WHERE {UNFINISHED}",
     f"CREATE INDEX runs_held ON runs (node) WHERE node IS NOT NULL AND {UNFINISHED}",
     # A run holds its lane from its first claim to its final state (S5.5): the file itself refuses a second holder.
@@ -148,8 +148,8 @@ _FIRST: Final = (
     # A run that may start when it is decided waits for no time, and mostly has no entry here.
     f"CREATE INDEX runs_time ON runs (due_at) WHERE waiting_for <> 'handler' AND {PENDING}",
     f"CREATE INDEX runs_give_up ON runs (give_up_at) WHERE give_up_at IS NOT NULL AND {PENDING}",
-    f"CREATE INDEX runs_ready ON runs (handler, rank, due_at, id) WHERE lane IS NULL AND {PENDING}",
-    f"CREATE INDEX runs_queue ON runs (handler, lane, rank, due_at, id) WHERE lane IS NOT NULL AND {PENDING}",
+    f"CREATE INDEX runs_ready ON runs (handler, rank, due_at) WHERE lane IS NULL AND {PENDING}",
+    f"CREATE INDEX runs_queue ON runs (handler, lane, rank, due_at) WHERE lane IS NOT NULL AND {PENDING}",
     """
     CREATE TABLE documents (
         namespace TEXT NOT NULL,
