@@ -281,7 +281,10 @@ class RunExecutor:
                     pool.workers += 1  # it is back; another may have taken its place
                     pool.recount()
                     self._wake_engine()
-                if turn == BURST - 1 or pool.workers > pool.wanted:
+                if turn == BURST - 1:
+                    await trio.lowlevel.checkpoint()  # with nothing in hand, so that whoever records finds all ended
+                    break
+                if pool.workers > pool.wanted:
                     break
                 try:
                     run = pool.receive.receive_nowait()
