@@ -69,11 +69,12 @@ def test_what_can_start_now_is_inserted_claimed() -> None:
     """A decided run that is due and admitted is claimed before it is written; all else is left alone (S6.2)."""
     skipped = _run(state=State.SKIPPED)
     later = _run(due_at=NOW + 1)
-    first, second = _run(), _run()
+    first, second = _run(give_up_at=NOW + 60), _run(give_up_at=NOW + 60)
     start_at_once([skipped, later, first, second], Admission({"work": Room(1, 1)}, set()), "n1")
     assert (first.state, first.attempt, first.token, first.node, first.waiting_for) == (State.CLAIMED, 1, 1, "n1", None)
     assert [run.state for run in (skipped, later, second)] == [State.SKIPPED, State.PENDING, State.PENDING]
     assert (later.token, second.token, second.node) == (0, 0, None)
+    assert (first.give_up_at, second.give_up_at) == (None, NOW + 60)  # who has a worker waits for none
 
 
 _offers = st.tuples(

@@ -85,7 +85,7 @@ def test_an_answer_that_came_too_late_is_not_remembered() -> None:
     recall.keep(Change(schedules=[putting(a_schedule())]), Kept(keys=[1]))
     [group] = recall.remembered_groups([1]) or []
     age = recall.age
-    recall.keep(Change(decided=[a_run(group.schedules[0])]), Kept(run_ids=[1]))
+    recall.keep(Change(decided=[a_run(group.schedules[0])]), Kept(first_run_id=1))
     recall.learn_unfinished([1], [], age)
     assert recall.remembered_groups([1]) is None
     recall.learn_unfinished([1], [], recall.age)
@@ -100,7 +100,7 @@ def test_a_schedule_that_was_forgotten_while_it_was_decided_is_asked_for_again()
     [group] = recall.remembered_groups([1]) or []
     change = plan(group, NOW, PlanRules())
     recall.forget()
-    recall.keep(change, Kept(run_ids=[1]))
+    recall.keep(change, Kept(first_run_id=1))
     recall.now = NOW + MINUTE
     assert recall.remembered_groups([1]) is None
     recall.learn_unfinished([1], [], recall.age)

@@ -68,6 +68,6 @@ def start_at_once(decided: Iterable[RunRecord], admission: Admission, node: str)
     for run in decided:
         if run.state is State.PENDING and run.due_at <= run.decided_at and admission.admit(run):
             run.state = State.CLAIMED
-            run.waiting_for = None
+            run.waiting_for = run.give_up_at = None
             run.attempt = run.token = 1
             run.node = node

@@ -108,7 +108,7 @@ class Recall:
         for move in change.moved:
             self._keep_move(move)
         if change.decided:
-            for run, run_id in zip(change.decided, kept.run_ids, strict=True):
+            for run_id, run in enumerate(change.decided, kept.first_run_id):
                 run.run_id = run_id
                 self._keep_decision(run)
         if change.schedules:

@@ -105,16 +105,19 @@ class ForRows:
         values: how many values a row has.
         tail: what follows the rows.
         nullable: places of values of which `NULL` stands for NULL.
+        same: what every row has behind its values, as SQL.
     """
 
     head: str
     values: int
     tail: str = ""
     nullable: frozenset[int] = frozenset()
+    same: str = ""
 
     def text(self, rows: int) -> str:
         """Return its text for a number of rows."""
         row = ", ".join(f"nullif(?, {NULL})" if place in self.nullable else "?" for place in range(self.values))
+        row += self.same
         return f"{self.head}{', '.join([f'({row})'] * rows)}{self.tail}"
 
 
@@ -131,14 +134,22 @@ INSERT_PLAIN_RUN: Final = ForRows(
     15,
     nullable=frozenset({6, 8, 9, 12}),
 )
-# Of a cursor of which there is no more to say than how far it came.
+# Of one that is claimed as it is decided: how most begin.
+INSERT_CLAIMED_RUN: Final = ForRows(
+    "INSERT INTO runs (id, key, nominal_at, due_at, decided_at, node, handler, rank, origin, state, attempt, token) "
+    "VALUES ",
+    8,
+    same=", 'schedule', 'claimed', 1, 1",
+)
+# Of a cursor of which there is no more to say than how far it came: it wakes when it is due, and is over when it never
+# is.
 MOVE_ON: Final = ForRows(
-    "UPDATE cursors SET cursor_at = v.column1, next_due_at = v.column2, wake_at = v.column3, runs = v.column4, "
-    "state = v.column5 FROM (VALUES ",
-    9,
-    ") AS v WHERE key = v.column6 AND cursor_at = v.column7 AND revision = v.column8 "
-    "AND next_due_at IS v.column9 AND removed = 0",
-    frozenset({1, 2, 8}),
+    "UPDATE cursors SET cursor_at = v.column1, next_due_at = v.column2, wake_at = v.column2, runs = v.column3, "
+    "state = CASE WHEN v.column2 IS NULL THEN 'finished' ELSE 'active' END FROM (VALUES ",
+    7,
+    ") AS v WHERE key = v.column4 AND cursor_at = v.column5 AND revision = v.column6 "
+    "AND next_due_at = v.column7 AND removed = 0",
+    frozenset({1}),
 )
 MOVE: Final = ForRows(
     "UPDATE cursors SET cursor_at = v.column1, next_due_at = v.column2, wake_at = v.column3, runs = v.column4, "

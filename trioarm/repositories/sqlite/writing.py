@@ -28,9 +28,9 @@ from trioarm.core.changes import (
     RunStep,
     Started,
 )
-from trioarm.core.run import RunRecord
-from trioarm.core.schedule import wakes_at
-from trioarm.core.states import TABLE, Step, WaitingFor
+from trioarm.core.run import Origin, RunRecord
+from trioarm.core.schedule import Schedule, ScheduleState, wakes_at
+from trioarm.core.states import TABLE, State, Step, WaitingFor
 from trioarm.repositories.sqlite import statements
 from trioarm.repositories.sqlite.rows import (
     optional_json,
@@ -57,11 +57,11 @@ class Kept:
     """What the file made of a change that was kept.
 
     Args:
-        run_ids: of the decided runs, in order.
+        first_run_id: of the decided runs; the others follow.
         keys: of the schedules put, in order.
     """
 
-    run_ids: Sequence[int] = ()
+    first_run_id: int = 0
     keys: Sequence[int] = ()
 
 
@@ -155,6 +155,7 @@ class _Pen:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._last_run_id = 0
         self._open()
 
     def _open(self) -> None:
@@ -197,18 +198,18 @@ class _Pen:
     def _write(self, batch: Batch) -> Sequence[Kept]:
         for rows in batch.steps:
             self._all(rows)
-        numbers = self._decisions(batch.decided)
+        first_run_id = self._decisions(batch.decided)
         if len(batch.changes) > 1:
             if not batch.decided:
                 return [_NOTHING_NEW] * len(batch.changes)
-            return list(_shared_out(numbers, batch.changes))
+            return list(_shared_out(first_run_id, batch.changes))
         [change] = batch.changes
         keys = [self._schedule(put) for put in change.schedules]
         for document in change.documents:
             self._document(document)
         for entry in change.journal:
             self._journal(entry)
-        return [Kept(numbers, [key for key in keys if key is not None])]
+        return [Kept(first_run_id, [key for key in keys if key is not None])]
 
     def _one(self, statement: str, values: Values) -> None:
         """Carry out a statement that must change exactly one row of the file."""
@@ -229,14 +230,14 @@ class _Pen:
             raise _Refused
         return count
 
-    def _decisions(self, decided: Sequence[_Rows]) -> range:
-        """Write runs that were decided, and return their numbers."""
+    def _decisions(self, decided: Sequence[_Rows]) -> int:
+        """Write runs that were decided, and return the number of the first."""
         first = self._last_run_id + 1
         for rows in decided:
             count = len(rows.values) // rows.statement.values
             rows.values[:: rows.statement.values] = range(self._last_run_id + 1, self._last_run_id + 1 + count)
             self._last_run_id += self._all(rows)
-        return range(first, self._last_run_id + 1)
+        return first
 
     # Schedules
 
@@ -286,12 +287,10 @@ class _Pen:
         self._one(statements.APPEND, (entry.namespace, seq, entry.at, write_json(entry.body)))
 
 
-def _shared_out(numbers: range, changes: Iterable[Change]) -> Iterator[Kept]:
-    start = 0
+def _shared_out(run_id: int, changes: Iterable[Change]) -> Iterator[Kept]:
     for change in changes:
-        end = start + len(change.decided)
-        yield Kept(numbers[start:end])
-        start = end
+        yield Kept(run_id)
+        run_id += len(change.decided)
 
 
 @cache
@@ -356,16 +355,23 @@ def _step_values(statement: ForRows, step: RunStep) -> Values:
 
 def _statement_of_run(run: RunRecord) -> ForRows:
     begins = run.finished_at is None and run.started_at is None and run.args is None and run.reason is None
-    plain = begins and run.retry_of is None and run.error is None and run.cancel is None and run.epoch == 0
-    return statements.INSERT_PLAIN_RUN if plain else statements.INSERT_RUN
+    if not begins or run.retry_of is not None or run.error is not None or run.cancel is not None or run.epoch:
+        return statements.INSERT_RUN
+    at_once = run.state is State.CLAIMED and run.lane is None and run.origin is Origin.SCHEDULE
+    if at_once and run.token == run.attempt == 1 and run.give_up_at is None and run.waiting_for is None:
+        return statements.INSERT_CLAIMED_RUN
+    return statements.INSERT_PLAIN_RUN
 
 
 def _run_values(statement: ForRows, run: RunRecord) -> Values:
-    return _plain_values(run) if statement is statements.INSERT_PLAIN_RUN else _all_values(run)
-
-
-def _plain_values(run: RunRecord) -> Values:
     schedule = run.schedule.schedule
+    if statement is statements.INSERT_CLAIMED_RUN:
+        key, rank = run.schedule.key, -schedule.priority
+        return (0, key, run.nominal_at, run.due_at, run.decided_at, run.node, schedule.handler, rank)
+    return _plain_values(run, schedule) if statement is statements.INSERT_PLAIN_RUN else _all_values(run, schedule)
+
+
+def _plain_values(run: RunRecord, schedule: Schedule) -> Values:
     return (
         0, run.schedule.key, run.nominal_at, run.origin._value_, run.due_at, run.decided_at, _or_null(run.lane),
         run.state._value_, _or_null(_waits_for(run)), _or_null(run.give_up_at), run.attempt, run.token,
@@ -377,8 +383,7 @@ def _or_null(value: object) -> object:
     return statements.NULL if value is None else value
 
 
-def _all_values(run: RunRecord) -> Values:
-    schedule = run.schedule.schedule
+def _all_values(run: RunRecord, schedule: Schedule) -> Values:
     return (
         0, run.schedule.key, run.epoch, run.nominal_at, run.origin.value, run.due_at, run.decided_at, run.lane,
         run.state.value, None if run.reason is None else run.reason.value, run.last_at, run.count,
@@ -398,22 +403,20 @@ def _waits_for(run: RunRecord) -> str | None:
 
 
 def _statement_of_move(move: CursorMove) -> ForRows:
-    return statements.MOVE if move.resumed or move.anchor_at is not None else statements.MOVE_ON
+    usual = ScheduleState.FINISHED if move.next_due_at is None else ScheduleState.ACTIVE
+    plain = not move.resumed and move.anchor_at is None and move.expected_next_due_at is not None
+    return statements.MOVE_ON if plain and move.state is usual else statements.MOVE
 
 
 def _move_values(statement: ForRows, move: CursorMove) -> Values:
     if statement is statements.MOVE_ON:
-        return _move_on_values(move)
+        return (
+            move.cursor_at, _or_null(move.next_due_at), move.runs,
+            move.record.key, move.expected_cursor_at, move.expected_revision, move.expected_next_due_at,
+        )  # fmt: skip
     return (
         move.cursor_at, move.next_due_at, _moved_to(move), move.runs, move.state.value, move.resumed, move.anchor_at,
         move.record.key, move.expected_cursor_at, move.expected_revision, move.expected_next_due_at,
-    )  # fmt: skip
-
-
-def _move_on_values(move: CursorMove) -> Values:
-    return (
-        move.cursor_at, _or_null(move.next_due_at), _or_null(_moved_to(move)), move.runs, move.state._value_,
-        move.record.key, move.expected_cursor_at, move.expected_revision, _or_null(move.expected_next_due_at),
     )  # fmt: skip
 
 
