@@ -22,7 +22,6 @@ from trioarm.core.codec import run_to_json
 from trioarm.core.instants import instant, render_instant
 from trioarm.core.jsonable import Json
 from trioarm.core.run import Run, RunRecord, render_run_id
-from trioarm.core.states import State
 from trioarm.engine.ports import ScheduleRepository
 
 
@@ -80,7 +79,7 @@ def _entries(record: RunRecord, retry_of: str | None, now: int) -> Iterator[tupl
 
 
 def _work(record: RunRecord, now: int) -> Iterator[tuple[str, str]]:
-    if record.give_up_at is not None and record.state is State.PENDING:
+    if record.give_up_at is not None:
         yield "gives up", here(record.give_up_at, now)
     if record.attempt:
         yield "attempts", str(record.attempt)

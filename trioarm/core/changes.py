@@ -181,7 +181,7 @@ def apply(step: RunStep) -> None:
             run.token += 1
             run.attempt += 1
             run.node = step.node
-            run.waiting_for = None
+            run.waiting_for = run.give_up_at = None
         case Started():
             run.state = advance(run.state, Step.START)
             run.started_at = step.at

@@ -16,9 +16,10 @@ class ClaimingContract:
 
     async def test_a_claim_takes_the_run(self, repository: ScheduleRepository) -> None:
         """Token and attempt grow by one, the node is noted, and the run waits no more."""
-        run = await claim(repository, await decide(repository, await put(repository)), "n1")
+        pending = await decide(repository, await put(repository), give_up_at=NOW + HOUR)
+        run = await claim(repository, pending, "n1")
         assert (run.state, run.token, run.attempt, run.node) == (State.CLAIMED, 1, 1, "n1")
-        assert run.waiting_for is None
+        assert (run.waiting_for, run.give_up_at) == (None, None)
         assert await ready_ids(repository) == []
 
     async def test_the_second_claim_is_refused(self, repository: ScheduleRepository) -> None:

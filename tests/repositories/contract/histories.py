@@ -223,6 +223,7 @@ class History:
 
         def effect() -> None:
             run.state, run.token, run.attempt, run.node = State.CLAIMED, run.token + 1, run.attempt + 1, node
+            run.give_up_at = None
 
         return "steps", Claim(record, token, node, self.now), self.model.may_claim(run, token), effect
 

@@ -181,10 +181,25 @@ def _open(path: Path) -> sqlite3.Connection:
         (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
         if mode != "wal":
             raise RepositoryError(f"{path} lies where SQLite cannot share memory: choose a local disk")
+        if not _forget_statistics(connection):
+            return connection
     except BaseException:
         connection.close()
         raise
-    return connection
+    connection.close()
+    return _connect(path)  # one that has never known of them
+
+
+def _forget_statistics(connection: sqlite3.Connection) -> bool:
+    """Forget what ANALYZE found, and return whether there was something.
+
+    By what it says of a big table, SQLite reads all of it for each statement that changes five hundred of its rows, to
+    make a filter of their keys; the indexes suit every statement without it.
+    """
+    tables = connection.execute("SELECT name FROM sqlite_master WHERE name LIKE 'sqlite_stat%'").fetchall()
+    for (table,) in tables:
+        connection.execute(f"DROP TABLE {table}")
+    return len(tables) > 0
 
 
 def check_header(path: Path) -> None:
@@ -262,14 +277,6 @@ def _migrate(path: Path, allowed: bool, connection: sqlite3.Connection) -> None:
             f"{path} has tables of version {version}, not {VERSION}: end the nodes on it, run `trioarm store migrate`"
         )
     _bring_up_to_date(version, connection, _tell_nobody)
-    _forget_statistics(connection)
-
-
-def _forget_statistics(connection: sqlite3.Connection) -> None:
-    """Forget what ANALYZE found. By what it says of a big table, SQLite reads all of it for each statement that changes
-    five hundred of its rows, to make a filter of their keys; the indexes suit every statement without it."""
-    connection.execute("DROP TABLE IF EXISTS sqlite_stat1")
-    connection.execute("DROP TABLE IF EXISTS sqlite_stat4")
 
 
 def migrate_file(path: Path, connection: sqlite3.Connection, tell: Callable[[int], None]) -> int:

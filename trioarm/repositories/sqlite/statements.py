@@ -160,8 +160,8 @@ MOVE: Final = ForRows(
     "AND next_due_at IS v.column11 AND removed = 0",
 )
 CLAIM: Final = ForRows(
-    "UPDATE runs SET state = 'claimed', token = token + 1, attempt = attempt + 1, node = v.column1, waiting_for = NULL "
-    "FROM (VALUES ",
+    "UPDATE runs SET state = 'claimed', token = token + 1, attempt = attempt + 1, node = v.column1, "
+    "waiting_for = NULL, give_up_at = NULL FROM (VALUES ",
     3,
     f") AS v WHERE id = v.column2 AND token = v.column3 AND {PENDING}",
 )

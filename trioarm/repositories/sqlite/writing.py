@@ -98,41 +98,42 @@ def batches(changes: Iterable[Change]) -> list[Batch]:
 
 
 def _batch(changes: list[Change]) -> Batch:
-    alike = len(changes) > 1
     steps = [step for change in changes for step in change.steps]
     moves = [move for change in changes for move in change.moved]
     runs = [run for change in changes for run in change.decided]
-    return Batch(
-        changes,
-        [*_rows(steps, alike, _statement_of, _step_values), *_rows(moves, alike, _statement_of_move, _move_values)],
-        [*_rows(runs, alike, _statement_of_run, _run_values)],
-    )
+    by_kind = groupby(steps, _statement_of)  # the steps of a change that stands alone may differ
+    ends = [(statements.SUCCEED, _says_nothing)]
+    moved = [(statements.MOVE_ON, _only_moves_on)]
+    begun = [(statements.INSERT_CLAIMED_RUN, _is_claimed_at_once), (statements.INSERT_PLAIN_RUN, _is_plain)]
+    written = [_rows(statement, [*same], _step_values, ends) for statement, same in by_kind]
+    if moves:
+        written.append(_rows(statements.MOVE, moves, _move_values, moved))
+    return Batch(changes, written, [_rows(statements.INSERT_RUN, runs, _run_values, begun)] if runs else ())
 
 
 def _rows(
-    things: Sequence[T], alike: bool, statement_of: Callable[[T], ForRows], values_of: Callable[[ForRows, T], Values]
-) -> Iterator[_Rows]:
-    """Yield the rows of things, in order; all that are alike have the statement of the first."""
-    grouped = [(statement_of(things[0]), things)] if alike and things else groupby(things, statement_of)
-    for statement, same in grouped:
-        values: list[object] = []
-        for thing in same:
-            values += values_of(statement, thing)
-        yield _Rows(statement, values)
+    statement: ForRows,
+    things: Sequence[T],
+    values_of: Callable[[ForRows, T], Values],
+    narrower: Iterable[tuple[ForRows, Callable[[T], bool]]],
+) -> _Rows:
+    """Return the rows of things for a statement, or for the first one of fewer values that suits all of them."""
+    for fewer, suits in narrower:
+        if all(map(suits, things)):
+            statement = fewer
+            break
+    values: list[object] = []
+    for thing in things:
+        values += values_of(statement, thing)
+    return _Rows(statement, values)
 
 
 def _shape(change: Change) -> object:
-    """Return what makes changes alike: the statements that write them. Their order among each other means nothing."""
-    steps, moved, decided = change.steps, change.moved, change.decided
-    if change.schedules or change.documents or change.journal or len(steps) > 1 or (steps and decided):
+    """Return what makes changes alike: what they change. Their order among each other means nothing."""
+    steps = change.steps
+    if change.schedules or change.documents or change.journal or len(steps) > 1 or (steps and change.decided):
         return change
-    insert = _statement_of_run(decided[0]) if decided else None
-    if len(decided) > 1 and any(_statement_of_run(run) is not insert for run in decided):
-        return change
-    update = _statement_of_move(moved[0]) if moved else None
-    if len(moved) > 1 and any(_statement_of_move(move) is not update for move in moved):
-        return change
-    return (insert, update, _statement_of(steps[0]) if steps else None)
+    return (len(change.decided) > 0, len(change.moved) > 0, type(steps[0]) if steps else None)
 
 
 def write_batches(connection: sqlite3.Connection, batches: Sequence[Batch]) -> Sequence[Kept | None]:
@@ -308,7 +309,7 @@ _STEP_STATEMENTS: Final[dict[type, ForRows]] = {
 
 
 def _statement_of(step: RunStep) -> ForRows:
-    return statements.SUCCEED if _says_nothing(step) else _STEP_STATEMENTS[type(step)]
+    return _STEP_STATEMENTS[type(step)]
 
 
 def _says_nothing(step: RunStep) -> bool:
@@ -353,14 +354,15 @@ def _step_values(statement: ForRows, step: RunStep) -> Values:
             assert_never(step)
 
 
-def _statement_of_run(run: RunRecord) -> ForRows:
+def _is_plain(run: RunRecord) -> bool:
+    """Whether there is no more to say of a decided run than when it is due and where it is."""
     begins = run.finished_at is None and run.started_at is None and run.args is None and run.reason is None
-    if not begins or run.retry_of is not None or run.error is not None or run.cancel is not None or run.epoch:
-        return statements.INSERT_RUN
-    at_once = run.state is State.CLAIMED and run.lane is None and run.origin is Origin.SCHEDULE
-    if at_once and run.token == run.attempt == 1 and run.give_up_at is None and run.waiting_for is None:
-        return statements.INSERT_CLAIMED_RUN
-    return statements.INSERT_PLAIN_RUN
+    return begins and run.retry_of is None and run.error is None and run.cancel is None and run.epoch == 0
+
+
+def _is_claimed_at_once(run: RunRecord) -> bool:
+    at_once = run.state is State.CLAIMED and run.token == run.attempt == 1 and run.origin is Origin.SCHEDULE
+    return at_once and run.lane is None and run.give_up_at is None and run.waiting_for is None and _is_plain(run)
 
 
 def _run_values(statement: ForRows, run: RunRecord) -> Values:
@@ -402,10 +404,11 @@ def _waits_for(run: RunRecord) -> str | None:
     return waiting_for.value
 
 
-def _statement_of_move(move: CursorMove) -> ForRows:
+def _only_moves_on(move: CursorMove) -> bool:
+    """Whether there is no more to say of a cursor than how far it came."""
     usual = ScheduleState.FINISHED if move.next_due_at is None else ScheduleState.ACTIVE
     plain = not move.resumed and move.anchor_at is None and move.expected_next_due_at is not None
-    return statements.MOVE_ON if plain and move.state is usual else statements.MOVE
+    return plain and move.state is usual
 
 
 def _move_values(statement: ForRows, move: CursorMove) -> Values:
