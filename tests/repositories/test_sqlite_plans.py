@@ -173,7 +173,7 @@ def test_what_is_alike_is_written_together_in_as_few_values_as_suit_all_of_it() 
 
 
 def _inserts(changes: list[Change]) -> list[ForRows]:
-    return [rows.statement for batch in batches(changes) for rows in batch.decided]
+    return [batch.decided.statement for batch in batches(changes) if batch.decided is not None]
 
 
 def _updates(changes: list[Change]) -> list[ForRows]:

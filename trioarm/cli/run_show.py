@@ -79,7 +79,7 @@ def _entries(record: RunRecord, retry_of: str | None, now: int) -> Iterator[tupl
 
 
 def _work(record: RunRecord, now: int) -> Iterator[tuple[str, str]]:
-    if record.give_up_at is not None:
+    if record.give_up_at is not None and record.unfinished:
         yield "gives up", here(record.give_up_at, now)
     if record.attempt:
         yield "attempts", str(record.attempt)

@@ -83,12 +83,12 @@ class Batch:
     Args:
         changes: alike, in order.
         steps: of runs, and moves of cursors: each row must change exactly one row of the file.
-        decided: rows of new runs, all but their numbers.
+        decided: rows of new runs, all but their numbers; None when there are none.
     """
 
     changes: Sequence[Change]
     steps: Sequence[_Rows]
-    decided: Sequence[_Rows]
+    decided: _Rows | None
 
 
 def batches(changes: Iterable[Change]) -> list[Batch]:
@@ -108,7 +108,7 @@ def _batch(changes: list[Change]) -> Batch:
     written = [_rows(statement, [*same], _step_values, ends) for statement, same in by_kind]
     if moves:
         written.append(_rows(statements.MOVE, moves, _move_values, moved))
-    return Batch(changes, written, [_rows(statements.INSERT_RUN, runs, _run_values, begun)] if runs else ())
+    return Batch(changes, written, _rows(statements.INSERT_RUN, runs, _run_values, begun) if runs else None)
 
 
 def _rows(
@@ -201,7 +201,7 @@ class _Pen:
             self._all(rows)
         first_run_id = self._decisions(batch.decided)
         if len(batch.changes) > 1:
-            if not batch.decided:
+            if batch.decided is None:
                 return [_NOTHING_NEW] * len(batch.changes)
             return list(_shared_out(first_run_id, batch.changes))
         [change] = batch.changes
@@ -231,13 +231,13 @@ class _Pen:
             raise _Refused
         return count
 
-    def _decisions(self, decided: Sequence[_Rows]) -> int:
+    def _decisions(self, decided: _Rows | None) -> int:
         """Write runs that were decided, and return the number of the first."""
         first = self._last_run_id + 1
-        for rows in decided:
-            count = len(rows.values) // rows.statement.values
-            rows.values[:: rows.statement.values] = range(self._last_run_id + 1, self._last_run_id + 1 + count)
-            self._last_run_id += self._all(rows)
+        if decided is not None:
+            width = decided.statement.values
+            decided.values[::width] = range(first, first + len(decided.values) // width)
+            self._last_run_id += self._all(decided)
         return first
 
     # Schedules
