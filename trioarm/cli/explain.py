@@ -22,7 +22,7 @@ from trioarm.core.forecast import explain as put_into_words
 from trioarm.core.instants import instant, render_duration, render_instant
 from trioarm.core.jsonable import Json
 from trioarm.core.schedule import Delivery, Schedule, ScheduleRecord
-from trioarm.core.triggers import Cron, Fold, Gap, Weekly
+from trioarm.core.triggers import Cron, Fold, Gap, Weekly, Zoned
 from trioarm.core.triggers.zones import ERA, Zone, changes_around
 
 GAPS: Final = {
@@ -92,7 +92,7 @@ def entries(
 
 def _zone_rules(schedule: Schedule, now: int) -> Iterator[str]:
     trigger = schedule.trigger
-    if not isinstance(trigger, Cron | Weekly):
+    if not isinstance(trigger, Zoned):
         yield "UTC: intervals and instants know no daylight saving"
         return
     zone = zone_of(trigger)
@@ -102,6 +102,8 @@ def _zone_rules(schedule: Schedule, now: int) -> Iterator[str]:
         before, after = local_time(change - 1, zone), local_time(change, zone)
         way = "forward" if after.replace(tzinfo=None) > before.replace(tzinfo=None) else "back"
         yield f"clocks go {way} on {after:%a %d %b %Y} to {after:%H:%M} {_offset(after)}"
+    if not isinstance(trigger, Cron | Weekly):
+        return  # its members have rules of their own
     if trigger.gap is None or trigger.fold is None:
         yield BY_KIND
     else:

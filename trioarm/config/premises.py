@@ -8,9 +8,9 @@ from typing import Final, TypeVar
 from trioarm.arming.compile import LANE
 from trioarm.arming.model import Partition, SecretRef, Site, VirtualPanel
 from trioarm.core.codec import named
+from trioarm.core.forms.family import zone
 from trioarm.core.reading import Reader, Table, duration, flag, listed, show, suggest, text
 from trioarm.core.schedule import NAME
-from trioarm.core.trigger_form import zone
 
 DELAY_S_MAX: Final = 3600.0  # of a panel: real ones end at a few minutes
 KINDS: Final = ("virtual",)

@@ -12,9 +12,9 @@ import attrs
 from trioarm.config.keys import Judge, Key, Kind, setting
 from trioarm.config.ping_url import SAMPLE, mask_userinfo, ping_url
 from trioarm.config.store_url import MEMORY, store_url
+from trioarm.core.forms.family import zone
 from trioarm.core.reading import show, suggest
 from trioarm.core.schedule import DURATION_S_MAX
-from trioarm.core.trigger_form import zone
 
 HOUR_S: Final = 3600.0
 DAY_S: Final = 86400.0

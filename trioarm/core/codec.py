@@ -17,6 +17,8 @@ from cattrs import BaseValidationError, Converter, ForbiddenExtraKeysError, tran
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from trioarm.core.errors import InvalidSchedule, TrioarmError
+from trioarm.core.forms import Around, read_trigger, write_trigger
+from trioarm.core.forms.scalars import write_duration, write_instant
 from trioarm.core.instants import render_instant
 from trioarm.core.jsonable import Json, as_json
 from trioarm.core.reading import (
@@ -51,7 +53,6 @@ from trioarm.core.schedule import (
     ScheduleRecord,
     check_name,
 )
-from trioarm.core.trigger_form import read_trigger, write_duration, write_instant, write_trigger
 from trioarm.core.triggers import Every
 
 OVERLAPS_LATER: Final = ("buffer_one", "buffer_latest", "buffer_all", "cancel_running")
@@ -119,7 +120,7 @@ def read_schedule(table: Table, defaults: Defaults = PLAIN) -> Schedule | None:
     schedule = attrs.evolve(
         _NOTHING,
         name=table.need("name", named("schedule"), 'write one like name = "backup"') or _NOTHING.name,
-        trigger=read_trigger(table, timezone=defaults.timezone, dst=defaults.dst) or _NOTHING.trigger,
+        trigger=read_trigger(table, Around(defaults.timezone, defaults.dst)) or _NOTHING.trigger,
         handler=defaults.handler or _read_handler(table),
         args=table.take("args", _args, {}),
         retry=_read_retry(table),

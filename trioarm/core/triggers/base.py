@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
+
+from trioarm.core.triggers.zones import Zone
 
 
+@runtime_checkable
 class Trigger(Protocol):
     """A pure, strictly monotone rule over instants (int microseconds since 1970 UTC).
 
@@ -37,3 +40,12 @@ class Trigger(Protocol):
 
     def describe(self) -> str:
         """Return the rule in plain English, without a full stop: `every day at 02:30 in Europe/Prague`."""
+
+
+@runtime_checkable
+class Zoned(Protocol):
+    """What every trigger of local time answers beside: where its local times are."""
+
+    @property
+    def zone(self) -> Zone:
+        """The zone its local times are in."""

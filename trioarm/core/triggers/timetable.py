@@ -10,6 +10,7 @@ from bisect import bisect_left, bisect_right
 from datetime import date
 from functools import lru_cache
 from itertools import accumulate
+from typing import Protocol
 
 import attrs
 
@@ -26,6 +27,22 @@ _FIRST, _LAST = date.min.toordinal() - _EPOCH, date.max.toordinal() - _EPOCH
 _CYCLE_MONTHS = 400 * 12  # calendar and weekdays repeat after 400 years: what is not there never comes
 _SIX_WEEKS = sum(1 << 7 * week for week in range(6))
 _LENGTHS = (0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+
+
+class DaySet(Protocol):
+    """A set of days, each an int counted from 1970-01-01: bounded in work, None for "never". Compares and hashes."""
+
+    def has(self, day: int) -> bool:
+        """Return whether `day` is one of them."""
+
+    def next_after(self, day: int) -> int | None:
+        """Return the first day later than `day`."""
+
+    def previous_before(self, day: int) -> int | None:
+        """Return the last day earlier than `day`."""
+
+    def count(self, first: int, end: int) -> int:
+        """Return how many of the days lie in `[first, end)`."""
 
 
 @attrs.frozen(slots=True, cache_hash=True, weakref_slot=False)

@@ -73,8 +73,21 @@ def _timetable(days: tuple[str, ...], at: tuple[str, ...]) -> Timetable:
     for text in at:
         hour, minute, second = (*map(int, text.split(":")), 0)[:3]
         rows[hour].append(minute * MINUTE + second * SECOND)
-    weekdays = sum(1 << WEEKDAYS.index(day) for day in days)
-    return Timetable(Days(weekdays=weekdays), Times(tuple(map(tuple, rows))))
+    return Timetable(Days(weekdays=weekdays(days)), Times(tuple(map(tuple, rows))))
+
+
+def weekdays(names: Iterable[str]) -> int:
+    """Return days of the week as bits, 0 for Sunday.
+
+    Raises:
+        InvalidTrigger: a name is none of a day.
+    """
+    return sum(1 << WEEKDAYS.index(name) for name in _to_days(names))
+
+
+def weekday_names(bits: int) -> tuple[str, ...]:
+    """Return the short names of days of the week, from Monday on."""
+    return tuple(name for name in _WEEK if bits >> WEEKDAYS.index(name) & 1)
 
 
 @attrs.frozen(slots=True, weakref_slot=False)

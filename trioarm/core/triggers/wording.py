@@ -35,8 +35,13 @@ def spell_timetable(timetable: Timetable) -> str:
     return f"{_spell_days(timetable.days)} {times}"
 
 
+def spell_weekdays(bits: int) -> str:
+    """Spell days of the week, such as `mon to fri`."""
+    return _runs([(day + 1) % 7 for day in range(7) if bits >> (day + 1) % 7 & 1], _WEEK)
+
+
 def _spell_days(days: Days) -> str:
-    weekdays = _runs([(day + 1) % 7 for day in range(7) if days.weekdays >> (day + 1) % 7 & 1], _WEEK)
+    weekdays = spell_weekdays(days.weekdays)
     monthdays = _runs(_bits(days.monthdays), {day: str(day) for day in range(1, 32)})
     months = _runs(_bits(days.months), dict(enumerate(MONTHS, start=1)))
     all_months = days.months == MONTHS_ALL

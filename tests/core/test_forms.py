@@ -8,17 +8,14 @@ import attrs
 import pytest
 
 from trioarm.core.errors import InvalidSchedule
+from trioarm.core.forms import CIVIL, TRIGGERS, TRIGGERS_LATER, Around, read_trigger, write_trigger
+from trioarm.core.forms.scalars import write_duration, write_instant
+from trioarm.core.forms.spans import on_weekdays
 from trioarm.core.reading import Problems, Table
-from trioarm.core.trigger_form import (
-    CIVIL,
-    TRIGGERS,
-    TRIGGERS_LATER,
-    read_trigger,
-    write_duration,
-    write_instant,
-    write_trigger,
-)
-from trioarm.core.triggers import After, Cron, Every, Once, Trigger, Weekly
+from trioarm.core.triggers import After, Cron, Every, Exclude, Intersect, Once, Trigger, Union, Weekly
+
+KINDS = ", ".join(TRIGGERS)
+ONE_OF = f"give it one of {KINDS}"
 
 
 def _read(
@@ -26,7 +23,7 @@ def _read(
 ) -> tuple[Trigger | None, list[str]]:
     problems = Problems(lambda lines: InvalidSchedule("\n".join(lines)))
     table = Table(tree, "schedule", problems)
-    found = read_trigger(table, timezone=timezone, dst=dst)
+    found = read_trigger(table, Around(timezone, dst))
     table.close()
     return found, problems.lines
 
@@ -46,6 +43,23 @@ def _read(
             {"weekly": {"days": "mon", "at": ["06:30", "22:30"]}, "fold": "both", "dst": False},
             Weekly("mon", ("06:30", "22:30"), "Europe/Prague", fold="both", dst=False),
         ),
+        (
+            {"union": [{"cron": "0 6 * * *"}, {"weekly": {"days": "sat", "at": "09:00"}, "timezone": "UTC"}]},
+            Union([Cron("0 6 * * *", "Europe/Prague"), Weekly("sat", "09:00", "UTC")]),
+        ),
+        (
+            {"exclude": [{"cron": "0 6 * * *"}, {"days": ["sun", "sat"]}], "timezone": "Asia/Kathmandu"},
+            Exclude([Cron("0 6 * * *", "Asia/Kathmandu"), on_weekdays(["sat", "sun"], "Asia/Kathmandu")]),
+        ),
+        (
+            {
+                "intersect": [
+                    {"union": [{"every": "1h"}, {"once": "1970-01-01T00:20:00Z"}]},
+                    {"days": "mon", "timezone": "UTC"},
+                ]
+            },
+            Intersect([Union([Every(3600), Once(1_200_000_000)]), on_weekdays(["mon"], "UTC")]),
+        ),
     ],
 )
 def test_a_form_is_a_trigger_and_back(tree: dict[str, Any], trigger: Trigger) -> None:
@@ -63,11 +77,14 @@ def test_the_defaults_are_those_of_the_caller() -> None:
 @pytest.mark.parametrize(
     ("tree", "lines"),
     [
-        ({}, ["schedule: says nothing of when: give it one of once, every, after, weekly, cron"]),
+        (
+            {},
+            ["schedule: says nothing of when: " + ONE_OF],
+        ),
         ({"every": 1, "cron": "x"}, ["schedule: every and cron are given: a schedule has one trigger"]),
         (
             {"sun": "dusk"},
-            ["schedule.sun: sun is not available yet; there is once, every, after, weekly, cron"],
+            ["schedule.sun: sun is not available yet; there is " + KINDS],
         ),
         ({"every": {5: 1}}, ["schedule.every: key 5 is no text"]),
         (
@@ -80,6 +97,16 @@ def test_the_defaults_are_those_of_the_caller() -> None:
             [
                 "schedule.weekly.days: 5 is no list: put it between [ and ]",
                 'schedule.weekly.at: is missing: write it like at = "22:30"',
+            ],
+        ),
+        ({"union": 5}, ["schedule.union: 5 is no list: put it between [ and ]"]),
+        ({"union": []}, ["schedule.union: union of 0: give it 2 to 64 members"]),
+        (
+            {"exclude": [{"cron": "0 6 * * *"}, {"days": ["sun", "noday"]}, {"weekli": 5}]},
+            [
+                "schedule.exclude[1].days: 'noday' is no day of the week: write mon, tue, wed, thu, fri, sat or sun",
+                "schedule.exclude[2]: says nothing of when: " + ONE_OF,
+                "schedule.exclude[2].weekli: unknown key; did you mean weekly?",
             ],
         ),
         ({"cron": 5}, ['schedule.cron: 5 is no text: put it between quotes, like "text"']),
@@ -104,6 +131,24 @@ def test_what_is_not_there_yet_is_no_unknown_key(later: str) -> None:
     """A kind that is to come is answered with those that are there."""
     _, lines = _read({later: 1})
     assert lines == [f"schedule.{later}: {later} is not available yet; there is {', '.join(TRIGGERS)}"]
+
+
+@pytest.mark.parametrize("policy", ["gap", "fold"])
+def test_each_member_has_its_own_gaps_and_folds(policy: str) -> None:
+    """Beside a list of triggers only zone and daylight saving mean something for all of them."""
+    _, lines = _read({"intersect": [{"every": "1h"}, {"days": "mon"}], policy: "skip"})
+    assert lines == [f"schedule.{policy}: each member of intersect has its own {policy}: say it there"]
+
+
+def test_triggers_inside_triggers_have_a_limit() -> None:
+    """Eight deep nobody can tell any more what is meant, and a hostile file comes to an end."""
+    tree: dict[str, Any] = {"every": "1h"}
+    for _ in range(8):
+        tree = {"union": [tree, {"every": "7m"}]}
+    found, lines = _read(tree)
+    assert (lines, _read(write_trigger(found) if found else {})) == ([], (found, []))
+    _, (line,) = _read({"union": [tree, {"every": "7m"}]})
+    assert line.endswith("union: lies inside 8 others: say it more simply")
 
 
 def test_a_foreign_trigger_cannot_be_written() -> None:

@@ -1,0 +1,75 @@
+"""Forms: how triggers are written in a mapping, in scheduler.toml and everywhere else.
+
+The key says which kind. Each module here is one family of triggers and both ways of its form: what `read_trigger`
+reads, `write_trigger` writes. Triggers of local time share `timezone`, `gap`, `fold` and `dst`, beside the key.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from trioarm.core.errors import InvalidSchedule
+from trioarm.core.forms import algebra, elapsed, spans, timetables
+from trioarm.core.forms.family import CIVIL, Around, Form, ReadTrigger
+from trioarm.core.reading import Table
+from trioarm.core.triggers import Trigger
+from trioarm.core.triggers.algebra import Member
+
+TRIGGERS_LATER: Final = ("monthly", "yearly", "rrule", "sun", "calendar")
+
+_FAMILIES: Final = (elapsed, timetables)
+
+
+def _read_member(table: Table, around: Around) -> Member | None:
+    return spans.read_spans(table, around) if spans.KEY in table else read_trigger(table, around)
+
+
+def _write_member(member: Member) -> Form:
+    return write_trigger(member) if isinstance(member, Trigger) else spans.write_spans(member)
+
+
+_READERS: Final[dict[str, ReadTrigger]] = {
+    **{key: read for family in _FAMILIES for key, read in family.READERS.items()},
+    **algebra.readers(_read_member),
+}
+TRIGGERS: Final = tuple(_READERS)
+
+
+def read_trigger(table: Table, around: Around) -> Trigger | None:
+    """Read the trigger of a table that its caller closes; None, and a problem, when there is none.
+
+    Args:
+        table: of a schedule, or of a member of another trigger.
+        around: what holds where the table says nothing.
+    """
+    table.knows(*TRIGGERS)
+    for key in TRIGGERS_LATER:
+        table.refuse(key, f"{key} is not available yet; there is {', '.join(TRIGGERS)}")
+    given = [key for key in (*TRIGGERS, *TRIGGERS_LATER) if key in table]
+    match given:
+        case []:
+            table.problems.add(table.path, f"says nothing of when: give it one of {', '.join(TRIGGERS)}")
+        case [key] if key in _READERS:
+            return _READERS[key](table, key, around)
+        case [_]:
+            pass
+        case _:
+            table.problems.add(table.path, f"{' and '.join(given)} are given: a schedule has one trigger")
+    table.knows(*CIVIL)
+    return None
+
+
+def write_trigger(trigger: Trigger) -> Form:
+    """Return the keys that say when: what `read_trigger` reads back as an equal trigger.
+
+    Raises:
+        InvalidSchedule: the trigger is none of ours.
+    """
+    forms = (form for family in _FAMILIES if (form := family.write(trigger)) is not None)
+    form = next(forms, None) or algebra.write(trigger, _write_member)
+    if form is not None:
+        return form
+    raise InvalidSchedule(f"a {type(trigger).__name__} is no trigger that can be written down")
+
+
+__all__ = ["CIVIL", "TRIGGERS", "TRIGGERS_LATER", "Around", "read_trigger", "write_trigger"]
