@@ -29,11 +29,13 @@ from trioarm.engine.metrics import Metrics
 from trioarm.engine.ports import Chance, Clock, ScheduleRepository
 from trioarm.engine.recorder import Recorder
 from trioarm.engine.scheduler import Scheduler
+from trioarm.engine.zone_change import heed_zone_data
 from trioarm.handlers.command import command
 from trioarm.handlers.dead_man import DeadMan
 from trioarm.handlers.housekeeping import Housekeeping
 from trioarm.handlers.log import log
 from trioarm.handlers.registry import Handlers, register
+from trioarm.links.zone_data import zone_data_version
 from trioarm.live import POOL, LiveConfig
 from trioarm.repositories.memory import InMemoryScheduleRepository
 from trioarm.repositories.sqlite import SqliteScheduleRepository
@@ -229,6 +231,8 @@ class SchedulerBootstrap:
                 await root.start(executor.run, recorder)
                 await root.start(self.container.get(Lease).run)
                 root.start_soon(self._heed, repository, engine)
+                self.container.get(Clock).start(repository.written_at)
+                await heed_zone_data(repository, zone_data_version())
                 if await wait_until_set(self.container.get(Clock), self._stop):
                     engine.rules = self.config.plan_rules(executor.handlers, self.container.get(Clock).now())
                     await self.live.declare()

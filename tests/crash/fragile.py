@@ -112,10 +112,10 @@ class Fragile(SqliteScheduleRepository):
         with self._call(Act.JOIN):
             await super().join(node, *rest)
 
-    async def renew(self, node: str) -> bool:
+    async def renew(self, node: str, now: int) -> bool:
         """Renew the lease of a node."""
         with self._call(Act.RENEW):
-            return await super().renew(node)
+            return await super().renew(node, now)
 
     async def read_due(self, now: int, limit: int) -> DueView:
         """Return what is due."""

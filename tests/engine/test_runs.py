@@ -261,6 +261,7 @@ def test_a_node_is_healthy_until_something_is_wrong() -> None:
             "executor",
             "recorder",
             "repository",
+            "clock",
             "work",
         ]
         assert report.level is Level.HEALTHY

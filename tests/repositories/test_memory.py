@@ -36,6 +36,10 @@ class TestAmending(contract.AmendingContract):
     """Memory keeps what people change about the future."""
 
 
+class TestCorrecting(contract.CorrectingContract):
+    """Memory takes back what a wrong clock decided."""
+
+
 class TestDue(contract.DueContract):
     """Memory knows what is due."""
 

@@ -41,6 +41,10 @@ class TestAmending(contract.AmendingContract):
     """SQLite keeps what people change about the future as the contract says."""
 
 
+class TestCorrecting(contract.CorrectingContract):
+    """SQLite takes back what a wrong clock decided as the contract says."""
+
+
 class TestDue(contract.DueContract):
     """SQLite knows what is due as the contract says."""
 

@@ -78,9 +78,9 @@ async def test_a_node_that_was_given_up_may_join_again(tmp_path: Path) -> None:
     async with open_sqlite(path) as repository:
         await repository.join("mine", NOW)
         by_hand(path, "DELETE FROM nodes WHERE node = 'mine'")
-        assert not await repository.renew("mine")
+        assert not await repository.renew("mine", NOW)
         await repository.join("mine", NOW)
-        assert await repository.renew("mine")
+        assert await repository.renew("mine", NOW)
         assert not NodeLock(path, "mine").is_gone()
 
 
@@ -95,5 +95,5 @@ async def test_a_node_whose_joining_was_not_kept_may_try_again(tmp_path: Path) -
         with closing(sqlite3.connect(path)) as connection:
             connection.execute("DROP TRIGGER no")
         await repository.join("mine", NOW)
-        assert await repository.renew("mine")
+        assert await repository.renew("mine", NOW)
         assert not NodeLock(path, "mine").is_gone()

@@ -17,7 +17,7 @@ from trioarm.core.errors import RepositoryError, RevisionConflict
 from trioarm.core.instants import EARLIEST, render_instant
 from trioarm.core.queries import Document
 from trioarm.engine.ports import Clock, ScheduleRepository
-from trioarm.engine.run_commands import FASTER, TRIES
+from trioarm.engine.rivals import FASTER, TRIES
 
 NAMESPACE: Final = "hold"
 PARTITION: Final = "partition/"

@@ -23,7 +23,7 @@ from trioarm.core.run import Origin, parse_run_id
 from trioarm.core.schedule import ScheduleState
 from trioarm.engine.attempt import RunContext
 from trioarm.engine.ports import ScheduleRepository
-from trioarm.engine.run_commands import TRIES
+from trioarm.engine.rivals import TRIES
 
 COMMANDS: Final = "command"  # documents by partition: the latest command of each that a schedule sent
 BY_PERSONS: Final = "person_command"  # likewise, the latest that a person had sent

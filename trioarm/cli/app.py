@@ -92,6 +92,13 @@ GROUPS: Final = {
             "ack": "trioarm.cli.alerts:ack",
         },
     ),
+    "clock": (
+        "Look at the wall clock, or say that it is right.",
+        {
+            "show": "trioarm.cli.clock:show",
+            "trust": "trioarm.cli.clock:trust",
+        },
+    ),
     "config": (
         "Show the settings, or change one.",
         {

@@ -32,6 +32,7 @@ REASONS: Final[dict[Reason, str]] = {
     Reason.UNREADABLE: "its row in the store is nonsense",
     Reason.PERSON: "somebody decided otherwise",
     Reason.HOLD: "a hold is on it",
+    Reason.VOIDED: "the clock was set back before its instant",
     Reason.RESULT_DROPPED: "what it returned cannot be kept",
 }
 WAITS: Final[dict[WaitingFor, str]] = {
@@ -94,7 +95,7 @@ def requeued(run: Run) -> str:
 def finished(run: Run) -> str:
     """Say how a run ended."""
     if run.state in NEVER_RAN:
-        return never_ran(run)
+        return never_ran(run) + _voided(run)
     parts = [run.state.replace("_", " ")]
     if run.state is not State.SUCCEEDED and run.reason is not None:
         parts[0] += f": {REASONS[run.reason]}"
@@ -105,7 +106,11 @@ def finished(run: Run) -> str:
         parts.append(f"attempt {run.attempt}{again}")
     if run.error is not None:
         parts.append(run.error)
-    return "  ".join(parts)
+    return "  ".join(parts) + _voided(run)
+
+
+def _voided(run: Run) -> str:
+    return "" if run.voided_at is None else ", voided: the clock was set back behind it"
 
 
 def lateness(run: Run) -> str:

@@ -156,7 +156,35 @@ class CancelAsked:
     at: int
 
 
-RunStep: TypeAlias = Claim | Started | Finished | Requeued | CancelAsked
+@attrs.define(slots=True, eq=False)
+class Voided:
+    """The clock was set back behind the occurrence of a run: its instant is still to come, and is decided anew then.
+
+    The run stays as it is, and goes on if it has begun. Refused unless its token is as read.
+    """
+
+    run: RunRecord
+    token: int
+    at: int
+
+
+@attrs.define(slots=True, eq=False)
+class Cut:
+    """The clock was set back into a range of occurrences that did not run: the row ends before.
+
+    Args:
+        last_at: the last occurrence it still stands for.
+        count: how many those are.
+    """
+
+    run: RunRecord
+    token: int
+    at: int
+    last_at: int
+    count: int
+
+
+RunStep: TypeAlias = Claim | Started | Finished | Requeued | CancelAsked | Voided | Cut
 
 
 def apply(step: RunStep) -> None:
@@ -194,6 +222,10 @@ def apply(step: RunStep) -> None:
                 run.started_at = step.started_at
         case CancelAsked():
             run.cancel = step.reason
+        case Voided():
+            run.voided_at = step.at
+        case Cut():
+            run.last_at, run.count = step.last_at, step.count
         case _:
             assert_never(step)
 
@@ -235,6 +267,44 @@ class RemoveSchedule:
 
 
 @attrs.define(slots=True, eq=False)
+class SetBack:
+    """A schedule's cursor goes back with the clock, and a new epoch of it begins (S3.3). Refused unless cursor and
+    revision are as expected.
+
+    Args:
+        record: the schedule as read.
+        expected_cursor_at: its cursor as read, later than the new one.
+        expected_revision: its revision as read.
+        cursor_at: the new cursor.
+        next_due_at: the first occurrence after it, or None.
+        runs: how many occurrences were decided to run, without those that never came due.
+        state: where it is then.
+        anchor_at: the anchor of a fixed delay.
+        amendments: what is to become of single occurrences; these take the place of those before.
+    """
+
+    record: ScheduleRecord
+    expected_cursor_at: int
+    expected_revision: int
+    cursor_at: int
+    next_due_at: int | None
+    runs: int
+    state: ScheduleState
+    anchor_at: int
+    amendments: tuple[Amendment, ...]
+
+
+def apply_set_back(step: SetBack) -> None:
+    """Carry a kept step out on the record it names."""
+    record = step.record
+    record.revision += 1
+    record.epoch += 1
+    record.cursor_at, record.next_due_at = step.cursor_at, step.next_due_at
+    record.runs, record.state, record.anchor_at = step.runs, step.state, step.anchor_at
+    record.amendments = step.amendments
+
+
+@attrs.define(slots=True, eq=False)
 class PutDocument:
     """A document is written, or removed by a body of None. Refused unless the version is as expected.
 
@@ -268,6 +338,9 @@ class AppendJournal:
     expected_seq: int | None = None
 
 
+ScheduleStep: TypeAlias = PutSchedule | RemoveSchedule | SetBack
+
+
 @attrs.define(slots=True, eq=False)
 class Change:
     """One atomic unit of what is to be kept."""
@@ -275,6 +348,6 @@ class Change:
     decided: Sequence[RunRecord] = ()
     moved: Sequence[CursorMove] = ()
     steps: Sequence[RunStep] = ()
-    schedules: Sequence[PutSchedule | RemoveSchedule] = ()
+    schedules: Sequence[ScheduleStep] = ()
     documents: Sequence[PutDocument] = ()
     journal: Sequence[AppendJournal] = ()

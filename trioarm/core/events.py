@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 import attrs
 
+from trioarm.core.course import StepKind
 from trioarm.core.run import Run
 
 
@@ -75,6 +76,20 @@ class HandlerStuck:
     handler: str
     run_id: int
     overdue_s: float
+
+
+@attrs.frozen(slots=True)
+class ClockStepped:
+    """The wall clock did something else than go on: see `StepKind` for what follows from it (S3.3).
+
+    Args:
+        by_s: how far it was set, in seconds; negative for backwards.
+        set_back: how many schedules were taken back with it, because they had been decided beyond it.
+    """
+
+    kind: StepKind
+    by_s: float
+    set_back: int = 0
 
 
 @attrs.frozen(slots=True)
@@ -148,6 +163,7 @@ Event: TypeAlias = (
     | ScheduleChanged
     | ResultRefused
     | HandlerStuck
+    | ClockStepped
     | HealthChanged
     | NodeStarted
     | NodeStopping

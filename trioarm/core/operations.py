@@ -34,6 +34,7 @@ class Verb(StrEnum):
     FIRE = "fire"
     CANCEL = "cancel"
     RETRY = "retry"
+    TRUST = "trust"
 
 
 @attrs.frozen(slots=True)
@@ -43,7 +44,8 @@ class Operation:
     Args:
         actor: a person or a program.
         verb: what was done.
-        subject: the name of the schedule or of the owner, or the readable id of the run; of several the first.
+        subject: the name of the schedule or of the owner, the readable id of the run, or the clock; of several the
+            first.
         note: why, in the words of the actor; of a synchronised set what it changed.
         count: of how many subjects it was asked.
         revision: the one that a schedule has since.

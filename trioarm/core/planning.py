@@ -342,6 +342,8 @@ def _late(instant: int, rules: PlanRules) -> Reason:
 def _run(due: _Due, nominal_at: int, now: int, rules: PlanRules) -> RunRecord:
     record, starts_at = due.record, due.starts_at(nominal_at)
     run = RunRecord(record, nominal_at, starts_at, now, record.schedule.lane)
+    if record.epoch:
+        run.epoch = record.epoch
     if starts_at > now:
         run.waiting_for = WaitingFor.POSTPONE
     if rules.impatient:

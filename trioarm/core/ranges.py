@@ -49,6 +49,7 @@ def not_run(
     first, last = ends
     lane = record.schedule.lane
     row = RunRecord(record, first, first, now, lane, state=state, reason=reason, waiting_for=None, finished_at=now)
+    row.epoch = record.epoch
     if last != first:
         row.last_at = last
         row.count = trigger.count(first - 1, last)

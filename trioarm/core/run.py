@@ -59,6 +59,7 @@ class RunRecord:
         error: what the last attempt said when it failed, or who overrode it; one line.
         result: what the handler returned.
         retry_of: the run it repeats.
+        voided_at: when the clock was set back behind its occurrence; None when that never happened (S3.3).
     """
 
     schedule: ScheduleRecord
@@ -85,6 +86,7 @@ class RunRecord:
     error: str | None = None
     result: Json = None
     retry_of: int | None = None
+    voided_at: int | None = None
 
     @property
     def occurrence(self) -> tuple[int, int, int]:
@@ -151,6 +153,7 @@ class Run:
         late_s: how long after `due_at` the latest attempt began, in seconds; None while it has not.
         occurrences: how many occurrences the row stands for; more than one only for ranges that did not run.
         last_at: the last occurrence of such a range.
+        voided_at: when the clock was set back behind its occurrence, whose instant may come again (S3.3).
     """
 
     id: str
@@ -173,6 +176,7 @@ class Run:
     last_at: datetime | None
     token: int
     node: str | None
+    voided_at: datetime | None
 
     @classmethod
     def of(cls, record: RunRecord) -> Run:
@@ -200,4 +204,5 @@ class Run:
             last_at=_when(record.last_at),
             token=record.token,
             node=record.node,
+            voided_at=_when(record.voided_at),
         )

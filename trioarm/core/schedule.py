@@ -339,6 +339,7 @@ class ScheduleRecord:
         trouble: why it is quarantined, where its repository found it unreadable; else None.
         amendments: what people changed about occurrences, at most one of each; those that are over mean nothing.
         unfinished: how many of its runs have steps to go, where its repository knows.
+        epoch: how often its cursor was taken back with a clock that was set back; part of what it decides (S2.4, S3.3).
     """
 
     key: int
@@ -354,6 +355,7 @@ class ScheduleRecord:
     trouble: str | None = None
     amendments: tuple[Amendment, ...] = ()
     unfinished: int | None = None
+    epoch: int = 0
 
     @property
     def trigger(self) -> Trigger:

@@ -27,7 +27,7 @@ from trioarm.core.changes import AppendJournal, Change, PutDocument, Verdict
 from trioarm.core.errors import RepositoryError, RevisionConflict, UnknownAlert
 from trioarm.core.queries import Document, Page
 from trioarm.engine.ports import Clock, ScheduleRepository
-from trioarm.engine.run_commands import FASTER, TRIES
+from trioarm.engine.rivals import FASTER, TRIES
 
 CHUNK: Final = 100  # documents read at once
 LOOKED_AT_MAX: Final = 10_000  # documents one question looks at before it hands out what it has, and where to go on
@@ -146,7 +146,7 @@ class AlertCommands:
     ) -> StoredAlert:
         for _ in range(TRIES):
             document = await self._document(alert_id)
-            now = self._clock.now()
+            now = self._clock.look()
             alert = read_alert(alert_id, document.body)
             closed = close(alert, Closing(by, now, note))
             if closed is None:

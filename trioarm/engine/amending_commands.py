@@ -29,7 +29,8 @@ from trioarm.core.operations import Operation, Verb, entry
 from trioarm.core.queries import PAGE_MAX, ScheduleQuery
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import Pause, ScheduleRecord, ScheduleState
-from trioarm.engine.run_commands import API, FASTER, TRIES, RunCommands
+from trioarm.engine.rivals import FASTER, TRIES
+from trioarm.engine.run_commands import API, RunCommands
 
 Wanted: TypeAlias = tuple[Change, Operation]  # what is to be committed, and what it is in the journal
 
@@ -234,7 +235,7 @@ class AmendingCommands(RunCommands):
     ) -> ScheduleRecord:
         """Commit what is wanted of a schedule, noted in the journal, and return the schedule as it is kept then."""
         for _ in range(TRIES):
-            now = self._clock.now()
+            now = self._clock.look()
             [record] = await self._stored([name], now)
             if record is None:
                 raise UnknownSchedule(f"there is no schedule {name!r}")

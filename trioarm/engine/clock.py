@@ -1,4 +1,4 @@
-"""Clocks: the wall clock that says what is due, and the one for tests that follows trio's (S3.2)."""
+"""Clocks: the wall clock that says what is due, and the one for tests that follows trio's (S3.2, S3.3)."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ from typing import Final
 
 import trio
 
-from trioarm.core.instants import EARLIEST, SECOND, parse_instant, render_instant
+from trioarm.core.course import ClockStep, Course, Doubt, Reading
+from trioarm.core.instants import EARLIEST, LATEST, SECOND, parse_instant, render_instant
+from trioarm.engine.kernel_clock import is_synchronised
 from trioarm.engine.ports import Clock
 from trioarm.engine.timerfd import ExactTimer
 
 CHECK_INTERVAL_S: Final = 60.0
 WRITTEN_AT: Final = parse_instant("2026-01-01T00:00:00Z")  # when this was written: no clock that is right shows less
 LOOK_S: Final = 1.0  # between two looks at a clock that is not set yet
+_STEADY: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
 EARLY_MAX: Final = 3  # naps in a row that the exact timer may end too early before it is no longer trusted
 EARLY_BY: Final = 2_000  # microseconds that count as too early; a fake clock is wrong by far more
 
@@ -32,6 +36,8 @@ class SystemClock:
 
     def __init__(self, check_interval_s: float = CHECK_INTERVAL_S) -> None:
         self.check_interval_s = check_interval_s
+        self._course = Course(self._read())
+        self._noticed: ClockStep | None = None
         self._timer: ExactTimer | None = None
         self._nap: trio.CancelScope | None = None
         self._due_at: int | None = None
@@ -48,18 +54,70 @@ class SystemClock:
         early = 0
         try:
             while early < EARLY_MAX:  # a clock that only this process sees as it is (faketime) fools the kernel's timer
-                await timer.wait()
+                has_gone_off = await timer.wait()
                 ahead = 0 if self._due_at is None else self._due_at - self.now()
-                early = early + 1 if ahead > EARLY_BY else 0
+                early = early + 1 if has_gone_off and ahead > EARLY_BY else 0
                 if self._nap is not None:
                     self._nap.cancel()
         finally:
             self._timer = None
             timer.close()
 
-    def now(self) -> int:
-        """Return the wall clock in microseconds since 1970 UTC."""
+    # What the machine says
+
+    def wall(self) -> int:
+        """Return what the clock on the wall shows, in microseconds since 1970 UTC, right or wrong."""
         return time.time_ns() // 1000
+
+    def steady(self) -> int:
+        """Return microseconds on a clock that nobody sets and that goes on while the machine is suspended."""
+        return time.clock_gettime_ns(_STEADY) // 1000
+
+    def is_synchronised(self) -> bool:
+        """Whether somebody keeps the wall clock right, as far as the system knows."""
+        return is_synchronised()
+
+    def _read(self) -> Reading:
+        return Reading(self.wall(), self.steady())
+
+    # What is believed
+
+    @property
+    def doubt(self) -> Doubt | None:
+        """Why the wall is not believed; None when it is."""
+        return self._course.doubt
+
+    def now(self) -> int:
+        """Return what to take for now, in microseconds since 1970 UTC: the wall, unless it is doubted."""
+        return self.wall() if self._course.doubt is None else self._course.now(self._read())
+
+    def start(self, written_at: int | None) -> None:
+        """Judge the wall by the newest instant at which anything was written, if anything was."""
+        if written_at is not None:
+            self._note(self._course.start(self._read(), written_at))
+
+    def look(self) -> int:
+        """Return what to take for now, after a look at whether the wall clock was set."""
+        reading = self._read()
+        self._note(self._course.look(reading, self.is_synchronised))
+        return self._course.now(reading)
+
+    def trust(self) -> None:
+        """Believe the wall, whatever it did: a person says that it is right."""
+        self._note(self._course.trust(self._read()))
+
+    def take_step(self) -> ClockStep | None:
+        """Return what the wall clock did and nobody was told yet."""
+        noticed, self._noticed = self._noticed, None
+        return noticed
+
+    def _note(self, step: ClockStep | None) -> None:
+        if step is not None:
+            self._noticed = step
+            if self._nap is not None:
+                self._nap.cancel()  # somebody else than the engine noticed: it has to know
+
+    # Naps
 
     def nap_until(self, due_at: int | None, *, at_least_s: float = 0.0, exactly: bool = False) -> trio.CancelScope:
         """Return a cancel scope that ends at `due_at`, and in any case after `check_interval_s`."""
@@ -67,8 +125,10 @@ class SystemClock:
         if due_at is not None:
             nap_s = max(at_least_s, min(nap_s, (due_at - self.now()) / SECOND))
         nap = trio.move_on_after(max(0.0, nap_s))
-        if exactly and due_at is not None and at_least_s < nap_s < self.check_interval_s:
-            self._end_exactly(nap, due_at)
+        if exactly:
+            self._nap = nap
+            in_time = due_at is not None and at_least_s < nap_s < self.check_interval_s and self.doubt is None
+            self._set_timer(due_at if in_time else None)
         return nap
 
     def shorten(self, nap: trio.CancelScope, due_at: int | None) -> None:
@@ -78,12 +138,15 @@ class SystemClock:
         deadline = trio.current_time() + max(0.0, (due_at - self.now()) / SECOND)
         if deadline < nap.deadline:
             nap.deadline = deadline
-            self._end_exactly(nap, due_at)
+            if self.doubt is None:
+                self._nap = nap
+                self._set_timer(due_at)
 
-    def _end_exactly(self, nap: trio.CancelScope, due_at: int) -> None:
+    def _set_timer(self, due_at: int | None) -> None:
+        """Let the exact timer end the nap at an instant, or only when the wall clock is set."""
         if self._timer is not None:
-            self._nap, self._due_at = nap, due_at
-            self._timer.set(due_at)
+            self._due_at = due_at
+            self._timer.set(LATEST if due_at is None else due_at)
 
 
 class VirtualClock(SystemClock):
@@ -98,12 +161,21 @@ class VirtualClock(SystemClock):
     earliest_at = EARLIEST
 
     def __init__(self, start_at: int, *, trio_start: float = 0.0, check_interval_s: float = CHECK_INTERVAL_S) -> None:
-        super().__init__(check_interval_s)
         self._offset = start_at - round(trio_start * SECOND)
+        self.synchronised = True
+        super().__init__(check_interval_s)
 
-    def now(self) -> int:
-        """Return the wall clock in microseconds since 1970 UTC."""
-        return self._offset + round(trio.current_time() * SECOND)
+    def wall(self) -> int:
+        """Return what the clock on the wall shows, in microseconds since 1970 UTC."""
+        return self._offset + self.steady()
+
+    def steady(self) -> int:
+        """Return trio's time in microseconds."""
+        return round(trio.current_time() * SECOND)
+
+    def is_synchronised(self) -> bool:
+        """Whether a test says that somebody keeps the wall clock right."""
+        return self.synchronised
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Return at once: trio's mock clock is exact by itself."""

@@ -14,7 +14,7 @@ import attrs
 import trio
 
 from trioarm.core.amending import revision
-from trioarm.core.changes import Change, PutSchedule, RemoveSchedule, RunStep, Verdict
+from trioarm.core.changes import Change, RunStep, ScheduleStep, Verdict
 from trioarm.core.diff import SyncDiff, first_put, removal, sync_diff
 from trioarm.core.errors import InvalidSchedule, RepositoryError, RevisionConflict
 from trioarm.core.events import ScheduleChange, ScheduleChanged
@@ -23,7 +23,8 @@ from trioarm.core.queries import PAGE_MAX, ScheduleQuery
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import Schedule, ScheduleRecord
 from trioarm.engine.amending_commands import AmendingCommands, Wanted
-from trioarm.engine.run_commands import API, FASTER, TRIES
+from trioarm.engine.rivals import FASTER, TRIES
+from trioarm.engine.run_commands import API
 
 BULK: Final = 1_000  # items committed at once
 SYNC_MAX: Final = 100_000  # schedules one owner may declare
@@ -77,7 +78,7 @@ class Commands(AmendingCommands):
         if schedules:
             unnoted = Operation(author, Verb.PUT, schedules[0].name, count=len(schedules))
         for start in range(0, len(schedules), BULK):
-            now = self._clock.now()
+            now = self._clock.look()
             chunk = schedules[start : start + BULK]
             stored = await self._stored([schedule.name for schedule in chunk], now)
             done, noted = await self._commit_puts(chunk, stored, now, unnoted)
@@ -85,7 +86,7 @@ class Commands(AmendingCommands):
             unnoted = None if noted else unnoted
             await trio.lowlevel.checkpoint()
         if unnoted is not None and any(result.outcome in CHANGING for result in results):
-            await self._commit(Change(journal=[entry(unnoted, self._clock.now())]))  # the first one was refused
+            await self._commit(Change(journal=[entry(unnoted, self._clock.look())]))  # the first one was refused
         return results
 
     async def _put_last(self, schedules: Sequence[Schedule], author: str) -> list[PutResult]:
@@ -134,7 +135,7 @@ class Commands(AmendingCommands):
             RevisionConflict: it has another revision now.
         """
         for _ in range(TRIES):
-            now = self._clock.now()
+            now = self._clock.look()
             [record] = await self._stored([schedule.name], now)
             current = 0 if record is None else record.revision
             if revision is not None and current != revision:
@@ -180,7 +181,7 @@ class Commands(AmendingCommands):
         """
         wanted = {schedule.name: attrs.evolve(schedule, owner=owner) for schedule in declared}
         for _ in range(TRIES):
-            now = self._clock.now()
+            now = self._clock.look()
             diff = await self._diff(owner, wanted)
             if dry_run or not (diff.added or diff.changed or diff.removed):
                 return diff
@@ -204,7 +205,7 @@ class Commands(AmendingCommands):
     async def _sync_change(
         self, diff: SyncDiff, wanted: Mapping[str, Schedule], stored: Sequence[ScheduleRecord], now: int
     ) -> Change:
-        puts: list[PutSchedule | RemoveSchedule] = [first_put(wanted[name], now) for name in diff.added]
+        puts: list[ScheduleStep] = [first_put(wanted[name], now) for name in diff.added]
         decided: list[RunRecord] = []
         steps: list[RunStep] = []
         for record in stored:

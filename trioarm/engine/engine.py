@@ -33,12 +33,14 @@ from trioarm.engine.executor import Pool, RunExecutor
 from trioarm.engine.hub import Hub
 from trioarm.engine.metrics import Metrics
 from trioarm.engine.ports import Clock, DueView, ScheduleRepository
+from trioarm.engine.timekeeping import Timekeeping
 
 CHUNK: Final = 1_000  # due entries read and decided at once, so that workers turn in between (S5.1)
 CHUNK_MIN: Final = 250  # room to wait for before the next chunk: fewer would not be worth a transaction
 ROOM_WITHIN_S: Final = 0.1  # for how long: workers that are slower are not waited for
 PAUSE_WITHOUT_PROGRESS_S: Final = 0.05  # after a pass in which the repository took nothing
 PAUSE_IN_TROUBLE_S: Final = 1.0  # after a pass in which it could not be asked
+PAUSE_IN_DOUBT_S: Final = 1.0  # between two looks at a clock that is not believed
 PAUSE_OVER: Final = "its pause is over"
 
 _log = logging.getLogger("trioarm.engine")
@@ -87,6 +89,7 @@ class SchedulingEngine:
         self._clock = clock
         self._hub = hub
         self._metrics = metrics
+        self._timekeeping = Timekeeping(repository, clock, hub, metrics)
         self.node = node
         self.rules = rules
         self.chunk = chunk
@@ -130,7 +133,7 @@ class SchedulingEngine:
         self._hub.publish(NodeStarted(self.node))
         while not self._stopping:
             wake = self._rearm()  # before looking, so that no wake-up is lost
-            now = self._clock.now()
+            now = self._clock.look()
             self.last_pass_at = now  # before the pass: it may start the look at the node's health
             pause_s = await self._look(now)
             self._executor.look_for_stuck()
@@ -142,6 +145,8 @@ class SchedulingEngine:
     async def _look(self, now: int) -> float:
         """Decide and claim; return for how long to pause when that made no progress, in seconds."""
         try:
+            if not await self._timekeeping.may_decide(now):
+                return PAUSE_IN_DOUBT_S
             progress = await self._decide_and_claim(now)
         except RepositoryError as error:  # what runs goes on; nothing new begins until it can be asked again (S7.5)
             if self.trouble is None:

@@ -16,6 +16,7 @@ from trioarm.engine.engine import SchedulingEngine
 from trioarm.engine.executor import RunExecutor
 from trioarm.engine.ports import Clock, ScheduleRepository
 from trioarm.engine.recorder import Recorder
+from trioarm.engine.timekeeping import doubt_in_words
 
 NAMED_MAX: Final = 5  # overdue runs or lost handlers named in a reason; the rest is counted
 OVERDUE_S: Final = 60.0  # how long a run may be due without having begun before it is reported
@@ -89,6 +90,7 @@ class Health:
             self._executor_health(),
             self._recorder_health(),
             self._repository_health(),
+            self._clock_health(),
             await self._work(),
         ]
         more = [component for ask in self._more if (component := ask()) is not None]
@@ -120,6 +122,10 @@ class Health:
     def _repository_health(self) -> ComponentHealth:
         trouble = self._engine.trouble or self._repository.trouble
         return _component("repository", [] if trouble is None else [trouble])
+
+    def _clock_health(self) -> ComponentHealth:
+        doubt = self._clock.doubt
+        return _component("clock", [] if doubt is None else [doubt_in_words(doubt)])
 
     async def _work(self) -> ComponentHealth:
         """Find runs that should have begun, and those nobody here can run."""

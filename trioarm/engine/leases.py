@@ -93,7 +93,7 @@ class Lease:
 
     async def _renewed(self) -> bool:
         try:
-            if not await self._repository.renew(self.node):
+            if not await self._repository.renew(self.node, self._clock.now()):
                 self._stop_everything("this node was given up for gone: it did not renew its lease in time")
                 await self._repository.join(self.node, self._clock.now())
         except RepositoryError as error:

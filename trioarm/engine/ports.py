@@ -12,6 +12,8 @@ import attrs
 import trio
 
 from trioarm.core.changes import Change, Verdict
+from trioarm.core.correcting import Ahead
+from trioarm.core.course import ClockStep, Doubt
 from trioarm.core.planning import Group
 from trioarm.core.queries import Document, JournalEntry, Page, Retention, RunQuery, ScheduleQuery, Statistics
 from trioarm.core.run import Origin, RunRecord
@@ -80,8 +82,11 @@ class ScheduleRepository(Protocol):
             RepositoryError: nobody could know that it is.
         """
 
-    async def renew(self, node: str) -> bool:
+    async def renew(self, node: str, now: int) -> bool:
         """Renew the lease of a node; False when it was given up for gone, and its runs may be held by others.
+
+        Args:
+            now: the wall clock, to know a clock that is behind it later.
 
         Raises:
             RepositoryError: it is not renewed.
@@ -89,6 +94,36 @@ class ScheduleRepository(Protocol):
 
     async def leave(self, node: str) -> None:
         """Let a node end: it holds nothing any more."""
+
+    @property
+    def written_at(self) -> int | None:
+        """The newest instant at which a node wrote to it, as known when it was opened; None when none ever did."""
+
+    @property
+    def zone_data(self) -> str | None:
+        """Version of the tz database that stored instants were computed by, as known when it was opened; None where
+        nothing is stored."""
+
+    async def computed_by(self, zone_data: str) -> None:
+        """Note by which version of the tz database stored instants are computed now.
+
+        Raises:
+            RepositoryError: it is not noted.
+        """
+
+    async def read_ahead(self, now: int, *, after: int = 0, limit: int = 100) -> list[Ahead]:
+        """Return up to `limit` schedules with keys greater than `after` whose cursor is later than now, by key.
+
+        Raises:
+            RepositoryError: it cannot be asked.
+        """
+
+    async def taken_back(self, now: int) -> None:
+        """Note that nothing is decided beyond `now` any more: a clock that shows less is behind.
+
+        Raises:
+            RepositoryError: it is not noted.
+        """
 
     @property
     def next_due_at(self) -> int | None:
@@ -162,7 +197,23 @@ class Clock(Protocol):
         """Do what naps need while the node lives; a clock that needs nothing returns at once."""
 
     def now(self) -> int:
-        """Return the wall clock in microseconds since 1970 UTC."""
+        """Return what to take for now, in microseconds since 1970 UTC: the wall clock, unless it is doubted (S3.3)."""
+
+    def start(self, written_at: int | None) -> None:
+        """Judge the wall by the newest instant at which anything was written, if anything was."""
+
+    def look(self) -> int:
+        """Return what to take for now, after a look at whether the wall clock was set. Decisions are made by it."""
+
+    def take_step(self) -> ClockStep | None:
+        """Return what the wall clock did and nobody was told yet."""
+
+    @property
+    def doubt(self) -> Doubt | None:
+        """Why the wall is not believed, and nothing may be decided; None when it is."""
+
+    def trust(self) -> None:
+        """Believe the wall, whatever it did: a person says that it is right."""
 
     def shorten(self, nap: trio.CancelScope, due_at: int | None) -> None:
         """Let a nap that was begun end at `due_at` already, where that is earlier."""

@@ -22,11 +22,9 @@ from trioarm.core.states import Reason, State
 from trioarm.engine.engine import SchedulingEngine
 from trioarm.engine.hub import Hub
 from trioarm.engine.ports import Clock, ScheduleRepository
-
-TRIES: Final = 10  # times a command reads again after somebody else was faster
+from trioarm.engine.rivals import FASTER, TRIES
 
 API: Final = "api"  # the author of what a program does, unless it names another
-FASTER: Final = "somebody else changed it at the same time: read it again, then repeat the change"
 
 
 @attrs.frozen(slots=True)
@@ -105,8 +103,9 @@ class RunCommands:
         while refused < TRIES:
             if said.overlap is Overlap.SKIP:
                 await self._check_overlap(record)
-            now = self._clock.now()
+            now = self._clock.look()
             run = RunRecord(record, now + taken, now, now, record.schedule.lane, origin, args=args, retry_of=retry_of)
+            run.epoch = record.epoch
             steps: list[RunStep] = []
             if record.schedule.supersede:
                 rivals = await self._repository.unfinished_runs(lane=run.lane)
@@ -147,7 +146,7 @@ class RunCommands:
                 return  # kept after all
             if not run.unfinished:
                 raise InvalidSchedule(f"{_id(run)} is {run.state} already")
-            now = self._clock.now()
+            now = self._clock.look()
             change = cancellation(run, now)
             change.journal = [entry(operation, now)]
             if await self._commit(change):

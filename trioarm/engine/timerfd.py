@@ -56,8 +56,8 @@ class ExactTimer:
         spec = _TimerSpec(0, 0, seconds, rest * 1000)
         self._libc.timerfd_settime(self._fd, _ABSOLUTE_CANCEL_ON_SET, ctypes.byref(spec), None)
 
-    async def wait(self) -> None:
-        """Return when the timer has gone off, or the wall clock was set."""
+    async def wait(self) -> bool:
+        """Return True when the timer has gone off, False when the wall clock was set."""
         while True:
             await trio.lowlevel.wait_readable(self._fd)
             try:
@@ -67,7 +67,8 @@ class ExactTimer:
             except OSError as error:
                 if error.errno != errno.ECANCELED:  # what the kernel says when the clock was set
                     raise
-            return
+                return False
+            return True
 
     def close(self) -> None:
         """Release it."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from tests.repositories.contract.amending import AmendingContract
 from tests.repositories.contract.claiming import ClaimingContract
+from tests.repositories.contract.correcting import CorrectingContract
 from tests.repositories.contract.deciding import DecidingContract
 from tests.repositories.contract.due import DueContract
 from tests.repositories.contract.finding import FindingContract
@@ -22,6 +23,7 @@ from tests.repositories.contract.schedules import SchedulesContract
 __all__ = [
     "AmendingContract",
     "ClaimingContract",
+    "CorrectingContract",
     "DecidingContract",
     "DueContract",
     "FindingContract",

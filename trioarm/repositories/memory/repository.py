@@ -16,15 +16,21 @@ from trioarm.core.changes import (
     Change,
     Claim,
     CursorMove,
+    Cut,
     Finished,
     PutSchedule,
     RemoveSchedule,
     Requeued,
     RunStep,
+    ScheduleStep,
+    SetBack,
     Started,
     Verdict,
+    Voided,
     apply,
+    apply_set_back,
 )
+from trioarm.core.correcting import ROWS_MAX, Ahead, is_ahead
 from trioarm.core.due_index import DueIndex
 from trioarm.core.planning import Group
 from trioarm.core.queries import Document, JournalEntry, Page, Retention, RunQuery, ScheduleQuery, Statistics
@@ -49,6 +55,8 @@ class InMemoryScheduleRepository:
     url = "memory://"
     leased = False
     trouble = None
+    written_at = None
+    zone_data = None
     batch = 250  # measured: half the collector's work of 1 000, and no transaction to share
 
     def __init__(self) -> None:
@@ -79,11 +87,27 @@ class InMemoryScheduleRepository:
     async def join(self, node: str, now: int) -> None:
         """Do nothing: memory dies with its node."""
 
-    async def renew(self, node: str) -> bool:
+    async def renew(self, node: str, now: int) -> bool:
         """Return True: memory dies with its node."""
         return True
 
     async def leave(self, node: str) -> None:
+        """Do nothing: memory dies with its node."""
+
+    async def read_ahead(self, now: int, *, after: int = 0, limit: int = 100) -> list[Ahead]:
+        """Return up to `limit` schedules whose cursor is later than now; all runs are looked through once."""
+        records = [record for record in self._schedules.values() if record.key > after and record.cursor_at > now]
+        ahead = {record.key: Ahead(record, []) for record in records[:limit]}
+        for run in self._history.all():
+            found = ahead.get(run.schedule.key)
+            if found is not None and is_ahead(run, now) and len(found.runs) <= ROWS_MAX:
+                found.runs.append(run)
+        return list(ahead.values())
+
+    async def computed_by(self, zone_data: str) -> None:
+        """Do nothing: memory dies with its node."""
+
+    async def taken_back(self, now: int) -> None:
         """Do nothing: memory dies with its node."""
 
     # What is due, and what could start
@@ -186,11 +210,15 @@ class InMemoryScheduleRepository:
                 return step.step in TABLE[run.state]
             case Requeued():
                 return step.step in TABLE[run.state] and run.cancel is None
+            case Voided() | Cut():
+                return run.voided_at is None
 
-    def _schedule_fits(self, step: PutSchedule | RemoveSchedule) -> bool:
-        if isinstance(step, RemoveSchedule):
+    def _schedule_fits(self, step: ScheduleStep) -> bool:
+        if not isinstance(step, PutSchedule):
             record = self._schedules.get(step.record.key)
-            return record is not None and record.revision == step.expected_revision
+            if record is None or record.revision != step.expected_revision:
+                return False
+            return isinstance(step, RemoveSchedule) or record.cursor_at == step.expected_cursor_at
         record = self._names.get(step.schedule.name)
         if record is None:
             return step.expected_key == step.expected_revision == 0
@@ -204,10 +232,14 @@ class InMemoryScheduleRepository:
         for run in change.decided:
             self._keep_decision(run)
         for put in change.schedules:
-            if isinstance(put, PutSchedule):
-                self._keep_schedule(put)
-            else:
-                self._drop_schedule(put.record)
+            match put:
+                case PutSchedule():
+                    self._keep_schedule(put)
+                case RemoveSchedule():
+                    self._drop_schedule(put.record)
+                case SetBack():
+                    apply_set_back(put)
+                    self._index_schedule(put.record)
         for document in change.documents:
             self._papers.put(document)
         for entry in change.journal:
@@ -252,7 +284,7 @@ class InMemoryScheduleRepository:
                     self._waiting.hold(run, run.lane)
             case Requeued():
                 self._waiting.put_again(run, step.at)
-            case Started() | CancelAsked():
+            case Started() | CancelAsked() | Voided() | Cut():
                 pass
 
     def _forget_unfinished(self, run: RunRecord, now: int) -> None:

@@ -148,9 +148,15 @@ class Nodes:
             raise RepositoryError(f"{lock.path} is locked: a node of that name is alive already")
         self._lock, self.own = lock, node
         connection.execute(statements.JOIN, (node, self._clock.boot(), self._lease(), now))
+        connection.execute(statements.WRITE, (now,))
 
-    def renew(self, node: str, connection: sqlite3.Connection) -> bool:
-        """Renew a lease, and return whether the node was still known."""
+    def renew(self, node: str, now: int, connection: sqlite3.Connection) -> bool:
+        """Renew a lease, and return whether the node was still known.
+
+        Args:
+            now: the wall clock, to know a clock that is behind it later.
+        """
+        connection.execute(statements.WRITE, (now,))
         values = (self._clock.boot(), self._lease(), node)
         return connection.execute(statements.RENEW, values).rowcount == 1
 

@@ -18,7 +18,10 @@ from trioarm.core.changes import (
     RemoveSchedule,
     Requeued,
     RunStep,
+    ScheduleStep,
+    SetBack,
     apply,
+    apply_set_back,
 )
 from trioarm.core.planning import Group
 from trioarm.core.run import RunRecord
@@ -157,7 +160,12 @@ class Recall:
             self.remember(record)
         self.horizon.put_schedule(record)
 
-    def _keep_put(self, put: PutSchedule | RemoveSchedule, keys: Iterable[int]) -> None:
+    def _keep_put(self, put: ScheduleStep, keys: Iterable[int]) -> None:
+        if isinstance(put, SetBack):
+            apply_set_back(put)
+            self._records.keep(put.record.key, put.record.revision, put.record.schedule)
+            self.forget()  # the clock went back, and what waits with it
+            return
         if isinstance(put, RemoveSchedule):
             put.record.removed = True
             key = put.record.key

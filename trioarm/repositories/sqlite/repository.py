@@ -18,6 +18,7 @@ from typing import Final, TypeVar
 import trio
 
 from trioarm.core.changes import Change, Verdict
+from trioarm.core.correcting import Ahead
 from trioarm.core.errors import RepositoryError
 from trioarm.core.instants import LATEST, SECOND
 from trioarm.core.planning import Group
@@ -35,7 +36,7 @@ from trioarm.core.schedule import ScheduleRecord
 from trioarm.core.states import Reason, State
 from trioarm.engine.ports import DueView
 from trioarm.links.threads import Thread
-from trioarm.repositories.sqlite import hot, statements
+from trioarm.repositories.sqlite import ahead, hot, statements
 from trioarm.repositories.sqlite.commits import Commits
 from trioarm.repositories.sqlite.database import LOCKED_S_MAX, Database
 from trioarm.repositories.sqlite.history import History, forget
@@ -97,6 +98,8 @@ class SqliteScheduleRepository:
         self._news_until = -inf  # trio's time until which it pays to look for nodes that are gone again and again
         self._changed = trio.Event()
         self._news = News(self.path, self._look_for_changes, self._hear_of_a_node)
+        self.written_at: int | None = None
+        self.zone_data: str | None = None
 
     async def open(self) -> None:
         """Open the file, and fill the due index with what comes first.
@@ -106,6 +109,7 @@ class SqliteScheduleRepository:
         """
         await self._database.open(migrate=self._migrate)
         await self._look_ahead(0, LATEST)
+        self.written_at, self.zone_data = await self._ask(ahead.written)
 
     async def close(self) -> None:
         """Close the file. Calling it again does nothing."""
@@ -169,19 +173,46 @@ class SqliteScheduleRepository:
         await self._write(partial(self._nodes.join, node, now))
         self._look_at = 0
 
-    async def renew(self, node: str) -> bool:
+    async def renew(self, node: str, now: int) -> bool:
         """Renew the lease of a node; False when it was given up for gone.
 
         Raises:
             RepositoryError: it is not renewed.
         """
-        return await self._write(partial(self._nodes.renew, node))
+        return await self._write(partial(self._nodes.renew, node, now))
 
     async def leave(self, node: str) -> None:
         """Let a node end: it holds nothing any more."""
         with suppress(RepositoryError):  # its lease runs out all the same, and its lock is free at once
             await self._write(partial(self._nodes.leave, node))
         self._nodes.unlock()
+
+    # A clock that was set back
+
+    async def read_ahead(self, now: int, *, after: int = 0, limit: int = 100) -> list[Ahead]:
+        """Return up to `limit` schedules with keys greater than `after` whose cursor is later than now, by key.
+
+        Raises:
+            RepositoryError: the file cannot be read.
+        """
+        found = await self._ask(partial(ahead.read, now=now, after=after, limit=limit))
+        return list(ahead.records(found, self._records, now))
+
+    async def computed_by(self, zone_data: str) -> None:
+        """Note by which version of the tz database stored instants are computed now.
+
+        Raises:
+            RepositoryError: it is not noted.
+        """
+        await self._carry_out(statements.COMPUTED_BY, zone_data)
+
+    async def taken_back(self, now: int) -> None:
+        """Note that nothing is decided beyond `now` any more.
+
+        Raises:
+            RepositoryError: it is not noted.
+        """
+        await self._carry_out(statements.TAKE_BACK, now)
 
     # What is due, and what could start
 

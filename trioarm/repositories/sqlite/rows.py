@@ -29,7 +29,7 @@ TROUBLE_MAX: Final = 500  # characters of what is said about an unreadable row
 # What making a value of a row raises when it is nonsense; the last one for JSON that is nested without end.
 _NONSENSE: Final = (ValueError, KeyError, TrioarmError, RecursionError)
 _UNREADABLE: Final = "unreadable"  # the name of what has none
-_TROUBLE, _AMENDMENTS, _OWNER = 11, 15, 16  # columns of statements.SCHEDULE
+_TROUBLE, _AMENDMENTS, _OWNER, _EPOCH = 11, 15, 16, 17  # columns of statements.SCHEDULE
 
 _E = TypeVar("_E", bound=StrEnum)
 
@@ -121,7 +121,7 @@ class Records:
             cursor_at, due_at, anchor_at = _usable(cursor_at), None, _usable(anchor_at)
         return ScheduleRecord(
             key, schedule, revision, cursor_at, due_at, anchor_at, runs, known, paused,
-            removed=bool(removed), trouble=trouble, amendments=amendments,
+            removed=bool(removed), trouble=trouble, amendments=amendments, epoch=row[_EPOCH],
         )  # fmt: skip
 
     def schedules(self, rows: Mapping[int, Row]) -> dict[int, ScheduleRecord]:
@@ -192,17 +192,18 @@ def _say(error: Exception) -> str:
 def _run(row: Row, schedule: ScheduleRecord, now: int) -> RunRecord:
     (
         run_id, _, epoch, nominal_at, origin, due_at, decided_at, lane, state, reason, last_at, count, waiting_for,
-        give_up_at, attempt, token, node, args, started_at, finished_at, cancel, error, result, retry_of, blocked,
+        give_up_at, attempt, token, node, args, started_at, finished_at, cancel, error, result, retry_of,
+        voided_at, blocked,
     ) = row  # fmt: skip
     try:
-        _check_instants(nominal_at, due_at, decided_at, last_at, give_up_at, started_at, finished_at)
+        _check_instants(nominal_at, due_at, decided_at, last_at, give_up_at, started_at, finished_at, voided_at)
         run = RunRecord(
             schedule, nominal_at, due_at, decided_at, lane, _ORIGINS[origin], _STATES[state],
             None if reason is None else _REASONS[reason], run_id, epoch, last_at, count,
             None if waiting_for is None else _WAITING[waiting_for], give_up_at, attempt, token, node,
             None if args is None else _mapping(args), started_at, finished_at,
             None if cancel is None else _REASONS[cancel], error, None if result is None else json.loads(result),
-            retry_of,
+            retry_of, voided_at,
         )  # fmt: skip
     except _NONSENSE as found:
         return _unreadable(row, schedule, found)

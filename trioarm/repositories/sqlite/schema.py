@@ -40,10 +40,11 @@ _FIRST: Final = (
     CREATE TABLE store (
         id INTEGER PRIMARY KEY CHECK (id = 1),
         last_run_id INTEGER NOT NULL,
-        tzdata TEXT NOT NULL
+        tzdata TEXT NOT NULL,
+        written_at INTEGER
     ) STRICT
     """,
-    "INSERT INTO store VALUES (1, 0, '')",
+    "INSERT INTO store VALUES (1, 0, '', NULL)",
     """
     CREATE TABLE schedules (
         key INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -76,7 +77,8 @@ _FIRST: Final = (
         runs INTEGER NOT NULL,
         state TEXT NOT NULL CHECK ({_one_of("state", ("active", "finished", "paused", "quarantined"))}),
         pause TEXT,
-        removed INTEGER NOT NULL DEFAULT 0
+        removed INTEGER NOT NULL DEFAULT 0,
+        epoch INTEGER NOT NULL DEFAULT 0
     ) STRICT
     """,
     "CREATE INDEX cursors_due ON cursors (wake_at, rank) WHERE wake_at IS NOT NULL",
@@ -133,6 +135,7 @@ _FIRST: Final = (
         retry_of INTEGER,
         handler TEXT NOT NULL,
         rank INTEGER NOT NULL,
+        voided_at INTEGER,
         CHECK (CASE WHEN finished_at IS NULL THEN {_one_of("state", _ACTIVE)} ELSE {_one_of("state", _FINAL)} END)
     ) STRICT
     """,

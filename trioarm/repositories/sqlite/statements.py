@@ -14,7 +14,7 @@ from trioarm.repositories.sqlite.schema import HELD, PENDING, UNFINISHED
 SCHEDULE: Final = (
     "s.key, s.name, coalesce(c.revision, 0), s.definition, coalesce(c.cursor_at, 0), c.next_due_at, "
     "coalesce(c.anchor_at, 0), coalesce(c.runs, 0), c.state, c.pause, s.removed OR c.removed, s.trouble, s.handler, "
-    "s.lane, s.supersede, s.amendments, s.owner"
+    "s.lane, s.supersede, s.amendments, s.owner, coalesce(c.epoch, 0)"
 )
 # How the two rows of a schedule come together; one whose cursor somebody deleted is told, too, and has no state.
 AND_CURSOR: Final = "LEFT JOIN cursors c ON c.key = s.key"
@@ -25,7 +25,7 @@ _BLOCKED: Final = (
 RUN: Final = (
     "r.id, r.key, r.epoch, r.nominal_at, r.origin, r.due_at, r.decided_at, r.lane, r.state, r.reason, r.last_at, "
     "r.count, r.waiting_for, r.give_up_at, r.attempt, r.token, r.node, r.args, r.started_at, r.finished_at, r.cancel, "
-    f"r.error, r.result, r.retry_of, {_BLOCKED}"
+    f"r.error, r.result, r.retry_of, r.voided_at, {_BLOCKED}"
 )
 
 # The horizon: what time alone starts
@@ -198,6 +198,17 @@ REQUEUE: Final = ForRows(
     "AND (state = v.column10 OR state = v.column11)",
 )
 
+VOID: Final = ForRows(
+    "UPDATE runs SET voided_at = v.column1 FROM (VALUES ",
+    3,
+    ") AS v WHERE id = v.column2 AND token = v.column3 AND voided_at IS NULL",
+)
+CUT: Final = ForRows(
+    "UPDATE runs SET last_at = v.column1, count = v.column2 FROM (VALUES ",
+    4,
+    ") AS v WHERE id = v.column3 AND token = v.column4 AND voided_at IS NULL",
+)
+
 INSERT_SCHEDULE: Final = (
     "INSERT INTO schedules (definition, amendments, owner, handler, lane, supersede, name) VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
@@ -214,6 +225,11 @@ PUT_CURSOR: Final = (
     "removed = excluded.removed WHERE revision = excluded.revision - 1"
 )
 CARRY_OVER: Final = f"UPDATE runs SET handler = ?, rank = ? WHERE key = ? AND {UNFINISHED}"
+SET_BACK: Final = (
+    "UPDATE cursors SET revision = revision + 1, epoch = epoch + 1, cursor_at = ?, next_due_at = ?, wake_at = ?, "
+    "runs = ?, state = ?, anchor_at = ? WHERE key = ? AND cursor_at = ? AND revision = ? AND removed = 0"
+)
+AMEND: Final = "UPDATE schedules SET amendments = ? WHERE key = ?"
 REMOVE: Final = (
     "UPDATE schedules SET removed = 1 WHERE key = ? AND removed = 0 "
     "AND ? = coalesce((SELECT c.revision FROM cursors c WHERE c.key = schedules.key), 0)"
@@ -233,6 +249,21 @@ QUARANTINE_SCHEDULE: Final = "UPDATE schedules SET trouble = ? WHERE key = ? AND
 QUARANTINE_RUN: Final = (
     "UPDATE runs SET state = 'unknown', reason = 'unreadable', error = ?, waiting_for = NULL, "
     f"finished_at = coalesce(finished_at, ?) WHERE id = ? AND {UNFINISHED}"
+)
+
+# A clock that was set back, and another tz database
+
+WRITTEN: Final = "SELECT written_at, nullif(tzdata, '') FROM store"
+COMPUTED_BY: Final = "UPDATE store SET tzdata = ?"
+WRITE: Final = "UPDATE store SET written_at = max(coalesce(written_at, ?1), ?1)"
+TAKE_BACK: Final = "UPDATE store SET written_at = ?"
+SCHEDULES_AHEAD: Final = (
+    f"SELECT {SCHEDULE} FROM cursors c JOIN schedules s ON s.key = c.key "
+    "WHERE c.cursor_at > ? AND c.key > ? AND c.removed = 0 AND s.removed = 0 ORDER BY c.key LIMIT ?"
+)
+RUNS_AHEAD: Final = (
+    f"SELECT {RUN} FROM runs r WHERE r.key = ? AND r.voided_at IS NULL "
+    "AND (coalesce(r.last_at, r.nominal_at) > ? OR (r.state = 'pending' AND r.due_at > ?)) ORDER BY r.id LIMIT ?"
 )
 
 # Nodes and their leases

@@ -20,13 +20,17 @@ from trioarm.core.changes import (
     Change,
     Claim,
     CursorMove,
+    Cut,
     Finished,
     PutDocument,
     PutSchedule,
     RemoveSchedule,
     Requeued,
     RunStep,
+    ScheduleStep,
+    SetBack,
     Started,
+    Voided,
 )
 from trioarm.core.run import Origin, RunRecord
 from trioarm.core.schedule import Schedule, ScheduleState, wakes_at
@@ -242,9 +246,13 @@ class _Pen:
 
     # Schedules
 
-    def _schedule(self, put: PutSchedule | RemoveSchedule) -> int | None:
+    def _schedule(self, put: ScheduleStep) -> int | None:
         if isinstance(put, RemoveSchedule):
             self._one(statements.REMOVE, (put.record.key, put.expected_revision))
+            return None
+        if isinstance(put, SetBack):
+            self._one(statements.SET_BACK, _set_back_values(put))
+            self._one(statements.AMEND, (write_amendments(put.amendments), put.record.key))
             return None
         schedule, key = put.schedule, self._both_rows(put)
         if put.expected_key:
@@ -305,6 +313,8 @@ _STEP_STATEMENTS: Final[dict[type, ForRows]] = {
     CancelAsked: statements.ASK,
     Finished: statements.FINISH,
     Requeued: statements.REQUEUE,
+    Voided: statements.VOID,
+    Cut: statements.CUT,
 }
 
 
@@ -343,6 +353,10 @@ def _step_values(statement: ForRows, step: RunStep) -> Values:
             return (step.at, run_id, token)
         case CancelAsked():
             return (step.reason.value, run_id, token)
+        case Voided():
+            return (step.at, run_id, token)
+        case Cut():
+            return (step.last_at, step.count, run_id, token)
         case Requeued():
             reason = None if step.reason is None else step.reason.value
             sources = _SOURCES[step.step]
@@ -441,4 +455,13 @@ def _cursor_values(put: PutSchedule, key: int) -> Values:
     return (
         key, put.expected_revision + 1, put.cursor_at, put.next_due_at, wake_at, -put.schedule.priority, put.anchor_at,
         put.state.value, write_pause(put.pause),
+    )  # fmt: skip
+
+
+def _set_back_values(step: SetBack) -> Values:
+    record = step.record
+    wake_at = wakes_at(step.state, step.next_due_at, record.pause, record.schedule)
+    return (
+        step.cursor_at, step.next_due_at, wake_at, step.runs, step.state.value, step.anchor_at,
+        record.key, step.expected_cursor_at, step.expected_revision,
     )  # fmt: skip

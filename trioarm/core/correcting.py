@@ -1,0 +1,105 @@
+"""What becomes of schedules that were decided beyond a clock that was set back by more than three hours (S3.3).
+
+Such a clock was wrong before. What was decided later than the corrected now never came due: those decisions are kept,
+marked voided, and a new epoch of the schedule begins in which their instants are decided when they come. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import attrs
+
+from trioarm.core.changes import Change, Cut, Finished, Requeued, RunStep, SetBack, Voided
+from trioarm.core.ranges import outlook
+from trioarm.core.run import Origin, RunRecord
+from trioarm.core.schedule import Amendment, AmendmentKind, ScheduleRecord, ScheduleState
+from trioarm.core.states import Reason, State, Step, WaitingFor
+from trioarm.core.triggers import After
+
+AUTHOR: Final = "clock"
+RAN_ALREADY: Final = "it ran before the clock was set back"
+ROWS_MAX: Final = 10_000  # of one schedule beyond now: one with more waits until the clock has caught up
+REPEATED_MAX: Final = 1_000  # of its occurrences that ran and must not run again; likewise
+
+
+@attrs.define(slots=True, eq=False)
+class Ahead:
+    """A schedule whose cursor is later than now.
+
+    Args:
+        record: as read.
+        runs: its rows of which the occurrence, or the last one of a range, or the wait is later than now, in order of
+            decision, without those that are voided; at most one more than `ROWS_MAX`.
+    """
+
+    record: ScheduleRecord
+    runs: list[RunRecord]
+
+
+def is_ahead(run: RunRecord, now: int) -> bool:
+    """Whether a row is to be looked at when its schedule is taken back to `now`."""
+    if run.voided_at is not None:
+        return False
+    ends_at = run.nominal_at if run.last_at is None else run.last_at
+    return ends_at > now or (run.state is State.PENDING and run.due_at > now)
+
+
+def take_back(ahead: Ahead, now: int) -> Change | None:
+    """Return the change that takes a schedule back to `now`; None when it has decided too much to be taken back."""
+    record, schedule = ahead.record, ahead.record.schedule
+    if len(ahead.runs) > ROWS_MAX:
+        return None
+    steps: list[RunStep] = []
+    for run in ahead.runs:
+        steps += _steps(run, now)
+    voided = [step.run for step in steps if isinstance(step, Voided)]
+    begun = [] if schedule.supersede else sorted(run.nominal_at for run in voided if _has_begun(run))
+    if len(begun) > REPEATED_MAX:
+        return None
+    runs = record.runs - sum(1 for run in voided if run.state is State.PENDING and not _has_begun(run))
+    anchor_at = min(record.anchor_at, now)
+    next_due_at, state = outlook(schedule, runs, now, anchor_at)
+    if isinstance(schedule.trigger, After) and any(run.unfinished for run in ahead.runs):
+        next_due_at, state = None, ScheduleState.ACTIVE  # the end of that run makes the next one
+    if record.state is ScheduleState.PAUSED or record.state is ScheduleState.QUARANTINED:
+        state = record.state
+    amendments = _amendments(record, begun, now)
+    back = SetBack(record, record.cursor_at, record.revision, now, next_due_at, runs, state, anchor_at, amendments)
+    return Change(steps=steps, schedules=[back])
+
+
+def _steps(run: RunRecord, now: int) -> list[RunStep]:
+    steps: list[RunStep] = []
+    waits = run.state is State.PENDING and run.due_at > now
+    if run.origin is Origin.SCHEDULE and run.nominal_at > now:
+        steps.append(Voided(run, run.token, now))
+        if run.state is State.PENDING and not _has_begun(run):
+            steps.append(Finished(run, run.token, Step.SUPERSEDE, now, Reason.VOIDED))
+            return steps
+    elif run.last_at is not None and run.last_at > now:
+        steps.append(_cut(run, now))
+    if waits and run.waiting_for is not WaitingFor.POSTPONE:  # what a person asked for is meant by the wall
+        steps.append(Requeued(run, run.token, Step.POSTPONE, now, run.attempt, now, WaitingFor.RETRY, run.reason))
+    return steps
+
+
+def _has_begun(run: RunRecord) -> bool:
+    return run.attempt > 0 or run.started_at is not None
+
+
+def _cut(run: RunRecord, now: int) -> Cut:
+    """End a range before the first occurrence that is later than now."""
+    trigger = run.schedule.trigger
+    last_at = trigger.previous_before(now + 1)
+    if last_at is None or last_at < run.nominal_at:  # the rule was another one then
+        return Cut(run, run.token, now, run.nominal_at, 1)
+    return Cut(run, run.token, now, last_at, max(1, min(run.count, trigger.count(run.nominal_at - 1, last_at))))
+
+
+def _amendments(record: ScheduleRecord, begun: Sequence[int], now: int) -> tuple[Amendment, ...]:
+    """Return what people said of occurrences, and that those which ran already are skipped when they come again."""
+    again = {at: Amendment(AmendmentKind.SKIP, at, None, author=AUTHOR, note=RAN_ALREADY, at=now) for at in begun}
+    kept = (one for one in record.amendments if one.over_at > now and one.nominal_at not in again)
+    return tuple(sorted((*kept, *again.values()), key=lambda one: one.nominal_at))
