@@ -26,6 +26,7 @@ from trioarm.core.codec import (
 from trioarm.core.errors import InvalidSchedule
 from trioarm.core.forecast import explain
 from trioarm.core.forms import TRIGGERS as KINDS
+from trioarm.core.forms.spans import on_weekdays
 from trioarm.core.instants import EARLIEST, LATEST, parse_instant
 from trioarm.core.jsonable import Json
 from trioarm.core.planning import PlanRules
@@ -45,7 +46,7 @@ from trioarm.core.schedule import (
     StoredSchedule,
 )
 from trioarm.core.states import Reason, State
-from trioarm.core.triggers import After, Cron, Every, Once, Trigger, Weekly
+from trioarm.core.triggers import After, Cron, Every, Exclude, Once, Trigger, Union, Weekly
 from trioarm.core.triggers.civil import Fold, Gap
 
 NAMES = st.from_regex(r"[a-z0-9][a-z0-9._/-]{0,20}", fullmatch=True)
@@ -67,6 +68,8 @@ TRIGGERS: st.SearchStrategy[Trigger] = (
     | st.builds(After, PERIODS)
     | st.builds(Weekly, DAYS, TIMES, ZONES, gap=GAPS, fold=FOLDS, dst=st.booleans())
     | st.builds(Cron, CRONS, ZONES, gap=st.none() | GAPS, fold=st.none() | FOLDS, dst=st.booleans())
+    | st.builds(lambda days, at, zone: Union([Weekly(days, at, zone), Every(3600)]), DAYS, TIMES, ZONES)
+    | st.builds(lambda at, zone: Exclude([Weekly(["mon", "tue"], at, zone), on_weekdays(["tue"], zone)]), TIMES, ZONES)
 )
 RETRIES = st.builds(
     RetryPolicy,
@@ -97,6 +100,7 @@ def schedules(draw: st.DrawFn) -> Schedule:
         retry=draw(st.none() | RETRIES),
         delivery=draw(st.sampled_from(Delivery)),
         priority=draw(st.integers(0, 9)),
+        jitter_s=draw(st.none() | st.floats(0, 86400)),
         start_at=draw(st.none() | st.just(bounds[0])),
         end_at=draw(st.none() | st.just(bounds[1])),
         max_runs=draw(st.none() | st.integers(1, 2**53)),
@@ -356,7 +360,7 @@ def test_a_mistaken_trigger_is_one_line(keys: dict[str, object], line: str) -> N
         ("priority", "5", ': "5" is no whole number: write it like 5'),
         ("priority", True, ": true is no whole number: write it like 5"),
         ("priority", 5.0, ": 5.0 is no whole number: write it like 5"),
-        ("jitter", "5s", ": jitter is not available yet"),
+        ("jitter", "2d", ': "2d" is outside 0s to 1d'),
         ("start", "tomorrow", ': "tomorrow" is no instant: write it like 2026-12-24T18:00:00+01:00'),
         ("max_runs", 0, ": 0 is below 1"),
         ("tags", "nightly", ': "nightly" is no list: put it between [ and ]'),

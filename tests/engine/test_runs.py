@@ -28,10 +28,11 @@ from trioarm import (
     UnknownSchedule,
 )
 from trioarm.core.events import RunDecided, RunFinished, RunRequeued, RunStarted
-from trioarm.core.instants import DAY
+from trioarm.core.instants import DAY, SECOND
+from trioarm.core.jitter import jitter_of
 from trioarm.engine.health import Level
 
-from .nodes import NEVER_AGAIN, a_config, at, every, keeping, once, rows_of
+from .nodes import NEVER_AGAIN, a_config, at, every, keeping, once, rows_of, runs_after
 
 UNKNOWN_ID = "one@2026-11-23T22:00:10Z"
 
@@ -351,3 +352,18 @@ def test_a_skipped_occurrence_says_why() -> None:
         assert second.nominal_at.timestamp() == NOW / 1e6 + 120
 
     with_a_node(main, slow)
+
+
+def test_an_occurrence_with_jitter_starts_when_its_hash_says() -> None:
+    """The handler is called then, and neither a skip nor the next occurrence is in its way."""
+    began: list[float] = []
+
+    async def work(run: RunContext) -> None:
+        began.append(trio.current_time())
+
+    schedule = every("spread", Every(100.0, anchor=at(0)), jitter_s=50.0)
+    runs = runs_after(305, work, schedule)
+    later = [jitter_of(schedule, at(start), at(start + 100)) / SECOND for start in (100, 200, 300)]
+    expected = [start + more for start, more in zip((100, 200, 300), later, strict=True) if start + more < 305]
+    assert began == pytest.approx(expected, abs=0.01)
+    assert [run.state for run in runs][: len(began)] == [State.SUCCEEDED] * len(began)

@@ -43,6 +43,7 @@ from trioarm.core.run import Run
 from trioarm.core.schedule import (
     DURATION_S_MAX,
     HANDLER_LENGTH_MAX,
+    JITTER_S_MAX,
     TAGS_MAX,
     Amendment,
     Delivery,
@@ -148,11 +149,11 @@ def _read_policies(table: Table, schedule: Schedule) -> Schedule:
         timeout_s=table.take("timeout", duration(0.001, DURATION_S_MAX), None),
         delivery=table.take("delivery", member(Delivery), schedule.delivery),
         priority=table.take("priority", whole(0, 9), schedule.priority),
+        jitter_s=table.take("jitter", duration(0, JITTER_S_MAX), None),
     )
 
 
 def _read_bounds(table: Table, schedule: Schedule) -> Schedule:
-    table.refuse("jitter", "jitter is not available yet")
     start_at = table.take("start", moment, None)
     end_at = table.take("end", moment, None)
     if start_at is not None and end_at is not None and end_at < start_at:
@@ -220,6 +221,7 @@ def unstructure_schedule(schedule: Schedule) -> dict[str, Json]:
         "timeout": write_duration(schedule.timeout_s),
         "retry": None if schedule.retry is None else _retry_form(schedule.retry),
         "delivery": _unless(schedule.delivery.value, Delivery.AT_LEAST_ONCE),
+        "jitter": write_duration(schedule.jitter_s),
         "priority": _unless(schedule.priority, _NOTHING.priority),
         "start": write_instant(schedule.start_at),
         "end": write_instant(schedule.end_at),

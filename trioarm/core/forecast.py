@@ -346,6 +346,9 @@ def _policies(schedule: Schedule, rules: PlanRules) -> Iterator[str]:
         yield "its runs may overlap"
     if schedule.lane is not None and not schedule.supersede:
         yield f"its runs wait for lane {schedule.lane}"
+    if schedule.jitter_s:
+        most = render_duration(schedule.jitter_s)
+        yield f"each occurrence starts up to {most} later, always by the same for the same one"
     if schedule.max_runs is not None:
         yield f"it ends after {schedule.max_runs} runs"
 

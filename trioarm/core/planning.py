@@ -13,6 +13,7 @@ import attrs
 
 from trioarm.core.changes import CancelAsked, Change, CursorMove, Finished, Requeued, RunStep, freed, restarted
 from trioarm.core.instants import HOUR, MINUTE, SECOND, microseconds
+from trioarm.core.jitter import jitter_of
 from trioarm.core.ranges import end_of_pause, none_run, not_run, skips, stretches
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import Delivery, Misfire, Overlap, RetryPolicy, ScheduleRecord, ScheduleState
@@ -82,7 +83,13 @@ class _Due:
 
     def starts_at(self, nominal_at: int) -> int:
         """Return when an occurrence may start: what its lateness is judged by."""
-        return self.postponed.get(nominal_at, nominal_at) if self.postponed else nominal_at
+        if self.postponed and nominal_at in self.postponed:
+            return self.postponed[nominal_at]
+        schedule = self.record.schedule
+        if not schedule.jitter_s:
+            return nominal_at
+        following = self.following if nominal_at == self.last else self.trigger.next_after(nominal_at)
+        return nominal_at + jitter_of(schedule, nominal_at, following)
 
     def none_run(self, ends: tuple[int, int], state: State, reason: Reason, now: int) -> list[RunRecord]:
         """Return the rows for a range of which nothing runs."""
@@ -344,7 +351,7 @@ def _run(due: _Due, nominal_at: int, now: int, rules: PlanRules) -> RunRecord:
     run = RunRecord(record, nominal_at, starts_at, now, record.schedule.lane)
     if record.epoch:
         run.epoch = record.epoch
-    if starts_at > now:
+    if starts_at > now and nominal_at in due.postponed:
         run.waiting_for = WaitingFor.POSTPONE
     if rules.impatient:
         run.give_up_at = give_up_at(record, starts_at, now, rules)

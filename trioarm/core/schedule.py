@@ -23,6 +23,7 @@ NAME: Final = re.compile(r"[a-z0-9][a-z0-9._/-]{0,62}")
 DURATION_S_MAX: Final = 366 * 86400.0  # a policy longer than a year is a mistake in units
 TAGS_MAX: Final = 32
 HANDLER_LENGTH_MAX: Final = 255  # `module:qualname` of real programs stays far below
+JITTER_S_MAX: Final = 86400.0  # what starts more than a day later is another schedule
 AMENDMENTS_MAX: Final = 32  # of one schedule: a month of days, named one by one; who wants more pauses it
 
 NO_ARGS: Final[dict[str, Json]] = {}
@@ -171,6 +172,7 @@ class Schedule:
         retry: when a failed attempt is followed by another.
         delivery: how often the handler of one run may be started.
         priority: 0 to 9, where 9 is most urgent (S4.4).
+        jitter_s: each occurrence may start up to so much later, always by the same for the same one (S4.6).
         start_at: no occurrence before this instant.
         end_at: no occurrence after this instant.
         max_runs: finished after this many runs; what never ran does not count.
@@ -197,6 +199,7 @@ class Schedule:
     retry: RetryPolicy | None = attrs.field(kw_only=True, default=None)
     delivery: Delivery = attrs.field(kw_only=True, default=Delivery.AT_LEAST_ONCE, converter=_delivery)
     priority: int = attrs.field(kw_only=True, default=5)
+    jitter_s: float | None = attrs.field(kw_only=True, default=None)
     start_at: int | None = attrs.field(kw_only=True, default=None, converter=_optional_instant)
     end_at: int | None = attrs.field(kw_only=True, default=None, converter=_optional_instant)
     max_runs: int | None = attrs.field(kw_only=True, default=None)
@@ -219,6 +222,7 @@ class Schedule:
             raise InvalidSchedule(f"{self.name}: end lies before start")
         check_seconds(f"{self.name}: tolerance_s", self.tolerance_s, 0, 86400)
         check_seconds(f"{self.name}: misfire_window_s", self.misfire_window_s, 0, DURATION_S_MAX)
+        check_seconds(f"{self.name}: jitter_s", self.jitter_s, 0, JITTER_S_MAX)
         check_seconds(f"{self.name}: timeout_s", self.timeout_s, 0.001, DURATION_S_MAX)
 
     def anchored(self, anchor_at: int) -> Trigger:
