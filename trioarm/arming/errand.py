@@ -67,7 +67,7 @@ class Errand(Pursuit):
     def __init__(
         self, run: RunContext, way: Way, target: Target, rules: Rules, holds: Holds, alerts: AlertCommands
     ) -> None:
-        partition, now = way.partition, way.clock.now()
+        partition, now = way.partition, way.clock.look()
         self._nominal_at = instant(run.nominal_at)
         limits = Limits(
             begun_at=now,
@@ -167,7 +167,7 @@ class Errand(Pursuit):
 
     async def give_up(self, failure: PanelFailure) -> Discard | Retry | Override:
         """Return what a failure means for the run: another attempt while there is hope, else its end (A3.3)."""
-        name, now = self.way.partition.name, self.way.clock.now()
+        name, now = self.way.partition.name, self.way.clock.look()
         text = f"{name} did not become {self.target}: {failure}"
         if failure.kind is FailureKind.UNAVAILABLE:
             if not self.sent.sends and (hold := await self._holds.covering(self.way.partition)) is not None:
@@ -192,7 +192,7 @@ class Errand(Pursuit):
 
     async def _give_way(self, reason: Reason, message: str) -> Override:
         name, last = self.way.partition.name, (self.report or UNREAD).state
-        self._raise(overridden(name, self.target, message, last, self.way.clock.now()))
+        self._raise(overridden(name, self.target, message, last, self.way.clock.look()))
         await self._conclude("_overridden", message)
         await self._end_passing_alerts()
         return Override(f"{name} was not made {self.target}: {message}", reason=reason)
@@ -218,7 +218,7 @@ class Errand(Pursuit):
             before=self.first or UNREAD,
             after=self.report or UNREAD,
             reason=reason,
-            now=self.way.clock.now(),
+            now=self.way.clock.look(),
         )
 
     def _raise(self, alert: Alert) -> None:

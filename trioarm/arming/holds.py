@@ -67,7 +67,7 @@ class Holds:
 
     async def covering(self, partition: Partition) -> Hold | None:
         """Return the hold in force on a partition or its site; None when nobody holds it."""
-        now = self._clock.now()
+        now = self._clock.look()
         for key in (PARTITION + partition.name, SITE + partition.site):
             document = await self._repository.get_document(NAMESPACE, key)
             if document is not None and (hold := _read(document)).lasts(now):
@@ -88,7 +88,7 @@ class Holds:
             InvalidRequest: it would be over already, or the note is too long.
             RevisionConflict: others kept changing it.
         """
-        now = self._clock.now()
+        now = self._clock.look()
         if until_at is not None and until_at <= now:
             raise InvalidRequest(f"a hold until {render_instant(until_at)} would be over already")
         if len(note) > NOTE_LENGTH_MAX:
@@ -109,7 +109,7 @@ class Holds:
     async def _put(self, on: str, hold: Hold | None, by: str, verb: str, reason: str) -> bool:
         names, body = self._held(on), None if hold is None else to_json(hold)
         for _ in range(TRIES):
-            now = self._clock.now()
+            now = self._clock.look()
             document = await self._repository.get_document(NAMESPACE, on)
             if document is None and body is None:
                 return False

@@ -92,4 +92,4 @@ class Installation:
 
     def desired(self, partition: str) -> Desired | None:
         """Return what a partition's declared schedules want it to be now; None before their first occurrence."""
-        return desired(self.schedules, partition, self._clock.now())
+        return desired(self.schedules, partition, self._clock.look())

@@ -214,7 +214,7 @@ class Persons:
             before=request.first or UNREAD,
             after=request.report or UNREAD,
             reason=outcome,
-            now=way.clock.now(),
+            now=way.clock.look(),
         )
 
     def _way(self, name: str) -> Way:
@@ -230,7 +230,7 @@ class Request(Pursuit):
     def __init__(self, way: Way, target: Target, by: str, on_progress: OnProgress, *, confirm: bool) -> None:
         partition = way.partition
         limits = Limits(
-            begun_at=way.clock.now(),
+            begun_at=way.clock.look(),
             exit_delay=microseconds(0.0 if target is Target.DISARMED else partition.panel.exit_delay_s),
             confirm=microseconds(partition.confirm_s),
             apply_until=LATEST,

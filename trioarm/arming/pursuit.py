@@ -108,7 +108,7 @@ class Pursuit(ABC):
         self.report = report
         if self.sent.sends and is_progress(report, self.target):
             self.sent = attrs.evolve(self.sent, progressed=True)
-        now = self.way.clock.now()
+        now = self.way.clock.look()
         free_at = self.way.line.free_at(microseconds(self.way.partition.min_gap_s), now)
         return report, await self.judge(report, now, free_at)
 
@@ -129,7 +129,7 @@ class Pursuit(ABC):
     async def _send(self) -> None:
         """Store what is about to be sent, then send it (A3.1)."""
         code = _code(self.way.partition)
-        now = self.way.clock.now()
+        now = self.way.clock.look()
         self.sent = await self.announce(now)
         self.way.line.sent_at = now
         await self.way.panel.command(self.target, code, self.by)

@@ -62,7 +62,7 @@ class VirtualDriver:
             PanelFailure: `unavailable`, because its document cannot be understood.
         """
         state, _ = await self._load()
-        return report(state, self._clock.now())
+        return report(state, self._clock.look())
 
     async def command(self, target: Target, code: str | None, by: str = OURSELVES) -> None:
         """Arm or disarm, as trioarm unless somebody else is named.
@@ -142,7 +142,7 @@ class VirtualDriver:
         """Change the document. Refused or in doubt, look again: a move that was kept after all changes nothing."""
         for _ in range(TRIES):
             state, version = await self._load()
-            now = self._clock.now()
+            now = self._clock.look()
             moved = move(state, now)
             if moved == state:
                 return report(state, now)
