@@ -10,12 +10,15 @@ from typing import Annotated, Final
 import attrs
 from cyclopts import Parameter
 
+from trioarm.arming.timeline import desired
 from trioarm.cli.configuration import read_config
 from trioarm.cli.exits import Exit, UsageError
 from trioarm.cli.options import AsJson, ConfigFile
 from trioarm.cli.planned import chosen, current_instant, partition_of, planned_records, planned_rules, target_of
-from trioarm.cli.terminal import Style, paint, say, say_json
+from trioarm.cli.terminal import Style, paint, remark, say, say_json
+from trioarm.cli.week import Partition, changes_of, draw
 from trioarm.cli.wording import grouped
+from trioarm.config import SchedulerConfig
 from trioarm.core.errors import InvalidInstant, InvalidTrigger
 from trioarm.core.forecast import Foreseen
 from trioarm.core.forecast import preview as foresee
@@ -25,13 +28,14 @@ from trioarm.core.planning import PlanRules
 from trioarm.core.schedule import ScheduleRecord, ScheduleState
 from trioarm.core.states import State
 from trioarm.core.triggers import After
-from trioarm.core.triggers.zones import zone_name
+from trioarm.core.triggers.zones import find_zone, zone_name
 
 OFTEN: Final = 12  # occurrences a day beyond which a schedule is summarised in one line: nobody reads each of them
 INDENT: Final = "  "
 ROWS: Final = 200  # shown to people unless they ask for more
 ROWS_MAX: Final = 100_000  # shown at all, so that a schedule of every millisecond comes to an end
 DAYS_MAX: Final = 3_660.0
+WEEK: Final = 8 * DAY  # a week of whole local days, from wherever in the first one
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -61,6 +65,7 @@ def preview(
         bool,
         Parameter(name="--all", help="Every occurrence, of frequent schedules as well."),
     ] = False,
+    week: Annotated[bool, Parameter(help="Draw who is armed when, a line for each of seven days.")] = False,
     limit: Annotated[int | None, Parameter(help=f"At most so many lines; otherwise {ROWS}.")] = None,
     json: AsJson = False,
 ) -> Exit:
@@ -73,6 +78,7 @@ def preview(
     - `trioarm preview`
     - `trioarm preview weeknight --days 30`
     - `trioarm preview --from 2027-03-27T00:00:00Z`
+    - `trioarm preview --week`
     """
     if not 0 < days <= DAYS_MAX:
         raise UsageError(f"--days {days:g}: it must lie between 0 and {DAYS_MAX:g}")
@@ -82,6 +88,8 @@ def preview(
     found = read_config(config)
     records, rules = planned_records(found, window.start), planned_rules(found, window.start)
     wanted = {record.key for record in chosen(records, names)} if names else None
+    if week:
+        return _print_week(found, records, wanted, window, rules)
     if json:
         return _print_json(_foreseen(records, wanted, window, rules), limit or ROWS_MAX)
     frequent = [] if all_ or names else [record for record in records if _is_frequent(record, window)]
@@ -136,6 +144,33 @@ def as_json(item: Foreseen) -> dict[str, Json]:
         "partition": partition_of(item.schedule),
         "target": target_of(item.schedule),
     }
+
+
+def _print_week(
+    config: SchedulerConfig,
+    records: Sequence[ScheduleRecord],
+    wanted: set[int] | None,
+    window: Window,
+    rules: PlanRules,
+) -> Exit:
+    """Draw the week of every partition that the wanted schedules arm."""
+    window = attrs.evolve(window, until=window.start + WEEK)
+    items = list(_foreseen(records, wanted, window, rules))
+    schedules = [record.schedule for record in records]
+    names = {record.schedule.name for record in records if wanted is None or record.key in wanted}
+    armed = {partition_of(schedule) for schedule in schedules if schedule.name in names} - {None}
+    partitions = []
+    for name, partition in config.premises.partitions.items():
+        if name in armed:
+            first = desired(schedules, name, window.start)
+            zone = find_zone(window.zone or config.premises.sites[partition.site].timezone)
+            target = None if first is None else first.target
+            partitions.append(Partition(name, zone, target, changes_of(items, name)))
+    if not partitions:
+        remark("no schedule arms anything: there is no week to draw")
+    for line in draw(partitions, window.start) if partitions else ():
+        say(line)
+    return Exit.CLEAN
 
 
 def _print_table(items: Sequence[Foreseen], limit: int, window: Window) -> None:
