@@ -22,7 +22,7 @@ from trioarm.core.forecast import explain as put_into_words
 from trioarm.core.instants import instant, render_duration, render_instant
 from trioarm.core.jsonable import Json
 from trioarm.core.schedule import Delivery, Schedule, ScheduleRecord
-from trioarm.core.triggers import Cron, Fold, Gap, Weekly, Zoned
+from trioarm.core.triggers import Cron, Fold, Gap, Weekly, own_zone
 from trioarm.core.triggers.zones import ERA, Zone, changes_around
 
 GAPS: Final = {
@@ -92,7 +92,7 @@ def entries(
 
 def _zone_rules(schedule: Schedule, now: int) -> Iterator[str]:
     trigger = schedule.trigger
-    if not isinstance(trigger, Zoned):
+    if own_zone(trigger) is None:
         yield "UTC: intervals and instants know no daylight saving"
         return
     zone = zone_of(trigger)

@@ -13,7 +13,7 @@ from trioarm.config.premises import one_of
 from trioarm.core.codec import Defaults, read_schedule
 from trioarm.core.reading import Problems, Table, duration, listed, mapping, member, show, suggest
 from trioarm.core.schedule import NAME, Schedule
-from trioarm.core.triggers import Trigger, Zoned
+from trioarm.core.triggers import Trigger, own_zone
 
 WARNINGS_MAX: Final = 10  # more of them are no warning any more
 WARN_S_MAX: Final = 86400.0
@@ -118,7 +118,7 @@ class Declarations:
         zones = {self.sites[site].timezone for site in sites if site in self.sites}
         timezone = zones.pop() if len(zones) == 1 else self.defaults.timezone
         schedule = read_schedule(table, attrs.evolve(self.defaults, timezone=timezone, handler=HANDLER))
-        if zones and "timezone" not in table and schedule is not None and isinstance(schedule.trigger, Zoned):
+        if zones and "timezone" not in table and schedule is not None and own_zone(schedule.trigger) is not None:
             table.problems.add(
                 table.at("timezone"),
                 "is missing: the partitions lie in different time zones, so say whose time is meant",

@@ -19,7 +19,7 @@ from trioarm.core.planning import Group, PlanRules, plan
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import Misfire, Overlap, Schedule, ScheduleRecord, ScheduleState
 from trioarm.core.states import Reason, State
-from trioarm.core.triggers import After, Trigger, Zoned
+from trioarm.core.triggers import After, Trigger, own_zone
 from trioarm.core.triggers.zones import ERA, Zone, changes_around, find_zone
 
 STEPS_MAX: Final = 200_000  # passes a preview may simulate, decisive or not: a schedule of every millisecond ends too
@@ -230,7 +230,7 @@ def _foreseen(run: RunRecord, zone: str | None) -> Foreseen:
 
 def zone_of(trigger: Trigger) -> Zone:
     """Return the zone a trigger's local times are in; UTC where it has none."""
-    return trigger.zone if isinstance(trigger, Zoned) else find_zone("UTC")
+    return own_zone(trigger) or find_zone("UTC")
 
 
 def local_time(instant: int, zone: Zone) -> datetime:
@@ -243,7 +243,8 @@ def shift_of(trigger: Trigger, instant: int) -> Shift | None:
     """Return what a change of offset did to the occurrence at `instant`."""
     if trigger.shift_at(instant):
         return Shift.GAP
-    return Shift.FOLD if isinstance(trigger, Zoned) and _comes_twice(trigger.zone, instant) else None
+    zone = own_zone(trigger)
+    return Shift.FOLD if zone is not None and _comes_twice(zone, instant) else None
 
 
 def _comes_twice(zone: Zone, instant: int) -> bool:

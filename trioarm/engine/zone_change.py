@@ -10,7 +10,7 @@ import attrs
 from trioarm.core.changes import Change, CursorMove, Verdict
 from trioarm.core.queries import PAGE_MAX, ScheduleQuery
 from trioarm.core.schedule import ScheduleRecord, ScheduleState
-from trioarm.core.triggers import Zoned
+from trioarm.core.triggers import own_zone
 from trioarm.engine.ports import ScheduleRepository
 
 _log = logging.getLogger("trioarm.clock")
@@ -55,7 +55,7 @@ async def _moves(repository: ScheduleRepository) -> AsyncIterator[CursorMove]:
 
 def _move(record: ScheduleRecord) -> CursorMove | None:
     trigger = record.trigger
-    if not isinstance(trigger, Zoned) or record.next_due_at is None:
+    if own_zone(trigger) is None or record.next_due_at is None:
         return None
     due_at = record.schedule.next_after(record.cursor_at, trigger)
     if due_at == record.next_due_at:

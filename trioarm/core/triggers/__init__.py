@@ -6,7 +6,7 @@ Each module here is one family. Only `zones` and `civil` know zones, gaps and fo
 from __future__ import annotations
 
 from trioarm.core.triggers.algebra import Exclude, Intersect, Union
-from trioarm.core.triggers.base import Trigger, Zoned
+from trioarm.core.triggers.base import Trigger, own_zone
 from trioarm.core.triggers.civil import Fold, Gap
 from trioarm.core.triggers.cron import Cron
 from trioarm.core.triggers.elapsed import After, Every, Once
@@ -24,5 +24,5 @@ __all__ = [
     "Trigger",
     "Union",
     "Weekly",
-    "Zoned",
+    "own_zone",
 ]

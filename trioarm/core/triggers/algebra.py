@@ -7,19 +7,19 @@ Instants are exact: two triggers have one in common only where they mean the sam
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, Protocol, Self, TypeAlias
 
 import attrs
 
 from trioarm.core.errors import InvalidTrigger
-from trioarm.core.triggers.base import Trigger, Zoned
+from trioarm.core.triggers.base import Trigger, own_zone
 from trioarm.core.triggers.elapsed import After
 from trioarm.core.triggers.spans import Spans
 from trioarm.core.triggers.zones import Zone, find_zone
 
 MEMBERS_MAX: Final = 64  # of one trigger: each is asked for every instant
-LEAPS_MAX: Final = 10_000  # instants tried for one that all allow; then there is taken to be none
+LEAPS_MAX: Final = 2_000  # instants tried for one that all allow; then there is taken to be none
 
 Member: TypeAlias = Trigger | Spans
 
@@ -156,6 +156,7 @@ class _Combined(ABC):
 
     __slots__ = ()
     members: tuple[Member, ...]
+    _triggers: tuple[Trigger, ...]
 
     @abstractmethod
     def next_after(self, instant: int) -> int | None:
@@ -171,18 +172,14 @@ class _Combined(ABC):
         return count
 
     @property
-    def triggers(self) -> Iterator[Trigger]:
-        """The members that yield instants."""
-        return (member for member in self.members if isinstance(member, Trigger))
-
-    @property
     def zone(self) -> Zone:
         """The zone of the first member that has one; else UTC."""
-        return next((member.zone for member in self.members if isinstance(member, Zoned)), find_zone("UTC"))
+        zones = (own_zone(member) for member in self.members)
+        return next((zone for zone in zones if zone is not None), find_zone("UTC"))
 
     def shift_at(self, instant: int) -> int:
         """Return nominal minus actual local time in microseconds: the latest of the members that mean the instant."""
-        return max((trigger.shift_at(instant) for trigger in self.triggers if _has(trigger, instant)), default=0)
+        return max((trigger.shift_at(instant) for trigger in self._triggers if _has(trigger, instant)), default=0)
 
     def anchored(self, anchor_at: int) -> Self:
         """Return the trigger itself: no member depends on runs."""
@@ -201,6 +198,11 @@ class Union(_Combined):
     """
 
     members: tuple[Trigger, ...] = attrs.field(converter=_union_of)
+    _triggers: tuple[Trigger, ...] = attrs.field(init=False, eq=False, repr=False)
+
+    @_triggers.default
+    def _who_yields(self) -> tuple[Trigger, ...]:
+        return self.members
 
     def next_after(self, instant: int) -> int | None:
         """Return the first occurrence later than `instant` (S4.1)."""
@@ -248,7 +250,12 @@ class Intersect(_Limited):
     """
 
     members: tuple[Member, ...] = attrs.field(converter=_intersection_of)
+    _triggers: tuple[Trigger, ...] = attrs.field(init=False, eq=False, repr=False)
     _limits: tuple[_Limit, ...] = attrs.field(init=False, eq=False, repr=False)
+
+    @_triggers.default
+    def _who_yields(self) -> tuple[Trigger, ...]:
+        return tuple(member for member in self.members if isinstance(member, Trigger))
 
     @_limits.default
     def _order(self) -> tuple[_Limit, ...]:
@@ -274,20 +281,20 @@ class Exclude(_Limited):
     """
 
     members: tuple[Member, ...] = attrs.field(converter=_exclusion_of)
+    _triggers: tuple[Trigger, ...] = attrs.field(init=False, eq=False, repr=False)
     _limits: tuple[_Limit, ...] = attrs.field(init=False, eq=False, repr=False)
+
+    @_triggers.default
+    def _who_yields(self) -> tuple[Trigger, ...]:
+        return tuple(member for member in self.members[:1] if isinstance(member, Trigger))
 
     @_limits.default
     def _order(self) -> tuple[_Limit, ...]:
         out = (_NotAt(one) if isinstance(one, Trigger) else _Outside(one) for one in self.members[1:])
-        return (*(_At(base) for base in self.triggers), *out)
+        return (*map(_At, self._triggers), *out)
 
     def __attrs_post_init__(self) -> None:
         self._refuse_never("exclude")
-
-    @property
-    def triggers(self) -> Iterator[Trigger]:
-        """The one that yields instants."""
-        return (member for member in self.members[:1] if isinstance(member, Trigger))
 
     def describe(self) -> str:
         """Return the rule in plain English, such as `every day at 06:00 in UTC, except on holidays in CZ`."""

@@ -5,6 +5,7 @@ A span has a first instant and an end. What is asked is only how far it is to th
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, Protocol
 
 import attrs
@@ -15,6 +16,9 @@ from trioarm.core.triggers.timetable import DaySet
 from trioarm.core.triggers.zones import Zone, zone_name
 
 RUN_MAX: Final = 3_700  # days of one sort in a row that are looked through: ten years, then there is no end to them
+
+
+MIDNIGHTS_MAX: Final = 8_192  # kept: those of the days around now, in a few zones
 
 
 class Spans(Protocol):
@@ -34,6 +38,11 @@ class Spans(Protocol):
 
     def describe(self) -> str:
         """Return what they are in plain English, such as `working days in Europe/Prague`."""
+
+
+@lru_cache(maxsize=MIDNIGHTS_MAX)
+def _midnight(timeline: Timeline, day: int) -> int:
+    return timeline.resolve(day * DAY)[0]
 
 
 @attrs.frozen(slots=True, cache_hash=True, weakref_slot=False)
@@ -110,7 +119,7 @@ class DaySpans:
         return f"on {self.words} {self._timeline.describe()}"
 
     def _start(self, day: int) -> int:
-        return self._timeline.resolve(day * DAY)[0]
+        return _midnight(self._timeline, day)
 
     def _is_left_out(self, day: int) -> bool:
         """Whether a change of offset leaves out the whole day, as in Pacific/Apia 2011-12-30."""
