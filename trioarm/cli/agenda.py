@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from trioarm.arming.conflicts import with_conflicts
 from trioarm.cli.outcomes import REASONS
 from trioarm.cli.planned import partition_of, target_of
 from trioarm.cli.terminal import coloured
@@ -28,7 +29,7 @@ def agenda(items: Sequence[Foreseen]) -> str:
     days: dict[str, list[Foreseen]] = {}
     for item in sorted(items, key=lambda item: (item.local_at.date(), item.due_at)):
         days.setdefault(f"{item.local_at:%a %d %b %Y}", []).append(item)
-    rows = {id(item): _row(item) for item in items}
+    rows = {id(item): _row(item, conflict) for item, conflict in with_conflicts(items)}
     widths = [max(len(row[column]) for row in rows.values()) for column in range(4)]
     console = _console()
     with console.capture() as capture:
@@ -57,11 +58,11 @@ def _console() -> Console:
     )
 
 
-def _row(item: Foreseen) -> tuple[str, str, str, str, str]:
+def _row(item: Foreseen, conflict: str | None) -> tuple[str, str, str, str, str]:
     local, utc = item.local_at, as_datetime(item.due_at)
     elsewhere = f"{utc:%a} " if utc.date() != local.date() else ""
     offset = local.isoformat(timespec="seconds")[len("2026-11-23T22:30:00") :]
-    return INDENT + _clock(local), offset, f"{elsewhere}{_clock(utc)}Z", item.schedule.name, _what(item)
+    return INDENT + _clock(local), offset, f"{elsewhere}{_clock(utc)}Z", item.schedule.name, _what(item, conflict)
 
 
 def _clock(moment: datetime) -> str:
@@ -69,7 +70,7 @@ def _clock(moment: datetime) -> str:
     return moment.time().isoformat("seconds" if moment.second else "minutes")
 
 
-def _what(item: Foreseen) -> str:
+def _what(item: Foreseen, conflict: str | None) -> str:
     partition, target = partition_of(item.schedule), target_of(item.schedule)
     parts = [item.schedule.handler if partition is None else f"{partition} → {target}"]
     if item.decision is not State.PENDING:
@@ -80,6 +81,8 @@ def _what(item: Foreseen) -> str:
             parts.append(f"gap: {_meant(item):%H:%M} does not exist, clocks go forward")
         case Shift.FOLD:
             parts.append(f"fold: {_meant(item):%H:%M} comes twice, clocks go back")
+    if conflict is not None:
+        parts.append(f"conflict: {conflict}")
     return "  ".join(parts)
 
 

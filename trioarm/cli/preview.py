@@ -10,6 +10,7 @@ from typing import Annotated, Final
 import attrs
 from cyclopts import Parameter
 
+from trioarm.arming.conflicts import with_conflicts
 from trioarm.arming.timeline import desired
 from trioarm.cli.configuration import read_config
 from trioarm.cli.exits import Exit, UsageError
@@ -124,11 +125,11 @@ def _foreseen(
 
 
 def _print_json(items: Iterator[Foreseen], limit: int) -> Exit:
-    for count, item in enumerate(items):
+    for count, (item, conflict) in enumerate(with_conflicts(items)):
         if count == limit:
             sys.stderr.write(f"only the first {limit} are shown: ask for fewer --days, or a higher --limit\n")
             break
-        say_json(as_json(item))
+        say_json(as_json(item) | {"conflict": conflict})
     return Exit.CLEAN
 
 
