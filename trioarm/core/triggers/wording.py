@@ -28,6 +28,8 @@ YEARS_SPELT_MAX = 6
 
 _WEEK = {day % 7: WEEKDAYS[day % 7] for day in range(1, 8)}  # a person's week starts on Monday
 _ORDINALS = {1: "1st", 2: "2nd", 3: "3rd"}
+_OR_LAST = " (else the last day)"
+_THURSDAY = 4  # 1970-01-01
 _UNITS = (("d", DAY), ("h", HOUR), ("min", MINUTE), ("s", SECOND), ("ms", 1000), ("us", 1))
 
 
@@ -65,14 +67,15 @@ def _spell_day_set(days: DaySet) -> str:
     match days:
         case Days():
             return _spell_days(days) + _spell_years(days.years)
-        case DayGrid(step) if step % 7 == 0:
-            return _every(step // 7, "week")
+        case DayGrid(step, phase) if step % 7 == 0:
+            return f"{_every(step // 7, 'week')} on {WEEKDAYS[(phase + _THURSDAY) % 7]}"
         case DayGrid(step):
             return _every(step, "day")
-        case MonthGrid(step) if step % 12 == 0:
-            return _every(step // 12, "year")
-        case MonthGrid(step):
-            return _every(step, "month")
+        case MonthGrid(step, phase, monthday, clamp):
+            on_day = f"on day {monthday}" + (_OR_LAST if clamp else "")
+            if step % 12:
+                return f"{_every(step, 'month')} {on_day}"
+            return f"{_every(step // 12, 'year')} {on_day} of {MONTHS[phase % 12]}"
         case _:
             return "on some days"  # of a calendar that has words of its own for them
 
@@ -103,8 +106,7 @@ def _spell_monthdays(days: Days) -> str:
     parts = []
     if days.monthdays:
         parts.append(f"{_plural('day', days.monthdays)} {_runs(_bits(days.monthdays), numbers)}")
-        if days.clamp and days.monthdays >> 29:
-            parts[-1] += " (else the last day)"
+        parts[-1] += _OR_LAST if days.clamp else ""
     if days.nearest & ~0b11:
         around = days.nearest & ~0b11
         parts.append(
