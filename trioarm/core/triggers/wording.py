@@ -137,11 +137,9 @@ def _spell_years(years: int) -> str:
 def _spell_times(times: TimeSet) -> str:
     if times.per_day <= TIMES_SPELT_MAX:
         return _spell_clock(times)
-    match times:
-        case Times():
-            return _spell_minutes(times)
-        case FineTimes(minutes, seconds):
-            return _spell_seconds(minutes, [at // SECOND for at in seconds])
+    if isinstance(times, FineTimes):
+        return _spell_seconds(times.minutes, [at // SECOND for at in times.seconds])
+    return _spell_minutes(times)
 
 
 def _spell_minutes(times: Times) -> str:
