@@ -18,8 +18,8 @@ ALL = sorted(available_timezones())
 START, END = datetime(1970, 1, 1, tzinfo=UTC), datetime(2038, 1, 1, tzinfo=UTC)
 SAMPLE = timedelta(days=21)  # changes that are undone sooner are seen by the tests that look at every day
 AROUND, QUARTER = timedelta(hours=2), timedelta(minutes=15)
-CHANGES_MAX = 2  # tested of each zone, drawn among all of them
 CLOCK = [f"{quarter // 4:02}:{quarter % 4 * 15:02}" for quarter in range(96)]
+SECONDS = 0, 20  # past the quarter, at the first and the second change that is tested
 WEEK = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
@@ -42,10 +42,12 @@ def changes(zone: ZoneInfo) -> Iterator[datetime]:
         low, before = high, after
 
 
-def expected(zone: ZoneInfo, change: datetime, low: datetime, high: datetime) -> tuple[list[int], list[int]]:
-    """The instants in `(low, high]` of every quarter of an hour: as fixed times, and as a wildcard."""
+def expected(
+    zone: ZoneInfo, change: datetime, second: int, low: datetime, high: datetime
+) -> tuple[list[int], list[int]]:
+    """The instants in `(low, high]` of a second of every quarter of an hour: as fixed times, and as a wildcard."""
     offsets = offset(zone, low), offset(zone, high)
-    local = (low + min(offsets)).replace(tzinfo=None, minute=0, second=0) - timedelta(hours=1)
+    local = (low + min(offsets)).replace(tzinfo=None, minute=0, second=second) - timedelta(hours=1)
     end = (high + max(offsets)).replace(tzinfo=None)
     fixed, wildcard = set(), set()
     while local <= end:
@@ -72,13 +74,14 @@ def test_every_zone_keeps_fixed_times_and_follows_elapsed_time() -> None:
     for name in ALL:
         zone = ZoneInfo(name)
         found = list(changes(zone))
-        for change in Random(name).sample(found, min(CHANGES_MAX, len(found))) or [END - timedelta(days=3650)]:
+        drawn = Random(name).sample(found, min(len(SECONDS), len(found))) or [END - timedelta(days=3650)]
+        for change, second in zip(drawn, SECONDS, strict=False):
             low, high = change - AROUND, change + AROUND
-            fixed, wildcard = expected(zone, change, low, high)
+            fixed, wildcard = expected(zone, change, second, low, high)
             for trigger, wanted in (
-                (Cron("0,15,30,45 0-23 * * *", name), fixed),
-                (Weekly(WEEK, CLOCK, name), fixed),
-                (Cron("*/15 * * * *", name), wildcard),
+                (Cron(f"{second} 0,15,30,45 0-23 * * *", name), fixed),
+                (Weekly(WEEK, [f"{time}:{second:02}" for time in CLOCK], name), fixed),
+                (Cron(f"{second} */15 * * * *", name), wildcard),
             ):
                 assert stepped(trigger, instant(low), instant(high)) == wanted, (name, change, trigger)
                 assert trigger.count(instant(low), instant(high)) == len(wanted), (name, change, trigger)

@@ -4,7 +4,8 @@ The Open Cron Pattern Specification (1.0 to 1.4) is followed, and seconds come f
 Sunday; a range may wrap (`fri-mon`, `22-2`); `a/n` runs from `a` to the end of the field; a step larger than its field
 is refused; names may be long (`monday`); `W` may stand in a list (`1W,15W`). Day of month and day of week are joined
 by OR when neither is `?` or begins with `*`, else by AND; a `+` before day of week makes it AND as well. A `31W` has no
-day in a shorter month, as `31` has none, nor has a `fri#5` in a month of four Fridays.
+day in a shorter month, as `31` has none, nor has a `fri#5` in a month of four Fridays. Quartz counts weekdays from 1
+for Sunday: write names.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from trioarm.core.triggers.civil import (
     gap_policy,
 )
 from trioarm.core.triggers.cron_fields import FIELDS, parse_monthdays, parse_weekdays, parse_years
-from trioarm.core.triggers.timetable import Days, FineTimes, Times, TimeSet, Timetable
+from trioarm.core.triggers.timetable import Days, FineTimes, Times, TimeSet, Timetable, shared_days
 from trioarm.core.triggers.wording import spell_timetable
 from trioarm.core.triggers.zones import zone_name
 
@@ -82,7 +83,7 @@ def _compiled(expression: str) -> Pattern:
         raise InvalidTrigger(f"cron expression {expression!r} never happens: none of its {whose} has such a day")
     return Pattern(
         expression=expression,
-        timetable=Timetable(days, _shared_times(seconds, minutes, hours)),
+        timetable=Timetable(shared_days(days), _shared_times(seconds, minutes, hours)),
         wildcard=texts[1].startswith("*") or texts[2].startswith("*"),
     )
 

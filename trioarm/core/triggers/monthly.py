@@ -23,7 +23,7 @@ from trioarm.core.triggers.civil import (
 from trioarm.core.triggers.cron_fields import MONTH, WEEKDAY
 from trioarm.core.triggers.daytimes import shared_times, times_of_day
 from trioarm.core.triggers.months import NTH_LAST, WEEKDAYS_ALL, month_length
-from trioarm.core.triggers.timetable import MONTHDAYS_ALL, Days, Timetable
+from trioarm.core.triggers.timetable import MONTHDAYS_ALL, Days, Timetable, shared_days
 from trioarm.core.triggers.wording import MONTHS, WEEKDAYS, ordinal, spell_timetable
 from trioarm.core.triggers.zones import zone_name
 
@@ -145,7 +145,7 @@ def _timetable(day: tuple[Day, ...], months: tuple[str, ...], at: tuple[str, ...
     )
     if days.next_after(-1) is None:
         raise InvalidTrigger(f"day {day[0]} of {' and '.join(months)} never happens: no such month is that long")
-    return Timetable(days, shared_times(at))
+    return Timetable(shared_days(days), shared_times(at))
 
 
 @attrs.frozen(slots=True, weakref_slot=False)

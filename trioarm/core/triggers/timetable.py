@@ -21,6 +21,7 @@ MONTHS_ALL = 0b1_1111_1111_1110  # bits 1 to 12
 MONTHDAYS_ALL = 0xFFFF_FFFE  # bits 1 to 31
 YEARS_ALL = -1  # every bit there is: bit 2027 stands for the year 2027
 
+DAYS_KEPT_MAX = 4096  # sets of days that are shared, 200 bytes each
 MONTHS_KEPT_MAX = 8192  # months of sets of days that are kept, 200 bytes each: most questions are about this month
 
 _CYCLE_MONTHS = 400 * 12  # calendar and weekdays repeat after 400 years: what is not there never comes
@@ -151,6 +152,12 @@ class Days:
     def _year_until(self, year: int) -> int:
         """Return the last of the years not later than `year`; one before all when there is none."""
         return (self.years & (2 << year) - 1).bit_length() - 1
+
+
+@lru_cache(maxsize=DAYS_KEPT_MAX)
+def shared_days(days: Days) -> Days:
+    """Return the set that stands for all equal ones, so that what is kept of a month is found without comparing."""
+    return days
 
 
 @lru_cache(maxsize=MONTHS_KEPT_MAX)

@@ -18,7 +18,7 @@ from trioarm.core.triggers.civil import (
     gap_policy,
 )
 from trioarm.core.triggers.daytimes import listed_texts, shared_times, times_of_day
-from trioarm.core.triggers.timetable import Days, Timetable
+from trioarm.core.triggers.timetable import Days, Timetable, shared_days
 from trioarm.core.triggers.wording import WEEKDAYS, spell_timetable
 from trioarm.core.triggers.zones import zone_name
 
@@ -42,7 +42,7 @@ def _to_day(name: str) -> str:
 
 @lru_cache(maxsize=TIMETABLES_MAX)
 def _timetable(days: tuple[str, ...], at: tuple[str, ...]) -> Timetable:
-    return Timetable(Days(weekdays=weekdays(days)), shared_times(at))
+    return Timetable(shared_days(Days(weekdays=weekdays(days))), shared_times(at))
 
 
 def weekdays(names: Iterable[str]) -> int:
