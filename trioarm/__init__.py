@@ -42,7 +42,20 @@ from trioarm.core.schedule import (
     StoredSchedule,
 )
 from trioarm.core.states import Reason, State
-from trioarm.core.triggers import After, Cron, Every, Fold, Gap, Once, Trigger, Weekly
+from trioarm.core.triggers import (
+    After,
+    Cron,
+    Every,
+    Fold,
+    Gap,
+    Interval,
+    MonthEnd,
+    Monthly,
+    Once,
+    Trigger,
+    Weekly,
+    Yearly,
+)
 from trioarm.engine.attempt import Handler, RunContext
 from trioarm.engine.engine import SchedulingEngine
 from trioarm.engine.executor import RunExecutor
@@ -74,11 +87,14 @@ __all__ = [
     "Handler",
     "HandlerRefused",
     "InMemoryScheduleRepository",
+    "Interval",
     "InvalidInstant",
     "InvalidSchedule",
     "InvalidTransition",
     "InvalidTrigger",
     "Misfire",
+    "MonthEnd",
+    "Monthly",
     "Once",
     "Origin",
     "Overlap",
@@ -118,6 +134,7 @@ __all__ = [
     "UnknownRun",
     "UnknownSchedule",
     "Weekly",
+    "Yearly",
     "__version__",
     "open_scheduler",
     "scheduler_components",

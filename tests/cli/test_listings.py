@@ -85,6 +85,7 @@ class TestPreview:
             "reason": None,
             "partition": "house",
             "target": "armed_night",
+            "conflict": None,
         }
 
     def test_a_gap_marks_and_supersedes(self, capsys: pytest.CaptureFixture[str]) -> None:

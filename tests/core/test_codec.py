@@ -46,8 +46,22 @@ from trioarm.core.schedule import (
     StoredSchedule,
 )
 from trioarm.core.states import Reason, State
-from trioarm.core.triggers import After, Cron, Every, Exclude, Once, Trigger, Union, Weekly
-from trioarm.core.triggers.civil import Fold, Gap
+from trioarm.core.triggers import (
+    After,
+    Cron,
+    Every,
+    Exclude,
+    Fold,
+    Gap,
+    Interval,
+    MonthEnd,
+    Monthly,
+    Once,
+    Trigger,
+    Union,
+    Weekly,
+    Yearly,
+)
 
 NAMES = st.from_regex(r"[a-z0-9][a-z0-9._/-]{0,20}", fullmatch=True)
 ZONES = st.sampled_from(["UTC", "Europe/Prague", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu"])
@@ -60,13 +74,37 @@ JSON_VALUES: st.SearchStrategy[Json] = st.recursive(
 )
 DAYS = st.lists(st.sampled_from(["mon", "tue", "wed", "thu", "fri", "sat", "sun"]), min_size=1)
 TIMES = st.lists(st.times().map(lambda at: at.strftime("%H:%M:%S")), min_size=1, max_size=4)
-GAPS, FOLDS = st.sampled_from(Gap), st.sampled_from(Fold)
-CRONS = st.sampled_from(["30 2 * * *", "*/5 * * * *", "@daily", "0 22-2 1,15 jan-mar fri-mon", "  7  7 29 2 * "])
+GAPS, FOLDS, MONTH_ENDS = st.sampled_from(Gap), st.sampled_from(Fold), st.sampled_from(MonthEnd)
+CRONS = st.sampled_from(
+    [
+        "30 2 * * *",
+        "*/5 * * * *",
+        "@daily",
+        "0 22-2 1,15 jan-mar fri-mon",
+        "  7  7 29 2 * ",
+        "*/7 0 6 L-2,15W * +friL 2030",
+    ]
+)
+MONTH_DAYS = st.lists(
+    st.integers(1, 29) | st.sampled_from(["last", "2nd tue", "Last Friday", "first workday"]), min_size=1, max_size=4
+)
+MONTHS = st.integers(1, 12) | st.sampled_from(["jan", "February"])
+CIVIL = {"timezone": ZONES, "gap": GAPS, "fold": FOLDS, "dst": st.booleans(), "month_end": MONTH_ENDS}
 TRIGGERS: st.SearchStrategy[Trigger] = (
     st.builds(Once, INSTANTS)
     | st.builds(Every, PERIODS, anchor=st.just(0) | INSTANTS)
     | st.builds(After, PERIODS)
     | st.builds(Weekly, DAYS, TIMES, ZONES, gap=GAPS, fold=FOLDS, dst=st.booleans())
+    | st.builds(Monthly, MONTH_DAYS, TIMES, months=st.none() | st.lists(MONTHS, min_size=1, max_size=3), **CIVIL)
+    | st.builds(Yearly, MONTHS, MONTH_DAYS, TIMES, **CIVIL)
+    | st.builds(
+        lambda unit, count, **rest: Interval(**{unit: count}, **rest),
+        st.sampled_from(["days", "weeks", "months", "years"]),
+        st.integers(1, 100),
+        at=TIMES,
+        start=st.dates(),
+        **CIVIL,
+    )
     | st.builds(Cron, CRONS, ZONES, gap=st.none() | GAPS, fold=st.none() | FOLDS, dst=st.booleans())
     | st.builds(lambda days, at, zone: Union([Weekly(days, at, zone), Every(3600)]), DAYS, TIMES, ZONES)
     | st.builds(lambda at, zone: Exclude([Weekly(["mon", "tue"], at, zone), on_weekdays(["tue"], zone)]), TIMES, ZONES)
@@ -303,9 +341,9 @@ def test_defaults_fill_only_what_is_not_said() -> None:
         ),
         ({"weekly": {"at": "22:30"}}, '.weekly.days: is missing: write them like days = ["mon", "tue"]'),
         ({"weekly": {"days": {"mon": 1}, "at": "22:30"}}, ".weekly.days: a table is no list: put it between [ and ]"),
-        ({}, ": says nothing of when: give it one of " + ", ".join(KINDS)),
+        ({}, f": says nothing of when: give it one of {', '.join(KINDS)}"),
         ({"every": 5, "cron": "0 0 * * *"}, ": every and cron are given: a schedule has one trigger"),
-        ({"sun": "sunset"}, ".sun: sun is not available yet; there is " + ", ".join(KINDS)),
+        ({"sun": "sunset"}, f".sun: sun is not available yet; there is {', '.join(KINDS)}"),
     ],
 )
 def test_a_mistaken_trigger_is_one_line(keys: dict[str, object], line: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import attrs
@@ -12,7 +13,20 @@ from trioarm.core.forms import CIVIL, TRIGGERS, TRIGGERS_LATER, Around, read_tri
 from trioarm.core.forms.scalars import write_duration, write_instant
 from trioarm.core.forms.spans import on_weekdays
 from trioarm.core.reading import Problems, Table
-from trioarm.core.triggers import After, Cron, Every, Exclude, Intersect, Once, Trigger, Union, Weekly
+from trioarm.core.triggers import (
+    After,
+    Cron,
+    Every,
+    Exclude,
+    Intersect,
+    Interval,
+    Monthly,
+    Once,
+    Trigger,
+    Union,
+    Weekly,
+    Yearly,
+)
 
 KINDS = ", ".join(TRIGGERS)
 ONE_OF = f"give it one of {KINDS}"
@@ -42,6 +56,37 @@ def _read(
         (
             {"weekly": {"days": "mon", "at": ["06:30", "22:30"]}, "fold": "both", "dst": False},
             Weekly("mon", ("06:30", "22:30"), "Europe/Prague", fold="both", dst=False),
+        ),
+        ({"cron": "0 0 6 LW * +fri 2027"}, Cron("0 0 6 LW * +fri 2027", "Europe/Prague")),
+        (
+            {"monthly": {"day": 31, "at": "22:30", "month_end": "skip"}, "gap": "shift"},
+            Monthly(31, "22:30", "Europe/Prague", month_end="skip", gap="shift"),
+        ),
+        (
+            {"monthly": {"day": ["2nd tue", 1], "at": ["06:30", "22:30"], "months": ["jan", 7]}, "dst": False},
+            Monthly([1, "2nd tue"], ["06:30", "22:30"], "Europe/Prague", months=["jan", "jul"], dst=False),
+        ),
+        ({"monthly": {"day": "last", "at": "06:30", "months": "feb"}}, Monthly(31, "06:30", "Europe/Prague", months=2)),
+        ({"yearly": {"month": "dec", "day": 24, "at": "18:00"}}, Yearly("dec", 24, "18:00", "Europe/Prague")),
+        (
+            {"yearly": {"month": 2, "day": [29], "at": "18:00", "month_end": "skip"}, "fold": "second"},
+            Yearly("feb", 29, "18:00", "Europe/Prague", month_end="skip", fold="second"),
+        ),
+        (
+            {"every": {"days": 2, "at": "22:30", "start": "2026-11-23"}},
+            Interval(days=2, at="22:30", start="2026-11-23", timezone="Europe/Prague"),
+        ),
+        (
+            {"every": {"weeks": 2, "at": ["22:30"], "start": date(2026, 11, 23)}, "timezone": "UTC", "gap": "skip"},
+            Interval(weeks=2, at="22:30", start="2026-11-23", gap="skip"),
+        ),
+        (
+            {"every": {"months": 3, "at": "22:30", "start": "2026-01-31", "month_end": "skip"}},
+            Interval(months=3, at="22:30", start="2026-01-31", month_end="skip", timezone="Europe/Prague"),
+        ),
+        (
+            {"every": {"years": 1, "at": "22:30", "start": "2028-02-29"}, "dst": False},
+            Interval(years=1, at="22:30", start="2028-02-29", timezone="Europe/Prague", dst=False),
         ),
         (
             {"union": [{"cron": "0 6 * * *"}, {"weekly": {"days": "sat", "at": "09:00"}, "timezone": "UTC"}]},
@@ -98,6 +143,68 @@ def test_the_defaults_are_those_of_the_caller() -> None:
                 "schedule.weekly.days: 5 is no list: put it between [ and ]",
                 'schedule.weekly.at: is missing: write it like at = "22:30"',
             ],
+        ),
+        ({"monthly": "31"}, ['schedule.monthly: "31" is no table: write it like { key = value }']),
+        (
+            {"monthly": {"day": {}, "at": "x", "months": [None], "month_end": "wrap", "hour": 1}},
+            [
+                "schedule.monthly.day: a table is neither a number nor a text, nor a list of them",
+                "schedule.monthly.at: 'x' is no time of day: write it like 22:30 or 22:30:15",
+                "schedule.monthly.months: None is neither a number nor a text, nor a list of them",
+                'schedule.monthly.month_end: "wrap" is unknown; there is clamp, skip',
+                "schedule.monthly.hour: unknown key; there is day, at, months, month_end",
+            ],
+        ),
+        (
+            {"monthly": {"day": 30, "at": "12:00", "months": "feb", "month_end": "skip"}},
+            ["schedule.monthly: day 30 of feb never happens: no such month is that long"],
+        ),
+        ({"yearly": 5}, ["schedule.yearly: 5 is no table: write it like { key = value }"]),
+        (
+            {"yearly": {}},
+            [
+                'schedule.yearly.month: is missing: write it like month = "dec"',
+                'schedule.yearly.day: is missing: write it like day = 15, day = "last" or day = "2nd tue"',
+                'schedule.yearly.at: is missing: write it like at = "22:30"',
+            ],
+        ),
+        (
+            {"yearly": {"month": "apr", "day": 31, "at": "12:00"}},
+            ["schedule.yearly: day 31 of apr never happens: its last is 30"],
+        ),
+        (
+            {"every": {"period": "10s", "days": 2, "at": "22:30"}, "timezone": "UTC"},
+            [
+                "schedule.every: period beside days and at: period and anchor count real time; "
+                "days, weeks, months or years with at and start count on the calendar"
+            ],
+        ),
+        ({"every": {"days": 2, 5: 1}}, ["schedule.every: key 5 is no text"]),
+        (
+            {"every": {"days": 2, "weeks": 1, "month_end": "skip"}},
+            [
+                "schedule.every: needs one of days, weeks, months, years, not days and weeks",
+                'schedule.every.at: is missing: write it like at = "22:30"',
+                'schedule.every.start: is missing: a date to count from: write it like start = "2026-11-23"',
+            ],
+        ),
+        (
+            {"every": {"days": "2", "at": "12:00", "start": "2026-11-23", "month_end": "skip"}},
+            [
+                'schedule.every.days: "2" is no whole number: write it like 5',
+                "schedule.every.month_end: days know no ends of months: leave it out",
+            ],
+        ),
+        (
+            {"every": {"at": "12:00", "start": "today"}},
+            [
+                "schedule.every: needs one of days, weeks, months, years, not none",
+                'schedule.every.start: "today" is no date: write it like 2026-11-23',
+            ],
+        ),
+        (
+            {"every": {"weeks": 0, "at": "12:00", "start": "2026-11-23"}},
+            ["schedule.every: weeks of an interval are a whole number from 1 to 5200"],
         ),
         ({"union": 5}, ["schedule.union: 5 is no list: put it between [ and ]"]),
         ({"union": []}, ["schedule.union: union of 0: give it 2 to 64 members"]),

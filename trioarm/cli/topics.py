@@ -22,10 +22,18 @@ A schedule has one trigger: the rule that says when.
   after  = "5m"                          a fixed delay after the run before ends
   weekly = { days = ["mon", "fri"], at = "22:30" }
                                          local time; at may be a list of times
+  monthly = { day = 31, at = "22:30" }   also "last", "2nd tue", "last fri",
+                                         "last workday", or a list of them
+  yearly = { month = "dec", day = 24, at = "18:00" }
+  every  = { days = 2, at = "22:30", start = "2026-11-23" }
+                                         or weeks, months, years: local time
   cron   = "30 2 * * *"                  local time; 5 fields, or 6 with seconds
-                                         in front; @daily and the like
+                                         in front, or 7 with years last as well;
+                                         L, LW, 15W, fri#2, friL, ?; @daily
 
-In a cron whose day of month and day of week are both restricted, either is enough.
+In a cron whose day of month and day of week are both restricted, either is enough; a + in front of the
+day of week asks for both: 0 0 13 * +fri. A month too short for a day has its last day instead, in monthly,
+yearly and every, unless they say month_end = "skip"; in cron it has none.
 
 Local times are those of `timezone`: the schedule's own, else that of the site it arms, else that of
 [scheduler], else UTC. `start` and `end` bound any trigger, `max_runs` ends it after so many runs.

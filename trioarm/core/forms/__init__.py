@@ -15,7 +15,7 @@ from trioarm.core.reading import Table
 from trioarm.core.triggers import Trigger
 from trioarm.core.triggers.algebra import Member
 
-TRIGGERS_LATER: Final = ("monthly", "yearly", "rrule", "sun", "calendar")
+TRIGGERS_LATER: Final = ("rrule", "sun", "calendar")
 
 _FAMILIES: Final = (elapsed, timetables)
 

@@ -1,4 +1,4 @@
-"""Forms of elapsed time: `once`, `every`, `after`."""
+"""Forms of elapsed time: `once`, `every`, `after`; an `every` of the calendar is left to `timetables`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,26 @@ from typing import Final
 
 from trioarm.core.forms.family import CIVIL, Around, Form, ReadTrigger
 from trioarm.core.forms.scalars import write_duration
+from trioarm.core.forms.timetables import INTERVAL_KEYS, read_interval
 from trioarm.core.instants import render_instant
 from trioarm.core.reading import Table, moment, seconds
 from trioarm.core.triggers import After, Every, Once, Trigger
+
+_GRID_KEYS: Final = ("period", "anchor")
+
+
+def _read_every(table: Table, key: str, around: Around) -> Trigger | None:
+    tree = table.tree[key]
+    calendar = [name for name in INTERVAL_KEYS if isinstance(tree, Mapping) and name in tree]
+    real = [name for name in _GRID_KEYS if isinstance(tree, Mapping) and name in tree]
+    if not calendar:
+        return _read_elapsed(table, key, around)
+    if not real:
+        return read_interval(table, key, around)
+    table.knows(*CIVIL)
+    right = "period and anchor count real time; days, weeks, months or years with at and start count on the calendar"
+    table.problems.add(table.at(key), f"{' and '.join(real)} beside {' and '.join(calendar)}: {right}")
+    return None
 
 
 def _read_elapsed(table: Table, key: str, around: Around) -> Trigger | None:
@@ -30,7 +47,7 @@ def _read_elapsed(table: Table, key: str, around: Around) -> Trigger | None:
     return None if trigger is None else Every(trigger.period_s, anchor=anchor)
 
 
-READERS: Final[dict[str, ReadTrigger]] = dict.fromkeys(("once", "every", "after"), _read_elapsed)
+READERS: Final[dict[str, ReadTrigger]] = {"once": _read_elapsed, "every": _read_every, "after": _read_elapsed}
 
 
 def write(trigger: Trigger) -> Form | None:

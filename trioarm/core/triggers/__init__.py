@@ -10,6 +10,8 @@ from trioarm.core.triggers.base import Trigger, own_zone
 from trioarm.core.triggers.civil import Fold, Gap
 from trioarm.core.triggers.cron import Cron
 from trioarm.core.triggers.elapsed import After, Every, Once
+from trioarm.core.triggers.interval import Interval
+from trioarm.core.triggers.monthly import MonthEnd, Monthly, Yearly
 from trioarm.core.triggers.weekly import Weekly
 
 __all__ = [
@@ -20,9 +22,13 @@ __all__ = [
     "Fold",
     "Gap",
     "Intersect",
+    "Interval",
+    "MonthEnd",
+    "Monthly",
     "Once",
     "Trigger",
     "Union",
     "Weekly",
+    "Yearly",
     "own_zone",
 ]

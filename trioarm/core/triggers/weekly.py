@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from functools import lru_cache
 
 import attrs
 
 from trioarm.core.errors import InvalidTrigger
-from trioarm.core.instants import MINUTE, SECOND
 from trioarm.core.triggers.civil import (
     Fold,
     Gap,
@@ -19,20 +17,19 @@ from trioarm.core.triggers.civil import (
     fold_policy,
     gap_policy,
 )
-from trioarm.core.triggers.timetable import Days, Times, Timetable
+from trioarm.core.triggers.daytimes import listed_texts, shared_times, times_of_day
+from trioarm.core.triggers.timetable import Days, Timetable, shared_days
 from trioarm.core.triggers.wording import WEEKDAYS, spell_timetable
 from trioarm.core.triggers.zones import zone_name
 
-TIMES_MAX = 1440  # one a minute: who wants more wants another trigger
-TIMETABLES_MAX = 4096  # kept so that equal schedules share them, about a kilobyte each
+TIMETABLES_MAX = 4096  # kept so that equal schedules share them
 
-_TIME = re.compile(r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?")
 _WEEK = (*WEEKDAYS[1:], WEEKDAYS[0])  # a person's week starts on Monday
 _LONG_NAMES = {"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"}
 
 
 def _to_days(value: Iterable[str]) -> tuple[str, ...]:
-    given = {_to_day(name) for name in _listed(value, "days", 'write them like ["mon", "tue"]')}
+    given = {_to_day(name) for name in listed_texts(value, "days", 'write them like ["mon", "tue"]')}
     return tuple(name for name in _WEEK if name in given)
 
 
@@ -43,37 +40,9 @@ def _to_day(name: str) -> str:
     return lowered[:3]
 
 
-def _to_times(value: Iterable[str]) -> tuple[str, ...]:
-    listed = _listed(value, "at", 'write it like "22:30" or ["06:30", "22:30:15"]')
-    if len(listed) > TIMES_MAX:
-        raise InvalidTrigger(f"{len(listed)} times a day are too many: at most {TIMES_MAX}")
-    return tuple(sorted({_to_time(text) for text in listed}))
-
-
-def _to_time(text: str) -> str:
-    found = _TIME.fullmatch(text.strip())
-    hour, minute, second = (int(part or 0) for part in found.groups()) if found else (24, 0, 0)
-    if hour > 23 or minute > 59 or second > 59:
-        raise InvalidTrigger(f"{text[:40]!r} is no time of day: write it like 22:30 or 22:30:15")
-    return f"{hour:02}:{minute:02}" + (f":{second:02}" if second else "")
-
-
-def _listed(value: object, field: str, hint: str) -> list[str]:
-    """Return one or several texts as a list, so that a lone text is not read letter by letter."""
-    items = [value] if isinstance(value, str) else list(value) if isinstance(value, Iterable) else []
-    texts = [item for item in items if isinstance(item, str)]
-    if not texts or len(texts) != len(items):
-        raise InvalidTrigger(f"{field} must be one or more texts: {hint}")
-    return texts
-
-
 @lru_cache(maxsize=TIMETABLES_MAX)
 def _timetable(days: tuple[str, ...], at: tuple[str, ...]) -> Timetable:
-    rows: list[list[int]] = [[] for _ in range(24)]
-    for text in at:
-        hour, minute, second = (*map(int, text.split(":")), 0)[:3]
-        rows[hour].append(minute * MINUTE + second * SECOND)
-    return Timetable(Days(weekdays=weekdays(days)), Times(tuple(map(tuple, rows))))
+    return Timetable(shared_days(Days(weekdays=weekdays(days))), shared_times(at))
 
 
 def weekdays(names: Iterable[str]) -> int:
@@ -107,7 +76,7 @@ class Weekly(LocalTrigger):
     """
 
     days: tuple[str, ...] = attrs.field(converter=_to_days)
-    at: tuple[str, ...] = attrs.field(converter=_to_times)
+    at: tuple[str, ...] = attrs.field(converter=times_of_day)
     timezone: str = attrs.field(default="UTC", converter=zone_name)
     gap: Gap = attrs.field(default=Gap.RUN_AFTER, converter=gap_policy, kw_only=True)
     fold: Fold = attrs.field(default=Fold.FIRST, converter=fold_policy, kw_only=True)
