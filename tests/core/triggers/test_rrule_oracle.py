@@ -61,7 +61,7 @@ class Drawn:
             case "DAILY":
                 return at.toordinal()
         unit = {"HOURLY": 3600, "MINUTELY": 60, "SECONDLY": 1}[self.freq]
-        return (at - datetime.min) // timedelta(seconds=unit)
+        return (at - local("0001-01-01")) // timedelta(seconds=unit)
 
     def bounds(self, at: datetime) -> tuple[date, date]:
         """The first day of the period that a local time is in, and the first day after it."""
@@ -75,6 +75,10 @@ class Drawn:
                 first = day - timedelta(days=(day.weekday() - self.wkst) % 7)
                 return first, first + timedelta(days=7)
         return day, day + ONE_DAY
+
+
+def local(text: str) -> datetime:
+    return datetime.fromisoformat(text)
 
 
 def week_of(day: date, wkst: int) -> tuple[int, int]:
@@ -270,6 +274,16 @@ def situations(draw: st.DrawFn) -> tuple[Drawn, str, datetime]:
     return draw(rules(moment.astimezone(ZoneInfo(name)).replace(tzinfo=None, fold=0))), name, moment
 
 
+def built(rule: Drawn, name: str = "UTC", gap: Gap = Gap.SHIFT, fold: Fold = Fold.FIRST) -> RRule | None:
+    """The trigger; None where it is refused because it never happens."""
+    try:
+        return RRule(rule.text, name, rule.start, gap=gap, fold=fold)
+    except InvalidTrigger as error:
+        if "never happens" not in str(error):
+            raise
+        return None
+
+
 def stepped(step: Callable[[int], int | None], at: int | None, inside: Callable[[int], bool]) -> list[int]:
     found: list[int] = []
     while at is not None and (at := step(at)) is not None and inside(at):
@@ -296,10 +310,8 @@ def test_a_rule_has_the_occurrences_that_a_scan_of_local_times_finds(
     expected = [instant(at) for at in sorted(instants) if low < at <= high]
     start, end = instant(low), instant(high)
     middle = start + (end - start) * part // 100
-    try:
-        trigger = RRule(rule.text, name, rule.start, gap=gap, fold=fold)
-    except InvalidTrigger as error:
-        assert "never happens" in str(error)
+    trigger = built(rule, name, gap, fold)
+    if trigger is None:
         assert expected == []
         return
     assert stepped(trigger.next_after, start, lambda at: at <= end) == expected
@@ -325,7 +337,7 @@ def both_define(rule: Drawn) -> bool:
 def late_rules(draw: st.DrawFn) -> Drawn:
     """A rule that starts some periods before the end of the year 9999: dateutil has no other end of a search."""
     freq = draw(st.sampled_from(FREQS))
-    end = datetime.fromisoformat("9999-12-31T23:59:59") - timedelta(days=REACH[freq] * 5)
+    end = local("9999-12-31T23:59:59") - timedelta(days=REACH[freq] * 5)
     return draw(rules(end, (freq,)).filter(both_define))
 
 
@@ -334,7 +346,8 @@ def dateutil_says(rule: Drawn) -> list[int]:
     try:
         return [instant(at.replace(tzinfo=UTC)) for at in rrulestr(rule.text, dtstart=rule.start)]
     except ValueError as error:
-        assert "Invalid" in str(error)
+        if "Invalid" not in str(error):
+            raise
         return []
 
 
@@ -343,10 +356,8 @@ def dateutil_says(rule: Drawn) -> list[int]:
 def test_on_naive_times_a_rule_means_what_dateutil_says(rule: Drawn, part: int) -> None:
     """Both find the same local times from the start to the end of the calendar."""
     theirs = dateutil_says(rule)
-    try:
-        ours = RRule(rule.text, start=rule.start)
-    except InvalidTrigger as error:
-        assert "never happens" in str(error)
+    ours = built(rule)
+    if ours is None:
         assert theirs == []
         return
     first = instant(rule.start.replace(tzinfo=UTC))

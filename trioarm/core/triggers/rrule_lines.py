@@ -74,7 +74,7 @@ def _unfold(text: str) -> Iterator[str]:
     whole = ""
     for line in text.strip().split("\n"):
         if line[:1] in (" ", "\t") and not _PROPERTY.fullmatch(line.strip()):
-            whole += line[1:].rstrip("\r")
+            whole += line.strip()
         else:
             if whole:
                 yield whole
