@@ -3,8 +3,8 @@
 Days and times of day are kept apart. Which days the parts of a rule allow is a pattern of bits over a year, of which
 there are few kinds; what INTERVAL allows is another, over a cycle of days. Both together are the days of a year, so
 nothing steps from day to day, still less from second to second, and a year in which nothing happens is left behind
-at once. Every search ends with the year 9999, as the calendar does: "never" is exact. Text, zones, UNTIL and COUNT do
-not matter here.
+at once. A search ends where everything repeats, or with the year 9999, as the calendar does: "never" is exact. Text,
+zones, UNTIL and COUNT do not matter here.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from datetime import date
 from enum import IntEnum
 from functools import lru_cache
 from itertools import pairwise
+from math import lcm
 from typing import Final
 
 import attrs
@@ -28,6 +29,7 @@ PAGES_MAX: Final = 4096  # years of rules that are kept, most of them 300 bytes:
 _EPOCH = date(1970, 1, 1).toordinal()
 _LAST_YEAR = date.max.year
 _ALIKE: Mapping[int, Times] = {}
+_CALENDAR_YEARS, _CALENDAR_DAYS = 400, 146_097  # after which the calendar repeats, days of the week and all
 _WEEK = 7
 _YEAR_MAX = 366
 
@@ -87,6 +89,7 @@ class Recurrence:
     _pulse: Pulse | None = attrs.field(init=False, eq=False, repr=False)
     _times: Times | None = attrs.field(init=False, eq=False, repr=False)  # of every day, unless days differ
     _cycle: tuple[int, int] = attrs.field(init=False, eq=False, repr=False)
+    _repeats: int = attrs.field(init=False, eq=False, repr=False)
 
     @_pulse.default
     def _divide(self) -> Pulse | None:
@@ -118,6 +121,17 @@ class Recurrence:
         stretched = (pattern * (_YEAR_MAX // len(pattern) + 2))[: len(pattern) + _YEAR_MAX]
         return len(pattern), int(stretched[::-1], 2)
 
+    @_repeats.default
+    def _find_repetition(self) -> int:
+        """Return after how many years all days repeat: nothing in so many years is nothing for ever."""
+        match self.freq:
+            case Freq.YEARLY:
+                return lcm(_CALENDAR_YEARS, self.interval)
+            case Freq.MONTHLY:
+                return lcm(_CALENDAR_YEARS * 12, self.interval) // 12
+            case _:
+                return lcm(_CALENDAR_DAYS, self._cycle[0]) // _CALENDAR_DAYS * _CALENDAR_YEARS
+
     def _pattern(self) -> str:
         """Return which days INTERVAL allows, a character each, from 1970-01-01 until they repeat."""
         day = self.start // DAY
@@ -125,7 +139,9 @@ class Recurrence:
             return self._pulse.cycle(self.start)
         match self.freq:
             case Freq.WEEKLY:
-                first, allowed, size = day - (weekday_of(day) - self.wkst) % _WEEK, "1" * _WEEK, _WEEK * self.interval
+                first, size = day - (weekday_of(day) - self.wkst) % _WEEK, _WEEK * self.interval
+                enough = self._nearest <= len(self.filter.weekdays) * self._per_day
+                allowed = "01"[enough] * _WEEK
             case Freq.DAILY:
                 first, allowed, size = day, "01"[self._times is not None], self.interval
             case _:
@@ -148,8 +164,9 @@ class Recurrence:
             if found is not None:
                 return day * DAY + found
         later = page.days >> place + 1 << place + 1
+        final = min(year + self._repeats, _LAST_YEAR)
         while not later:
-            if year == _LAST_YEAR:
+            if year == final:
                 return None
             year += 1
             page = _page(self, year)
@@ -163,14 +180,15 @@ class Recurrence:
         if at < self.start:
             return None
         day, time = divmod(at, DAY)
-        year, first_year = _year_of(day), _year_of(self.start // DAY)
+        year = _year_of(day)
         page = _page(self, year)
         place = day - page.first
         found = self._times_on(page, place).previous_before(time + 1) if page.days >> place & 1 else None
         if found is None:
             earlier = page.days & (1 << place) - 1
+            final = max(year - self._repeats, _year_of(self.start // DAY))
             while not earlier:
-                if year == first_year:
+                if year == final:
                     return None
                 year -= 1
                 page = _page(self, year)
@@ -224,7 +242,7 @@ class Recurrence:
         match self.freq:
             case Freq.YEARLY:
                 return 0 if (year - start.year) % self.interval else days
-            case Freq.MONTHLY:
+            case Freq.MONTHLY if days and self.interval > 1:
                 months = list(pairwise(month_starts(year_length(year))))
                 first = ((start.year - year) * 12 + start.month - 1) % self.interval
                 return days & sum((1 << end) - (1 << begin) for begin, end in months[first :: self.interval])
@@ -234,16 +252,19 @@ class Recurrence:
     def pick(self, year: int) -> dict[int, Times]:
         """Return the times that BYSETPOS chooses, by the day of the year."""
         length = year_length(year)
-        near = self.days_of(year - 1) >> year_length(year - 1) - _WEEK  # a week may begin in the year before
-        near |= self.days_of(year) << _WEEK | self.days_of(year + 1) << _WEEK + length
-        least = min(map(abs, self.positions))
+        near = self.days_of(year) << _WEEK
+        if self.freq is Freq.WEEKLY:  # weeks reach over both ends of a year
+            near |= self.days_of(year - 1) >> year_length(year - 1) - _WEEK | self.days_of(year + 1) << _WEEK + length
+        least, per_day = self._nearest, self._per_day
+        if near.bit_count() * per_day < least:
+            return {}
         picked: dict[int, list[int]] = {}
         for begin, end in self._periods(year):
             days = near >> begin + _WEEK & (1 << end - begin) - 1
-            size = days.bit_count() * self._per_day
+            size = days.bit_count() * per_day
             listed = [begin + place for place in places(days)] if size >= least else []
             for index in self._indices(size) if listed else ():
-                picked.setdefault(listed[index // self._per_day], []).append(self._nth_time(index % self._per_day))
+                picked.setdefault(listed[index // per_day], []).append(self._nth_time(index % per_day))
         return {day: times_of(tuple(times)) for day, times in picked.items() if 0 <= day < length}
 
     def _periods(self, year: int) -> Iterable[tuple[int, int]]:
@@ -257,6 +278,11 @@ class Recurrence:
                 return pairwise(month_starts(length))
             case _:
                 return ((0, length),)
+
+    @property
+    def _nearest(self) -> int:
+        """How many local times a period needs for BYSETPOS to choose one."""
+        return min(map(abs, self.positions), default=1)
 
     @property
     def _per_day(self) -> int:

@@ -193,7 +193,7 @@ class RRule(LocalTrigger):
             begin = _one("start", lines.start, None if start is None else named("start", lambda: read_start(start)))
             zone = _one("timezone", lines.timezone, None if timezone is None else zone_name(timezone))
             if begin is None:
-                raise ValueError('start is missing: write it like start="2026-11-23T22:30:00"')
+                raise ValueError('start is missing: write it like start = "2026-11-23T22:30:00"')
             left_out = named("exdates", lambda: read_dates((*lines.exdates, *_each(exdates)), begin))
             added = named("rdates", lambda: read_dates((*lines.rdates, *_each(rdates)), begin))
         except InvalidTrigger:
