@@ -14,6 +14,7 @@ import pytest
 from trioarm.core.errors import InvalidTrigger
 from trioarm.core.instants import EARLIEST, HOUR, LATEST, as_datetime, instant, parse_instant
 from trioarm.core.triggers import Fold, Gap, RRule
+from trioarm.core.triggers.rrule_text import read_rule
 
 NEW_YORK = "America/New_York"
 END = parse_instant("2030-01-01T00:00:00Z")
@@ -510,3 +511,25 @@ def test_a_count_over_years_is_the_number_of_steps() -> None:
         while current is not None and current <= end:
             steps, current = steps + 1, trigger.next_after(current)
         assert trigger.count(0, end) == steps
+
+
+def test_a_year_is_counted_from_its_first_moment() -> None:
+    """New Year's midnight belongs to the new year."""
+    trigger = starts("FREQ=DAILY", "2026-01-01T00:00", "UTC")
+    new_year = at("2027-01-01T00:00:00Z")
+    assert trigger.count(new_year - 1, new_year) == 1
+    assert trigger.count(new_year, at("2027-12-31T00:00:00Z")) == 364
+
+
+def test_the_calendar_ends_with_the_year_9999() -> None:
+    """Nothing is asked beyond it."""
+    rule = read_rule("FREQ=DAILY").starting(local("2026-11-23T22:30"))
+    assert (rule.next_local(LATEST), rule.count_local(LATEST, LATEST)) == (None, 0)
+    assert rule.previous_local(2 * LATEST) == rule.previous_local(LATEST)
+
+
+def test_the_first_and_the_last_of_a_year_are_chosen() -> None:
+    """BYSETPOS counts within the year where that is the period."""
+    trigger = starts("FREQ=YEARLY;BYMONTH=3,11;BYDAY=MO,TU;BYSETPOS=1,-1")
+    expected = [local(text) for text in ("2026-11-30T22:30", "2027-03-01T22:30", "2027-11-30T22:30")]
+    assert shown(trigger, 3) == expected
