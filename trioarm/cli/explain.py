@@ -22,7 +22,7 @@ from trioarm.core.forecast import explain as put_into_words
 from trioarm.core.instants import instant, render_duration, render_instant
 from trioarm.core.jsonable import Json
 from trioarm.core.schedule import Delivery, Schedule, ScheduleRecord
-from trioarm.core.triggers import Cron, Fold, Gap, Weekly, Zoned
+from trioarm.core.triggers import Cron, Fold, Gap, RRule, Weekly, Zoned
 from trioarm.core.triggers.zones import ERA, Zone, changes_around
 
 GAPS: Final = {
@@ -102,7 +102,7 @@ def _zone_rules(schedule: Schedule, now: int) -> Iterator[str]:
         before, after = local_time(change - 1, zone), local_time(change, zone)
         way = "forward" if after.replace(tzinfo=None) > before.replace(tzinfo=None) else "back"
         yield f"clocks go {way} on {after:%a %d %b %Y} to {after:%H:%M} {_offset(after)}"
-    if not isinstance(trigger, Cron | Weekly):
+    if not isinstance(trigger, Cron | RRule | Weekly):
         return  # its members have rules of their own
     if trigger.gap is None or trigger.fold is None:
         yield BY_KIND

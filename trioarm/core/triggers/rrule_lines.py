@@ -109,10 +109,10 @@ def _read_parameter(name: str, parameter: str) -> str | None:
 
 def _agreed(zones: Iterable[str]) -> str | None:
     """Return the one zone that is named, if any is."""
-    named = sorted(set(zones))
-    if len(named) > 1:
-        raise ValueError(f"{' and '.join(named)} are named: all times of a rule are in one zone")
-    return named[0] if named else None
+    given = sorted(set(zones))
+    if len(given) > 1:
+        raise ValueError(f"{' and '.join(given)} are named: all times of a rule are in one zone")
+    return given[0] if given else None
 
 
 def _gather(lines: list[_Line]) -> Lines:
