@@ -171,6 +171,16 @@ class TestExplain:
         assert len(upcoming) == 5
         assert all(str(moment).endswith("Z") for moment in upcoming)
 
+    def test_a_recurrence_rule_says_what_becomes_of_its_gaps(
+        self, capsys: pytest.CaptureFixture[str], house: Path
+    ) -> None:
+        """A rule of a calendar in the file is explained like any other schedule of local time."""
+        rule = 'rrule = { rule = "FREQ=MONTHLY;BYDAY=-1FR", start = "2026-11-23T22:30:00" }'
+        (house / "scheduler.toml").write_text(f'[[schedule]]\nname = "a"\nhandler = "log"\n{rule}\n')
+        text = " ".join(printed(capsys, "explain a").split())
+        assert "rule every month on the last fri at 22:30, from 23 Nov 2026, in" in text
+        assert "a local time that clocks skip happens as if they had not changed yet" in text
+
     def test_an_unknown_name_is_one_line(self, capsys: pytest.CaptureFixture[str]) -> None:
         """An unknown schedule is exit code 2 with the nearest name."""
         assert "did you mean beat?" in printed(capsys, "explain beet", 2)

@@ -22,7 +22,8 @@ from trioarm.core.forecast import explain as put_into_words
 from trioarm.core.instants import instant, render_duration, render_instant
 from trioarm.core.jsonable import Json
 from trioarm.core.schedule import Delivery, Schedule, ScheduleRecord
-from trioarm.core.triggers import Cron, Fold, Gap, Weekly, own_zone
+from trioarm.core.triggers import Fold, Gap, own_zone
+from trioarm.core.triggers.civil import LocalTrigger
 from trioarm.core.triggers.zones import ERA, Zone, changes_around
 
 GAPS: Final = {
@@ -35,10 +36,6 @@ FOLDS: Final = {
     Fold.SECOND: "one that comes twice happens the second time",
     Fold.BOTH: "one that comes twice happens both times",
 }
-BY_KIND: Final = (
-    "a fixed local time that clocks skip happens right after the gap, one that comes twice happens the first time; "
-    "what begins with * in its minutes or hours follows the time that really passes"
-)
 
 
 def explain(
@@ -102,12 +99,9 @@ def _zone_rules(schedule: Schedule, now: int) -> Iterator[str]:
         before, after = local_time(change - 1, zone), local_time(change, zone)
         way = "forward" if after.replace(tzinfo=None) > before.replace(tzinfo=None) else "back"
         yield f"clocks go {way} on {after:%a %d %b %Y} to {after:%H:%M} {_offset(after)}"
-    if not isinstance(trigger, Cron | Weekly):
-        return  # its members have rules of their own
-    if trigger.gap is None or trigger.fold is None:
-        yield BY_KIND
-    else:
-        yield f"{GAPS[trigger.gap]}, {FOLDS[trigger.fold]}"
+    if isinstance(trigger, LocalTrigger):  # of others each member has rules of its own
+        gap, fold = trigger.policies
+        yield f"{GAPS[gap]}, {FOLDS[fold]}"
 
 
 def next_change(zone: Zone, now: int) -> int | None:

@@ -9,15 +9,15 @@ from __future__ import annotations
 from typing import Final
 
 from trioarm.core.errors import InvalidSchedule
-from trioarm.core.forms import algebra, elapsed, spans, timetables
+from trioarm.core.forms import algebra, elapsed, rrule, spans, timetables
 from trioarm.core.forms.family import CIVIL, Around, Form, ReadTrigger
 from trioarm.core.reading import Table
 from trioarm.core.triggers import Trigger
 from trioarm.core.triggers.algebra import Member
 
-TRIGGERS_LATER: Final = ("rrule", "sun", "calendar")
+TRIGGERS_LATER: Final = ("sun", "calendar")
 
-_FAMILIES: Final = (elapsed, timetables)
+_FAMILIES: Final = (elapsed, timetables, rrule)
 
 
 def _read_member(table: Table, around: Around) -> Member | None:

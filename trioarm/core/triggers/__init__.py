@@ -12,6 +12,7 @@ from trioarm.core.triggers.cron import Cron
 from trioarm.core.triggers.elapsed import After, Every, Once
 from trioarm.core.triggers.interval import Interval
 from trioarm.core.triggers.monthly import MonthEnd, Monthly, Yearly
+from trioarm.core.triggers.rrule import RRule
 from trioarm.core.triggers.weekly import Weekly
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "MonthEnd",
     "Monthly",
     "Once",
+    "RRule",
     "Trigger",
     "Union",
     "Weekly",

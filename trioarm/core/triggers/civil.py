@@ -306,6 +306,11 @@ class LocalTrigger:
         """The zone its local times are in."""
         return self._timeline.zone
 
+    @property
+    def policies(self) -> tuple[Gap, Fold]:
+        """What becomes of its local times at gaps and folds, said by its definition or by its kind (S4.3)."""
+        return self._timeline.gap, self._timeline.fold
+
     def next_after(self, instant: int) -> int | None:
         """Return the first occurrence later than `instant` (S4.1)."""
         return self._timeline.next_after(self._times, instant)
