@@ -42,7 +42,7 @@ from trioarm.core.schedule import (
     StoredSchedule,
 )
 from trioarm.core.states import Reason, State
-from trioarm.core.triggers import After, Cron, Every, Fold, Gap, Once, Trigger, Weekly
+from trioarm.core.triggers import After, Cron, Every, Fold, Gap, Once, Sun, Trigger, Weekly
 from trioarm.engine.attempt import Handler, RunContext
 from trioarm.engine.engine import SchedulingEngine
 from trioarm.engine.executor import RunExecutor
@@ -112,6 +112,7 @@ __all__ = [
     "Statistics",
     "StoredAlert",
     "StoredSchedule",
+    "Sun",
     "Trigger",
     "TrioarmError",
     "UnknownAlert",

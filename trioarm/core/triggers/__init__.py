@@ -10,6 +10,7 @@ from trioarm.core.triggers.base import Trigger, Zoned
 from trioarm.core.triggers.civil import Fold, Gap
 from trioarm.core.triggers.cron import Cron
 from trioarm.core.triggers.elapsed import After, Every, Once
+from trioarm.core.triggers.sun import Sun
 from trioarm.core.triggers.weekly import Weekly
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Gap",
     "Intersect",
     "Once",
+    "Sun",
     "Trigger",
     "Union",
     "Weekly",
