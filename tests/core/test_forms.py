@@ -11,7 +11,7 @@ import pytest
 from trioarm.core.errors import InvalidSchedule
 from trioarm.core.forms import CIVIL, TRIGGERS, TRIGGERS_LATER, Around, read_trigger, write_trigger
 from trioarm.core.forms.scalars import write_duration, write_instant
-from trioarm.core.forms.spans import on_weekdays
+from trioarm.core.forms.spans import on_weekdays, write_spans
 from trioarm.core.reading import Problems, Table
 from trioarm.core.triggers import After, Cron, Every, Exclude, Intersect, Once, Sun, Trigger, Union, Weekly
 from trioarm.core.triggers.calendars import Calendar, calendar_spans
@@ -77,8 +77,12 @@ def _read(
             Sun("dusk", 1, 2, offset_s=3600, depression=12, dst=False),
         ),
         (
-            {"sun": {"event": "sunrise", "latitude": 1, "longitude": 2, "offset": -1e-6, "elevation": 300.5}},
-            Sun("sunrise", 1, 2, "Europe/Prague", offset_s=-1e-6, elevation_m=300.5),
+            {"sun": {"event": "sunrise", "latitude": 1, "longitude": 2, "offset": "-36ms", "elevation": 300.5}},
+            Sun("sunrise", 1, 2, "Europe/Prague", offset_s=-0.036, elevation_m=300.5),
+        ),
+        (
+            {"sun": {"event": "noon", "latitude": 1, "longitude": 2, "offset": 1e-7}},
+            Sun("noon", 1, 2, "Europe/Prague"),
         ),
         (
             {"sun": {"event": "sunrise", "latitude": 1, "longitude": 2, "offset": 90, "earliest": "6:30"}},
@@ -386,6 +390,8 @@ def test_a_foreign_trigger_cannot_be_written() -> None:
     assert write_trigger(Moon(0)) == {"once": "1970-01-01T00:00:00Z"}
     with pytest.raises(InvalidSchedule, match="a Tide is no trigger that can be written down"):
         write_trigger(Tide())  # type: ignore[arg-type]
+    with pytest.raises(InvalidSchedule, match="a Tide cannot be written down"):
+        write_spans(Tide())  # type: ignore[arg-type]
 
 
 def test_durations_and_instants_are_written_exactly() -> None:

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trioarm.core.errors import InvalidTrigger
-from trioarm.core.instants import as_datetime, instant
-from trioarm.core.triggers import Exclude, Intersect, Weekly
+from trioarm.core.instants import DAY, as_datetime, instant
+from trioarm.core.triggers import Exclude, Intersect, Once, Weekly
 from trioarm.core.triggers.calendars import Calendar, CalendarDays, DayKind, calendar_spans
 from trioarm.core.triggers.dates import DATES_MAX, own_dates
 
@@ -176,6 +176,15 @@ def test_triggers_keep_to_workdays() -> None:
     silent = Exclude([weekly, workdays]).next_after(good_friday)
     assert silent is not None
     assert as_datetime(silent) == datetime(2026, 4, 3, 4, 30, tzinfo=UTC)
+
+
+def test_a_day_has_begun_although_clocks_go_back_over_midnight() -> None:
+    """At 00:01 on 7 November 2010 St John's went back to 23:01: the new day stays, and the old one is over."""
+    holiday = calendar_spans("holiday", Calendar(dates=["2010-11-06"]), "America/St_Johns")
+    second_pass = instant(datetime(2010, 11, 7, 3, tzinfo=UTC))  # 23:30 on the 6th, once more
+    assert as_datetime(second_pass).astimezone(ZoneInfo("America/St_Johns")).day == 6
+    assert holiday.outside_from(second_pass) == second_pass
+    assert Intersect([Once(second_pass - DAY), holiday]).previous_before(second_pass - DAY) is None
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from trioarm.core.forms.family import Around, Form, ReadTrigger, zone
-from trioarm.core.forms.scalars import write_duration
+from trioarm.core.instants import render_duration
 from trioarm.core.reading import Table, flag, number, seconds, show, text
 from trioarm.core.triggers import Sun, Trigger
 from trioarm.core.triggers.solar import SunEvent
@@ -79,13 +79,6 @@ def _offset(value: object) -> float:
     raise ValueError(f"{show(value)} is more than a day before or after the event")
 
 
-def _write_offset(offset_s: float) -> str | float | None:
-    written = write_duration(abs(offset_s))
-    if isinstance(written, str):
-        return f"-{written}" if offset_s < 0 else written
-    return offset_s
-
-
 READERS: Final[dict[str, ReadTrigger]] = {"sun": _read_sun}
 
 
@@ -95,7 +88,7 @@ def write(trigger: Trigger) -> Form | None:
         return None
     sun: Form = {"event": trigger.event.value, "latitude": trigger.latitude, "longitude": trigger.longitude}
     if trigger.offset_s:
-        sun["offset"] = _write_offset(trigger.offset_s)
+        sun["offset"] = render_duration(trigger.offset_s)
     if trigger.elevation_m:
         sun["elevation"] = trigger.elevation_m
     if trigger.depression != CIVIL_TWILIGHT:

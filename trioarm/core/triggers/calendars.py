@@ -6,6 +6,7 @@ holiday; every other day is a day off. Sets of days know no zone: `spans` says w
 
 from __future__ import annotations
 
+from calendar import isleap
 from collections.abc import Iterable, Iterator
 from datetime import date
 from enum import StrEnum
@@ -16,7 +17,7 @@ import attrs
 
 from trioarm.core.errors import InvalidTrigger
 from trioarm.core.reading import show
-from trioarm.core.triggers.dates import date_table, own_dates
+from trioarm.core.triggers.dates import DateTable, date_table, own_dates
 from trioarm.core.triggers.holidays import country_code, known_years, public_holidays, subdivision_code
 from trioarm.core.triggers.spans import DaySpans
 from trioarm.core.triggers.weekly import weekday_names, weekdays
@@ -89,6 +90,16 @@ class Calendar:
     subdivision: str | None = attrs.field(default=None, kw_only=True)
     dates: tuple[str, ...] = attrs.field(default=(), converter=own_dates, kw_only=True)
     weekdays: tuple[str, ...] = attrs.field(default=WORKED, converter=_to_weekdays, kw_only=True)
+    _worked: int = attrs.field(init=False, eq=False, repr=False)
+    _own: DateTable = attrs.field(init=False, eq=False, repr=False)
+
+    @_worked.default
+    def _as_bits(self) -> int:
+        return weekdays(self.weekdays)
+
+    @_own.default
+    def _arrange(self) -> DateTable:
+        return date_table(self.dates)
 
     def __attrs_post_init__(self) -> None:
         if self.country is None and not self.dates:
@@ -108,19 +119,18 @@ class Calendar:
         public = 0
         if self.country is not None and year in known_years(self.country):
             public = public_holidays(self.country, self.subdivision, year)
-        return public | date_table(self.dates).in_year(year)
+        return public | self._own.in_year(year)
 
     def workdays(self, year: int) -> int:
         """Return the workdays of a year as bits."""
-        worked = weekdays(self.weekdays)
         first = date(year, 1, 1).toordinal() % 7  # ordinal 1 was a Monday, so Sunday is 0
-        week = (worked >> first | worked << 7 - first) & 0b111_1111
+        week = (self._worked >> first | self._worked << 7 - first) & 0b111_1111
         return week * _WEEKS & all_days(year) & ~self.holidays(year)
 
 
 def all_days(year: int) -> int:
     """Return all days of a year as bits."""
-    return (1 << date(year, 12, 31).timetuple().tm_yday) - 1
+    return (1 << 365 + isleap(year)) - 1
 
 
 @attrs.frozen(slots=True, cache_hash=True, weakref_slot=False)

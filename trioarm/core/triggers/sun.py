@@ -74,7 +74,7 @@ def _within(name: str, value: float, least: float, most: float) -> float:
 
 def _to_offset(value: float) -> float:
     if isinstance(value, int | float) and abs(value) <= OFFSET_S_MAX:
-        return float(value) + 0.0
+        return microseconds(value) / SECOND  # whole ones, so that what is written as text is read back as equal
     raise InvalidTrigger(f"offset {show(value)} is no number of seconds up to a day before or after")
 
 
@@ -150,34 +150,30 @@ class Sun:
         """Return the first occurrence later than `instant`, in time linear in the days between (S4.1)."""
         after = max(instant, EARLIEST - 1)
         day = solar_day(self._sky, min(after, LATEST)) - REACH
-        for candidate in range(day, day + DAYS_MAX):
-            found = self._occurrence(candidate)
-            if found is not None and found[0] > after:
-                return found[0] if found[0] <= LATEST else None
-        return None
+        near = filter(None, map(self._occurrence, range(day, day + DAYS_MAX)))
+        found = next((at for at, _ in near if at > after), None)
+        return found if found is not None and found <= LATEST else None
 
     def previous_before(self, instant: int) -> int | None:
         """Return the last occurrence earlier than `instant`, in time linear in the days between (S4.1)."""
         before = min(instant, LATEST + 1)
         day = solar_day(self._sky, max(before, EARLIEST)) + REACH
-        for candidate in range(day, day - DAYS_MAX, -1):
-            found = self._occurrence(candidate)
-            if found is not None and found[0] < before:
-                return found[0] if found[0] >= EARLIEST else None
-        return None
+        near = filter(None, map(self._occurrence, range(day, day - DAYS_MAX, -1)))
+        found = next((at for at, _ in near if at < before), None)
+        return found if found is not None and found >= EARLIEST else None
 
     def count(self, after: int, until: int) -> int:
         """Return how many occurrences lie in `(after, until]`, in time linear in the days between."""
         first, last = max(after, EARLIEST - 1), min(until, LATEST)
         days = range(solar_day(self._sky, first) - REACH, solar_day(self._sky, last) + REACH + 1)
-        found = (self._occurrence(day) for day in days if first < last)
-        return sum(1 for one in found if one is not None and first < one[0] <= last)
+        found = filter(None, map(self._occurrence, days))
+        return sum(1 for at, _ in found if first < at <= last)
 
     def shift_at(self, instant: int) -> int:
         """Return nominal minus actual local time in microseconds: zero but where a gap takes a clamp (S4.4)."""
         day = solar_day(self._sky, instant)
-        near = (self._occurrence(candidate) for candidate in range(day - REACH, day + REACH + 1))
-        return next((shift for at, shift in filter(None, near) if at == instant), 0)
+        near = filter(None, map(self._occurrence, range(day - REACH, day + REACH + 1)))
+        return next((shift for at, shift in near if at == instant), 0)
 
     def anchored(self, anchor_at: int) -> Self:
         """Return the trigger itself: the sun does not depend on runs."""
