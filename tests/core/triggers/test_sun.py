@@ -9,12 +9,15 @@ from itertools import pairwise
 from math import asin, atan2, cos, degrees, radians, sin
 from zoneinfo import ZoneInfo
 
+import attrs
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from trioarm.core.errors import InvalidTrigger
+from trioarm.core.errors import InvalidSchedule, InvalidTrigger
+from trioarm.core.forms import Around, read_trigger, write_trigger
 from trioarm.core.instants import DAY, EARLIEST, HOUR, LATEST, MINUTE, SECOND, as_datetime, instant, parse_instant
+from trioarm.core.reading import Problems, Table
 from trioarm.core.triggers import Sun, Trigger
 
 PRAGUE = (50.08, 14.43, "Europe/Prague")
@@ -139,6 +142,15 @@ def test_all_ways_of_asking_agree(trigger: Sun, start: int, days: int) -> None:
     assert trigger.count(end, following) == trigger.count(preceding - 1, preceding) == 1
     assert trigger.previous_before(following + 1) == following
     assert trigger.next_after(preceding - 1) == preceding
+
+
+@settings(max_examples=100, deadline=None)
+@given(trigger=suns(), offset_us=st.integers(-DAY, DAY))
+def test_what_is_written_is_read_back(trigger: Sun, offset_us: int) -> None:
+    """Whatever the numbers are, to the last digit."""
+    moved = attrs.evolve(trigger, offset_s=offset_us / SECOND)
+    problems = Problems(lambda lines: InvalidSchedule("\n".join(lines)))
+    assert (read_trigger(Table(write_trigger(moved), "", problems), Around()), problems.lines) == (moved, [])
 
 
 @settings(max_examples=40, deadline=None)
