@@ -210,7 +210,6 @@ def test_an_empty_variable_says_nothing() -> None:
         ("executor = 3", "executor: 3 is no table: write it like { key = value }"),
         ("[http]\nport = 1", "http: [http] is not available yet: leave it out"),
         ("[notify.me]\n", "notify: [notify] is not available yet: leave it out"),
-        ("[calendar.cz]\n", "calendar: [calendar] is not available yet: leave it out"),
     ],
 )
 def test_a_mistaken_setting_is_one_line(text: str, line: str | None, tmp_path: Path) -> None:

@@ -343,7 +343,10 @@ def test_defaults_fill_only_what_is_not_said() -> None:
         ({"weekly": {"days": {"mon": 1}, "at": "22:30"}}, ".weekly.days: a table is no list: put it between [ and ]"),
         ({}, f": says nothing of when: give it one of {', '.join(KINDS)}"),
         ({"every": 5, "cron": "0 0 * * *"}, ": every and cron are given: a schedule has one trigger"),
-        ({"sun": "sunset"}, f".sun: sun is not available yet; there is {', '.join(KINDS)}"),
+        (
+            {"sun": "sunset"},
+            ".sun: is seen from nowhere: give latitude = 50.08 and longitude = 14.43 here, or to the site",
+        ),
     ],
 )
 def test_a_mistaken_trigger_is_one_line(keys: dict[str, object], line: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import attrs
@@ -11,7 +11,7 @@ import pytest
 from trioarm.core.errors import InvalidSchedule
 from trioarm.core.forms import CIVIL, TRIGGERS, TRIGGERS_LATER, Around, read_trigger, write_trigger
 from trioarm.core.forms.scalars import write_duration, write_instant
-from trioarm.core.forms.spans import on_weekdays
+from trioarm.core.forms.spans import on_weekdays, write_spans
 from trioarm.core.reading import Problems, Table
 from trioarm.core.triggers import (
     After,
@@ -22,22 +22,26 @@ from trioarm.core.triggers import (
     Interval,
     Monthly,
     Once,
+    Sun,
     Trigger,
     Union,
     Weekly,
     Yearly,
 )
+from trioarm.core.triggers.calendars import Calendar, calendar_spans
 
 KINDS = ", ".join(TRIGGERS)
+WAYS = "2026-12-24, 2026-12-27/2027-01-02, or 12-24 for every year"
+DAILY = Cron("0 6 * * *", "Europe/Prague")
 ONE_OF = f"give it one of {KINDS}"
 
 
 def _read(
-    tree: dict[Any, Any], *, timezone: str = "Europe/Prague", dst: bool = True
+    tree: dict[Any, Any], *, timezone: str = "Europe/Prague", dst: bool = True, **around: Any
 ) -> tuple[Trigger | None, list[str]]:
     problems = Problems(lambda lines: InvalidSchedule("\n".join(lines)))
     table = Table(tree, "schedule", problems)
-    found = read_trigger(table, Around(timezone, dst))
+    found = read_trigger(table, Around(timezone, dst, **around))
     table.close()
     return found, problems.lines
 
@@ -105,6 +109,71 @@ def _read(
             },
             Intersect([Union([Every(3600), Once(1_200_000_000)]), on_weekdays(["mon"], "UTC")]),
         ),
+        (
+            {"sun": {"event": "sunset", "latitude": 50.08, "longitude": 14.43, "offset": "-30m", "latest": "22:00"}},
+            Sun("sunset", 50.08, 14.43, "Europe/Prague", offset_s=-1800, latest="22:00"),
+        ),
+        (
+            {
+                "sun": {"event": "dusk", "latitude": 1, "longitude": 2, "offset": "+1h", "depression": 12},
+                "timezone": "UTC",
+                "dst": False,
+            },
+            Sun("dusk", 1, 2, offset_s=3600, depression=12, dst=False),
+        ),
+        (
+            {"sun": {"event": "sunrise", "latitude": 1, "longitude": 2, "offset": "-36ms", "elevation": 300.5}},
+            Sun("sunrise", 1, 2, "Europe/Prague", offset_s=-0.036, elevation_m=300.5),
+        ),
+        (
+            {"sun": {"event": "noon", "latitude": 1, "longitude": 2, "offset": 1e-7}},
+            Sun("noon", 1, 2, "Europe/Prague"),
+        ),
+        (
+            {"sun": {"event": "sunrise", "latitude": 1, "longitude": 2, "offset": 90, "earliest": "6:30"}},
+            Sun("sunrise", 1, 2, "Europe/Prague", offset_s=90, earliest="06:30"),
+        ),
+        (
+            {"intersect": [{"cron": "0 6 * * *"}, {"days": "workday", "country": "CZ", "dates": date(2026, 12, 24)}]},
+            Intersect(
+                [DAILY, calendar_spans("workday", Calendar("CZ", dates=["2026-12-24"]), "Europe/Prague")],
+            ),
+        ),
+        (
+            {
+                "exclude": [
+                    {"cron": "0 6 * * *"},
+                    {"days": "before_workday", "country": "DE", "subdivision": "Bayern", "weekdays": ["mon", "sun"]},
+                    {"dates": ["12-24", "2026-12-27/2027-01-02"], "timezone": "UTC"},
+                ]
+            },
+            Exclude(
+                [
+                    DAILY,
+                    calendar_spans(
+                        "before_workday", Calendar("DE", subdivision="BY", weekdays=["mon", "sun"]), "Europe/Prague"
+                    ),
+                    calendar_spans("holiday", Calendar(dates=["12-24", "2026-12-27/2027-01-02"]), "UTC"),
+                ]
+            ),
+        ),
+        (
+            {"cron": "0 6 * * *", "on": {"days": "workday", "country": "CZ"}},
+            Intersect([DAILY, calendar_spans("workday", Calendar("CZ"), "Europe/Prague")]),
+        ),
+        (
+            {"cron": "0 6 * * *", "timezone": "UTC", "on": ["mon", "tue"], "not_on": {"dates": "12-24"}},
+            Exclude(
+                [
+                    Intersect([Cron("0 6 * * *"), on_weekdays(["mon", "tue"], "UTC")]),
+                    calendar_spans("holiday", Calendar(dates=["12-24"]), "UTC"),
+                ]
+            ),
+        ),
+        (
+            {"every": "1h", "not_on": "sun"},
+            Exclude([Every(3600), on_weekdays(["sun"], "Europe/Prague")]),
+        ),
     ],
 )
 def test_a_form_is_a_trigger_and_back(tree: dict[str, Any], trigger: Trigger) -> None:
@@ -127,10 +196,6 @@ def test_the_defaults_are_those_of_the_caller() -> None:
             ["schedule: says nothing of when: " + ONE_OF],
         ),
         ({"every": 1, "cron": "x"}, ["schedule: every and cron are given: a schedule has one trigger"]),
-        (
-            {"sun": "dusk"},
-            ["schedule.sun: sun is not available yet; there is " + KINDS],
-        ),
         ({"every": {5: 1}}, ["schedule.every: key 5 is no text"]),
         (
             {"every": {"anchor": "2026-01-01T00:00:00Z"}},
@@ -224,6 +289,166 @@ def test_what_is_no_trigger_is_said(tree: dict[Any, Any], lines: list[str]) -> N
     assert _read(tree) == (None, lines)
 
 
+HERE = "give latitude = 50.08 and longitude = 14.43 here, or to the site"
+KINDS_OF_DAYS = "workday, holiday, day_off, before_workday, before_holiday"
+
+
+@pytest.mark.parametrize(
+    ("sun", "lines"),
+    [
+        ("sunset", [f".sun: is seen from nowhere: {HERE}"]),
+        (
+            "sunst",
+            [
+                '.sun: sun "sunst" is unknown: write dawn, sunrise, noon, sunset, dusk',
+                f".sun: is seen from nowhere: {HERE}",
+            ],
+        ),
+        (5, [".sun: 5 is no table: write it like { key = value }"]),
+        (
+            {"latitude": 1},
+            [
+                '.sun.event: is missing: write it like event = "sunset"',
+                ".sun: has only latitude: a place is latitude = 50.08 and longitude = 14.43",
+            ],
+        ),
+        (
+            {"event": "noon", "latitude": 91, "longitude": "x", "ofset": 1},
+            [
+                ".sun.latitude: latitude 91.0 is no number from -90 to 90",
+                '.sun.longitude: "x" is no number: write it like 1.5',
+                ".sun.ofset: unknown key; did you mean offset?",
+            ],
+        ),
+        (
+            {"event": "noon", "latitude": 1, "longitude": 2, "offset": "-25h", "latest": "25:00"},
+            [
+                '.sun.offset: "-25h" is more than a day before or after the event',
+                ".sun.latest: '25:00' is no time of day: write it like 22:30 or 22:30:15",
+            ],
+        ),
+        (
+            {"event": "noon", "latitude": 1, "longitude": 2, "offset": "--5m"},
+            [".sun.offset: '-5m' is no duration: write it like 90s, 5m, 2h, 1h30m or 1d"],
+        ),
+        (
+            {"event": "noon", "latitude": 1, "longitude": 2, "earliest": "12:00", "latest": "11:00"},
+            [".sun: earliest 12:00 is after latest 11:00: no time of day is between"],
+        ),
+    ],
+)
+def test_what_is_no_sun_is_said(sun: object, lines: list[str]) -> None:
+    """A line for each mistake, with the key it is in."""
+    found, said = _read({"sun": sun})
+    assert [line.removeprefix("schedule") for line in said] == lines
+    assert found is None
+
+
+def test_the_sun_is_seen_from_the_surroundings_or_from_where_it_says() -> None:
+    """Both coordinates come from one of the two, never one from each; gaps and folds mean nothing."""
+    place = {"latitude": 50.08, "longitude": 14.43}
+    assert _read({"sun": "sunset"}, **place) == (Sun("sunset", 50.08, 14.43, "Europe/Prague"), [])
+    own = {"event": "sunset", "latitude": 1, "longitude": 2}
+    assert _read({"sun": own}, **place) == (Sun("sunset", 1, 2, "Europe/Prague"), [])
+    found, (line,) = _read({"sun": {"event": "sunset", "longitude": 2}}, **place)
+    assert (found, line[:32]) == (None, "schedule.sun: has only longitude")
+    assert _read({"sun": "sunset", "gap": "skip", "fold": "both"}, **place)[1] == [
+        "schedule.gap: the sun knows no gap: leave it out",
+        "schedule.fold: the sun knows no fold: leave it out",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("days", "lines"),
+    [
+        ({"days": "workdya"}, ['.days: "workdya" are no days; did you mean workday?']),
+        (
+            {"days": "moo", "country": "CZ"},
+            [".days: 'moo' is no day of the week: write mon, tue, wed, thu, fri, sat or sun"],
+        ),
+        ({"country": "CZ"}, [f".days: is missing: say which: {KINDS_OF_DAYS}"]),
+        ({"days": "workday"}, [': there are no holidays without a country or dates: write them, like country = "CZ"']),
+        ({"days": "workday", "country": "Czechia"}, ['.country: country "Czechia" is unknown; did you mean CZ?']),
+        (
+            {"days": "workday", "country": "Czechia", "subdivision": "x", "weekdays": 5},
+            [
+                '.country: country "Czechia" is unknown; did you mean CZ?',
+                ".weekdays: 5 is no list: put it between [ and ]",
+            ],
+        ),
+        (
+            {"days": "workday", "subdivision": "BY"},
+            ['.subdivision: is a part of no country: say which, like country = "DE"'],
+        ),
+        (
+            {"days": "workday", "country": "DE", "subdivision": "Bayer"},
+            ['.subdivision: subdivision "Bayer" is unknown in DE; did you mean BY?'],
+        ),
+        (
+            {"days": ["mon"], "country": "CZ"},
+            [f".country: stands beside days of the week: leave it out, or write one of {KINDS_OF_DAYS} as days"],
+        ),
+        (
+            {"days": "holiday", "country": "CZ", "weekdays": ["mon"]},
+            [".weekdays: a holiday is one whatever weekdays are worked: leave it out"],
+        ),
+        ({"dates": ["24.12."]}, [f'.dates: "24.12." is no date: write it like {WAYS}']),
+        (
+            {"dates": [datetime(2026, 12, 24, tzinfo=UTC)]},
+            ['.dates: 2026-12-24T00:00:00+00:00 is no text: put it between quotes, like "text"'],
+        ),
+        ({"days": "workday", "calendar": "cz"}, ['.calendar: there is no calendar "cz"; did you mean cze?']),
+        (
+            {"days": "workday", "calendar": "cze", "country": "CZ"},
+            [".country: stands beside a calendar, which says it already: give one of the two"],
+        ),
+        ({"calendar": "cze", "country": "CZ"}, [f".days: is missing: say which: {KINDS_OF_DAYS}"]),
+    ],
+)
+def test_what_are_no_days_is_said(days: dict[str, object], lines: list[str]) -> None:
+    """A line for each mistake, as a member and beside a trigger alike."""
+    calendars = {"cze": Calendar("CZ")}
+    _, as_member = _read({"intersect": [{"every": "1h"}, days]}, calendars=calendars)
+    _, beside = _read({"every": "1h", "on": days}, calendars=calendars)
+    assert [line.removeprefix("schedule.intersect[1]") for line in as_member] == lines
+    assert [line.removeprefix("schedule.on") for line in beside] == lines
+
+
+def test_a_calendar_may_be_meant_by_name() -> None:
+    """It is written back with what it says, so that nobody has to know the name; weekdays say nothing of holidays."""
+    calendars = {"cz": Calendar("CZ", dates=["12-31"], weekdays=["mon"])}
+    for days in ("workday", "holiday"):
+        tree = {"every": "1h", "on": {"days": days, "calendar": "cz"}}
+        found, lines = _read(tree, calendars=calendars)
+        assert (found, lines) == (
+            Intersect([Every(3600), calendar_spans(days, calendars["cz"], "Europe/Prague")]),
+            [],
+        )
+        assert found is not None
+        assert _read(write_trigger(found)) == (found, [])
+
+
+def test_limits_are_levels_of_their_own() -> None:
+    """What is written back in the long form is not deeper than what may be read."""
+    tree: dict[str, Any] = {"every": "1h", "on": "mon", "not_on": {"dates": "12-24"}}
+    for _ in range(6):
+        tree = {"union": [tree, {"every": "7m"}]}
+    found, lines = _read(tree)
+    assert (lines, _read(write_trigger(found) if found else {})) == ([], (found, []))
+    _, (line,) = _read({"union": [tree, {"every": "7m"}]})
+    assert line.endswith("on: lies inside 8 others: say it more simply")
+
+
+def test_what_limits_a_mistake_is_read_as_well() -> None:
+    """Problems of a trigger and of its limits are said in one go, and a limit that leaves nothing is refused."""
+    _, lines = _read({"cron": "x", "timezone": "Europe/Prag", "on": "noday"})
+    assert [line.split(":")[0] for line in lines] == ["schedule.timezone", "schedule.cron", "schedule.on.days"]
+    _, (line,) = _read({"cron": "0 6 * * mon", "on": "tue"})
+    assert line.startswith("schedule.on: intersect never happens")
+    _, (line,) = _read({"after": "5m", "not_on": "tue"})
+    assert line.startswith("schedule.not_on: exclude: a fixed delay depends on when runs end")
+
+
 @pytest.mark.parametrize("kind", ["once", "every", "after"])
 @pytest.mark.parametrize("policy", CIVIL)
 def test_real_time_sees_no_zone(kind: str, policy: str) -> None:
@@ -272,6 +497,8 @@ def test_a_foreign_trigger_cannot_be_written() -> None:
     assert write_trigger(Moon(0)) == {"once": "1970-01-01T00:00:00Z"}
     with pytest.raises(InvalidSchedule, match="a Tide is no trigger that can be written down"):
         write_trigger(Tide())  # type: ignore[arg-type]
+    with pytest.raises(InvalidSchedule, match="a Tide cannot be written down"):
+        write_spans(Tide())  # type: ignore[arg-type]
 
 
 def test_durations_and_instants_are_written_exactly() -> None:

@@ -51,15 +51,19 @@ class Reported(StrEnum):
 
 @attrs.frozen(slots=True)
 class Site:
-    """A place: where local time comes from.
+    """A place: where local time comes from, and from where the sun is seen.
 
     Args:
         name: as configured.
         timezone: IANA name.
+        latitude: degrees north; None where nobody said.
+        longitude: degrees east; None where nobody said.
     """
 
     name: str
     timezone: str
+    latitude: float | None = None
+    longitude: float | None = None
 
 
 @attrs.frozen(slots=True)

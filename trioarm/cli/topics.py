@@ -30,6 +30,20 @@ A schedule has one trigger: the rule that says when.
   cron   = "30 2 * * *"                  local time; 5 fields, or 6 with seconds
                                          in front, or 7 with years last as well;
                                          L, LW, 15W, fri#2, friL, ?; @daily
+  sun    = { event = "sunset", offset = "-30m", latest = "22:00" }
+                                         dawn, sunrise, noon, sunset or dusk,
+                                         seen from the site that is armed, or
+                                         from its own latitude and longitude
+
+Beside any but after, `on` limits it to days; `not_on` keeps it out of them:
+
+  on     = ["mon", "tue"]                days of the week
+  not_on = { dates = ["12-24", "2026-12-27/2027-01-02"] }
+  on     = { days = "workday", country = "DE", subdivision = "BY" }
+                                         or holiday, day_off, before_workday,
+                                         before_holiday; dates and weekdays of
+                                         your own beside them, or calendar =
+                                         "work" for what [calendar.work] says
 
 In a cron whose day of month and day of week are both restricted, either is enough; a + in front of the
 day of week asks for both: 0 0 13 * +fri. A month too short for a day has its last day instead, in monthly,

@@ -22,7 +22,7 @@ def read_additions(config: SchedulerConfig, trees: Sequence[object], owner: str)
     """Return the schedules that the engine is to run.
 
     Args:
-        config: what they stand beside: its zones, sites and partitions, and names that are taken.
+        config: what they stand beside: its zones, calendars, sites and partitions, and names that are taken.
         trees: each as a [[schedule]] of the file.
         owner: who they belong to.
 
@@ -33,7 +33,9 @@ def read_additions(config: SchedulerConfig, trees: Sequence[object], owner: str)
     if len(trees) > ADDED_MAX:
         problems.add("", f"{len(trees)} schedules at once: at most {ADDED_MAX}")
         problems.settle()
-    defaults = Defaults(timezone=config.scheduler.timezone, dst=config.features.dst, owner=owner)
+    defaults = Defaults(
+        timezone=config.scheduler.timezone, dst=config.features.dst, calendars=config.calendars, owner=owner
+    )
     premises = config.premises
     declarations = Declarations(defaults, premises.sites, premises.partitions, problems)
     declarations.stand_beside(config.schedules, premises.schedules, "the configuration file")

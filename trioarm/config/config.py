@@ -18,7 +18,7 @@ from trioarm.arming.compile import engine_schedules
 from trioarm.arming.model import HANDLER, Premises
 from trioarm.config.keys import Setting, file_key, keys_of
 from trioarm.config.layering import SECTIONS, read_settings
-from trioarm.config.premises import read_partitions, read_sites
+from trioarm.config.premises import read_calendars, read_partitions, read_sites
 from trioarm.config.schedules import Declarations
 from trioarm.config.settings import (
     ArmingSettings,
@@ -38,6 +38,7 @@ from trioarm.core.queries import Retention
 from trioarm.core.reading import Problems, Table, show, suggest
 from trioarm.core.retrying import RetryRules
 from trioarm.core.schedule import RetryPolicy, Schedule
+from trioarm.core.triggers.calendars import Calendar
 
 FILE: Final = "scheduler.toml"
 FILE_ENV: Final = "TRIOARM_CONFIG"  # names another file
@@ -102,6 +103,7 @@ class SchedulerConfig:
     Args:
         schedules: declared ones that do anything but arm.
         premises: sites, partitions, and the schedules that arm.
+        calendars: working days and holidays by name, for schedules that are read beside these.
         source: the file it was read from; None for code and variables.
         sources: who said what, by key; what is not there is the default.
         reading: from what it was read; None for code.
@@ -117,6 +119,7 @@ class SchedulerConfig:
     log: LogSettings = attrs.field(factory=LogSettings)
     schedules: tuple[Schedule, ...] = ()
     premises: Premises = attrs.field(factory=Premises)
+    calendars: Mapping[str, Calendar] = attrs.field(factory=dict)
     source: Path | None = None
     sources: Mapping[str, str] = attrs.field(factory=dict, eq=False)
     reading: Reading | None = attrs.field(default=None, eq=False, repr=False)
@@ -316,10 +319,15 @@ def _read(reading: Reading) -> SchedulerConfig:
     features = _section(FeatureSettings, values["features"])
     scheduler = _section(SchedulerSettings, values["scheduler"])
     arming = _section(ArmingSettings, values["arming"])
+    whole = Table(rest, "", problems)
+    calendars = read_calendars(whole)
     defaults = Defaults(
-        timezone=scheduler.timezone, dst=features.dst, owner=None if path is None else f"file:{path.name}"
+        timezone=scheduler.timezone,
+        dst=features.dst,
+        calendars=calendars,
+        owner=None if path is None else f"file:{path.name}",
     )
-    schedules, premises = _read_declared(Table(rest, "", problems), defaults, arming, scheduler.tolerance_s)
+    schedules, premises = _read_declared(whole, defaults, arming, scheduler.tolerance_s)
     problems.settle()
     return SchedulerConfig(
         scheduler=scheduler,
@@ -329,6 +337,7 @@ def _read(reading: Reading) -> SchedulerConfig:
         log=_section(LogSettings, values["log"]),
         schedules=schedules,
         premises=premises,
+        calendars=calendars,
         source=path,
         sources=settings.sources,
         reading=reading,

@@ -1,4 +1,4 @@
-"""Premises: sites, partitions and their panels, read from scheduler.toml (A1)."""
+"""Premises: sites, partitions and their panels, and calendars, read from scheduler.toml (A1)."""
 
 from __future__ import annotations
 
@@ -8,15 +8,25 @@ from typing import Final, TypeVar
 from trioarm.arming.compile import LANE
 from trioarm.arming.model import Partition, SecretRef, Site, VirtualPanel
 from trioarm.core.codec import named
+from trioarm.core.forms.calendars import read_calendar
 from trioarm.core.forms.family import zone
-from trioarm.core.reading import Reader, Table, duration, flag, listed, show, suggest, text
+from trioarm.core.reading import Reader, Table, duration, flag, listed, number, show, suggest, text
 from trioarm.core.schedule import NAME
+from trioarm.core.triggers.calendars import Calendar
+from trioarm.core.triggers.sun import to_latitude, to_longitude
 
 DELAY_S_MAX: Final = 3600.0  # of a panel: real ones end at a few minutes
 KINDS: Final = ("virtual",)
 KINDS_LATER: Final = ("mqtt", "homeassistant", "http", "command")
 
 T = TypeVar("T")
+
+_UNREADABLE: Final = Calendar(dates=("01-01",))
+
+
+def read_calendars(whole: Table) -> dict[str, Calendar]:
+    """Read every `[calendar.NAME]`; those with problems stand for one without a holiday."""
+    return _read_each(whole, "calendar", named("calendar"), lambda _, table: read_calendar(table) or _UNREADABLE)
 
 
 def read_sites(whole: Table) -> dict[str, Site]:
@@ -64,7 +74,13 @@ def _partition_name(value: object) -> str:
 
 
 def _read_site(name: str, table: Table) -> Site:
-    return Site(name, table.need("timezone", zone, 'write it like timezone = "Europe/Prague"') or "UTC")
+    timezone = table.need("timezone", zone, 'write it like timezone = "Europe/Prague"') or "UTC"
+    latitude = table.take("latitude", lambda value: to_latitude(number(value)), None)
+    longitude = table.take("longitude", lambda value: to_longitude(number(value)), None)
+    for key, other in (("latitude", "longitude"), ("longitude", "latitude")):
+        if key in table and other not in table:
+            table.problems.add(table.at(other), f"is missing: {key} alone is no place")
+    return Site(name, timezone, latitude, longitude)
 
 
 def _read_partition(name: str, table: Table, sites: Mapping[str, Site]) -> Partition:

@@ -113,11 +113,15 @@ class Declarations:
         return tuple(sorted(set(warn_s), reverse=True))
 
     def _read_timed(self, table: Table, partitions: tuple[str, ...]) -> Schedule | None:
-        """Read trigger and policies; local times are those of the site."""
-        sites = {self.partitions[name].site for name in partitions}
-        zones = {self.sites[site].timezone for site in sites if site in self.sites}
+        """Read trigger and policies; local times and the sun are those of the site."""
+        names = {self.partitions[name].site for name in partitions}
+        sites = [self.sites[name] for name in names if name in self.sites]
+        zones = {site.timezone for site in sites}
+        places = {(site.latitude, site.longitude) for site in sites}
         timezone = zones.pop() if len(zones) == 1 else self.defaults.timezone
-        schedule = read_schedule(table, attrs.evolve(self.defaults, timezone=timezone, handler=HANDLER))
+        latitude, longitude = places.pop() if len(places) == 1 else (None, None)
+        around = attrs.evolve(self.defaults, timezone=timezone, latitude=latitude, longitude=longitude, handler=HANDLER)
+        schedule = read_schedule(table, around)
         if zones and "timezone" not in table and schedule is not None and own_zone(schedule.trigger) is not None:
             table.problems.add(
                 table.at("timezone"),

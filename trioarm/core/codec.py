@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final, TypeVar, get_args, get_origin
 
 import attrs
@@ -55,6 +56,7 @@ from trioarm.core.schedule import (
     check_name,
 )
 from trioarm.core.triggers import Every
+from trioarm.core.triggers.calendars import Calendar
 
 OVERLAPS_LATER: Final = ("buffer_one", "buffer_latest", "buffer_all", "cancel_running")
 TOLERANCE_S_MAX: Final = 86400.0  # this bound and the next two are the core's own, said here once more per key
@@ -77,12 +79,18 @@ class Defaults:
     Args:
         timezone: for triggers of local time.
         dst: whether they follow daylight saving (S4.5).
+        latitude: degrees north from where triggers of the sun see it; None for nowhere.
+        longitude: degrees east of the same place.
+        calendars: which working days and holidays may be meant by name.
         handler: None where the mapping must name one.
         owner: who declares it.
     """
 
     timezone: str = "UTC"
     dst: bool = True
+    latitude: float | None = None
+    longitude: float | None = None
+    calendars: Mapping[str, Calendar] = MappingProxyType({})
     handler: str | None = None
     owner: str | None = None
 
@@ -121,7 +129,7 @@ def read_schedule(table: Table, defaults: Defaults = PLAIN) -> Schedule | None:
     schedule = attrs.evolve(
         _NOTHING,
         name=table.need("name", named("schedule"), 'write one like name = "backup"') or _NOTHING.name,
-        trigger=read_trigger(table, Around(defaults.timezone, defaults.dst)) or _NOTHING.trigger,
+        trigger=read_trigger(table, _around(defaults)) or _NOTHING.trigger,
         handler=defaults.handler or _read_handler(table),
         args=table.take("args", _args, {}),
         retry=_read_retry(table),
@@ -131,6 +139,10 @@ def read_schedule(table: Table, defaults: Defaults = PLAIN) -> Schedule | None:
     )
     schedule = _read_bounds(table, _read_policies(table, schedule))
     return schedule if len(table.problems.lines) == before else None
+
+
+def _around(defaults: Defaults) -> Around:
+    return Around(defaults.timezone, defaults.dst, defaults.latitude, defaults.longitude, defaults.calendars)
 
 
 def _read_policies(table: Table, schedule: Schedule) -> Schedule:

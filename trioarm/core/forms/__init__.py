@@ -9,19 +9,19 @@ from __future__ import annotations
 from typing import Final
 
 from trioarm.core.errors import InvalidSchedule
-from trioarm.core.forms import algebra, elapsed, rrule, spans, timetables
+from trioarm.core.forms import algebra, elapsed, limits, rrule, spans, sun, timetables
 from trioarm.core.forms.family import CIVIL, Around, Form, ReadTrigger
 from trioarm.core.reading import Table
 from trioarm.core.triggers import Trigger
 from trioarm.core.triggers.algebra import Member
 
-TRIGGERS_LATER: Final = ("sun", "calendar")
+TRIGGERS_LATER: Final = ("calendar",)
 
-_FAMILIES: Final = (elapsed, timetables, rrule)
+_FAMILIES: Final = (elapsed, timetables, rrule, sun)
 
 
 def _read_member(table: Table, around: Around) -> Member | None:
-    return spans.read_spans(table, around) if spans.KEY in table else read_trigger(table, around)
+    return spans.read_spans(table, around) if spans.is_spans(table) else read_trigger(table, around)
 
 
 def _write_member(member: Member) -> Form:
@@ -42,6 +42,10 @@ def read_trigger(table: Table, around: Around) -> Trigger | None:
         table: of a schedule, or of a member of another trigger.
         around: what holds where the table says nothing.
     """
+    return limits.read_limited(table, around, _read_kind)
+
+
+def _read_kind(table: Table, around: Around) -> Trigger | None:
     table.knows(*TRIGGERS)
     for key in TRIGGERS_LATER:
         table.refuse(key, f"{key} is not available yet; there is {', '.join(TRIGGERS)}")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Final, TypeAlias
 
 import attrs
@@ -10,6 +11,7 @@ import attrs
 from trioarm.core.jsonable import Json
 from trioarm.core.reading import Table, flag, listed, member, text
 from trioarm.core.triggers import Fold, Gap, Trigger
+from trioarm.core.triggers.calendars import Calendar
 from trioarm.core.triggers.zones import zone_name
 
 CIVIL: Final = ("timezone", "gap", "fold", "dst")  # what only triggers of local time understand
@@ -24,11 +26,17 @@ class Around:
     Args:
         timezone: of a trigger of local time that names none.
         dst: whether it follows daylight saving where it does not say (S4.5).
+        latitude: degrees north from where a trigger of the sun sees it that names no place; None for nowhere.
+        longitude: degrees east of the same place.
+        calendars: which working days and holidays may be meant by name.
         depth: how many triggers it is a member of, one inside the other.
     """
 
     timezone: str = "UTC"
     dst: bool = True
+    latitude: float | None = None
+    longitude: float | None = None
+    calendars: Mapping[str, Calendar] = MappingProxyType({})
     depth: int = 0
 
 

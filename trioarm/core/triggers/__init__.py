@@ -13,6 +13,7 @@ from trioarm.core.triggers.elapsed import After, Every, Once
 from trioarm.core.triggers.interval import Interval
 from trioarm.core.triggers.monthly import MonthEnd, Monthly, Yearly
 from trioarm.core.triggers.rrule import RRule
+from trioarm.core.triggers.sun import Sun
 from trioarm.core.triggers.weekly import Weekly
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Monthly",
     "Once",
     "RRule",
+    "Sun",
     "Trigger",
     "Union",
     "Weekly",

@@ -26,10 +26,15 @@ def times_of_day(value: Iterable[str]) -> tuple[str, ...]:
     listed = listed_texts(value, "at", 'write it like "22:30" or ["06:30", "22:30:15"]')
     if len(listed) > TIMES_MAX:
         raise InvalidTrigger(f"{len(listed)} times a day are too many: at most {TIMES_MAX}")
-    return tuple(sorted({_time_of_day(text) for text in listed}))
+    return tuple(sorted({time_of_day(text) for text in listed}))
 
 
-def _time_of_day(text: str) -> str:
+def time_of_day(text: str) -> str:
+    """Return a time of day as `22:30`, or `22:30:15` where it has seconds.
+
+    Raises:
+        InvalidTrigger: it is none.
+    """
     found = _TIME.fullmatch(text.strip())
     hour, minute, second = (int(part or 0) for part in found.groups()) if found else (24, 0, 0)
     if hour > 23 or minute > 59 or second > 59:
