@@ -76,12 +76,18 @@ class Days:
     years: int = attrs.field(default=YEARS_ALL, kw_only=True)
     clamp: bool = attrs.field(default=False, kw_only=True)
     every: bool = attrs.field(init=False, eq=False, repr=False)
+    plain: bool = attrs.field(init=False, eq=False, repr=False)
 
     @every.default
     def _is_every(self) -> bool:
         whole = (self.monthdays == MONTHDAYS_ALL, self.weekdays == WEEKDAYS_ALL)
         always = self.months == MONTHS_ALL and self.years == YEARS_ALL
         return always and (any(whole) if self.either else all(whole))
+
+    @plain.default
+    def _is_plain(self) -> bool:
+        """Whether days are meant by number and weekday alone: most are, and cost no more for what others may say."""
+        return not (self.from_end or self.nearest or self.nth or self.clamp)
 
     def has(self, day: int) -> bool:
         """Return whether `day` is one of them."""
@@ -168,9 +174,11 @@ def _in_month(days: Days, year: int, month: int) -> int:
     length = month_length(year, month)
     whole = (2 << length) - 2
     first = date(year, month, 1).toordinal() % 7  # ordinal 1 was a Monday, so Sunday is 0 as in cron
-    last = 1 << length if days.clamp and days.monthdays >> length + 1 else 0
-    by_monthday = days.monthdays | last | from_end(days.from_end, length) | nearest(days.nearest, first, length)
-    by_weekday = on_weekdays(days.weekdays, first) | nth(days.nth, first, length)
+    by_monthday, by_weekday = days.monthdays, on_weekdays(days.weekdays, first)
+    if not days.plain:
+        last = 1 << length if days.clamp and days.monthdays >> length + 1 else 0
+        by_monthday |= last | from_end(days.from_end, length) | nearest(days.nearest, first, length)
+        by_weekday |= nth(days.nth, first, length)
     return whole & (by_monthday | by_weekday if days.either else by_monthday & by_weekday)
 
 
