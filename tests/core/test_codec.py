@@ -25,6 +25,7 @@ from trioarm.core.codec import (
 )
 from trioarm.core.errors import InvalidSchedule
 from trioarm.core.forecast import explain
+from trioarm.core.forms import TRIGGERS as KINDS
 from trioarm.core.instants import EARLIEST, LATEST, parse_instant
 from trioarm.core.jsonable import Json
 from trioarm.core.planning import PlanRules
@@ -298,9 +299,9 @@ def test_defaults_fill_only_what_is_not_said() -> None:
         ),
         ({"weekly": {"at": "22:30"}}, '.weekly.days: is missing: write them like days = ["mon", "tue"]'),
         ({"weekly": {"days": {"mon": 1}, "at": "22:30"}}, ".weekly.days: a table is no list: put it between [ and ]"),
-        ({}, ": says nothing of when: give it one of once, every, after, weekly, cron"),
+        ({}, f": says nothing of when: give it one of {', '.join(KINDS)}"),
         ({"every": 5, "cron": "0 0 * * *"}, ": every and cron are given: a schedule has one trigger"),
-        ({"sun": "sunset"}, ".sun: sun is not available yet; there is once, every, after, weekly, cron"),
+        ({"sun": "sunset"}, f".sun: sun is not available yet; there is {', '.join(KINDS)}"),
     ],
 )
 def test_a_mistaken_trigger_is_one_line(keys: dict[str, object], line: str) -> None:
