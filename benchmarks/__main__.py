@@ -12,7 +12,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 
-from benchmarks import adding, dispatch, durable, failing, footprint, idle, lateness, restart, year
+from benchmarks import adding, dispatch, durable, failing, footprint, idle, lateness, next_after, restart, year
 from benchmarks.measure import AtLeast, AtMost, Benchmark, Comparison, OfFloor, compare
 
 BENCHMARKS: tuple[Benchmark, ...] = (
@@ -25,6 +25,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     lateness.BENCHMARK,
     year.BENCHMARK,
     failing.BENCHMARK,
+    next_after.BENCHMARK,
 )
 
 HEADINGS = ("work", "unit", "trioarm", "floor", "ratio", "target", "verdict")

@@ -13,13 +13,16 @@ from typing import Final, Protocol, Self, TypeAlias
 import attrs
 
 from trioarm.core.errors import InvalidTrigger
+from trioarm.core.instants import DAY
 from trioarm.core.triggers.base import Trigger, own_zone
 from trioarm.core.triggers.elapsed import After
 from trioarm.core.triggers.spans import Spans
 from trioarm.core.triggers.zones import Zone, find_zone
 
 MEMBERS_MAX: Final = 64  # of one trigger: each is asked for every instant
-LEAPS_MAX: Final = 2_000  # instants tried for one that all allow; then there is taken to be none
+LEAPS_MAX: Final = 50_000  # instants tried for one that all allow; then there is taken to be none
+PROBES: Final = tuple(range(0, 101 * 365 * DAY, 20 * 365 * DAY))  # from where a definition looks for an occurrence,
+PROBE_LEAPS: Final = 500  # trying so many instants from each: one that has none near any of them never happens
 
 Member: TypeAlias = Trigger | Spans
 
@@ -90,9 +93,9 @@ def _has(trigger: Trigger, instant: int) -> bool:
     return trigger.next_after(instant - 1) == instant
 
 
-def _first(limits: Sequence[_Limit], instant: int) -> int | None:
+def _first(limits: Sequence[_Limit], instant: int, leaps: int = LEAPS_MAX) -> int | None:
     """Return the first instant not earlier than `instant` that all allow: the one from which nobody moves on."""
-    for _ in range(LEAPS_MAX):
+    for _ in range(leaps):
         reached = instant
         for limit in limits:
             allowed = limit.forward(reached)
@@ -234,8 +237,9 @@ class _Limited(_Combined):
         return _last(self._limits, instant - 1)
 
     def _refuse_never(self, kind: str) -> None:
-        if self.next_after(0) is None and self.previous_before(0) is None:
-            raise InvalidTrigger(f"{kind} never happens: of {LEAPS_MAX} instants tried, its members allow none")
+        if all(_first(self._limits, start, PROBE_LEAPS) is None for start in PROBES):
+            tried = len(PROBES) * PROBE_LEAPS
+            raise InvalidTrigger(f"{kind} never happens: of {tried} instants tried, its members allow none")
 
 
 @attrs.frozen(slots=True, weakref_slot=False)
