@@ -1,8 +1,8 @@
 """How fast other libraries say what comes next after an instant, each as it is meant to be asked.
 
 `python questions.py LIBRARY N` prints a line of JSON: kind of trigger -> answers a second. It needs nothing but the
-library, and is run in an environment of its own by `python -m benchmarks.peers`. The instants are scattered over a year,
-as those of a planner are that has many schedules; whatever may be made once, such as a rule, is made once.
+library, and is run in an environment of its own by `python -m benchmarks.peers`. The instants are scattered over a
+year, as those of a planner are that has many schedules; whatever may be made once, such as a rule, is made once.
 """
 
 from __future__ import annotations

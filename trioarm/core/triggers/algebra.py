@@ -20,9 +20,9 @@ from trioarm.core.triggers.spans import Spans
 from trioarm.core.triggers.zones import Zone, find_zone
 
 MEMBERS_MAX: Final = 64  # of one trigger: each is asked for every instant
-LEAPS_MAX: Final = 50_000  # instants tried for one that all allow; then there is taken to be none
-PROBES: Final = tuple(range(0, 101 * 365 * DAY, 20 * 365 * DAY))  # from where a definition looks for an occurrence,
-PROBE_LEAPS: Final = 500  # trying so many instants from each: one that has none near any of them never happens
+LEAPS_MAX: Final = 20_000  # instants tried for one that all allow; then there is taken to be none
+PROBES: Final = tuple(number * (3_650 + 150) * DAY for number in range(10))  # from where a definition looks for one,
+PROBE_LEAPS: Final = 300  # trying so many from each, in all seasons: what has none near any of them never happens
 
 Member: TypeAlias = Trigger | Spans
 
