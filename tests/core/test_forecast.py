@@ -20,6 +20,7 @@ from trioarm.core.changes import Change, Claim, Finished, PutSchedule, Verdict
 from trioarm.core.diff import after_end, first_put
 from trioarm.core.errors import InvalidTrigger
 from trioarm.core.forecast import Explanation, Foreseen, Shift, explain, preview, shift_of
+from trioarm.core.forms.spans import on_weekdays
 from trioarm.core.instants import DAY, as_datetime, instant, parse_instant
 from trioarm.core.planning import PlanRules, plan
 from trioarm.core.run import RunRecord
@@ -34,7 +35,7 @@ from trioarm.core.schedule import (
     ScheduleState,
 )
 from trioarm.core.states import Reason, State, Step, WaitingFor
-from trioarm.core.triggers import After, Cron, Every, Once, Trigger, Weekly
+from trioarm.core.triggers import After, Cron, Every, Exclude, Intersect, Once, Trigger, Weekly
 from trioarm.repositories.memory import InMemoryScheduleRepository
 
 RULES = PlanRules()
@@ -571,3 +572,37 @@ def test_every_fold_of_a_year_is_marked(zone: str, quarters: int) -> None:
     walls = [f"{as_datetime(at).astimezone(ZoneInfo(zone)):%d %H:%M}" for at in marked]
     assert len(walls) == quarters
     assert walls[: quarters // 2] == walls[quarters // 2 :]
+
+
+@pytest.mark.parametrize(
+    ("trigger", "why"),
+    [
+        (
+            Exclude([Cron("0 6 * * *", "Europe/Prague"), on_weekdays(["tue"], "Europe/Prague")]),
+            "Tue 24 Nov 06:00 is left out: on tue in Europe/Prague",
+        ),
+        (
+            Intersect([on_weekdays(["wed"], "Europe/Prague"), Cron("0 6 * * *", "Europe/Prague")]),
+            "Tue 24 Nov 06:00 is left out: not on wed in Europe/Prague",
+        ),
+        (
+            Exclude([Cron("0 6 * * *"), Cron("0 6 24 11 *")]),
+            "Tue 24 Nov 06:00 is left out: when also on day 24 of nov at 06:00 in UTC",
+        ),
+        (
+            Exclude([Cron("0 6 * * *"), on_weekdays(["sun"], "UTC")]),
+            "it is the first one that the rule yields from now on",
+        ),
+        (Exclude([Once(NOW - HOUR), on_weekdays(["sun"], "UTC")]), "nothing is to come"),
+    ],
+)
+def test_what_is_left_out_before_the_next_one_is_told(trigger: Trigger, why: str) -> None:
+    """The occurrence that people expect and will not see, and by which member of the rule."""
+    assert _explained(a_record(a_schedule(trigger=trigger))).why == why
+
+
+def test_what_is_left_out_before_the_start_is_not_told() -> None:
+    """Nobody expected it."""
+    trigger = Exclude([Cron("0 6 * * *"), on_weekdays(["tue"], "UTC")])
+    record = a_record(a_schedule(trigger=trigger, start_at=NOW + DAY))
+    assert _explained(record).why == "it is the first one that the rule yields after its start"

@@ -19,7 +19,8 @@ from trioarm.core.planning import Group, PlanRules, plan
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import Misfire, Overlap, Schedule, ScheduleRecord, ScheduleState
 from trioarm.core.states import Reason, State
-from trioarm.core.triggers import After, Trigger, own_zone
+from trioarm.core.triggers import After, Intersect, Trigger, own_zone
+from trioarm.core.triggers.algebra import Limited
 from trioarm.core.triggers.zones import ERA, Zone, changes_around, find_zone
 
 STEPS_MAX: Final = 200_000  # passes a preview may simulate, decisive or not: a schedule of every millisecond ends too
@@ -321,6 +322,10 @@ def _why(record: ScheduleRecord, upcoming: list[int], zone: Zone, now: int) -> s
             return f"{meant:%H:%M} does not exist in {zone.name} on that day, because clocks go forward"
         case Shift.FOLD:
             return f"that local time comes twice in {zone.name} on that day, because clocks go back"
+    out = trigger.left_out(now) if isinstance(trigger, Limited) else None
+    if out is not None and (record.schedule.start_at is None or out[0] >= record.schedule.start_at):
+        at, why = out
+        return f"{local_time(at, zone):%a %d %b %H:%M} is left out: {'not ' * isinstance(trigger, Intersect)}{why}"
     if record.schedule.start_at is not None and record.schedule.start_at > now:
         return "it is the first one that the rule yields after its start"
     return "it is the first one that the rule yields from now on"

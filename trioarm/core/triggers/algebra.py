@@ -222,7 +222,7 @@ class Union(_Combined):
         return ", or ".join(member.describe() for member in self.members)
 
 
-class _Limited(_Combined):
+class Limited(_Combined):
     """A trigger of which only what all limits allow is left."""
 
     __slots__ = ()
@@ -236,6 +236,17 @@ class _Limited(_Combined):
         """Return the last occurrence earlier than `instant` (S4.1)."""
         return _last(self._limits, instant - 1)
 
+    def left_out(self, instant: int) -> tuple[int, str] | None:
+        """Return the next instant that its first trigger yields, and which member does not allow it, in words.
+
+        None when it is allowed, or nothing follows.
+        """
+        at = self._triggers[0].next_after(instant)
+        if at is None:
+            return None
+        against = (one for limit, one in zip(self._limits, self.members, strict=True) if limit.forward(at) != at)
+        return next(((at, _in_words(member, 1)) for member in against), None)
+
     def _refuse_never(self, kind: str) -> None:
         if all(_first(self._limits, start, PROBE_LEAPS) is None for start in PROBES):
             tried = len(PROBES) * PROBE_LEAPS
@@ -243,7 +254,7 @@ class _Limited(_Combined):
 
 
 @attrs.frozen(slots=True, weakref_slot=False)
-class Intersect(_Limited):
+class Intersect(Limited):
     """The instants that all its members have in common, and that lie inside its spans (S4.2).
 
     Args:
@@ -274,7 +285,7 @@ class Intersect(_Limited):
 
 
 @attrs.frozen(slots=True, weakref_slot=False)
-class Exclude(_Limited):
+class Exclude(Limited):
     """The instants of its first member that none of the others has, and that lie outside their spans (S4.2).
 
     Args:
