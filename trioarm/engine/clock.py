@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from typing import Final
 
 import trio
@@ -12,7 +13,7 @@ from trioarm.core.course import ClockStep, Course, Doubt, Reading
 from trioarm.core.instants import EARLIEST, LATEST, SECOND, parse_instant, render_instant
 from trioarm.engine.kernel_clock import is_synchronised
 from trioarm.engine.ports import Clock
-from trioarm.engine.timerfd import ExactTimer
+from trioarm.engine.timerfd import ExactTimer, Timer
 
 CHECK_INTERVAL_S: Final = 60.0
 WRITTEN_AT: Final = parse_instant("2026-01-01T00:00:00Z")  # when this was written: no clock that is right shows less
@@ -30,15 +31,19 @@ class SystemClock:
 
     Args:
         check_interval_s: the longest nap, in seconds; may be changed while naps are taken.
+        open_timer: returns what ends naps exactly; None where the system has no such thing.
     """
 
     earliest_at = WRITTEN_AT
 
-    def __init__(self, check_interval_s: float = CHECK_INTERVAL_S) -> None:
+    def __init__(
+        self, check_interval_s: float = CHECK_INTERVAL_S, open_timer: Callable[[], Timer | None] = ExactTimer.open
+    ) -> None:
         self.check_interval_s = check_interval_s
+        self._open_timer = open_timer
         self._course = Course(self._read())
         self._noticed: ClockStep | None = None
-        self._timer: ExactTimer | None = None
+        self._timer: Timer | None = None
         self._nap: trio.CancelScope | None = None
         self._due_at: int | None = None
 
@@ -47,7 +52,7 @@ class SystemClock:
 
         Cancellation: naps end on whole milliseconds from then on.
         """
-        self._timer = timer = ExactTimer.open()
+        self._timer = timer = self._open_timer()
         task_status.started()
         if timer is None:
             return

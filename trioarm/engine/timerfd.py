@@ -10,7 +10,7 @@ import ctypes
 import errno
 import os
 import sys
-from typing import Final
+from typing import Final, Protocol
 
 import trio
 
@@ -19,6 +19,48 @@ from trioarm.core.instants import SECOND
 _CLOCK_REALTIME: Final = 0
 _NONBLOCK_CLOEXEC: Final = os.O_NONBLOCK | os.O_CLOEXEC if hasattr(os, "O_CLOEXEC") else 0
 _ABSOLUTE_CANCEL_ON_SET: Final = 1 | 2
+
+
+class Timer(Protocol):
+    """What ends a nap exactly, and as soon as the wall clock is set."""
+
+    def set(self, due_at: int) -> None:
+        """Let it go off at an instant, in microseconds since 1970 UTC; one that has passed goes off at once."""
+
+    async def wait(self) -> bool:
+        """Return True when it has gone off, False when the wall clock was set."""
+
+    def close(self) -> None:
+        """Release it."""
+
+
+class FakeTimer:
+    """A timer whose wall clock a test sets, and which goes off when a test says so."""
+
+    def __init__(self) -> None:
+        self.due_at: int | None = None
+        self.closed = False
+        self._send, self._receive = trio.open_memory_channel[bool](1)
+
+    def set(self, due_at: int) -> None:
+        """Remember the instant."""
+        self.due_at = due_at
+
+    async def wait(self) -> bool:
+        """Return what a test says that happened."""
+        return await self._receive.receive()
+
+    async def goes_off(self) -> None:
+        """Go off."""
+        await self._send.send(True)
+
+    async def clock_is_set(self) -> None:
+        """Say that the wall clock was set."""
+        await self._send.send(False)
+
+    def close(self) -> None:
+        """Remember that."""
+        self.closed = True
 
 
 class _TimerSpec(ctypes.Structure):
