@@ -30,6 +30,11 @@ A schedule has one trigger: the rule that says when.
   cron   = "30 2 * * *"                  local time; 5 fields, or 6 with seconds
                                          in front, or 7 with years last as well;
                                          L, LW, 15W, fri#2, friL, ?; @daily
+  rrule  = { rule = "FREQ=WEEKLY;INTERVAL=2;BYDAY=TU", start = "2026-11-24T19:00:00" }
+  union, intersect, exclude = [ { cron = "0 6 * * *" }, { days = ["sat", "sun"] } ]
+                                         of several triggers, each written as
+                                         above; of the last two the members may
+                                         be days, which yield nothing alone
   sun    = { event = "sunset", offset = "-30m", latest = "22:00" }
                                          dawn, sunrise, noon, sunset or dusk,
                                          seen from the site that is armed, or
@@ -69,6 +74,8 @@ What a schedule may say beside its trigger. Durations are written 90s, 5m, 1h30m
                    again; at_most_once: one call per run, and what was
                    interrupted ends as unknown
   priority         0 to 9, 9 is most urgent
+  jitter           each occurrence starts up to so much later, always by the
+                   same for the same one
   gap, fold        what happens when clocks change: see `trioarm help dst`
   start, end, max_runs, tags, enabled"""
 
