@@ -30,11 +30,12 @@ A schedule has one trigger: the rule that says when.
   cron   = "30 2 * * *"                  local time; 5 fields, or 6 with seconds
                                          in front, or 7 with years last as well;
                                          L, LW, 15W, fri#2, friL, ?; @daily
-  rrule  = { rule = "FREQ=WEEKLY;INTERVAL=2;BYDAY=TU", start = "2026-11-24T19:00:00" }
-  union, intersect, exclude = [ { cron = "0 6 * * *" }, { days = ["sat", "sun"] } ]
-                                         of several triggers, each written as
-                                         above; of the last two the members may
-                                         be days, which yield nothing alone
+  rrule  = { rule = "FREQ=DAILY;INTERVAL=2", start = "2026-11-24T19:00:00" }
+                                         as calendars write it (RFC 5545)
+  union  = [ { cron = "0 6 * * *" }, { every = "5h" } ]
+                                         what any member yields; intersect = ...
+                                         what all yield, exclude = ... the first
+                                         without the others; days may be members
   sun    = { event = "sunset", offset = "-30m", latest = "22:00" }
                                          dawn, sunrise, noon, sunset or dusk,
                                          seen from the site that is armed, or
