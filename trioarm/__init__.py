@@ -12,8 +12,10 @@ from trioarm.config import SchedulerConfig
 from trioarm.container import Container, ContainerError
 from trioarm.core.alerts import Alert, AlertQuery, AlertState, Closing, Fact, Severity, StoredAlert
 from trioarm.core.errors import (
+    CalendarUnavailable,
     ConfigurationError,
     HandlerRefused,
+    InvalidCalendar,
     InvalidInstant,
     InvalidSchedule,
     InvalidTransition,
@@ -42,7 +44,7 @@ from trioarm.core.schedule import (
     StoredSchedule,
 )
 from trioarm.core.states import Reason, State
-from trioarm.core.triggers import After, Cron, Every, Fold, Gap, Once, Trigger, Weekly
+from trioarm.core.triggers import After, Calendar, Cron, Events, Every, Fold, Gap, Once, Trigger, Weekly
 from trioarm.engine.attempt import Handler, RunContext
 from trioarm.engine.engine import SchedulingEngine
 from trioarm.engine.executor import RunExecutor
@@ -60,6 +62,8 @@ __all__ = [
     "AlertState",
     "Amendment",
     "AmendmentKind",
+    "Calendar",
+    "CalendarUnavailable",
     "Closing",
     "ConfigurationError",
     "Container",
@@ -67,6 +71,7 @@ __all__ = [
     "Cron",
     "Delivery",
     "Discard",
+    "Events",
     "Every",
     "Fact",
     "Fold",
@@ -74,6 +79,7 @@ __all__ = [
     "Handler",
     "HandlerRefused",
     "InMemoryScheduleRepository",
+    "InvalidCalendar",
     "InvalidInstant",
     "InvalidSchedule",
     "InvalidTransition",

@@ -9,22 +9,27 @@ from __future__ import annotations
 from typing import Final
 
 from trioarm.core.errors import InvalidSchedule
-from trioarm.core.forms import algebra, elapsed, spans, timetables
+from trioarm.core.forms import algebra, calendar, elapsed, spans, timetables
 from trioarm.core.forms.family import CIVIL, Around, Form, ReadTrigger
 from trioarm.core.reading import Table
 from trioarm.core.triggers import Trigger
 from trioarm.core.triggers.algebra import Member
+from trioarm.core.triggers.calendar import EventSpans
 
-TRIGGERS_LATER: Final = ("monthly", "yearly", "rrule", "sun", "calendar")
+TRIGGERS_LATER: Final = ("monthly", "yearly", "rrule", "sun")
 
-_FAMILIES: Final = (elapsed, timetables)
+_FAMILIES: Final = (elapsed, timetables, calendar)
 
 
 def _read_member(table: Table, around: Around) -> Member | None:
+    if calendar.SPANS_KEY in table:
+        return calendar.read_spans(table, around)
     return spans.read_spans(table, around) if spans.KEY in table else read_trigger(table, around)
 
 
 def _write_member(member: Member) -> Form:
+    if isinstance(member, EventSpans):
+        return calendar.write_spans(member)
     return write_trigger(member) if isinstance(member, Trigger) else spans.write_spans(member)
 
 

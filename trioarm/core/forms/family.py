@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
 import attrs
@@ -10,6 +10,7 @@ import attrs
 from trioarm.core.jsonable import Json
 from trioarm.core.reading import Table, flag, listed, member, text
 from trioarm.core.triggers import Fold, Gap, Trigger
+from trioarm.core.triggers.calendar import Events
 from trioarm.core.triggers.zones import zone_name
 
 CIVIL: Final = ("timezone", "gap", "fold", "dst")  # what only triggers of local time understand
@@ -25,11 +26,13 @@ class Around:
         timezone: of a trigger of local time that names none.
         dst: whether it follows daylight saving where it does not say (S4.5).
         depth: how many triggers it is a member of, one inside the other.
+        feeds: what is known of calendars, by name.
     """
 
     timezone: str = "UTC"
     dst: bool = True
     depth: int = 0
+    feeds: Mapping[str, Events] = attrs.field(factory=dict)
 
 
 ReadTrigger: TypeAlias = Callable[[Table, str, Around], Trigger | None]

@@ -14,6 +14,7 @@ import attrs
 
 from trioarm.core.errors import InvalidTrigger
 from trioarm.core.triggers.base import Trigger, Zoned
+from trioarm.core.triggers.calendar import Calendar, EventSpans
 from trioarm.core.triggers.elapsed import After
 from trioarm.core.triggers.spans import Spans
 from trioarm.core.triggers.zones import Zone, find_zone
@@ -88,6 +89,13 @@ class _Outside:
 
 def _has(trigger: Trigger, instant: int) -> bool:
     return trigger.next_after(instant - 1) == instant
+
+
+def _is_passing(member: Member) -> bool:
+    """Whether a member knows a calendar: what it does not have today it may have after the next refresh."""
+    if isinstance(member, _Combined):
+        return any(map(_is_passing, member.members))
+    return isinstance(member, Calendar | EventSpans)
 
 
 def _first(limits: Sequence[_Limit], instant: int) -> int | None:
@@ -232,6 +240,8 @@ class _Limited(_Combined):
         return _last(self._limits, instant - 1)
 
     def _refuse_never(self, kind: str) -> None:
+        if any(map(_is_passing, self.members)):
+            return
         if self.next_after(0) is None and self.previous_before(0) is None:
             raise InvalidTrigger(f"{kind} never happens: of {LEAPS_MAX} instants tried, its members allow none")
 
