@@ -12,7 +12,7 @@ from trioarm.core.errors import InvalidInstant, InvalidSchedule, InvalidTrigger
 from trioarm.core.forms import Around, read_trigger, write_trigger
 from trioarm.core.instants import EARLIEST, HOUR, LATEST, MINUTE, SECOND, parse_instant
 from trioarm.core.reading import Problems, Table
-from trioarm.core.triggers import Calendar, Cron, Every, Events, EventSpans, Exclude, Intersect, Once, Trigger, Union
+from trioarm.core.triggers import Calendar, Cron, Events, EventSpans, Every, Exclude, Intersect, Once, Trigger, Union
 from trioarm.core.triggers.calendar import EVENTS_MAX
 
 BEGIN = parse_instant("2026-03-01T00:00:00Z")
