@@ -53,7 +53,7 @@ from trioarm.core.schedule import (
     ScheduleRecord,
     check_name,
 )
-from trioarm.core.triggers import Every
+from trioarm.core.triggers import Events, Every
 
 OVERLAPS_LATER: Final = ("buffer_one", "buffer_latest", "buffer_all", "cancel_running")
 TOLERANCE_S_MAX: Final = 86400.0  # this bound and the next two are the core's own, said here once more per key
@@ -78,12 +78,14 @@ class Defaults:
         dst: whether they follow daylight saving (S4.5).
         handler: None where the mapping must name one.
         owner: who declares it.
+        feeds: what is known of calendars, by name.
     """
 
     timezone: str = "UTC"
     dst: bool = True
     handler: str | None = None
     owner: str | None = None
+    feeds: Mapping[str, Events] = attrs.field(factory=dict)
 
 
 PLAIN: Final = Defaults()
@@ -120,7 +122,7 @@ def read_schedule(table: Table, defaults: Defaults = PLAIN) -> Schedule | None:
     schedule = attrs.evolve(
         _NOTHING,
         name=table.need("name", named("schedule"), 'write one like name = "backup"') or _NOTHING.name,
-        trigger=read_trigger(table, Around(defaults.timezone, defaults.dst)) or _NOTHING.trigger,
+        trigger=read_trigger(table, Around(defaults.timezone, defaults.dst, feeds=defaults.feeds)) or _NOTHING.trigger,
         handler=defaults.handler or _read_handler(table),
         args=table.take("args", _args, {}),
         retry=_read_retry(table),

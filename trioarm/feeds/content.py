@@ -97,23 +97,21 @@ def read_content(text: str, patience: Patience) -> tuple[list[Component], list[C
         InvalidCalendar: it is no calendar, is cut off, or holds too much.
     """
     reading = _Reading()
-    last = 0
-    for number, content in _unfold(text):
-        if number // LINES_PER_QUESTION != last // LINES_PER_QUESTION:
-            patience.ask()
-        last = number
+    for number, content in _unfold(text, patience):
         reading.take(number, content)
     reading.close()
     return reading.events, reading.zones
 
 
-def _unfold(text: str) -> Iterator[tuple[int, str]]:
+def _unfold(text: str, patience: Patience) -> Iterator[tuple[int, str]]:
     """Yield content lines with the numbers they begin at; a line that begins with a space goes on with the one before.
 
     Empty lines say nothing.
     """
     begun, parts = 0, list[str]()
     for number, raw in enumerate(StringIO(text.removeprefix("\ufeff"), newline=None), start=1):
+        if number % LINES_PER_QUESTION == 0:
+            patience.ask()
         line = raw.rstrip("\n")
         if line[:1] in (" ", "\t") and parts:
             parts.append(line[1:])

@@ -22,12 +22,20 @@ from trioarm.feeds.patience import Patience
 RULE_MAX: Final = 400  # characters of a rule: all days of a month and all hours of a day fit
 STEPS_MAX: Final = 200_000  # times a rule is followed from the first of its event on: every day since the year 1600
 FREQUENCIES: Final = ("HOURLY", "DAILY", "WEEKLY", "MONTHLY", "YEARLY")
-PARTS: Final = frozenset(
-    (
-        *("FREQ", "UNTIL", "COUNT", "INTERVAL", "WKST", "BYSECOND", "BYMINUTE", "BYHOUR"),
-        *("BYDAY", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO", "BYMONTH", "BYSETPOS"),
-    )
-)
+COUNTS_MAX: Final = 1_000_000  # of COUNT and INTERVAL: neither years nor patience go further
+NUMBERS: Final = {  # least and most of each; less than zero counts from the end, and zero means nothing there
+    "COUNT": (1, COUNTS_MAX),
+    "INTERVAL": (1, COUNTS_MAX),
+    "BYSECOND": (0, 59),
+    "BYMINUTE": (0, 59),
+    "BYHOUR": (0, 23),
+    "BYMONTHDAY": (-31, 31),
+    "BYYEARDAY": (-366, 366),
+    "BYWEEKNO": (-53, 53),
+    "BYMONTH": (1, 12),
+    "BYSETPOS": (-366, 366),
+}
+PARTS: Final = frozenset((*NUMBERS, "FREQ", "UNTIL", "WKST", "BYDAY"))
 
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001
 _CYCLE: Final = timedelta(days=146_097)  # 400 years, also whole weeks
@@ -91,9 +99,21 @@ def _checked(rule: Property, yearly: bool) -> vRecur:
     allowed = ("YEARLY",) if yearly else FREQUENCIES
     if frequency not in allowed:
         raise wrong(rule.line, f"RRULE {show(rule.value)}: FREQ must be {' or '.join(allowed)}")
-    if any(not isinstance(value, int) or value < 1 for value in found.get("INTERVAL", [1])):
-        raise wrong(rule.line, f"RRULE {show(rule.value)}: INTERVAL must be 1 or more")
+    _check_numbers(rule, found)
     return found
+
+
+def _check_numbers(rule: Property, found: vRecur) -> None:
+    """Refuse what the library falls over, or looks for far too long."""
+    frequency = found["FREQ"][0]
+    if frequency == "HOURLY" and "BYSETPOS" in found:  # each hour of 400 years would be looked at for what it has not
+        raise wrong(rule.line, f"RRULE {show(rule.value)}: HOURLY with BYSETPOS is not followed")
+    weeks = 53 if frequency == "YEARLY" and "BYMONTH" not in found and "BYWEEKNO" not in found else 5
+    if any(int(day[:-2].lstrip("+-") or 0) > weeks for day in found.get("BYDAY", ())):  # such as -1SU
+        raise wrong(rule.line, f"RRULE {show(rule.value)}: BYDAY counts to {weeks} at most")
+    for part, (least, most) in NUMBERS.items():
+        if any(not least <= int(value) <= most or (least < 0 and not value) for value in found.get(part, ())):
+            raise wrong(rule.line, f"RRULE {show(rule.value)}: {part} lies outside {least} to {most}")
 
 
 def _text(rule: vRecur) -> str:
@@ -119,6 +139,8 @@ def follow(rule: Rule, first: int, last: int, patience: Patience) -> Iterator[in
     Raises:
         InvalidCalendar: it recurs too often to be followed that far.
     """
+    if last < first:  # such as a rule that ended before it began
+        return
     end = _EPOCH + timedelta(microseconds=last)
     moved = (9999 - end.year) // 400 * _CYCLE
     start, end = _EPOCH + timedelta(microseconds=first) + moved, end + moved

@@ -181,7 +181,7 @@ def _times(component: Component, name: str, place: Place, places: Places) -> Ite
 
 
 def _period(prop: Property, start: When, text: str, place: Place, places: Places) -> Length:
-    if text[:1].upper() == "P":
+    if text.lstrip("+-")[:1].upper() == "P":
         value = _value(prop, text)
         if isinstance(value, timedelta) and value >= timedelta(0):
             return _lasting(value)
@@ -300,15 +300,15 @@ def _takes_place(event: Event, window: Window, patience: Patience, out: list[Whe
     for rule in event.rules:
         until = _until(rule, event)
         for local in follow(rule, event.start.local, last if until is None else min(last, until), patience):
-            starts.setdefault(local, event.length)
+            starts.setdefault(_floor(local, event), event.length)
     for when, length in event.more:
-        starts[_start_of(when, event)] = length or event.length
+        starts[_floor(when.at(event.place), event)] = length or event.length
     times = ((When(local, event.place, event.start.is_day), length) for local, length in starts.items())
     yield from _within(((when, length) for when, length in times if not never.has(when)), event, window)
 
 
-def _start_of(when: When, event: Event) -> int:
-    local = when.at(event.place)
+def _floor(local: int, event: Event) -> int:
+    """Return where an event starts that is meant for a local time: if it is a day, at its beginning."""
     return local // DAY * DAY if event.start.is_day else local
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from trioarm.core.codec import Defaults, structure_schedule, unstructure_schedule
 from trioarm.core.errors import InvalidInstant, InvalidSchedule, InvalidTrigger
 from trioarm.core.forms import Around, read_trigger, write_trigger
 from trioarm.core.instants import EARLIEST, HOUR, LATEST, MINUTE, SECOND, parse_instant
@@ -234,3 +235,11 @@ def test_a_form_carries_its_events(tree: dict[str, Any], trigger: Trigger) -> No
 def test_what_is_no_form_is_said(tree: dict[Any, Any], lines: list[str]) -> None:
     """A line for each mistake."""
     assert _read(tree)[1] == lines
+
+
+def test_a_stored_schedule_is_read_without_the_calendar() -> None:
+    """A person names it; what is kept says all that is known of it."""
+    declared = {"name": "lunch", "handler": "cook", "calendar": {"name": "school", "edge": "end"}}
+    schedule = structure_schedule(declared, defaults=Defaults(feeds={"school": SCHOOL}))
+    assert schedule.trigger == Calendar(SCHOOL, edge="end")
+    assert structure_schedule(unstructure_schedule(schedule)) == schedule
