@@ -12,8 +12,10 @@ from trioarm.config import SchedulerConfig
 from trioarm.container import Container, ContainerError
 from trioarm.core.alerts import Alert, AlertQuery, AlertState, Closing, Fact, Severity, StoredAlert
 from trioarm.core.errors import (
+    CalendarUnavailable,
     ConfigurationError,
     HandlerRefused,
+    InvalidCalendar,
     InvalidInstant,
     InvalidSchedule,
     InvalidTransition,
@@ -44,7 +46,9 @@ from trioarm.core.schedule import (
 from trioarm.core.states import Reason, State
 from trioarm.core.triggers import (
     After,
+    Calendar,
     Cron,
+    Events,
     Every,
     Exclude,
     Fold,
@@ -78,6 +82,8 @@ __all__ = [
     "AlertState",
     "Amendment",
     "AmendmentKind",
+    "Calendar",
+    "CalendarUnavailable",
     "Closing",
     "ConfigurationError",
     "Container",
@@ -85,6 +91,7 @@ __all__ = [
     "Cron",
     "Delivery",
     "Discard",
+    "Events",
     "Every",
     "Exclude",
     "Fact",
@@ -95,6 +102,7 @@ __all__ = [
     "InMemoryScheduleRepository",
     "Intersect",
     "Interval",
+    "InvalidCalendar",
     "InvalidInstant",
     "InvalidSchedule",
     "InvalidTransition",

@@ -11,7 +11,7 @@ from trioarm.arming.model import Site
 from trioarm.config.additions import read_additions
 from trioarm.core.codec import structure_schedule, unstructure_schedule
 from trioarm.core.triggers import Cron, Intersect, Sun
-from trioarm.core.triggers.calendars import Calendar, calendar_spans
+from trioarm.core.triggers.day_calendars import DayCalendar, calendar_spans
 
 HOME = '[site.home]\ntimezone = "Europe/Prague"\nlatitude = 50.08\nlongitude = 14.43\n'
 CABIN = '[site.cabin]\ntimezone = "Europe/Prague"\nlatitude = 50.7\nlongitude = 15\n'
@@ -21,7 +21,7 @@ DUSK = '[[schedule]]\nname = "dusk"\npartition = "house"\ntarget = "armed_night"
 WORK = '[calendar.work]\ncountry = "CZ"\ndates = [2026-12-23, "2026-12-27/2027-01-02", "12-31"]\n'
 WORK += 'weekdays = ["mon", "tue"]\n'
 CLOCK = '[[schedule]]\nname = "clock"\nhandler = "log"\ncron = "30 6 * * *"\n'
-CALENDAR = Calendar("CZ", dates=["2026-12-23", "2026-12-27/2027-01-02", "12-31"], weekdays=["mon", "tue"])
+CALENDAR = DayCalendar("CZ", dates=["2026-12-23", "2026-12-27/2027-01-02", "12-31"], weekdays=["mon", "tue"])
 NOWHERE = "is seen from nowhere: give latitude = 50.08 and longitude = 14.43 here, or to the site"
 
 

@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 from trioarm.core.errors import InvalidSchedule
-from trioarm.core.forms import CIVIL, TRIGGERS, TRIGGERS_LATER, Around, read_trigger, write_trigger
+from trioarm.core.forms import CIVIL, TRIGGERS, Around, read_trigger, write_trigger
 from trioarm.core.forms.scalars import write_duration, write_instant
 from trioarm.core.forms.spans import on_weekdays, write_spans
 from trioarm.core.reading import Problems, Table
@@ -28,7 +28,7 @@ from trioarm.core.triggers import (
     Weekly,
     Yearly,
 )
-from trioarm.core.triggers.calendars import Calendar, calendar_spans
+from trioarm.core.triggers.day_calendars import DayCalendar, calendar_spans
 
 KINDS = ", ".join(TRIGGERS)
 WAYS = "2026-12-24, 2026-12-27/2027-01-02, or 12-24 for every year"
@@ -136,7 +136,7 @@ def _read(
         (
             {"intersect": [{"cron": "0 6 * * *"}, {"days": "workday", "country": "CZ", "dates": date(2026, 12, 24)}]},
             Intersect(
-                [DAILY, calendar_spans("workday", Calendar("CZ", dates=["2026-12-24"]), "Europe/Prague")],
+                [DAILY, calendar_spans("workday", DayCalendar("CZ", dates=["2026-12-24"]), "Europe/Prague")],
             ),
         ),
         (
@@ -151,22 +151,22 @@ def _read(
                 [
                     DAILY,
                     calendar_spans(
-                        "before_workday", Calendar("DE", subdivision="BY", weekdays=["mon", "sun"]), "Europe/Prague"
+                        "before_workday", DayCalendar("DE", subdivision="BY", weekdays=["mon", "sun"]), "Europe/Prague"
                     ),
-                    calendar_spans("holiday", Calendar(dates=["12-24", "2026-12-27/2027-01-02"]), "UTC"),
+                    calendar_spans("holiday", DayCalendar(dates=["12-24", "2026-12-27/2027-01-02"]), "UTC"),
                 ]
             ),
         ),
         (
             {"cron": "0 6 * * *", "on": {"days": "workday", "country": "CZ"}},
-            Intersect([DAILY, calendar_spans("workday", Calendar("CZ"), "Europe/Prague")]),
+            Intersect([DAILY, calendar_spans("workday", DayCalendar("CZ"), "Europe/Prague")]),
         ),
         (
             {"cron": "0 6 * * *", "timezone": "UTC", "on": ["mon", "tue"], "not_on": {"dates": "12-24"}},
             Exclude(
                 [
                     Intersect([Cron("0 6 * * *"), on_weekdays(["mon", "tue"], "UTC")]),
-                    calendar_spans("holiday", Calendar(dates=["12-24"]), "UTC"),
+                    calendar_spans("holiday", DayCalendar(dates=["12-24"]), "UTC"),
                 ]
             ),
         ),
@@ -407,7 +407,7 @@ def test_the_sun_is_seen_from_the_surroundings_or_from_where_it_says() -> None:
 )
 def test_what_are_no_days_is_said(days: dict[str, object], lines: list[str]) -> None:
     """A line for each mistake, as a member and beside a trigger alike."""
-    calendars = {"cze": Calendar("CZ")}
+    calendars = {"cze": DayCalendar("CZ")}
     _, as_member = _read({"intersect": [{"every": "1h"}, days]}, calendars=calendars)
     _, beside = _read({"every": "1h", "on": days}, calendars=calendars)
     assert [line.removeprefix("schedule.intersect[1]") for line in as_member] == lines
@@ -416,7 +416,7 @@ def test_what_are_no_days_is_said(days: dict[str, object], lines: list[str]) -> 
 
 def test_a_calendar_may_be_meant_by_name() -> None:
     """It is written back with what it says, so that nobody has to know the name; weekdays say nothing of holidays."""
-    calendars = {"cz": Calendar("CZ", dates=["12-31"], weekdays=["mon"])}
+    calendars = {"cz": DayCalendar("CZ", dates=["12-31"], weekdays=["mon"])}
     for days in ("workday", "holiday"):
         tree = {"every": "1h", "on": {"days": days, "calendar": "cz"}}
         found, lines = _read(tree, calendars=calendars)
@@ -456,13 +456,6 @@ def test_real_time_sees_no_zone(kind: str, policy: str) -> None:
     value = "2026-01-01T00:00:00Z" if kind == "once" else "5m"
     _, (line,) = _read({kind: value, policy: "x"})
     assert line.startswith(f"schedule.{policy}: {kind} counts real time and sees no time zone: leave {policy} out")
-
-
-@pytest.mark.parametrize("later", TRIGGERS_LATER)
-def test_what_is_not_there_yet_is_no_unknown_key(later: str) -> None:
-    """A kind that is to come is answered with those that are there."""
-    _, lines = _read({later: 1})
-    assert lines == [f"schedule.{later}: {later} is not available yet; there is {', '.join(TRIGGERS)}"]
 
 
 @pytest.mark.parametrize("policy", ["gap", "fold"])

@@ -38,7 +38,7 @@ from trioarm.core.queries import Retention
 from trioarm.core.reading import Problems, Table, show, suggest
 from trioarm.core.retrying import RetryRules
 from trioarm.core.schedule import RetryPolicy, Schedule
-from trioarm.core.triggers.calendars import Calendar
+from trioarm.core.triggers.day_calendars import DayCalendar
 
 FILE: Final = "scheduler.toml"
 FILE_ENV: Final = "TRIOARM_CONFIG"  # names another file
@@ -119,7 +119,7 @@ class SchedulerConfig:
     log: LogSettings = attrs.field(factory=LogSettings)
     schedules: tuple[Schedule, ...] = ()
     premises: Premises = attrs.field(factory=Premises)
-    calendars: Mapping[str, Calendar] = attrs.field(factory=dict)
+    calendars: Mapping[str, DayCalendar] = attrs.field(factory=dict)
     source: Path | None = None
     sources: Mapping[str, str] = attrs.field(factory=dict, eq=False)
     reading: Reading | None = attrs.field(default=None, eq=False, repr=False)

@@ -8,11 +8,11 @@ from typing import Final, TypeVar
 from trioarm.arming.compile import LANE
 from trioarm.arming.model import Partition, SecretRef, Site, VirtualPanel
 from trioarm.core.codec import named
-from trioarm.core.forms.calendars import read_calendar
+from trioarm.core.forms.day_calendars import read_calendar
 from trioarm.core.forms.family import zone
 from trioarm.core.reading import Reader, Table, duration, flag, listed, number, show, suggest, text
 from trioarm.core.schedule import NAME
-from trioarm.core.triggers.calendars import Calendar
+from trioarm.core.triggers.day_calendars import DayCalendar
 from trioarm.core.triggers.sun import to_latitude, to_longitude
 
 DELAY_S_MAX: Final = 3600.0  # of a panel: real ones end at a few minutes
@@ -21,10 +21,10 @@ KINDS_LATER: Final = ("mqtt", "homeassistant", "http", "command")
 
 T = TypeVar("T")
 
-_UNREADABLE: Final = Calendar(dates=("01-01",))
+_UNREADABLE: Final = DayCalendar(dates=("01-01",))
 
 
-def read_calendars(whole: Table) -> dict[str, Calendar]:
+def read_calendars(whole: Table) -> dict[str, DayCalendar]:
     """Read every `[calendar.NAME]`; those with problems stand for one without a holiday."""
     return _read_each(whole, "calendar", named("calendar"), lambda _, table: read_calendar(table) or _UNREADABLE)
 

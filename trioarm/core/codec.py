@@ -55,8 +55,8 @@ from trioarm.core.schedule import (
     ScheduleRecord,
     check_name,
 )
-from trioarm.core.triggers import Every
-from trioarm.core.triggers.calendars import Calendar
+from trioarm.core.triggers import Events, Every
+from trioarm.core.triggers.day_calendars import DayCalendar
 
 OVERLAPS_LATER: Final = ("buffer_one", "buffer_latest", "buffer_all", "cancel_running")
 TOLERANCE_S_MAX: Final = 86400.0  # this bound and the next two are the core's own, said here once more per key
@@ -84,15 +84,17 @@ class Defaults:
         calendars: which working days and holidays may be meant by name.
         handler: None where the mapping must name one.
         owner: who declares it.
+        feeds: what is known of calendars, by name.
     """
 
     timezone: str = "UTC"
     dst: bool = True
     latitude: float | None = None
     longitude: float | None = None
-    calendars: Mapping[str, Calendar] = MappingProxyType({})
+    calendars: Mapping[str, DayCalendar] = MappingProxyType({})
     handler: str | None = None
     owner: str | None = None
+    feeds: Mapping[str, Events] = attrs.field(factory=dict)
 
 
 PLAIN: Final = Defaults()
@@ -142,7 +144,14 @@ def read_schedule(table: Table, defaults: Defaults = PLAIN) -> Schedule | None:
 
 
 def _around(defaults: Defaults) -> Around:
-    return Around(defaults.timezone, defaults.dst, defaults.latitude, defaults.longitude, defaults.calendars)
+    return Around(
+        defaults.timezone,
+        defaults.dst,
+        defaults.latitude,
+        defaults.longitude,
+        defaults.calendars,
+        feeds=defaults.feeds,
+    )
 
 
 def _read_policies(table: Table, schedule: Schedule) -> Schedule:

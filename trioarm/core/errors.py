@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 __all__ = [
+    "CalendarUnavailable",
     "ConfigurationError",
     "HandlerRefused",
+    "InvalidCalendar",
     "InvalidInstant",
     "InvalidSchedule",
     "InvalidTransition",
@@ -33,6 +35,14 @@ class InvalidSchedule(TrioarmError, ValueError):
 
 class InvalidTrigger(InvalidSchedule):
     """A trigger that cannot be understood. The message quotes the text, the field and what would be right."""
+
+
+class InvalidCalendar(TrioarmError, ValueError):
+    """A calendar file or feed that cannot be understood. One line: where, what stands there, what would be right."""
+
+
+class CalendarUnavailable(TrioarmError):
+    """A calendar file or feed could not be had, and no good copy of it is kept. One line, without its secrets."""
 
 
 class ConfigurationError(TrioarmError):

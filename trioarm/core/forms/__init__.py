@@ -9,22 +9,25 @@ from __future__ import annotations
 from typing import Final
 
 from trioarm.core.errors import InvalidSchedule
-from trioarm.core.forms import algebra, elapsed, limits, rrule, spans, sun, timetables
+from trioarm.core.forms import algebra, calendar, elapsed, limits, rrule, spans, sun, timetables
 from trioarm.core.forms.family import CIVIL, Around, Form, ReadTrigger
 from trioarm.core.reading import Table
 from trioarm.core.triggers import Trigger
 from trioarm.core.triggers.algebra import Member
+from trioarm.core.triggers.calendar import EventSpans
 
-TRIGGERS_LATER: Final = ("calendar",)
-
-_FAMILIES: Final = (elapsed, timetables, rrule, sun)
+_FAMILIES: Final = (elapsed, timetables, rrule, sun, calendar)
 
 
 def _read_member(table: Table, around: Around) -> Member | None:
+    if calendar.SPANS_KEY in table:
+        return calendar.read_spans(table, around)
     return spans.read_spans(table, around) if spans.is_spans(table) else read_trigger(table, around)
 
 
 def _write_member(member: Member) -> Form:
+    if isinstance(member, EventSpans):
+        return calendar.write_spans(member)
     return write_trigger(member) if isinstance(member, Trigger) else spans.write_spans(member)
 
 
@@ -47,16 +50,12 @@ def read_trigger(table: Table, around: Around) -> Trigger | None:
 
 def _read_kind(table: Table, around: Around) -> Trigger | None:
     table.knows(*TRIGGERS)
-    for key in TRIGGERS_LATER:
-        table.refuse(key, f"{key} is not available yet; there is {', '.join(TRIGGERS)}")
-    given = [key for key in (*TRIGGERS, *TRIGGERS_LATER) if key in table]
+    given = [key for key in TRIGGERS if key in table]
     match given:
         case []:
             table.problems.add(table.path, f"says nothing of when: give it one of {', '.join(TRIGGERS)}")
-        case [key] if key in _READERS:
+        case [key]:
             return _READERS[key](table, key, around)
-        case [_]:
-            pass
         case _:
             table.problems.add(table.path, f"{' and '.join(given)} are given: a schedule has one trigger")
     table.knows(*CIVIL)
@@ -76,4 +75,4 @@ def write_trigger(trigger: Trigger) -> Form:
     raise InvalidSchedule(f"a {type(trigger).__name__} is no trigger that can be written down")
 
 
-__all__ = ["CIVIL", "TRIGGERS", "TRIGGERS_LATER", "Around", "read_trigger", "write_trigger"]
+__all__ = ["CIVIL", "TRIGGERS", "Around", "read_trigger", "write_trigger"]

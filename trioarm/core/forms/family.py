@@ -11,7 +11,8 @@ import attrs
 from trioarm.core.jsonable import Json
 from trioarm.core.reading import Table, flag, listed, member, text
 from trioarm.core.triggers import Fold, Gap, Trigger
-from trioarm.core.triggers.calendars import Calendar
+from trioarm.core.triggers.calendar import Events
+from trioarm.core.triggers.day_calendars import DayCalendar
 from trioarm.core.triggers.zones import zone_name
 
 CIVIL: Final = ("timezone", "gap", "fold", "dst")  # what only triggers of local time understand
@@ -30,14 +31,16 @@ class Around:
         longitude: degrees east of the same place.
         calendars: which working days and holidays may be meant by name.
         depth: how many triggers it is a member of, one inside the other.
+        feeds: what is known of calendars, by name.
     """
 
     timezone: str = "UTC"
     dst: bool = True
     latitude: float | None = None
     longitude: float | None = None
-    calendars: Mapping[str, Calendar] = MappingProxyType({})
+    calendars: Mapping[str, DayCalendar] = MappingProxyType({})
     depth: int = 0
+    feeds: Mapping[str, Events] = attrs.field(factory=dict)
 
 
 ReadTrigger: TypeAlias = Callable[[Table, str, Around], Trigger | None]

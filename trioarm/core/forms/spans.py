@@ -10,10 +10,10 @@ from difflib import get_close_matches
 from typing import Final
 
 from trioarm.core.errors import InvalidSchedule
-from trioarm.core.forms.calendars import KEYS, read_calendar, write_calendar
+from trioarm.core.forms.day_calendars import KEYS, read_calendar, write_calendar
 from trioarm.core.forms.family import Around, Form, texts, zone
 from trioarm.core.reading import WORD_MAX, Table, show, suggest, text
-from trioarm.core.triggers.calendars import Calendar, CalendarDays, DayKind, calendar_spans
+from trioarm.core.triggers.day_calendars import CalendarDays, DayCalendar, DayKind, calendar_spans
 from trioarm.core.triggers.spans import DaySpans, Spans
 from trioarm.core.triggers.timetable import Days
 from trioarm.core.triggers.weekly import weekday_names, weekdays
@@ -64,7 +64,7 @@ def write_spans(spans: Spans) -> Form:
             raise InvalidSchedule(f"a {type(spans).__name__} cannot be written down")
 
 
-def _read_calendar(table: Table, kind: DayKind, around: Around) -> Calendar | None:
+def _read_calendar(table: Table, kind: DayKind, around: Around) -> DayCalendar | None:
     """Read the calendar of days: that of a name, or what the table says itself."""
     if kind.of_holidays:
         table.refuse("weekdays", f"a {kind} is one whatever weekdays are worked: leave it out")
@@ -76,7 +76,7 @@ def _read_calendar(table: Table, kind: DayKind, around: Around) -> Calendar | No
     return table.take("calendar", lambda value: _named(text(value), around), None)
 
 
-def _named(name: str, around: Around) -> Calendar:
+def _named(name: str, around: Around) -> DayCalendar:
     if name in around.calendars:
         return around.calendars[name]
     raise ValueError(f"there is no calendar {show(name)}{suggest(name, around.calendars)}")

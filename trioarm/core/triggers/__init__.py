@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from trioarm.core.triggers.algebra import Exclude, Intersect, Union
 from trioarm.core.triggers.base import Trigger, own_zone
+from trioarm.core.triggers.calendar import Calendar, Edge, Events, EventSpans
 from trioarm.core.triggers.civil import Fold, Gap
 from trioarm.core.triggers.cron import Cron
 from trioarm.core.triggers.elapsed import After, Every, Once
@@ -18,7 +19,11 @@ from trioarm.core.triggers.weekly import Weekly
 
 __all__ = [
     "After",
+    "Calendar",
     "Cron",
+    "Edge",
+    "EventSpans",
+    "Events",
     "Every",
     "Exclude",
     "Fold",

@@ -15,6 +15,7 @@ import attrs
 from trioarm.core.errors import InvalidTrigger
 from trioarm.core.instants import DAY
 from trioarm.core.triggers.base import Trigger, own_zone
+from trioarm.core.triggers.calendar import Calendar, EventSpans
 from trioarm.core.triggers.elapsed import After
 from trioarm.core.triggers.spans import Spans
 from trioarm.core.triggers.zones import Zone, find_zone
@@ -91,6 +92,13 @@ class _Outside:
 
 def _has(trigger: Trigger, instant: int) -> bool:
     return trigger.next_after(instant - 1) == instant
+
+
+def _is_passing(member: Member) -> bool:
+    """Whether a member knows a calendar: what it does not have today it may have after the next refresh."""
+    if isinstance(member, _Combined):
+        return any(map(_is_passing, member.members))
+    return isinstance(member, Calendar | EventSpans)
 
 
 def _first(limits: Sequence[_Limit], instant: int, leaps: int = LEAPS_MAX) -> int | None:
@@ -248,6 +256,8 @@ class Limited(_Combined):
         return next(((at, _in_words(member, 1)) for member in against), None)
 
     def _refuse_never(self, kind: str) -> None:
+        if any(map(_is_passing, self.members)):
+            return
         if all(_first(self._limits, start, PROBE_LEAPS) is None for start in PROBES):
             tried = len(PROBES) * PROBE_LEAPS
             raise InvalidTrigger(f"{kind} never happens: of {tried} instants tried, its members allow none")

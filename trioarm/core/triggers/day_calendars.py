@@ -73,7 +73,7 @@ def _to_weekdays(value: Iterable[str]) -> tuple[str, ...]:
 
 
 @attrs.frozen(slots=True, cache_hash=True, weakref_slot=False)
-class Calendar:
+class DayCalendar:
     """Holidays, and the weekdays that are worked.
 
     Args:
@@ -146,7 +146,7 @@ class CalendarDays:
     """
 
     kind: DayKind = attrs.field(converter=day_kind)
-    calendar: Calendar
+    calendar: DayCalendar
 
     def __attrs_post_init__(self) -> None:
         if self.kind.of_holidays and self.calendar.weekdays != WORKED:
@@ -221,7 +221,7 @@ def _in_year(days: CalendarDays, year: int) -> int:
     return all_days(year) & ~workdays if days.kind is DayKind.DAY_OFF else workdays
 
 
-def calendar_spans(kind: DayKind | str, calendar: Calendar, timezone: str) -> DaySpans:
+def calendar_spans(kind: DayKind | str, calendar: DayCalendar, timezone: str) -> DaySpans:
     """Return the days of one kind as stretches of time in a zone."""
     kind = day_kind(kind)
     days = CalendarDays(kind, attrs.evolve(calendar, weekdays=WORKED) if kind.of_holidays else calendar)

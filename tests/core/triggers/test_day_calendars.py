@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from trioarm.core.errors import InvalidTrigger
 from trioarm.core.instants import DAY, as_datetime, instant
 from trioarm.core.triggers import Exclude, Intersect, Once, Weekly
-from trioarm.core.triggers.calendars import Calendar, CalendarDays, DayKind, calendar_spans
 from trioarm.core.triggers.dates import DATES_MAX, own_dates
+from trioarm.core.triggers.day_calendars import CalendarDays, DayCalendar, DayKind, calendar_spans
 
 WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 PLACES = ((None, None), ("CZ", None), ("DE", "BY"), ("DE", "BE"), ("JP", None), ("US", None), ("IN", None))
@@ -46,13 +46,13 @@ def public(country: str | None, subdivision: str | None) -> holidays.HolidayBase
     return {} if country is None else holidays.country_holidays(country, subdiv=subdivision)
 
 
-def is_free(calendar: Calendar, moment: date) -> bool:
+def is_free(calendar: DayCalendar, moment: date) -> bool:
     return moment in public(calendar.country, calendar.subdivision) or any(
         lists(text, moment) for text in calendar.dates
     )
 
 
-def means(kind: DayKind, calendar: Calendar, moment: date) -> bool:
+def means(kind: DayKind, calendar: DayCalendar, moment: date) -> bool:
     """Whether a day is of a kind, by looking at it, or at the one after it."""
     match kind:
         case DayKind.HOLIDAY:
@@ -73,7 +73,7 @@ def sets(draw: st.DrawFn) -> CalendarDays:
     dates = draw(st.frozensets(st.sampled_from(DATES), min_size=country is None, max_size=4))
     weekdays = draw(st.frozensets(st.sampled_from(WEEK), min_size=1))
     worked = ["mon", "tue", "wed", "thu", "fri"] if kind.of_holidays else sorted(weekdays)
-    return CalendarDays(kind, Calendar(country, subdivision=subdivision, dates=sorted(dates), weekdays=worked))
+    return CalendarDays(kind, DayCalendar(country, subdivision=subdivision, dates=sorted(dates), weekdays=worked))
 
 
 @pytest.mark.filterwarnings("ignore:Requested Holidays are available only")  # the oracle asks for India's
@@ -100,7 +100,7 @@ def test_a_day_is_of_a_kind_when_a_look_at_it_says_so(days: CalendarDays, start:
 
 def test_christmas_in_prague() -> None:
     """24 to 26 December are holidays in CZ; the day before a workday is the Sunday after them."""
-    calendar = Calendar("CZ")
+    calendar = DayCalendar("CZ")
     december = [day_of(date(2026, 12, day)) for day in range(21, 32)]
     for kind, found in (
         (DayKind.HOLIDAY, [24, 25, 26]),
@@ -115,19 +115,19 @@ def test_christmas_in_prague() -> None:
 
 def test_parts_of_a_country_have_holidays_of_their_own() -> None:
     """Epiphany and Corpus Christi are Bavaria's, Women's Day is Berlin's."""
-    bavaria, berlin = (CalendarDays("holiday", Calendar("DE", subdivision=part)) for part in ("BY", "BE"))
+    bavaria, berlin = (CalendarDays("holiday", DayCalendar("DE", subdivision=part)) for part in ("BY", "BE"))
     for moment, theirs in ((date(2026, 1, 6), "BY"), (date(2026, 6, 4), "BY"), (date(2026, 3, 8), "BE")):
         assert (bavaria.has(day_of(moment)), berlin.has(day_of(moment))) == (theirs == "BY", theirs == "BE")
 
 
 def test_a_holiday_that_is_moved_is_one_where_it_is_moved_to() -> None:
     """Japan's Constitution Day of 2026 fell on a Sunday, so 6 May is a holiday."""
-    assert CalendarDays("holiday", Calendar("JP")).has(day_of(date(2026, 5, 6)))
+    assert CalendarDays("holiday", DayCalendar("JP")).has(day_of(date(2026, 5, 6)))
 
 
 def test_where_nothing_is_known_there_are_no_public_holidays() -> None:
     """After 2100 and before 1952 only weekdays and dates of one's own decide in CZ."""
-    calendar = Calendar("CZ", dates=["12-24"])
+    calendar = DayCalendar("CZ", dates=["12-24"])
     for year in (1900, 2101, 9999):
         days = CalendarDays("holiday", calendar)
         assert days.count(day_of(date(year, 1, 1)), day_of(date(year, 12, 31)) + 1) == 1
@@ -137,9 +137,9 @@ def test_where_nothing_is_known_there_are_no_public_holidays() -> None:
 def test_what_never_comes_is_none_soon() -> None:
     """A year without workdays, and dates that are over, end the search."""
     began = perf_counter()
-    never = CalendarDays("workday", Calendar("CZ", dates=["01-01/12-31"]))
+    never = CalendarDays("workday", DayCalendar("CZ", dates=["01-01/12-31"]))
     assert (never.next_after(0), never.previous_before(0), never.count(-(10**9), 10**9)) == (None, None, 0)
-    once = CalendarDays("holiday", Calendar(dates=["2026-12-24"]))
+    once = CalendarDays("holiday", DayCalendar(dates=["2026-12-24"]))
     day = day_of(date(2026, 12, 24))
     assert (once.next_after(day), once.previous_before(day), once.count(-(10**9), 10**9)) == (None, None, 1)
     assert (once.next_after(-(10**9)), once.previous_before(10**9)) == (day, day)
@@ -150,7 +150,7 @@ def test_the_years_end() -> None:
     """There are no days before the year 1 and after 9999, whatever is asked."""
     first, last = day_of(date.min), day_of(date.max)
     for kind in DayKind:
-        days = CalendarDays(kind, Calendar(dates=["01-01", "12-31"]))
+        days = CalendarDays(kind, DayCalendar(dates=["01-01", "12-31"]))
         assert not days.has(first - 2)
         assert not days.has(last + 1)
         assert days.next_after(last) is None
@@ -160,7 +160,7 @@ def test_the_years_end() -> None:
 
 def test_a_leap_day_comes_in_leap_years() -> None:
     """Alone it is skipped by other years, eight of them around 1900; in a range it is its end or its beginning."""
-    leap = CalendarDays("holiday", Calendar(dates=["02-29"]))
+    leap = CalendarDays("holiday", DayCalendar(dates=["02-29"]))
     assert leap.next_after(day_of(date(1896, 2, 29))) == day_of(date(1904, 2, 29))
     assert leap.previous_before(day_of(date(2028, 2, 28))) == day_of(date(2024, 2, 29))
 
@@ -168,7 +168,7 @@ def test_a_leap_day_comes_in_leap_years() -> None:
 def test_triggers_keep_to_workdays() -> None:
     """A weekly alarm clock is silent on Easter Monday, and only then rings the other one."""
     zone = "Europe/Prague"
-    weekly, workdays = Weekly(WEEK[:5], "06:30", zone), calendar_spans("workday", Calendar("CZ"), zone)
+    weekly, workdays = Weekly(WEEK[:5], "06:30", zone), calendar_spans("workday", DayCalendar("CZ"), zone)
     good_friday = instant(datetime(2026, 4, 3, tzinfo=ZoneInfo(zone)))
     ringing = Intersect([weekly, workdays]).next_after(good_friday)
     assert ringing is not None
@@ -180,7 +180,7 @@ def test_triggers_keep_to_workdays() -> None:
 
 def test_a_day_has_begun_although_clocks_go_back_over_midnight() -> None:
     """At 00:01 on 7 November 2010 St John's went back to 23:01: the new day stays, and the old one is over."""
-    holiday = calendar_spans("holiday", Calendar(dates=["2010-11-06"]), "America/St_Johns")
+    holiday = calendar_spans("holiday", DayCalendar(dates=["2010-11-06"]), "America/St_Johns")
     second_pass = instant(datetime(2010, 11, 7, 3, tzinfo=UTC))  # 23:30 on the 6th, once more
     assert as_datetime(second_pass).astimezone(ZoneInfo("America/St_Johns")).day == 6
     assert holiday.outside_from(second_pass) == second_pass
@@ -190,54 +190,57 @@ def test_a_day_has_begun_although_clocks_go_back_over_midnight() -> None:
 @pytest.mark.parametrize(
     ("kind", "calendar", "words"),
     [
-        ("workday", Calendar("cz"), "on workdays of CZ in UTC"),
-        ("holiday", Calendar("DE", subdivision="BY"), "on holidays of DE-BY in UTC"),
-        ("day_off", Calendar("CZE", dates=["12-31"]), "on days off of CZ with holidays on 12-31 in UTC"),
-        ("holiday", Calendar(dates=["2026-12-24", "12-27/01-02"]), "on 12-27/01-02 and 2026-12-24 in UTC"),
-        ("before_holiday", Calendar(dates=["12-24"]), "on days before a holiday with holidays on 12-24 in UTC"),
+        ("workday", DayCalendar("cz"), "on workdays of CZ in UTC"),
+        ("holiday", DayCalendar("DE", subdivision="BY"), "on holidays of DE-BY in UTC"),
+        ("day_off", DayCalendar("CZE", dates=["12-31"]), "on days off of CZ with holidays on 12-31 in UTC"),
+        ("holiday", DayCalendar(dates=["2026-12-24", "12-27/01-02"]), "on 12-27/01-02 and 2026-12-24 in UTC"),
+        ("before_holiday", DayCalendar(dates=["12-24"]), "on days before a holiday with holidays on 12-24 in UTC"),
         (
             "before_workday",
-            Calendar("EG", dates=["01-01", "01-02", "01-03", "01-04"], weekdays=WEEK[:4] + WEEK[6:]),
+            DayCalendar("EG", dates=["01-01", "01-02", "01-03", "01-04"], weekdays=WEEK[:4] + WEEK[6:]),
             "on days before a workday (mon to thu and sun) of EG with holidays on 4 dates in UTC",
         ),
     ],
 )
-def test_they_say_what_they_are(kind: str, calendar: Calendar, words: str) -> None:
+def test_they_say_what_they_are(kind: str, calendar: DayCalendar, words: str) -> None:
     """In words, with what decides."""
     assert calendar_spans(kind, calendar, "UTC").describe() == words
 
 
 def test_equal_sets_are_equal() -> None:
     """However they are written; and weekdays say nothing of holidays."""
-    assert Calendar("cze", dates=["12-24", "12-24", "2026-01-01 / 2026-01-01"]) == Calendar(
+    assert DayCalendar("cze", dates=["12-24", "12-24", "2026-01-01 / 2026-01-01"]) == DayCalendar(
         "CZ", dates=["2026-01-01", "12-24/12-24"], weekdays=["friday", *WEEK[:4]]
     )
-    assert calendar_spans("holiday", Calendar("CZ", weekdays=["mon"]), "UTC") == calendar_spans(
-        DayKind.HOLIDAY, Calendar("CZ"), "UTC"
+    assert calendar_spans("holiday", DayCalendar("CZ", weekdays=["mon"]), "UTC") == calendar_spans(
+        DayKind.HOLIDAY, DayCalendar("CZ"), "UTC"
     )
-    assert hash(Calendar("CZ")) == hash(Calendar("CZE"))
+    assert hash(DayCalendar("CZ")) == hash(DayCalendar("CZE"))
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Calendar(), 'no holidays without a country or dates: write them, like country = "CZ"'),
-        (lambda: Calendar("Czech"), 'country "Czech" is unknown; did you mean CZ?'),
-        (lambda: Calendar("XX"), 'country "XX" is unknown: write a code like CZ'),
-        (lambda: Calendar("ECB"), 'country "ECB" is unknown: write a code like CZ'),  # a bank
-        (lambda: Calendar("C" * 999), "is unknown: write a code like CZ"),
-        (lambda: Calendar("CountryHoliday"), "is unknown: write a code like CZ"),
-        (lambda: Calendar(5), "country 5 is no text: write a code like CZ"),  # type: ignore[arg-type]
-        (lambda: Calendar("DE", subdivision="Bayer"), 'subdivision "Bayer" is unknown in DE; did you mean BY?'),
-        (lambda: Calendar("DE", subdivision="zz"), "unknown in DE; there is BB, BE, BW, BY, HB"),
-        (lambda: Calendar("DE", subdivision="z" * 99), "unknown in DE; there is BB, BE, BW, BY, HB"),
-        (lambda: Calendar("DE", subdivision="Bayern"), 'subdivision "Bayern" is not written by its code: write BY'),
-        (lambda: Calendar("DE", subdivision=5), "subdivision 5 is no text"),  # type: ignore[arg-type]
-        (lambda: Calendar("CZ", subdivision="Praha"), "holidays are the same in all parts of CZ: leave it out"),
-        (lambda: Calendar(subdivision="BY", dates=["12-24"]), 'subdivision "BY" is a part of no country: say which'),
-        (lambda: Calendar("CZ", weekdays=["moon"]), "'moon' is no day of the week"),
-        (lambda: CalendarDays("workdy", Calendar("CZ")), 'days "workdy" are unknown: write workday, holiday, day_off'),
-        (lambda: CalendarDays("holiday", Calendar("CZ", weekdays=["mon"])), "a holiday is one whatever weekdays"),
+        (lambda: DayCalendar(), 'no holidays without a country or dates: write them, like country = "CZ"'),
+        (lambda: DayCalendar("Czech"), 'country "Czech" is unknown; did you mean CZ?'),
+        (lambda: DayCalendar("XX"), 'country "XX" is unknown: write a code like CZ'),
+        (lambda: DayCalendar("ECB"), 'country "ECB" is unknown: write a code like CZ'),  # a bank
+        (lambda: DayCalendar("C" * 999), "is unknown: write a code like CZ"),
+        (lambda: DayCalendar("CountryHoliday"), "is unknown: write a code like CZ"),
+        (lambda: DayCalendar(5), "country 5 is no text: write a code like CZ"),  # type: ignore[arg-type]
+        (lambda: DayCalendar("DE", subdivision="Bayer"), 'subdivision "Bayer" is unknown in DE; did you mean BY?'),
+        (lambda: DayCalendar("DE", subdivision="zz"), "unknown in DE; there is BB, BE, BW, BY, HB"),
+        (lambda: DayCalendar("DE", subdivision="z" * 99), "unknown in DE; there is BB, BE, BW, BY, HB"),
+        (lambda: DayCalendar("DE", subdivision="Bayern"), 'subdivision "Bayern" is not written by its code: write BY'),
+        (lambda: DayCalendar("DE", subdivision=5), "subdivision 5 is no text"),  # type: ignore[arg-type]
+        (lambda: DayCalendar("CZ", subdivision="Praha"), "holidays are the same in all parts of CZ: leave it out"),
+        (lambda: DayCalendar(subdivision="BY", dates=["12-24"]), 'subdivision "BY" is a part of no country: say which'),
+        (lambda: DayCalendar("CZ", weekdays=["moon"]), "'moon' is no day of the week"),
+        (
+            lambda: CalendarDays("workdy", DayCalendar("CZ")),
+            'days "workdy" are unknown: write workday, holiday, day_off',
+        ),
+        (lambda: CalendarDays("holiday", DayCalendar("CZ", weekdays=["mon"])), "a holiday is one whatever weekdays"),
         (lambda: own_dates(["12-24"] * (DATES_MAX + 1)), "1001 dates are too many: at most 1000"),
         (lambda: own_dates("2026-12-24/2026-12-23"), '"2026-12-24/2026-12-23" ends before it begins'),
         (lambda: own_dates("2026-12-24/2027-12-25"), "has 367 days: at most 366"),
@@ -277,6 +280,6 @@ def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyP
     """A node without the extra refuses countries in one line, and still knows dates of one's own."""
     monkeypatch.setitem(sys.modules, "holidays", None)
     with pytest.raises(InvalidTrigger) as caught:
-        Calendar("CZ")
+        DayCalendar("CZ")
     assert str(caught.value) == "holidays need the library holidays: pip install 'trioarm[calendar]'"
-    assert CalendarDays("holiday", Calendar(dates=["12-24"])).has(day_of(date(2026, 12, 24)))
+    assert CalendarDays("holiday", DayCalendar(dates=["12-24"])).has(day_of(date(2026, 12, 24)))

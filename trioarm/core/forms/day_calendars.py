@@ -8,15 +8,15 @@ from typing import Final
 from trioarm.core.errors import InvalidTrigger
 from trioarm.core.forms.family import Form, texts
 from trioarm.core.reading import Table, text
-from trioarm.core.triggers.calendars import WORKED, Calendar
 from trioarm.core.triggers.dates import own_dates
+from trioarm.core.triggers.day_calendars import WORKED, DayCalendar
 from trioarm.core.triggers.holidays import country_code, subdivision_code
 from trioarm.core.triggers.weekly import weekday_names, weekdays
 
 KEYS: Final = ("country", "subdivision", "dates", "weekdays")
 
 
-def read_calendar(table: Table) -> Calendar | None:
+def read_calendar(table: Table) -> DayCalendar | None:
     """Read a calendar out of a table that its caller closes; None when it has problems, which the table keeps."""
     before = len(table.problems.lines)
     country = table.take("country", lambda value: country_code(text(value)), None)
@@ -29,13 +29,13 @@ def read_calendar(table: Table) -> Calendar | None:
     if len(table.problems.lines) > before:
         return None
     try:
-        return Calendar(country, subdivision=subdivision, dates=dates, weekdays=worked)
+        return DayCalendar(country, subdivision=subdivision, dates=dates, weekdays=worked)
     except InvalidTrigger as error:
         table.problems.add(table.path, str(error))
         return None
 
 
-def write_calendar(calendar: Calendar) -> Form:
+def write_calendar(calendar: DayCalendar) -> Form:
     """Return the keys that `read_calendar` reads back as an equal calendar."""
     form: Form = {}
     if calendar.country is not None:
