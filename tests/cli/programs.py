@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -14,6 +15,7 @@ from typing import Any
 import trio
 
 REPOSITORY = Path(__file__).parents[2]
+PIPE = 1 << 20  # bytes: what a program says while a test listens to something else must not hold it up
 DEADLINE_S = 20.0  # for whatever a program is waited for; a busy machine takes its time
 
 
@@ -76,6 +78,8 @@ async def started(
         stderr=subprocess.PIPE,
         env=environment(environ or {}),
     )
+    assert process.stdout is not None
+    fcntl.fcntl(process.stdout.fileno(), fcntl.F_SETPIPE_SZ, PIPE)
     try:
         yield Program(process)
     finally:
