@@ -100,8 +100,9 @@ class TestWithinASecond:
             assert at(runs[-1]["due_at"]) <= at(shown["paused_at"])
             resumed = await told(house, "schedules", "resume", "beat")
             await program.line_with('"schedule": "beat"')
-            [after] = await rows(house, "runs", "list", "beat", "--limit", "1", "--state", "succeeded")
-            assert at(after["started_at"]) < resumed + SECOND
+            worked = await rows(house, "runs", "list", "beat", "--limit", "1000", "--state", "succeeded")
+            began = [at(run["started_at"]) for run in worked]
+            assert min(began_at for began_at in began if began_at > later) < resumed + SECOND
 
     async def test_skip(self, house: Path) -> None:
         """The occurrence that is skipped two seconds before it is due is decided skipped, and says who wanted it."""

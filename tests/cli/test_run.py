@@ -142,7 +142,7 @@ class TestTelling:
             name = "evening"
             partition = "house"
             target = "armed_night"
-            once = "{JUST_NOW}"
+            once = "{datetime.now(UTC).isoformat()}"
             """
         )
         async with started(tmp_path, (*RUN, "--until-idle")) as program:

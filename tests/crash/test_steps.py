@@ -38,7 +38,7 @@ every = { period = "6s", anchor = "2026-01-01T00:00:03Z" }
 """
 HOUR_S = 3600
 TEN_YEARS_S = 3650 * 24 * HOUR_S
-LATE_S = 2.0  # how late an arm may be on a busy machine
+LATE_S = 3.0  # how late an arm may be on a busy machine: half a period
 QUIET_S = 8.0  # more than a period
 MEMORY_MAX = 16 << 20  # bytes that a node may grow by through all of it
 
@@ -110,7 +110,7 @@ async def test_whatever_the_clock_does_the_next_arm_is_in_time(tmp_path: Path) -
         house = House(program, wall)
         await house.arms()
         before = house.memory()
-        await house.is_set_by(3 * HOUR_S, "went forward by 3h")
+        await house.is_set_by(3 * HOUR_S, "went forward by")
         await house.arms()
         await house.is_set_by(-HOUR_S, "went back by")
         await house.stays_quiet()

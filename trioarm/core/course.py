@@ -81,12 +81,12 @@ class Course:
         """Return what to take for now: the wall, or while that is doubted where its course would have brought it."""
         return reading.wall if self.doubt is None else self._expected(reading)
 
-    def start(self, reading: Reading, written_at: int) -> ClockStep | None:
-        """Judge a clock by the newest instant that anything was written at, before the first look."""
+    def start(self, reading: Reading, written_at: int | None) -> ClockStep | None:
+        """Begin anew, and judge the clock by the newest instant that anything was written at, if anything was."""
         self._believed = reading
-        by = reading.wall - written_at
-        if by > -STEP_MIN:
+        if written_at is None or reading.wall - written_at > -STEP_MIN:
             return None
+        by = reading.wall - written_at
         self._believed = Reading(written_at, reading.steady)
         self.doubt = Doubt(by, reading.steady, behind=True)
         return ClockStep(StepKind.DOUBTED, by)

@@ -98,8 +98,7 @@ class SystemClock:
 
     def start(self, written_at: int | None) -> None:
         """Judge the wall by the newest instant at which anything was written, if anything was."""
-        if written_at is not None:
-            self._note(self._course.start(self._read(), written_at))
+        self._note(self._course.start(self._read(), written_at))
 
     def look(self) -> int:
         """Return what to take for now, after a look at whether the wall clock was set."""
@@ -207,4 +206,5 @@ async def wait_until_set(clock: Clock, stop: trio.Event) -> bool:
             await stop.wait()
             return False
     _log.warning("the clock is set: it shows %s", render_instant(clock.now()))
+    clock.start(None)  # that leap was waited for
     return True

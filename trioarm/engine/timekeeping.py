@@ -148,7 +148,7 @@ def saying_that_it_is_right(version: int, author: str, note: str, now: int) -> C
 
 def in_words(step: ClockStep) -> str:
     """Say what the clock did, and what follows."""
-    far = render_duration(abs(step.by) // SECOND)
+    far = render_duration(round(abs(step.by) / SECOND))
     match step.kind:
         case StepKind.FORWARD:
             return f"the clock went forward by {far}: what came due meanwhile is late"
@@ -164,7 +164,7 @@ def in_words(step: ClockStep) -> str:
 
 def doubt_in_words(doubt: Doubt) -> str:
     """Say why nothing new is planned, and until when."""
-    far = render_duration(abs(doubt.by) // SECOND)
+    far = render_duration(round(abs(doubt.by) / SECOND))
     if doubt.behind:
         return f"not trusted: it is {far} behind what was written already; trioarm clock trust if it is right"
     side = "ahead of" if doubt.by > 0 else "behind"
