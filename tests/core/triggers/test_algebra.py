@@ -191,3 +191,16 @@ def test_they_end_where_their_members_end() -> None:
     assert [union.next_after(4), union.next_after(5), union.next_after(7)] == [5, 7, None]
     assert [union.previous_before(8), union.previous_before(7), union.previous_before(5)] == [7, 5, None]
     assert Exclude([Every(86400), Once(0)]).next_after(LATEST - timedelta(hours=1) // timedelta(microseconds=1)) is None
+
+
+def test_a_search_back_comes_to_an_end() -> None:
+    """Before 1981 every full hour of Lord Howe was one of UTC, too: there is nothing to be found."""
+    hourly = Exclude([Cron("0 * * * *", "Australia/Lord_Howe"), Cron("0 * * * *")])
+    assert hourly.previous_before(instant(datetime(1980, 1, 1, tzinfo=UTC))) is None
+
+
+def test_nothing_is_left_out_where_nothing_follows() -> None:
+    """Neither after the last occurrence, nor where the next one is allowed."""
+    monday = on_weekdays(["mon"], "UTC")
+    assert Exclude([Once(5), monday]).left_out(5) is None
+    assert Exclude([Once(5), monday]).left_out(4) is None

@@ -415,3 +415,10 @@ def test_an_instance_is_small_and_shares_the_rest() -> None:
 def test_a_cron_trigger_reads_as_english(expression: str, text: str) -> None:
     """Days come first unless it is every day at a steady rate, then times, then the zone."""
     assert Cron(expression, "Europe/Prague").describe() == f"{text} in Europe/Prague"
+
+
+def test_what_becomes_of_gaps_and_folds_is_known() -> None:
+    """By kind where nothing is said (S4.3), else as it is said."""
+    assert Cron("*/5 * * * *").policies == (Gap.SKIP, Fold.BOTH)
+    assert Cron("5 2 * * *").policies == (Gap.RUN_AFTER, Fold.FIRST)
+    assert Cron("5 2 * * *", gap="shift", fold="second").policies == (Gap.SHIFT, Fold.SECOND)
