@@ -33,12 +33,13 @@ class Program:
 
     async def line_with(self, text: str) -> str:
         """Return the next line of stdout that contains a text."""
-        with trio.fail_after(DEADLINE_S):
+        with trio.move_on_after(DEADLINE_S):
             while True:
                 line = await self._line()
                 assert line is not None, f"it ended without {text!r}:\n" + "\n".join(self.lines)
                 if text in line:
                     return line
+        raise AssertionError(f"it did not say {text!r} in time:\n" + "\n".join(self.lines))
 
     async def _line(self) -> str | None:
         assert self.process.stdout is not None

@@ -28,18 +28,18 @@ allow_disarm = true
 name = "arm"
 partition = "house"
 target = "armed_night"
-every = { period = "6s", anchor = "2026-01-01T00:00:00Z" }
+every = { period = "12s", anchor = "2026-01-01T00:00:00Z" }
 
 [[schedule]]
 name = "disarm"
 partition = "house"
 target = "disarmed"
-every = { period = "6s", anchor = "2026-01-01T00:00:03Z" }
+every = { period = "12s", anchor = "2026-01-01T00:00:06Z" }
 """
 HOUR_S = 3600
 TEN_YEARS_S = 3650 * 24 * HOUR_S
-LATE_S = 3.0  # how late an arm may be on a busy machine: half a period
-QUIET_S = 8.0  # more than a period
+LATE_S = 5.0 + 4.0  # how late an arm may be: what a look takes to come, and what a busy machine takes
+QUIET_S = 14.0  # more than a period
 MEMORY_MAX = 16 << 20  # bytes that a node may grow by through all of it
 
 
@@ -61,7 +61,9 @@ class Wall:
     def environment(self) -> dict[str, str]:
         """Return what shows this clock to a process, and leaves the steady one alone."""
         faketime = needs.program_named("faketime", "faketime")
-        preload = subprocess.run([faketime, "-f", "+0", "printenv", "LD_PRELOAD"], capture_output=True, check=True)
+        preload = subprocess.run(
+            [faketime, "-m", "-f", "+0", "printenv", "LD_PRELOAD"], capture_output=True, check=True
+        )
         return {
             "LD_PRELOAD": preload.stdout.decode().strip(),
             "FAKETIME_TIMESTAMP_FILE": str(self._file),
@@ -129,11 +131,11 @@ async def test_whatever_the_clock_does_the_next_arm_is_in_time(tmp_path: Path) -
 
 
 def check(listed: list[dict[str, Any]]) -> None:
-    """Nothing came in a burst, nothing twice, and what was carried out in quiet times began in time."""
+    """Nothing came in a burst, nothing twice, and what was carried out began neither too early nor too late."""
     runs = [row for row in listed if row["schedule"] in ("arm/house", "disarm/house")]
     assert len({row["id"] for row in runs}) == len(runs)
-    assert len(runs) < 60, "a row for a range, not one for each of 1 800 occurrences"
+    assert len(runs) < 60, "a row for a range, not one for each of 900 occurrences"
     worked = [row for row in runs if row["state"] == "succeeded"]
-    assert len([row for row in worked if row["late_s"] <= LATE_S]) >= len(worked) - 2
+    assert all(0 <= row["late_s"] <= LATE_S for row in worked), [row["late_s"] for row in worked]
     assert any(row["voided_at"] for row in runs)
-    assert sum(row["occurrences"] for row in runs if row["state"] == "superseded") > 1_500
+    assert sum(row["occurrences"] for row in runs if row["state"] == "superseded") > 700

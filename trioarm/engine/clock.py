@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -20,6 +21,7 @@ WRITTEN_AT: Final = parse_instant("2026-01-01T00:00:00Z")  # when this was writt
 LOOK_S: Final = 1.0  # between two looks at a clock that is not set yet
 _STEADY: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
+STEPS_MAX: Final = 100  # steps that are remembered until somebody is told: a wall clock is not set that often
 EARLY_MAX: Final = 3  # naps in a row that the exact timer may end too early before it is no longer trusted
 EARLY_BY: Final = 2_000  # microseconds that count as too early; a fake clock is wrong by far more
 
@@ -42,7 +44,7 @@ class SystemClock:
         self.check_interval_s = check_interval_s
         self._open_timer = open_timer
         self._course = Course(self._read())
-        self._noticed: ClockStep | None = None
+        self._steps: deque[ClockStep] = deque(maxlen=STEPS_MAX)
         self._timer: Timer | None = None
         self._nap: trio.CancelScope | None = None
         self._due_at: int | None = None
@@ -111,13 +113,12 @@ class SystemClock:
         self._note(self._course.trust(self._read()))
 
     def take_step(self) -> ClockStep | None:
-        """Return what the wall clock did and nobody was told yet."""
-        noticed, self._noticed = self._noticed, None
-        return noticed
+        """Return what the wall clock did and nobody was told yet, the first of several at first."""
+        return self._steps.popleft() if self._steps else None
 
     def _note(self, step: ClockStep | None) -> None:
         if step is not None:
-            self._noticed = step
+            self._steps.append(step)
             if self._nap is not None:
                 self._nap.cancel()  # somebody else than the engine noticed: it has to know
 

@@ -58,9 +58,9 @@ class Timekeeping:
         Raises:
             RepositoryError: the store cannot be used; what is left to do is done the next time.
         """
-        self._step = self._clock.take_step() or self._step
-        if self._step is not None:
-            await self._act_on(self._step, now)
+        while (step := self._step or self._clock.take_step()) is not None:
+            self._step = step  # until all of it is done: the store may be out of reach
+            await self._act_on(step, now)
             self._step = None
         if self._clock.doubt is not None:
             if await self._is_told_to_trust():
