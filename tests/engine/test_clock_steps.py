@@ -175,6 +175,24 @@ def test_a_range_that_reaches_beyond_is_cut() -> None:
     lives(main, hourly(misfire="skip", tolerance_s=60.0))
 
 
+def test_every_step_is_acted_on_however_soon_another_follows() -> None:
+    """Two before the node could look: both are told, and what the first one asks for is done."""
+
+    async def main(house: House) -> None:
+        await house.passes(5 * HOUR + 30 * MINUTE)
+        with house.scheduler.subscribe(ClockStepped) as seen:
+            for hours in (-5, 1):
+                house.clock.step(hours * HOUR / SECOND)
+                house.clock.look()
+            await house.passes(2 * MINUTE)
+            events = [await anext(aiter(seen)) for _ in range(2)]
+        kinds = {event.kind for event in events if isinstance(event, ClockStepped)}
+        assert kinds == {StepKind.CORRECTION, StepKind.FORWARD}
+        assert {run.voided_at is not None for run in await house.runs() if run.nominal_at > at(95)} == {True}
+
+    lives(main, hourly())
+
+
 class TestDoubt:
     """A step of more than a day is not believed at once."""
 
