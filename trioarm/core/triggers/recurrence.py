@@ -20,7 +20,7 @@ from typing import Final
 import attrs
 
 from trioarm.core.instants import DAY, HOUR, LATEST, MINUTE, SECOND
-from trioarm.core.triggers.day_times import Pulse, numbers_of, row_of, times_at, times_by_hour, times_of
+from trioarm.core.triggers.recurrence_times import Pulse, numbers_of, row_of, times_at, times_by_hour, times_of
 from trioarm.core.triggers.timetable import Times
 from trioarm.core.triggers.year_days import DayFilter, month_starts, new_year, places, weekday_of, year_length
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
-from trioarm.core.triggers.day_times import row_of, times_by_hour
 from trioarm.core.triggers.recurrence import Freq, Recurrence
+from trioarm.core.triggers.recurrence_times import row_of, times_by_hour
 from trioarm.core.triggers.rrule_text import Parts
 from trioarm.core.triggers.timetable import Days, Timetable
 from trioarm.core.triggers.wording import MONTHS, spell_timetable, spell_weekdays

@@ -1,4 +1,4 @@
-"""Day times: when in a day a recurrence rule means something, shared by the days on which it is the same.
+"""Recurrence times: when in a day a recurrence rule means something, shared by the days on which it is the same.
 
 Periods shorter than a day go on over midnight, so that their times differ from day to day; but a day has only as many
 kinds of times as INTERVAL has rests, and its hours no more.
