@@ -72,7 +72,7 @@ once = "{JUST_NOW}"
 async def test_a_whole_run_is_objects(encoding: str, tmp_path: Path) -> None:
     """Starting, arming, failing, reloading well and badly, stopping and cancelling: one object a line, stderr empty."""
     file = tmp_path / "scheduler.toml"
-    file.write_text(BUSY, encoding="utf-8")
+    file.write_text(BUSY.replace(JUST_NOW, datetime.now(UTC).isoformat()), encoding="utf-8")
     environ = {"PYTHONIOENCODING": encoding, "NOTIFY_SOCKET": "/no/such/socket"}
     settings = ("--set", "features.debug=true", "--set", "log.level=debug", "--set", "scheduler.max_concurrent=9")
     async with started(tmp_path, (*RUN, *settings), environ) as program:
