@@ -83,6 +83,9 @@ def _known(value: object, around: Around) -> Events:
     name = text(value)
     if name in around.feeds:
         return around.feeds[name]
+    if name in around.calendars:
+        hint = f'write {{ days = "holiday", calendar = "{name}" }}'
+        raise ValueError(f"calendar {show(name)} has days, not events: {hint}")
     raise ValueError(f"there is no calendar {show(name)}{suggest(name, around.feeds)}")
 
 

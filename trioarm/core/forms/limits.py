@@ -1,7 +1,7 @@
-"""Forms of limits: `on` and `not_on` beside any trigger, short for an `intersect` or an `exclude` with days.
+"""Forms of limits: `on` and `not_on` beside any trigger, short for an `intersect` or an `exclude` with spans.
 
-A limit is what a member with `days` is, `{ days = "workday", country = "CZ" }`, or days of the week alone. What is
-written back is the long form.
+A limit is what a member with spans is, `{ days = "workday", country = "CZ" }` or `{ during = "school" }`, or days of
+the week alone. What is written back is the long form.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 
 import attrs
 
+from trioarm.core.forms import calendar
 from trioarm.core.forms.algebra import DEPTH_MAX
 from trioarm.core.forms.family import Around, zone
 from trioarm.core.forms.spans import KEY, read_spans
@@ -46,7 +47,7 @@ def read_limited(table: Table, around: Around, read_kind: ReadKind) -> Trigger |
 def _read_days(table: Table, key: str, around: Around) -> Spans | None:
     tree = table.tree[key]
     days = Table(tree if isinstance(tree, Mapping) else {KEY: tree}, table.at(key), table.problems)
-    found = read_spans(days, around)
+    found = calendar.read_spans(days, around) if calendar.SPANS_KEY in days else read_spans(days, around)
     days.close()
     return found
 

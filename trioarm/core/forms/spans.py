@@ -79,6 +79,8 @@ def _read_calendar(table: Table, kind: DayKind, around: Around) -> DayCalendar |
 def _named(name: str, around: Around) -> DayCalendar:
     if name in around.calendars:
         return around.calendars[name]
+    if name in around.feeds:
+        raise ValueError(f'calendar {show(name)} has events, not days: write {{ during = "{name}" }}')
     raise ValueError(f"there is no calendar {show(name)}{suggest(name, around.calendars)}")
 
 

@@ -92,6 +92,16 @@ class Events:
     spans: tuple[tuple[int, int], ...] = attrs.field(converter=_spans)
     known_until: int = attrs.field(converter=to_instant)
 
+    @classmethod
+    def unread(cls, name: str) -> Self:
+        """Return what is known of a calendar that nobody has read yet: nothing, up to no instant."""
+        return cls(name, (), EARLIEST)
+
+    @property
+    def is_read(self) -> bool:
+        """Whether somebody has read the calendar."""
+        return self.known_until > EARLIEST
+
 
 @attrs.frozen(slots=True, weakref_slot=False)
 class Calendar:
