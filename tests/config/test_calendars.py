@@ -9,9 +9,12 @@ import pytest
 from tests.config.writing import config_of, problems_of
 from trioarm.arming.model import Site
 from trioarm.config.additions import read_additions
+from trioarm.config.known import knowing, ready, waiting
 from trioarm.core.codec import structure_schedule, unstructure_schedule
-from trioarm.core.triggers import Cron, Intersect, Sun
+from trioarm.core.errors import ConfigurationError
+from trioarm.core.triggers import Calendar, Cron, Events, EventSpans, Exclude, Intersect, Sun
 from trioarm.core.triggers.day_calendars import DayCalendar, calendar_spans
+from trioarm.feeds.source import FeedSource
 
 HOME = '[site.home]\ntimezone = "Europe/Prague"\nlatitude = 50.08\nlongitude = 14.43\n'
 CABIN = '[site.cabin]\ntimezone = "Europe/Prague"\nlatitude = 50.7\nlongitude = 15\n'
@@ -122,3 +125,109 @@ def test_schedules_added_by_command_know_the_calendars_of_the_file(tmp_path: Pat
 def test_a_mistake_is_one_line(text: str, lines: tuple[str, ...], tmp_path: Path) -> None:
     """With its path, its value and what would be right."""
     assert problems_of(tmp_path, text) == lines
+
+
+SCHOOL = '[calendar.school]\nics = "school.ics"\n'
+BELL = '[[schedule]]\nname = "bell"\nhandler = "log"\n'
+UNREAD = Events.unread("school")
+
+
+def test_a_calendar_may_be_one_of_events(tmp_path: Path) -> None:
+    """A file lies beside the one that names it, times without a zone are those of the node, or of its own."""
+    config = config_of(tmp_path, f'[scheduler]\ntimezone = "Europe/Prague"\n{SCHOOL}')
+    path = str(tmp_path / "school.ics")
+    assert config.feeds == {"school": FeedSource(name="school", address=path, timezone="Europe/Prague")}
+    assert config.calendars == {}
+    text = SCHOOL.replace('"school.ics"', '"webcal://example.org/x"') + 'refresh = "6h"\ntimezone = "Asia/Tokyo"\n'
+    asked = FeedSource(name="school", address="webcal://example.org/x", timezone="Asia/Tokyo", refresh_s=21600)
+    assert config_of(tmp_path, text).feeds == {"school": asked}
+
+
+def test_an_address_may_be_secret(tmp_path: Path) -> None:
+    """It may come from a variable, and nothing that is said of a mistake in it, or of the calendar, shows it."""
+    text = '[calendar.school]\nics = { env = "SCHOOL" }\n'
+    config = config_of(tmp_path, text, {"SCHOOL": "https://example.org/secret"})
+    assert config.feeds["school"].address == "https://example.org/secret"
+    assert "secret" not in repr(config.feeds)
+    (problem,) = problems_of(tmp_path, text, {"SCHOOL": "gopher://example.org/secret"})
+    assert problem.startswith("calendar.school.ics: the address is none of the web")
+    assert "secret" not in problem
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('ics = { env = "SCHOOL" }', '.ics: environment variable "SCHOOL" is not set: it should hold the address'),
+        ('ics = { file = "x" }', '.ics: is an address, or says where one is: { env = "SCHOOL_ICS" }'),
+        ("ics = 1", '.ics: is an address, or says where one is: { env = "SCHOOL_ICS" }'),
+        ('ics = " "', '.ics: names no file: write it like ics = "school.ics", or an address of the web'),
+        ('ics = "https://"', ".ics: the address is none of the web: write it like https://example.org/school.ics"),
+        ('ics = "a"\nrefresh = "59s"', '.refresh: "59s" is outside 1m to 7d'),
+        ('ics = "a"\ntimezone = "Mars"', ".timezone: time zone 'Mars' is unknown"),
+        ('ics = "a"\ncountry = "CZ"', ".country: stands beside ics: a calendar has days or events"),
+        ('ics = "a"\nrefesh = "1h"', ".refesh: unknown key; did you mean refresh?"),
+        ('refresh = "1h"', ".refresh: belongs to a calendar of events: say where they are"),
+    ],
+)
+def test_a_mistake_in_a_calendar_of_events_is_one_clear_line(tmp_path: Path, text: str, problem: str) -> None:
+    """It says where, what, and what would be right."""
+    found = problems_of(tmp_path, f"[calendar.school]\n{text}\n")
+    assert found[0].startswith(f"calendar.school{problem}")
+
+
+def test_a_name_leaves_room_for_the_schedule_that_refreshes_it(tmp_path: Path) -> None:
+    """Which has a name of its own."""
+    (problem,) = problems_of(tmp_path, SCHOOL.replace("school]", f"{'s' * 47}]"))
+    assert "the schedule that refreshes it" in problem
+
+
+def test_schedules_name_calendars_of_events_before_anybody_has_read_them(tmp_path: Path) -> None:
+    """At their edges, during them, or not during them."""
+    text = SCHOOL + BELL + 'calendar = "school"\n'
+    assert config_of(tmp_path, text).schedules[0].trigger == Calendar(UNREAD)
+    text = SCHOOL + BELL + 'cron = "0 6 * * *"\nnot_on = { during = "school" }\n'
+    assert config_of(tmp_path, text).schedules[0].trigger == Exclude([Cron("0 6 * * *"), EventSpans(UNREAD)])
+    text = SCHOOL + BELL + 'cron = "0 6 * * *"\non = { during = "school" }\n'
+    assert config_of(tmp_path, text).schedules[0].trigger == Intersect([Cron("0 6 * * *"), EventSpans(UNREAD)])
+
+
+def test_days_and_events_are_told_apart(tmp_path: Path) -> None:
+    """Who names a calendar of the other kind is told how to write it."""
+    text = SCHOOL + WORK + BELL
+    assert problems_of(tmp_path, text + 'calendar = "work"\n') == (
+        'schedule "bell".calendar: calendar "work" has days, not events: write { days = "holiday", calendar = "work" }',
+    )
+    wrong = 'cron = "0 6 * * *"\nnot_on = { days = "holiday", calendar = "school" }\n'
+    assert problems_of(tmp_path, text + wrong) == (
+        'schedule "bell".not_on.calendar: calendar "school" has events, not days: write { during = "school" }',
+    )
+
+
+def test_what_is_known_of_a_calendar_reaches_every_schedule_that_names_it(tmp_path: Path) -> None:
+    """Until then they wait, and are left out; those that arm as well."""
+    arms = HOUSE + '[[schedule]]\nname = "night"\npartition = "house"\ntarget = "armed_night"\n'
+    arms += 'cron = "30 22 * * *"\nnot_on = { during = "school" }\n'
+    config = config_of(tmp_path, SCHOOL + BELL + 'calendar = "school"\n' + CLOCK + arms)
+    assert waiting(config) == {"school": ("bell", "night")}
+    left = ready(config)
+    assert ([one.name for one in left.schedules], left.premises.schedules) == (["clock"], ())
+    events = Events("school", [(0, 1)], 2)
+    known = knowing(config, {"school": events})
+    assert waiting(known) == {}
+    assert ready(known) == known
+    assert known.schedules[0].trigger == Calendar(events)
+    assert known.premises.schedules[0].schedule.trigger == Exclude(
+        [Cron("30 22 * * *", "Europe/Prague"), EventSpans(events)]
+    )
+    assert known.schedules[1] is config.schedules[1]
+
+
+def test_what_is_added_by_command_knows_calendars_or_is_refused(tmp_path: Path) -> None:
+    """A schedule nobody could say the next instant of is not stored."""
+    config, tree = config_of(tmp_path, SCHOOL), {"name": "bell", "handler": "log", "calendar": "school"}
+    events = Events("school", [(0, 1)], 2)
+    (schedule,) = read_additions(config, [tree], "cli", {"school": events})
+    assert schedule.trigger == Calendar(events)
+    with pytest.raises(ConfigurationError) as refused:
+        read_additions(config, [tree], "cli")
+    assert refused.value.problems == ('schedule "bell": no node has read calendar school yet: wait until one has',)

@@ -16,9 +16,10 @@ import attrs
 
 from trioarm.arming.compile import engine_schedules
 from trioarm.arming.model import HANDLER, Premises
+from trioarm.config.calendars import Surroundings, read_calendars
 from trioarm.config.keys import Setting, file_key, keys_of
 from trioarm.config.layering import SECTIONS, read_settings
-from trioarm.config.premises import read_calendars, read_partitions, read_sites
+from trioarm.config.premises import read_partitions, read_sites
 from trioarm.config.schedules import Declarations
 from trioarm.config.settings import (
     ArmingSettings,
@@ -38,7 +39,9 @@ from trioarm.core.queries import Retention
 from trioarm.core.reading import Problems, Table, show, suggest
 from trioarm.core.retrying import RetryRules
 from trioarm.core.schedule import RetryPolicy, Schedule
+from trioarm.core.triggers import Events
 from trioarm.core.triggers.day_calendars import DayCalendar
+from trioarm.feeds.source import FeedSource
 
 FILE: Final = "scheduler.toml"
 FILE_ENV: Final = "TRIOARM_CONFIG"  # names another file
@@ -104,6 +107,7 @@ class SchedulerConfig:
         schedules: declared ones that do anything but arm.
         premises: sites, partitions, and the schedules that arm.
         calendars: working days and holidays by name, for schedules that are read beside these.
+        feeds: calendars of events by name; what they hold is read when the node runs.
         source: the file it was read from; None for code and variables.
         sources: who said what, by key; what is not there is the default.
         reading: from what it was read; None for code.
@@ -120,6 +124,7 @@ class SchedulerConfig:
     schedules: tuple[Schedule, ...] = ()
     premises: Premises = attrs.field(factory=Premises)
     calendars: Mapping[str, DayCalendar] = attrs.field(factory=dict)
+    feeds: Mapping[str, FeedSource] = attrs.field(factory=dict)
     source: Path | None = None
     sources: Mapping[str, str] = attrs.field(factory=dict, eq=False)
     reading: Reading | None = attrs.field(default=None, eq=False, repr=False)
@@ -320,11 +325,13 @@ def _read(reading: Reading) -> SchedulerConfig:
     scheduler = _section(SchedulerSettings, values["scheduler"])
     arming = _section(ArmingSettings, values["arming"])
     whole = Table(rest, "", problems)
-    calendars = read_calendars(whole)
+    folder = Path() if path is None else path.parent
+    calendars = read_calendars(whole, Surroundings(scheduler.timezone, folder, reading.environ))
     defaults = Defaults(
         timezone=scheduler.timezone,
         dst=features.dst,
-        calendars=calendars,
+        calendars=calendars.days,
+        feeds={name: Events.unread(name) for name in calendars.feeds},
         owner=None if path is None else f"file:{path.name}",
     )
     schedules, premises = _read_declared(whole, defaults, arming, scheduler.tolerance_s)
@@ -337,7 +344,8 @@ def _read(reading: Reading) -> SchedulerConfig:
         log=_section(LogSettings, values["log"]),
         schedules=schedules,
         premises=premises,
-        calendars=calendars,
+        calendars=calendars.days,
+        feeds=calendars.feeds,
         source=path,
         sources=settings.sources,
         reading=reading,

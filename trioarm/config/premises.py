@@ -1,68 +1,32 @@
-"""Premises: sites, partitions and their panels, and calendars, read from scheduler.toml (A1)."""
+"""Premises: sites, partitions and their panels, read from scheduler.toml (A1)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Final, TypeVar
+from collections.abc import Mapping
+from typing import Final
 
 from trioarm.arming.compile import LANE
 from trioarm.arming.model import Partition, SecretRef, Site, VirtualPanel
+from trioarm.config.named import one_of, read_each
 from trioarm.core.codec import named
-from trioarm.core.forms.day_calendars import read_calendar
 from trioarm.core.forms.family import zone
-from trioarm.core.reading import Reader, Table, duration, flag, listed, number, show, suggest, text
+from trioarm.core.reading import Table, duration, flag, listed, number, show, suggest, text
 from trioarm.core.schedule import NAME
-from trioarm.core.triggers.day_calendars import DayCalendar
 from trioarm.core.triggers.sun import to_latitude, to_longitude
 
 DELAY_S_MAX: Final = 3600.0  # of a panel: real ones end at a few minutes
 KINDS: Final = ("virtual",)
 KINDS_LATER: Final = ("mqtt", "homeassistant", "http", "command")
 
-T = TypeVar("T")
-
-_UNREADABLE: Final = DayCalendar(dates=("01-01",))
-
-
-def read_calendars(whole: Table) -> dict[str, DayCalendar]:
-    """Read every `[calendar.NAME]`; those with problems stand for one without a holiday."""
-    return _read_each(whole, "calendar", named("calendar"), lambda _, table: read_calendar(table) or _UNREADABLE)
-
 
 def read_sites(whole: Table) -> dict[str, Site]:
     """Read every `[site.NAME]`."""
-    return _read_each(whole, "site", named("site"), _read_site)
+    return read_each(whole, "site", named("site"), _read_site)
 
 
 def read_partitions(whole: Table, sites: Mapping[str, Site]) -> dict[str, Partition]:
     """Read every `[partition.NAME]`."""
-    return _read_each(whole, "partition", _partition_name, lambda name, table: _read_partition(name, table, sites))
-
-
-def one_of(known: Mapping[str, object], what: str) -> Reader[str]:
-    """Return a reader of names that are configured."""
-
-    def read_known(value: object) -> str:
-        name = text(value)
-        if name in known:
-            return name
-        raise ValueError(f"there is no {what} {show(name)}{suggest(name, known)}")
-
-    return read_known
-
-
-def _read_each(whole: Table, section: str, read_name: Reader[str], read: Callable[[str, Table], T]) -> dict[str, T]:
-    found: dict[str, T] = {}  # those with problems too, so that nothing else is blamed for them
-    tables = whole.table(section)
-    if tables is None:
-        return found
-    for name in tables.tree:
-        table = tables.table(name)
-        if table is not None:
-            table.judge(name, read_name)
-            found[name] = read(name, table)
-            table.close()
-    return found
+    return read_each(whole, "partition", _partition_name, lambda name, table: _read_partition(name, table, sites))
 
 
 def _partition_name(value: object) -> str:

@@ -9,7 +9,7 @@ import attrs
 
 from trioarm.arming.compile import LANE
 from trioarm.arming.model import HANDLER, ArmingSchedule, Partition, Site, Target
-from trioarm.config.premises import one_of
+from trioarm.config.named import one_of
 from trioarm.core.codec import Defaults, read_schedule
 from trioarm.core.reading import Problems, Table, duration, listed, mapping, member, show, suggest
 from trioarm.core.schedule import NAME, Schedule

@@ -1,4 +1,4 @@
-"""Feeds: calendar files and web addresses, read into what triggers know of a calendar.
+"""Feeds: calendar files and web addresses, read into what triggers know of a calendar, and kept up to date.
 
-The engine knows nothing of this package. It decides nothing, and refreshes nothing by itself.
+The engine knows nothing of this package.
 """

@@ -1,14 +1,15 @@
 """A feed: a calendar that is fetched again and again, and of which the last good copy counts when it is down (S9.1).
 
-The copy is a document, so that a node that starts without a network knows its calendars. When to refresh, and whether
-somebody is told, is decided elsewhere.
+The copy is a document, so that a node that starts without a network knows its calendars. When to refresh, whether
+somebody is told, and what becomes of schedules, is decided elsewhere.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 from hashlib import sha256
-from typing import Final
+from typing import Final, TypeAlias
 
 import attrs
 
@@ -17,7 +18,7 @@ from trioarm.core.errors import CalendarUnavailable, InvalidCalendar
 from trioarm.core.forms import Around
 from trioarm.core.forms.calendar import read_events as read_kept
 from trioarm.core.forms.calendar import write_events
-from trioarm.core.instants import render_instant
+from trioarm.core.instants import microseconds, render_instant
 from trioarm.core.jsonable import Json
 from trioarm.core.queries import Document
 from trioarm.core.reading import Problems, Table, moment, text
@@ -25,9 +26,12 @@ from trioarm.core.triggers.calendar import Events
 from trioarm.engine.ports import ScheduleRepository
 from trioarm.feeds.fetch import Fetcher, Version, shown
 from trioarm.feeds.ics import Asked, read_events
+from trioarm.feeds.source import FeedSource
 from trioarm.links.threads import Thread
 
 NAMESPACE: Final = "calendar"  # documents by name of the calendar
+
+Spread: TypeAlias = Callable[[Events], Awaitable[None]]
 
 _log = logging.getLogger("trioarm.calendar")
 
@@ -81,38 +85,51 @@ class Feeds:
         copy = _read(await self._repository.get_document(NAMESPACE, name))
         return None if copy is None else copy.feed
 
-    async def refresh(self, name: str, source: str, timezone: str, now: int) -> Feed:
+    async def is_due(self, source: FeedSource, now: int) -> bool:
+        """Whether there is reason to refresh a calendar before its time: its copy is no good one of today, or a file's.
+
+        Raises:
+            RepositoryError: copies cannot be asked for.
+        """
+        copy = _read(await self._repository.get_document(NAMESPACE, source.name))
+        if copy is None or copy.feed.trouble is not None or source.is_file:
+            return True
+        asked = Asked.around(source.name, source.timezone, now)
+        return copy.wanted != _wanted(source, asked) or now - copy.feed.fetched_at >= microseconds(source.refresh_s)
+
+    async def refresh(self, source: FeedSource, now: int, spread: Spread | None = None) -> Feed:
         """Fetch a calendar, and return what is known of it then: the last good copy if that fails.
 
         A failure is logged when it is another one than before, and so is its end.
 
         Args:
-            name: of the calendar (S2.4).
-            source: a web address or the path of a file.
-            timezone: where its days are, and its times that name no zone.
+            source: which.
             now: the instant.
+            spread: told of other events than before, before they are kept: if it fails, they are other events again.
 
         Raises:
             CalendarUnavailable: it cannot be had or understood, and no good copy is kept.
             InvalidTrigger: the name or the zone is none.
             RepositoryError: copies cannot be asked for.
         """
-        asked = Asked.around(name, timezone, now)
-        document = await self._repository.get_document(NAMESPACE, name)
+        asked = Asked.around(source.name, source.timezone, now)
+        document = await self._repository.get_document(NAMESPACE, source.name)
         copy, version = _read(document), 0 if document is None else document.version
         try:
             fresh = await self._fetch(source, asked, copy, now)
         except (CalendarUnavailable, InvalidCalendar) as error:
-            return await self._fall_back(name, copy, version, str(error))
-        await self._keep(name, version, fresh)
+            return await self._fall_back(source.name, copy, version, str(error))
+        if spread is not None and (copy is None or fresh.feed.events != copy.feed.events):
+            await spread(fresh.feed.events)
+        await self._keep(source.name, version, fresh)
         if copy is not None and copy.feed.trouble is not None:
-            _log.info("calendar %s is refreshed again from %s", name, shown(source))
+            _log.info("calendar %s is refreshed again from %s", source.name, shown(source.address))
         return fresh.feed
 
-    async def _fetch(self, source: str, asked: Asked, copy: _Copy | None, now: int) -> _Copy:
+    async def _fetch(self, source: FeedSource, asked: Asked, copy: _Copy | None, now: int) -> _Copy:
         wanted = _wanted(source, asked)
         known = copy if copy is not None and copy.wanted == wanted else None
-        fetched = await self._fetcher.fetch(source, None if known is None else known.version)
+        fetched = await self._fetcher.fetch(source.address, None if known is None else known.version)
         if fetched.content is not None:
             events = await read_events(fetched.content, asked, self._thread)
         elif known is not None:
@@ -123,7 +140,7 @@ class Feeds:
 
     async def _fall_back(self, name: str, copy: _Copy | None, version: int, trouble: str) -> Feed:
         if copy is None:
-            raise CalendarUnavailable(f"calendar {name}: {trouble}; no good copy of it is kept")
+            raise CalendarUnavailable(trouble)
         if copy.feed.trouble == trouble:
             return copy.feed
         had_at = render_instant(copy.feed.fetched_at)
@@ -137,9 +154,9 @@ class Feeds:
         await self._repository.commit([Change(documents=[PutDocument(NAMESPACE, name, version, _write(copy))])])
 
 
-def _wanted(source: str, asked: Asked) -> str:
+def _wanted(source: FeedSource, asked: Asked) -> str:
     """Return a digest of what is wanted: the address may be secret, and is not kept."""
-    said = "\n".join((source, asked.timezone, str(asked.start), str(asked.end)))
+    said = "\n".join((source.address, asked.timezone, str(asked.start), str(asked.end)))
     return sha256(said.encode("utf-8", "surrogatepass")).hexdigest()
 
 

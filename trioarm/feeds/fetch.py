@@ -76,7 +76,7 @@ class Fetcher:
         return Fetched(await self._thread.run(partial(_read_file, source)), Version())
 
     async def _from_web(self, source: str, known: Version) -> Fetched:
-        url = _url(source)
+        url = web_url(source)
         asked = {"If-None-Match": known.etag, "If-Modified-Since": known.modified}
         try:
             answer = await self._web.get(url, {name: value for name, value in asked.items() if value})
@@ -101,7 +101,7 @@ def shown(source: str) -> str:
     return show(host).strip('"')
 
 
-def _url(source: str) -> str:
+def web_url(source: str) -> str:
     """Return the address of a feed that can be asked for.
 
     Raises:
