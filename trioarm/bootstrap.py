@@ -30,11 +30,15 @@ from trioarm.engine.ports import Chance, Clock, ScheduleRepository
 from trioarm.engine.recorder import Recorder
 from trioarm.engine.scheduler import Scheduler
 from trioarm.engine.zone_change import heed_zone_data
+from trioarm.feeds.feed import Feeds
+from trioarm.feeds.fetch import Fetcher
+from trioarm.feeds.refreshing import Refreshing
 from trioarm.handlers.command import command
 from trioarm.handlers.dead_man import DeadMan
 from trioarm.handlers.housekeeping import Housekeeping
 from trioarm.handlers.log import log
 from trioarm.handlers.registry import Handlers, register
+from trioarm.links.threads import Thread
 from trioarm.links.zone_data import zone_data_version
 from trioarm.live import POOL, LiveConfig
 from trioarm.repositories.memory import InMemoryScheduleRepository
@@ -69,6 +73,8 @@ def scheduler_components(config: SchedulerConfig, handlers: Handlers = ()) -> Co
     container.register(Installation, lambda c: Installation(config.premises, c.get(ScheduleRepository), c.get(Clock)))
     container.register(DeadMan, lambda c: DeadMan(c.get(SchedulerConfig).scheduler.dead_man_url))
     container.register(Housekeeping, _housekeeping)
+    container.register(Feeds, _feeds)
+    container.register(Refreshing, _refreshing)
     container.register(RunExecutor, lambda c: _executor(c, ordinary))
     container.register(Recorder, _recorder)
     container.register(Lease, _lease)
@@ -96,12 +102,30 @@ def _housekeeping(c: Container) -> Housekeeping:
     )
 
 
+def _feeds(c: Container) -> Feeds:
+    thread = Thread()
+    return Feeds(c.get(ScheduleRepository), thread, Fetcher(thread))
+
+
+def _refreshing(c: Container) -> Refreshing:
+    return Refreshing(
+        c.get(Feeds),
+        c.get(ScheduleRepository),
+        c.get(Clock),
+        c.get(Metrics),
+        lambda: c.get(Scheduler),  # made later: it knows the executor that calls this
+        lambda: c.get(LiveConfig).heed_calendars(),
+        c.get(SchedulerConfig).feeds,
+    )
+
+
 def _executor(c: Container, ordinary: dict[str, Handler]) -> RunExecutor:
     """Make the pools: arming and housekeeping have workers of their own, so that nothing else can keep them waiting."""
     config, installation = c.get(SchedulerConfig), c.get(Installation)
     rest = dict(ordinary)
     arming = {name: rest.pop(name, handler) for name, handler in installation.handlers.items()}
-    housekeeping = {name: rest.pop(name, handler) for name, handler in c.get(Housekeeping).handlers.items()}
+    built_in = {**c.get(Housekeeping).handlers, **c.get(Refreshing).handlers}
+    housekeeping = {name: rest.pop(name, handler) for name, handler in built_in.items()}
     pools = [
         Pool("arming", PoolSettings(installation.workers, installation.workers), arming),
         Pool("housekeeping", HOUSEKEEPERS, housekeeping),

@@ -16,6 +16,7 @@ import trio
 from trioarm.arming.compile import engine_schedules
 from trioarm.arming.installation import Installation
 from trioarm.config import SchedulerConfig, unknown_handlers
+from trioarm.config.known import knowing, ready, waiting
 from trioarm.config.takeover import take_over
 from trioarm.container import Container
 from trioarm.core.diff import SyncDiff
@@ -31,6 +32,7 @@ from trioarm.engine.metrics import Metrics
 from trioarm.engine.ports import Clock, ScheduleRepository
 from trioarm.engine.recorder import Recorder
 from trioarm.engine.scheduler import Scheduler
+from trioarm.feeds.refreshing import Refreshing, refreshing_schedules
 from trioarm.handlers.dead_man import DeadMan
 from trioarm.handlers.housekeeping import OWNER, Housekeeping, housekeeping_schedules
 from trioarm.repositories.sqlite import SqliteScheduleRepository
@@ -51,6 +53,7 @@ class LiveConfig:
 
     def __init__(self, config: SchedulerConfig, container: Container) -> None:
         self.config = config
+        self._said = config  # the same before it knew any calendar
         self.takers: list[Callable[[SchedulerConfig], None]] = []
         """Who else takes a changed configuration over, such as the log of a program; called after all components."""
         self._container = container
@@ -64,10 +67,17 @@ class LiveConfig:
             ConfigurationError: a declared schedule has a name that somebody else uses.
         """
         await self._sync(OWNER, _housekeeping(self.config))
+        await self._know_calendars()
+        await self._declare_own()
+        if await self._know_calendars():  # another node read one meanwhile, and what it spread may be undone
+            await self._declare_own()
+        self._open = True
+        await self._container.get(Refreshing).look()
+
+    async def _declare_own(self) -> None:
         declared = self._declared(self.config)
         if declared or self.config.owner:
             await self._sync(self._owner, declared)
-        self._open = True
 
     def close(self) -> None:
         """Take nothing over any more: the node stops."""
@@ -90,13 +100,42 @@ class LiveConfig:
             problems = unknown_handlers(wanted, self._container.get(RunExecutor).handlers)
             if problems:
                 raise ConfigurationError(problems)
-            found = take_over(self.config, wanted)
-            diff = await self._redeclare(found.config)
-            self._apply(found.config)
+            found = take_over(self._said, wanted)
+            config = await self._with_calendars(found.config)
+            diff = await self._redeclare(config)
+            self._said = found.config
+            self._apply(config)
+            await self._container.get(Refreshing).look()
         changed = ConfigChanged(found.settings, diff.added, diff.changed, diff.removed, found.waiting)
         if changed:
             self._container.get(Hub).publish(changed)
         return changed
+
+    async def heed_calendars(self) -> None:
+        """Let declared schedules know what is known of their calendars now, those that waited for one included.
+
+        Raises:
+            ConfigurationError: a declared schedule has a name that somebody else uses.
+        """
+        async with self._turns:
+            waited = waiting(self.config)
+            if not self._open or not await self._know_calendars():
+                return
+            await self._redeclare(self.config)
+            for calendar in waited.keys() - waiting(self.config).keys():
+                _log.info("calendar %s has been read: %s will run", calendar, ", ".join(waited[calendar]))
+
+    async def _know_calendars(self) -> bool:
+        """Let the configuration know what is known of its calendars now, and return whether that is news."""
+        config = await self._with_calendars(self._said)
+        if config == self.config:
+            return False
+        self.config = config
+        self._container.get(Installation).declare(ready(config).premises)
+        return True
+
+    async def _with_calendars(self, config: SchedulerConfig) -> SchedulerConfig:
+        return knowing(config, await self._container.get(Refreshing).events(config.feeds))
 
     @property
     def _owner(self) -> str:
@@ -108,6 +147,7 @@ class LiveConfig:
         Raises:
             ConfigurationError: one that arms, and waits for the next start, has the name of another that does not.
         """
+        config = ready(config)
         arming = engine_schedules(config.premises)
         taken = {schedule.name for schedule in arming} & {schedule.name for schedule in config.schedules}
         if taken:
@@ -149,7 +189,8 @@ class LiveConfig:
         c.get(Metrics).histograms = config.features.performance_monitoring
         c.get(Housekeeping).retention = config.retention
         c.get(DeadMan).url = scheduler.dead_man_url
-        c.get(Installation).declare(config.premises)
+        c.get(Refreshing).sources = config.feeds
+        c.get(Installation).declare(ready(config).premises)
         for take in self.takers:
             take(config)
         engine.wake()  # its nap may be too long now
@@ -158,7 +199,10 @@ class LiveConfig:
 def _housekeeping(config: SchedulerConfig) -> list[Schedule]:
     scheduler = config.scheduler
     ping_s = None if scheduler.dead_man_url is None else scheduler.dead_man_interval_s
-    return housekeeping_schedules(scheduler.health_check_interval_s, ping_s)
+    return [
+        *housekeeping_schedules(scheduler.health_check_interval_s, ping_s),
+        *refreshing_schedules(config.feeds.values()),
+    ]
 
 
 def _refuse_foreign(owner: str, diff: SyncDiff) -> None:

@@ -92,6 +92,13 @@ GROUPS: Final = {
             "ack": "trioarm.cli.alerts:ack",
         },
     ),
+    "calendars": (
+        "Look at calendars of events, and what is known of them.",
+        {
+            "list": "trioarm.cli.calendars:list_",
+            "show": "trioarm.cli.calendars:show",
+        },
+    ),
     "clock": (
         "Look at the wall clock, or say that it is right.",
         {

@@ -12,18 +12,21 @@ from cyclopts import Parameter
 from trioarm.arming.compile import UNTIL_REACHED
 from trioarm.cli.configuration import read_config
 from trioarm.cli.exits import Exit
+from trioarm.cli.known import with_calendars
 from trioarm.cli.options import AsJson, ConfigFile
 from trioarm.cli.planned import chosen, current_instant, partition_of, planned_records, planned_rules, target_of
 from trioarm.cli.sheet import moment, say_sheet
 from trioarm.cli.terminal import say, say_json
+from trioarm.cli.wording import counted
 from trioarm.config import SchedulerConfig
 from trioarm.core.forecast import Explanation, local_time, zone_of
 from trioarm.core.forecast import explain as put_into_words
-from trioarm.core.instants import instant, render_duration, render_instant
+from trioarm.core.instants import as_datetime, instant, render_duration, render_instant
 from trioarm.core.jsonable import Json
 from trioarm.core.schedule import Delivery, Schedule, ScheduleRecord
 from trioarm.core.triggers import Fold, Gap, own_zone
 from trioarm.core.triggers.civil import LocalTrigger
+from trioarm.core.triggers.refreshing import events_of
 from trioarm.core.triggers.zones import ERA, Zone, changes_around
 
 GAPS: Final = {
@@ -52,7 +55,7 @@ def explain(
     - `trioarm explain backup`
     - `trioarm explain weeknight --json`
     """
-    found = read_config(config)
+    found = with_calendars(read_config(config))
     now = current_instant()
     rules = planned_rules(found, now)
     for number, record in enumerate(chosen(planned_records(found, now), [name])):
@@ -81,10 +84,18 @@ def entries(
     yield "why", explanation.why
     if explanation.previous_at is not None:
         yield "before", moment(explanation.previous_at, now)
+    for number, known in enumerate(_calendars(schedule)):
+        yield "" if number else "calendar", known
     for number, rule in enumerate(_zone_rules(schedule, now)):
         yield "" if number else "zone", rule
     for number, policy in enumerate((*explanation.policies, *_more_policies(schedule, config))):
         yield "" if number else "policies", policy
+
+
+def _calendars(schedule: Schedule) -> Iterator[str]:
+    for name, events in events_of(schedule.trigger).items():
+        until = f"{as_datetime(events.known_until):%d %b %Y}"
+        yield f"{name}, of which {counted(len(events.spans), 'event')} until {until} are known"
 
 
 def _zone_rules(schedule: Schedule, now: int) -> Iterator[str]:

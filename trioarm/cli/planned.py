@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from trioarm.cli.configuration import HANDLERS, declared_schedules
 from trioarm.cli.exits import UsageError
 from trioarm.config import SchedulerConfig
+from trioarm.config.known import ready
 from trioarm.core.diff import first_put
 from trioarm.core.jsonable import Json
 from trioarm.core.planning import PlanRules
@@ -21,12 +22,12 @@ def current_instant() -> int:
 
 
 def planned_records(config: SchedulerConfig, now: int) -> list[ScheduleRecord]:
-    """Return the records of all declared schedules, put at `now`.
+    """Return the records of all declared schedules, put at `now`, without those whose calendar nobody has read.
 
     Raises:
         ConfigurationError: some cannot be carried out.
     """
-    return [_record(key, schedule, now) for key, schedule in enumerate(declared_schedules(config), start=1)]
+    return [_record(key, schedule, now) for key, schedule in enumerate(declared_schedules(ready(config)), start=1)]
 
 
 def _record(key: int, schedule: Schedule, now: int) -> ScheduleRecord:

@@ -35,6 +35,7 @@ from trioarm.core.reading import show, suggest
 from trioarm.core.schedule import Schedule, ScheduleRecord
 from trioarm.engine.ports import ScheduleRepository
 from trioarm.engine.scheduler import Scheduler
+from trioarm.feeds.refreshing import Refreshing
 
 OWNER: Final = "cli"
 STDIN: Final = Path("-")
@@ -88,7 +89,9 @@ def add(
     by = author_of(author)
 
     async def work(container: Container) -> Exit:
-        schedules = read_additions(container.get(SchedulerConfig), trees, OWNER)
+        found = container.get(SchedulerConfig)
+        known = await container.get(Refreshing).events(found.feeds)
+        schedules = read_additions(found, trees, OWNER, known)
         if not any_handler:
             _check_handlers(schedules)
         return await _add(container, schedules, replace, by, json)

@@ -40,6 +40,9 @@ A schedule has one trigger: the rule that says when.
                                          dawn, sunrise, noon, sunset or dusk,
                                          seen from the site that is armed, or
                                          from its own latitude and longitude
+  calendar = { name = "school", edge = "end", offset = "-15m" }
+                                         where events of [calendar.school] end or
+                                         start, or so long before or after that
 
 Beside any but after, `on` limits it to days; `not_on` keeps it out of them:
 
@@ -50,6 +53,14 @@ Beside any but after, `on` limits it to days; `not_on` keeps it out of them:
                                          before_holiday; dates and weekdays of
                                          your own beside them, or calendar =
                                          "work" for what [calendar.work] says
+  not_on = { during = "school" }         while an event of [calendar.school] lasts
+
+A calendar is one of days, by country and dates, or one of events, an ICS file or address:
+
+  [calendar.school]
+  ics = "school.ics"                     or "https://...", or { env = "SCHOOL_ICS" }
+  refresh = "1h"                         how often it is looked at
+  timezone = "Europe/Prague"             of what in it names no zone
 
 In a cron whose day of month and day of week are both restricted, either is enough; a + in front of the
 day of week asks for both: 0 0 13 * +fri. A month too short for a day has its last day instead, in monthly,

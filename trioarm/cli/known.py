@@ -1,0 +1,70 @@
+"""What commands know of calendars of events: what a node keeps of them, and what it would read now where it has not."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+
+import trio
+
+from trioarm.bootstrap import open_store
+from trioarm.cli.planned import current_instant
+from trioarm.cli.terminal import remark
+from trioarm.config import MEMORY, SchedulerConfig
+from trioarm.config.known import knowing, waiting
+from trioarm.core.errors import CalendarUnavailable
+from trioarm.core.triggers import Events
+from trioarm.feeds.feed import Feed, Feeds
+from trioarm.feeds.fetch import Fetcher
+from trioarm.feeds.source import FeedSource
+from trioarm.links.threads import Thread
+from trioarm.repositories.memory import InMemoryScheduleRepository
+
+
+def with_calendars(config: SchedulerConfig) -> SchedulerConfig:
+    """Return a configuration whose schedules know their calendars. Why one is not known is remarked on stderr.
+
+    Raises:
+        RepositoryError: there is a store, and it cannot be opened.
+    """
+    if not config.feeds:
+        return config
+    logging.getLogger("trioarm").addHandler(logging.NullHandler())  # what goes wrong here is told once
+    events, troubles = trio.run(_read, config)
+    found = knowing(config, events)
+    left_out = waiting(found)
+    for name, trouble in troubles.items():
+        without = f"; left out: {', '.join(left_out[name])}" if name in left_out else ""
+        remark(f"calendar {name}: {trouble}{without}")
+    return found
+
+
+async def _read(config: SchedulerConfig) -> tuple[dict[str, Events], dict[str, str]]:
+    """Return what is known of calendars, and what hinders knowing more."""
+    events = {name: feed.events for name, feed in (await kept_copies(config)).items()}
+    troubles: dict[str, str] = {}
+    async with trio.open_nursery() as nursery:
+        for source in config.feeds.values():
+            if source.is_file or source.name not in events:
+                nursery.start_soon(partial(_read_now, source, events, troubles))
+    return events, troubles
+
+
+async def _read_now(source: FeedSource, events: dict[str, Events], troubles: dict[str, str]) -> None:
+    thread, repository = Thread(), InMemoryScheduleRepository()
+    await repository.open()
+    try:
+        feed = await Feeds(repository, thread, Fetcher(thread)).refresh(source, current_instant())
+    except CalendarUnavailable as error:
+        troubles[source.name] = str(error)
+    else:
+        events[source.name] = feed.events
+
+
+async def kept_copies(config: SchedulerConfig) -> dict[str, Feed]:
+    """Return the last good copies that a store keeps, by name of the calendar."""
+    if config.scheduler.store == MEMORY or not config.store_path.exists():
+        return {}
+    async with open_store(config) as container:
+        feeds = {name: await container.get(Feeds).known(name) for name in config.feeds}
+    return {name: feed for name, feed in feeds.items() if feed is not None}
