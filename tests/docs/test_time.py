@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.feeds.writing import calendar
 from trioarm.cli.app import main
 from trioarm.core.correcting import REPEATED_MAX, ROWS_MAX
 from trioarm.core.triggers.algebra import LEAPS_MAX
@@ -22,7 +23,8 @@ def test_every_trigger_it_shows_is_read_and_explained(capsys: pytest.CaptureFixt
     path.write_text(example, encoding="utf-8")
     assert main(["check", "--config", str(path)]) == 0
     names = re.findall(r'^name = "(.*?)"', example, re.MULTILINE)
-    assert len(names) == 9
+    assert len(names) == 11
+    (tmp_path / "school.ics").write_text(calendar(["DTSTART:20260302T080000", "RRULE:FREQ=DAILY"]), encoding="utf-8")
     for name in names:
         assert main(["explain", name, "--config", str(path)]) == 0
     said = capsys.readouterr().out
