@@ -12,7 +12,19 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 
-from benchmarks import adding, dispatch, durable, failing, footprint, idle, lateness, next_after, restart, year
+from benchmarks import (
+    adding,
+    dispatch,
+    durable,
+    failing,
+    footprint,
+    idle,
+    lateness,
+    next_after,
+    preview,
+    restart,
+    year,
+)
 from benchmarks.measure import AtLeast, AtMost, Benchmark, Comparison, OfFloor, compare
 
 BENCHMARKS: tuple[Benchmark, ...] = (
@@ -26,6 +38,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     year.BENCHMARK,
     failing.BENCHMARK,
     next_after.BENCHMARK,
+    preview.BENCHMARK,
 )
 
 HEADINGS = ("work", "unit", "trioarm", "floor", "ratio", "target", "verdict")

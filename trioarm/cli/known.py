@@ -9,13 +9,14 @@ import trio
 
 from trioarm.bootstrap import open_store
 from trioarm.cli.planned import current_instant
+from trioarm.cli.progress import ProgressLine
 from trioarm.cli.terminal import remark
 from trioarm.config import MEMORY, SchedulerConfig
 from trioarm.config.known import knowing, waiting
 from trioarm.core.errors import CalendarUnavailable
 from trioarm.core.triggers import Events
 from trioarm.feeds.feed import Feed, Feeds
-from trioarm.feeds.fetch import Fetcher
+from trioarm.feeds.fetch import Fetcher, shown
 from trioarm.feeds.source import FeedSource
 from trioarm.links.threads import Thread
 from trioarm.repositories.memory import InMemoryScheduleRepository
@@ -43,9 +44,11 @@ async def _read(config: SchedulerConfig) -> tuple[dict[str, Events], dict[str, s
     """Return what is known of calendars, and what hinders knowing more."""
     events = {name: feed.events for name, feed in (await kept_copies(config)).items()}
     troubles: dict[str, str] = {}
-    async with trio.open_nursery() as nursery:
-        for source in config.feeds.values():
-            if source.is_file or source.name not in events:
+    sources = [source for source in config.feeds.values() if source.is_file or source.name not in events]
+    with ProgressLine() as progress:
+        async with trio.open_nursery() as nursery:
+            for source in sources:
+                progress(f"reading calendar {source.name} from {shown(source.address)}", 0, 0)
                 nursery.start_soon(partial(_read_now, source, events, troubles))
     return events, troubles
 
