@@ -7,7 +7,7 @@ from time import perf_counter
 
 import pytest
 import tomli_w
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.config.writing import config_of, problems_of, write
@@ -158,6 +158,7 @@ FILES = st.fixed_dictionaries(
 
 
 @settings(max_examples=150, deadline=2_000)
+@example(tree={"environment": {}}, environ={"SCHEDULER_ENV": "\n"})
 @given(
     tree=FILES,
     environ=st.dictionaries(st.sampled_from(["SCHEDULER_ENV", "TRIOARM_STORE", "SCHEDULER_DEBUG"]), st.text()),

@@ -72,7 +72,7 @@ def _cells(stored: StoredAlert) -> tuple[str, ...]:
     alert = stored.alert
     if alert is None:
         return "-", stored.state.value, "-", stored.problem or "it cannot be read", stored.id
-    said = f"{alert.text} {alert.advice}".strip()
+    said = f"{alert.text}; {alert.advice}".removesuffix("; ")
     return wall(as_datetime(alert.raised_at)), stored.state.value, alert.severity.value, said, stored.id
 
 

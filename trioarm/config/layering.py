@@ -135,7 +135,7 @@ def _choose(file: Layer, name: str, said_by: str, problems: Problems) -> Layer:
         else:
             SettingsReader(problems).read_layer(Layer(chosen.source, table.path, table.tree))
     if name not in environments and name != ENVIRONMENT:
-        problems.add(said_by, f"there is no [environment.{name}]{suggest(name, [*environments.tree])}")
+        problems.add(said_by, f"there is no [{environments.at(name)}]{suggest(name, [*environments.tree])}")
     return chosen
 
 
