@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.feeds.writing import ASKED, CUSTOM, calendar
@@ -81,6 +81,13 @@ def _is_judged(text: str | bytes) -> None:
 
 
 @settings(max_examples=120, deadline=None)
+@example([("put", 17, 0, "TZOFFSETTO:-2359")])
+@example(
+    [
+        ("put", LINES.index("TZOFFSETTO:+0230"), 0, "TZOFFSETTO:-2359"),
+        ("drop", LINES.index("TZOFFSETTO:+0230") + 1, 0, ""),
+    ]
+)
 @given(mutations)
 def test_a_calendar_with_mistakes_is_judged(changes: list[tuple[str, int, int, str]]) -> None:
     """Lines that are put in, left out, cut and exchanged."""

@@ -41,8 +41,8 @@ A schedule has one trigger: the rule that says when.
                                          seen from the site that is armed, or
                                          from its own latitude and longitude
   calendar = { name = "school", edge = "end", offset = "-15m" }
-                                         where events of [calendar.school] end or
-                                         start, or so long before or after that
+                                         where events of [calendar.school] end
+                                         or start, or before or after that
 
 Beside any but after, `on` limits it to days; `not_on` keeps it out of them:
 
@@ -53,12 +53,13 @@ Beside any but after, `on` limits it to days; `not_on` keeps it out of them:
                                          before_holiday; dates and weekdays of
                                          your own beside them, or calendar =
                                          "work" for what [calendar.work] says
-  not_on = { during = "school" }         while an event of [calendar.school] lasts
+  not_on = { during = "school" }         during events of [calendar.school]
 
-A calendar is one of days, by country and dates, or one of events, an ICS file or address:
+A calendar is one of days, by country and dates, or one of events, an ICS
+file or address:
 
   [calendar.school]
-  ics = "school.ics"                     or "https://...", or { env = "SCHOOL_ICS" }
+  ics = "school.ics"                     or "https://..." or { env = "ICS" }
   refresh = "1h"                         how often it is looked at
   timezone = "Europe/Prague"             of what in it names no zone
 

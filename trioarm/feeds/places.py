@@ -126,6 +126,8 @@ class Places:
 
 
 def _read_zone(zone: Component) -> tzinfo:
+    for part in zone.parts:
+        _check_leap(part)
     lines = ["BEGIN:VTIMEZONE", "TZID:described"]
     for part in zone.parts:
         lines += [f"BEGIN:{part.kind}", *map(_change, part.properties), f"END:{part.kind}"]
@@ -138,6 +140,21 @@ def _read_zone(zone: Component) -> tzinfo:
     except ValueError as error:
         raise wrong(zone.line, f"the time zone cannot be understood: {_one_line(error)}") from None
     return found
+
+
+def _check_leap(part: Component) -> None:
+    """Refuse a change by a day or more: local times of a zone that leaps so far have no meaning here."""
+    before, after = (_minutes(part.one(name)) for name in ("TZOFFSETFROM", "TZOFFSETTO"))
+    if abs(after - before) > 23 * 60:
+        raise wrong(part.line, "the time zone cannot be understood: clocks change by a day")
+
+
+def _minutes(offset: Property | None) -> int:
+    """Return an offset in minutes; 0 for one that is missing or none, which is said elsewhere."""
+    if offset is None or not _OFFSET.fullmatch(offset.value):
+        return 0
+    minutes = int(offset.value[1:3]) * 60 + int(offset.value[3:5])
+    return -minutes if offset.value[0] == "-" else minutes
 
 
 def _change(prop: Property) -> str:
