@@ -87,6 +87,12 @@ class NodeLock:
             self.path.unlink(missing_ok=True)
             os.close(fd)
 
+    def abandon(self) -> None:
+        """Unlock the file and leave it where it is, as the system does when a process ends."""
+        if self._fd is not None:
+            fd, self._fd = self._fd, None
+            os.close(fd)
+
     def is_gone(self) -> bool:
         """Whether the process that held it has ended; a file that is not there says nothing."""
         try:
@@ -168,6 +174,11 @@ class Nodes:
         """Give up the lock of the node of this process."""
         self.own = None
         self._let_go()
+
+    def abandon(self) -> None:
+        """Lose the lock of the node of this process, as when it is killed."""
+        if self._lock is not None:
+            self._lock.abandon()
 
     def _let_go(self) -> None:
         if self._lock is not None:

@@ -116,6 +116,10 @@ class SqliteScheduleRepository:
         await self._database.close()
         self._nodes.unlock()
 
+    def abandon(self) -> None:
+        """Lose the lock of its node, as when the process is killed: for whoever plays that it was."""
+        self._nodes.abandon()
+
     # What other processes do
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:

@@ -1,0 +1,103 @@
+"""Faults: what goes wrong between a node and its store, on purpose, at a call that a test chooses (S7.4)."""
+
+from __future__ import annotations
+
+import inspect
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from enum import StrEnum
+from functools import partial
+from typing import Final, cast
+
+import trio
+
+from trioarm.core.changes import Change, Verdict
+from trioarm.core.errors import RepositoryError
+from trioarm.engine.ports import ScheduleRepository
+
+PLANTED: Final = "a fault that was planted"
+NEVER: Final = frozenset({"open", "close", "run", "changed", "leave"})  # what a node cannot do without, or only ends
+
+
+class Fault(StrEnum):
+    """What goes wrong with one call."""
+
+    BEFORE = "before"  # nothing is kept, and the caller is told that nobody knows
+    AFTER = "after"  # it is kept, and the caller is told that nobody knows
+    REFUSED = "refused"  # a commit is refused, as if somebody else had been faster
+    SLOW = "slow"  # the answer takes SLOW_S
+
+
+SLOW_S: Final = 7.0
+
+
+class Line:
+    """The line between a node and its store.
+
+    Args:
+        repository: at its other end.
+        faults: what goes wrong, by name of the method and number of the call, counted from 1 over the life of a world.
+        calls: how often each method was called, and how often which fault struck, over the life of a world.
+    """
+
+    def __init__(
+        self, repository: ScheduleRepository, faults: Mapping[tuple[str, int], Fault], calls: Counter[str]
+    ) -> None:
+        self._repository = repository
+        self._faults = faults
+        self._calls = calls
+        self._stalled = trio.Event()
+        self._stalled.set()
+        self._is_cut = False
+
+    def as_repository(self) -> ScheduleRepository:
+        """Return the line as what is at its other end: it answers as that, or not at all."""
+        return cast(ScheduleRepository, self)
+
+    def cut(self) -> None:
+        """Let no call come through from now on, and none come back, as if the process had ended."""
+        self._is_cut = True
+
+    def stall(self) -> None:
+        """Let calls wait until `go_on`, as for a disk or a network that is away."""
+        if self._stalled.is_set():
+            self._stalled = trio.Event()
+
+    def go_on(self) -> None:
+        """Let calls through again."""
+        self._stalled.set()
+
+    def __getattr__(self, name: str) -> object:
+        """Return what the repository has, its methods with faults."""
+        found = getattr(self._repository, name)
+        if name.startswith("_") or not inspect.iscoroutinefunction(found):
+            return found
+        return partial(self._call, name, found)
+
+    async def _call(self, name: str, method: Callable[..., Awaitable[object]], *args: object, **more: object) -> object:
+        await self._stalled.wait()
+        await self._live()
+        self._calls[name] += 1
+        fault = None if name in NEVER else self._faults.get((name, self._calls[name]))
+        if fault is not None:
+            self._calls[f"{name}: {fault}"] += 1
+        if fault is Fault.SLOW:
+            await trio.sleep(SLOW_S)
+            await self._live()
+        if fault in (Fault.BEFORE, Fault.REFUSED):
+            return _went_wrong(name, args, fault)
+        answer = await method(*args, **more)
+        await self._live()
+        return _went_wrong(name, args, fault) if fault is Fault.AFTER else answer
+
+    async def _live(self) -> None:
+        if self._is_cut:
+            await trio.sleep_forever()
+
+
+def _went_wrong(name: str, args: Sequence[object], fault: Fault) -> object:
+    """Return what a commit answers that went wrong; other calls have no such answer."""
+    if name == "commit":
+        changes = cast("Sequence[Change]", args[0])
+        return [Verdict.REFUSED if fault is Fault.REFUSED else Verdict.UNKNOWN] * len(changes)
+    raise RepositoryError(PLANTED)
