@@ -1,0 +1,1 @@
+"""Simulation: drawn histories of whole nodes, checked against the guarantee (S2)."""

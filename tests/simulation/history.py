@@ -1,0 +1,158 @@
+"""Histories: what may happen to the nodes of a store, drawn by Hypothesis."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import attrs
+from hypothesis import strategies as st
+
+from trioarm import After, Cron, Delivery, Every, Misfire, Once, Overlap, RetryPolicy, Schedule, Weekly
+from trioarm.core.instants import MINUTE
+from trioarm.testing import Fault
+from trioarm.testing.world import BEGIN
+
+NAMES = ("a", "b", "c", "d")
+LANES = ("red", "blue")  # of which red supersedes
+BEHAVIOURS = (
+    "succeeds",
+    "fails_at_first",
+    "always_fails",
+    "hangs",
+    "ignores_cancellation",
+    "snoozes",
+    "discards",
+    "returns_junk",
+    "is_slow",
+    "is_slow",
+)
+STEPS_S = (2.0, 90.0, 3_000.0, 20_000.0, -2.0, -90.0, -3_000.0, -10_000.0)  # none but what S3.3 takes for an outage
+CORRECTIONS_S = (-14_400.0, -40_000.0)  # each opens a new epoch
+
+
+@attrs.frozen
+class Put:
+    """Somebody stores a schedule, new or changed."""
+
+    schedule: Schedule
+
+
+@attrs.frozen
+class Said:
+    """Somebody says something of a schedule: pause, resume, remove, fire, cancel or skip."""
+
+    verb: str
+    name: str
+
+
+@attrs.frozen
+class Killed:
+    """A node dies as by SIGKILL, and is started again so many seconds later."""
+
+    down_s: float
+
+
+@attrs.frozen
+class Stopped:
+    """A node is stopped, and started again so many seconds later."""
+
+    down_s: float
+
+
+@attrs.frozen
+class Stalled:
+    """The store is away from a node for so many seconds."""
+
+    for_s: float
+
+
+@attrs.frozen
+class Joined:
+    """One more node is started."""
+
+
+@attrs.frozen
+class Stepped:
+    """Somebody sets the clock."""
+
+    by_s: float
+
+
+Act: TypeAlias = "Put | Said | Killed | Stopped | Stalled | Joined | Stepped"
+
+
+@attrs.frozen
+class History:
+    """What happens to the nodes of a store.
+
+    Args:
+        schedules: put at first.
+        acts: what happens then, each after so many seconds.
+        faults: what goes wrong at which call of the store.
+        workers: of each node.
+        with_file: on a real file, with several nodes, instead of memory.
+    """
+
+    schedules: tuple[Schedule, ...]
+    acts: tuple[tuple[float, Act], ...]
+    faults: dict[tuple[str, int], Fault]
+    workers: int
+    with_file: bool
+
+
+TRIGGERS = st.one_of(
+    st.builds(Once, st.integers(1, 240).map(lambda minutes: BEGIN + minutes * MINUTE)),
+    st.builds(Every, st.sampled_from([20.0, 60.0, 97.0, 600.0, 3600.0])),
+    st.builds(After, st.sampled_from([45.0, 45 * 60.0])),
+    st.builds(Cron, st.sampled_from(["*/7 * * * *", "5,35 * * * *", "0 0-6 * * *"])),
+    st.builds(Weekly, st.just(("monday", "tuesday")), st.sampled_from([("23:10",), ("22:30", "01:00", "04:45")])),
+)
+
+
+@st.composite
+def schedules(draw: st.DrawFn, name: str) -> Schedule:
+    """Draw a schedule of a name."""
+    lane = draw(st.sampled_from([None, None, *LANES]))
+    policies: dict[str, Any] = {
+        "misfire": draw(st.sampled_from(list(Misfire))),
+        "overlap": draw(st.sampled_from(list(Overlap))),
+        "tolerance_s": draw(st.sampled_from([None, 0.0, 600.0])),
+        "misfire_window_s": draw(st.sampled_from([None, 0.0, 7200.0])),
+        "lane": lane,
+        "supersede": lane == "red",
+        "max_runs": draw(st.sampled_from([None, None, None, 1, 5])),
+        "delivery": draw(st.sampled_from(list(Delivery))),
+        "timeout_s": draw(st.sampled_from([20.0, 300.0])),
+        "retry": draw(st.sampled_from([RetryPolicy(2, 5.0), RetryPolicy(0)])),
+        "priority": draw(st.integers(3, 6)),
+        "handler": draw(st.sampled_from(BEHAVIOURS)),
+    }
+    return Schedule(name, draw(TRIGGERS), **policies)
+
+
+NAME = st.sampled_from(NAMES)
+DOWN_S = st.sampled_from([0.0, 3.0, 45.0, 1_000.0, 9_000.0])
+ACTS = st.one_of(
+    NAME.flatmap(schedules).map(Put),
+    st.builds(Said, st.sampled_from(["pause", "resume", "remove", "fire", "cancel", "skip"]), NAME),
+    st.builds(Killed, DOWN_S),
+    st.builds(Killed, DOWN_S),
+    st.builds(Stopped, DOWN_S),
+    st.builds(Stalled, st.sampled_from([4.0, 24.0, 40.0, 200.0])),
+    st.builds(Stepped, st.sampled_from(STEPS_S)),
+    st.builds(Stepped, st.sampled_from(CORRECTIONS_S)),
+    st.builds(Joined),
+)
+CALLS = ("commit",) * 4 + ("read_due", "read_ready", "unfinished_runs", "renew", "get_schedules", "find_runs")
+FAULTS = st.dictionaries(
+    st.tuples(st.sampled_from(CALLS), st.integers(3, 80)), st.sampled_from(list(Fault)), max_size=8
+)
+
+
+@st.composite
+def histories(draw: st.DrawFn, *, with_file: bool = False) -> History:
+    """Draw some hours in the life of a store."""
+    first = tuple(draw(schedules(name)) for name in NAMES[: draw(st.integers(1, 4))])
+    waits = st.sampled_from([0.0, 1.0, 13.0, 61.0, 130.0, 550.0, 1_800.0])
+    acts = tuple(draw(st.lists(st.tuples(waits, ACTS), min_size=1, max_size=9)))
+    return History(first, acts, draw(FAULTS), draw(st.integers(1, 3)), with_file)

@@ -1,0 +1,194 @@
+"""The reference: what must hold of every history, said without a line of the code that makes it so (S2).
+
+Times at which somebody changed a definition are known up to the moment between asking and being answered, and up to how
+far the clock had been before it was set back. What lies between may be decided by either definition; all else by one.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+import attrs
+
+from tests.simulation.play import HEAL_S, Course, Definition
+from tests.simulation.witness import Call
+from trioarm import After, Misfire, Once, Schedule, ScheduleState, State
+from trioarm.core.instants import SECOND
+from trioarm.core.run import Origin, RunRecord, render_run_id
+from trioarm.core.schedule import ScheduleRecord
+
+HELD = (State.CLAIMED, State.RUNNING)
+NEVER_RAN = (State.SKIPPED, State.MISSED, State.SUPERSEDED)
+SLACK = 5 * SECOND  # for how long what is due may be undecided once all is well
+ON_TIME_S = 60.0  # tolerance where a schedule says none
+LONGEST_S = 320.0  # an attempt and what comes before it
+
+
+@attrs.frozen
+class Span:
+    """A definition and where it decides: surely in `(until, next_from]`, perhaps in `(since, next_until]`."""
+
+    schedule: Schedule
+    since: int
+    until: int
+    next_from: int
+    next_until: int
+
+
+def violations(course: Course) -> list[str]:
+    """Return what does not hold of a history, a line each."""
+    return [*course.witness.complaints, *_decided_wrongly(course), *_ended_wrongly(course)]
+
+
+# S2.1: decisions
+
+
+def _decided_wrongly(course: Course) -> Iterator[str]:
+    rows = defaultdict(list)
+    for row in course.rows:
+        if row.origin is Origin.SCHEDULE:
+            rows[row.schedule.key].append(row)
+    kept = {record.schedule.name: record for record in course.records}
+    for name in sorted({one.name for one in course.definitions}):
+        keys = sorted(key for key, found in rows.items() if found[0].schedule.schedule.name == name)
+        lives = list(_lives([one for one in course.definitions if one.name == name], course))
+        if name in kept and kept[name].key not in keys:
+            keys.append(kept[name].key)
+        decided_lives = [life for life in lives if life]
+        if not course.corrected and len(keys) == len(decided_lives):
+            for key, life in zip(keys, decided_lives, strict=True):
+                yield from _decided_otherwise(name, rows.get(key, []), life)
+        for key in keys:
+            yield from _decided_twice(name, rows.get(key, []))
+        if name in kept:
+            yield from _stands_still(kept[name], rows.get(kept[name].key, []), course)
+
+
+def _lives(definitions: list[Definition], course: Course) -> Iterator[list[Span]]:
+    """Yield the definitions of a name from one removal to the next, each with where it decides."""
+    ends = [(one.from_at, one.until_at) for one in definitions[1:]] + [(course.now - SLACK, course.now)]
+    life: list[Span] = []
+    for one, (next_from, next_until) in zip(definitions, ends, strict=True):
+        if one.schedule is None:
+            yield life
+            life = []
+        elif not life or life[-1].schedule != one.schedule:
+            life.append(Span(one.schedule, one.from_at, one.until_at, next_from, next_until))
+        else:
+            life[-1] = attrs.evolve(life[-1], next_from=next_from, next_until=next_until)
+    yield life
+
+
+def _decided_otherwise(name: str, rows: list[RunRecord], life: list[Span]) -> Iterator[str]:
+    """Every instant of the definitions in force is decided, and no other."""
+    if any(isinstance(span.schedule.trigger, After) for span in life):
+        return
+    decided = {at for row in rows for at in _instants(row, life)}
+    perhaps = {at for span in life for at in _between(span.schedule, span.since, span.next_until)}
+    surely = {at for span in life for at in _between(span.schedule, span.until, span.next_from)}
+    first = life[0].schedule
+    if isinstance(first.trigger, Once):  # one that lies in the past is decided all the same
+        perhaps.add(first.trigger.at)
+    if any(span.schedule.max_runs is not None for span in life):
+        surely = set()
+    for at in sorted(decided - perhaps):
+        yield f"{name}: {at} is decided, which no definition yields"
+    for at in sorted(surely - decided):
+        yield f"{name}: {at} is not decided"
+
+
+def _instants(row: RunRecord, life: list[Span]) -> list[int]:
+    """Return the instants a row stands for: of the definition that has as many between its ends as it says."""
+    if row.last_at is None:
+        return [row.nominal_at]
+    for span in life:
+        found = list(_between(span.schedule, row.nominal_at - 1, row.last_at))
+        if len(found) == row.count and found[0] == row.nominal_at:
+            return found
+    return [-1]
+
+
+def _between(schedule: Schedule, after: int, until: int) -> Iterator[int]:
+    at = schedule.trigger.next_after(after)
+    while at is not None and at <= until:
+        yield at
+        at = schedule.trigger.next_after(at)
+
+
+def _decided_twice(name: str, rows: list[RunRecord]) -> Iterator[str]:
+    """No instant has two decisions that count, nor two of one epoch."""
+    counting = sorted((row for row in rows if row.voided_at is None), key=lambda row: row.nominal_at)
+    for before, after in zip(counting, counting[1:], strict=False):
+        if after.nominal_at <= (before.last_at or before.nominal_at):
+            yield f"{name}: {after.nominal_at} is decided twice: {before.state} and {after.state}"
+
+
+def _stands_still(record: ScheduleRecord, rows: list[RunRecord], course: Course) -> Iterator[str]:
+    """A schedule that is active has nothing undecided behind it, and something to come or at work."""
+    if record.state is not ScheduleState.ACTIVE:
+        return
+    name, due_at = record.schedule.name, record.next_due_at
+    if due_at is None and not any(row.unfinished for row in rows):
+        yield f"{name}: is active, and nothing is to come"
+    if due_at is not None and due_at <= course.now - SLACK:
+        yield f"{name}: {due_at} is not decided at {course.now}"
+
+
+# S2.2, S2.3, S5.2, S5.5: runs
+
+
+def _ended_wrongly(course: Course) -> Iterator[str]:
+    healed_at = course.now - round(HEAL_S * SECOND)
+    for row in course.rows:
+        run = render_run_id(row.schedule.schedule.name, row.nominal_at, row.origin, row.epoch)
+        if run.startswith("trioarm/"):
+            continue
+        calls = course.witness.calls.get(run, [])
+        went_well = any(call.went_well for call in calls)
+        if row.state is State.SUCCEEDED and not went_well:
+            yield f"{run}: succeeded, and no call of it did"
+        if row.state in NEVER_RAN and went_well:
+            yield f"{run}: is {row.state}, and a call of it went well"
+        if row.state in HELD and (row.started_at or row.decided_at) < course.now - round(LONGEST_S * SECOND):
+            yield f"{run}: is {row.state} since {row.started_at}"
+        if row.unfinished == (row.finished_at is not None):
+            yield f"{run}: is {row.state}, finished at {row.finished_at}"
+        yield from _ran_too_late(run, row)
+    yield from _waits_for_nothing(course, healed_at)
+    yield from _out_of_order(course)
+
+
+def _ran_too_late(run: str, row: RunRecord) -> Iterator[str]:
+    """What may not run late was decided in time."""
+    schedule = row.schedule.schedule
+    if row.origin is not Origin.SCHEDULE or row.state in NEVER_RAN or row.schedule.revision > 1:
+        return
+    tolerance_s = max(1.0, ON_TIME_S if schedule.tolerance_s is None else schedule.tolerance_s)
+    late_s = (row.decided_at - row.nominal_at) / SECOND
+    if schedule.misfire is Misfire.SKIP and late_s > tolerance_s and not row.schedule.amended:
+        yield f"{run}: runs {late_s} s late, and nothing of it may"
+
+
+def _waits_for_nothing(course: Course, healed_at: int) -> Iterator[str]:
+    """Where nothing works, nothing waits that could."""
+    if any(row.state in HELD for row in course.rows):
+        return
+    for row in course.rows:
+        if row.unfinished and row.due_at <= course.now - SLACK and row.decided_at <= healed_at:
+            yield f"{row.schedule.schedule.name}: {row.nominal_at} waits for {row.waiting_for}, and nothing works"
+
+
+def _out_of_order(course: Course) -> Iterator[str]:
+    """In a superseding lane nothing begins for the first time after what came later."""
+    if course.corrected:
+        return
+    begun: list[tuple[float, int, Call]] = []
+    for row in course.rows:
+        run = render_run_id(row.schedule.schedule.name, row.nominal_at, row.origin, row.epoch)
+        if row.lane == "red" and row.origin is Origin.SCHEDULE and (calls := course.witness.calls.get(run)):
+            begun.append((calls[0].began_at, row.nominal_at, calls[0]))
+    begun.sort(key=lambda one: (one[0], one[1]))
+    for (_, before, _), (_, after, call) in zip(begun, begun[1:], strict=False):
+        if after < before:
+            yield f"{call.run}: begins after {before}, which came later in its lane"

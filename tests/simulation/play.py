@@ -1,0 +1,214 @@
+"""Plays a history in a world, notes what was said and when, and heals the world at the end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+
+import attrs
+import trio
+
+from tests.engine.nodes import a_config
+from tests.simulation.history import (
+    Act,
+    History,
+    Joined,
+    Killed,
+    Put,
+    Said,
+    Stalled,
+    Stepped,
+    Stopped,
+)
+from tests.simulation.witness import Witness
+from trioarm import Schedule
+from trioarm.core.errors import TrioarmError
+from trioarm.core.queries import RunQuery
+from trioarm.core.run import RunRecord
+from trioarm.core.schedule import ScheduleRecord
+from trioarm.core.states import ACTIVE
+from trioarm.testing import FileStore, Node, World, a_world, all_runs
+
+NODES_MAX = 3
+HEAL_S = 900.0  # enough for a lease to end, the longest handler, its retries and what waits behind it in a lane
+DRAIN_S = 5.0
+
+
+@attrs.frozen
+class Definition:
+    """What a schedule was defined to be from an instant on.
+
+    Args:
+        name: of the schedule.
+        schedule: None from when it was removed.
+        from_at: what the wall showed before it was asked for.
+        until_at: what the wall showed when that was done.
+    """
+
+    name: str
+    schedule: Schedule | None
+    from_at: int
+    until_at: int
+
+
+@attrs.define
+class Course:
+    """What came of a history.
+
+    Args:
+        witness: of the handlers.
+        definitions: in the order in which they were made.
+        records: of the schedules, as kept at last.
+        rows: all of them.
+        now: what the wall showed when the world was healed.
+        corrected: whether the clock was set back far enough for a new epoch.
+        counts: of what happened.
+        virtual_s: how long it lasted.
+    """
+
+    witness: Witness
+    definitions: list[Definition] = attrs.Factory(list)
+    records: list[ScheduleRecord] = attrs.Factory(list)
+    rows: list[RunRecord] = attrs.Factory(list)
+    now: int = 0
+    corrected: bool = False
+    counts: Counter[str] = attrs.Factory(Counter)
+    virtual_s: float = 0.0
+
+
+async def play(
+    history: History, path: Path | None, record: Callable[[Course], Awaitable[None]] | None = None
+) -> Course:
+    """Play a history, on a file if there is a path for one."""
+    course = Course(Witness())
+    store = None if path is None else FileStore(path)
+    began = trio.current_time()
+    async with a_world(store, faults=history.faults) as world:
+        player = _Player(world, history, course)
+        await player.start()
+        for schedule in history.schedules:
+            await player.do(Put(schedule))
+        for wait_s, act in history.acts:
+            await trio.sleep(wait_s)
+            await player.do(act)
+        await player.heal()
+        repository = world.living[0].repository
+        course.rows = await all_runs(repository)
+        found = await repository.get_schedules(sorted({one.name for one in course.definitions}))
+        course.records = [one for one in found if one is not None]
+        course.now = world.now()
+        course.counts.update(world.calls)
+    course.virtual_s = trio.current_time() - began
+    return course
+
+
+class _Player:
+    def __init__(self, world: World, history: History, course: Course) -> None:
+        self._world = world
+        self._config = a_config(history.workers, history.workers + 2, drain_s=DRAIN_S)
+        self._several = history.with_file
+        self._course = course
+
+    async def start(self) -> None:
+        """Start a node; where a fault keeps it from starting, once more."""
+        name = f"node{len(self._world.nodes) + 1}"
+        while True:
+            try:
+                await self._world.start(self._course.witness.handlers(name), self._config)
+            except* TrioarmError:
+                self._course.counts["failed starts"] += 1
+                await trio.sleep(1)
+            else:
+                return
+
+    @property
+    def _node(self) -> Node | None:
+        """The node that is spoken to: the oldest."""
+        return next(iter(self._world.living), None)
+
+    async def do(self, act: Act) -> None:
+        """Let something happen."""
+        self._course.counts[type(act).__name__] += 1
+        node = self._node
+        match act:
+            case Put(schedule):
+                await self._said(schedule.name, schedule, self._put)
+            case Said("remove", name):
+                await self._said(name, None, self._remove)
+            case Said(verb, name):
+                with suppress(TrioarmError):  # it may not be there, or have nothing to come
+                    await self._say(verb, name)
+            case Joined() if self._several and len(self._world.living) < NODES_MAX:
+                await self.start()
+            case Stepped(by_s):
+                self._course.corrected |= by_s < -3 * 3600
+                self._world.step(by_s)
+            case Stalled(for_s) if node is not None:
+                node.line.stall()
+                await trio.sleep(for_s)
+                node.line.go_on()
+            case Killed(down_s) if node is not None:
+                self._course.witness.killed(node)
+                self._world.kill(node)
+                await self._come_back(down_s)
+            case Stopped(down_s) if node is not None:
+                await node.stop()
+                await self._come_back(down_s)
+
+    async def _come_back(self, down_s: float) -> None:
+        await trio.sleep(down_s)
+        if self._several or self._node is None:
+            await self.start()
+
+    async def _said(
+        self, name: str, schedule: Schedule | None, say: Callable[[str, Schedule | None], Awaitable[None]]
+    ) -> None:
+        """Say something that changes a definition, until it is done."""
+        from_at = self._world.now()
+        for _ in range(20):
+            try:
+                await say(name, schedule)
+            except TrioarmError:
+                self._course.counts["said again"] += 1
+                await trio.sleep(1)
+            else:
+                break
+        self._course.definitions.append(Definition(name, schedule, from_at, self._world.now()))
+
+    async def _put(self, name: str, schedule: Schedule | None) -> None:
+        if self._node is not None and schedule is not None:
+            await self._node.scheduler.schedules.put(schedule)
+
+    async def _remove(self, name: str, schedule: Schedule | None) -> None:
+        if self._node is not None and any(await self._node.repository.get_schedules([name])):
+            await self._node.scheduler.schedules.remove(name)
+
+    async def _say(self, verb: str, name: str) -> None:
+        if self._node is None:
+            return
+        scheduler = self._node.scheduler
+        match verb:
+            case "pause":
+                await scheduler.schedules.pause(name)
+            case "resume":
+                await scheduler.schedules.resume(name)
+            case "fire":
+                await scheduler.runs.fire(name)
+            case "skip":
+                await scheduler.schedules.skip_next(name)
+            case "cancel":
+                page = await scheduler.runs.find(RunQuery(schedule=name, limit=1000))
+                for run in [run for run in page.rows if run.state in ACTIVE][:1]:
+                    await scheduler.runs.cancel(run.id)
+
+    async def heal(self) -> None:
+        """Let everything go well from now on, and wait until nothing has an excuse any more."""
+        self._world.faults.clear()
+        if self._node is None:
+            await self.start()
+        for name in {one.name for one in self._course.definitions}:
+            with suppress(TrioarmError):
+                await self._say("resume", name)
+        await trio.sleep(HEAL_S)

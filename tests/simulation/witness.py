@@ -1,0 +1,123 @@
+"""The witness: handlers that note every call outside of any store, and cry out when two happen that must not."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+import attrs
+import trio
+
+from tests.simulation.history import BEHAVIOURS
+from trioarm import Delivery, Discard, Retry, RunContext, Snooze
+from trioarm.core.instants import MINUTE, instant
+from trioarm.testing import Node
+
+STUBBORN = "ignores_cancellation"  # by the only one that may overlap with its successor (S6.3)
+STUBBORN_S = 40.0  # how long a handler that ignores its cancellation goes on
+
+
+@attrs.define
+class Call:
+    """One call of a handler.
+
+    Args:
+        run: readable id of the run.
+        behaviour: of the handler.
+        token: that it was called with.
+        node: on which it was called.
+        began_at: trio's time.
+        ended_at: likewise; None while it lasts, or if its node was killed first.
+        went_well: whether it returned.
+    """
+
+    run: str
+    behaviour: str
+    token: int
+    node: str
+    began_at: float
+    ended_at: float | None = None
+    went_well: bool = False
+
+
+class Witness:
+    """Sees every call of a handler on every node of a world."""
+
+    def __init__(self) -> None:
+        self.calls: dict[str, list[Call]] = defaultdict(list)
+        self.complaints: list[str] = []
+        self._working: dict[str, Call] = {}
+        self._lanes: dict[str, Call] = {}
+        self._dead: set[str] = set()
+
+    def handlers(self, node: str) -> dict[str, Any]:
+        """Return a handler for each behaviour, for a node of this name."""
+
+        def make(behaviour: str) -> Any:
+            async def handler(run: RunContext) -> object:
+                return await self._called(run, behaviour, node)
+
+            return handler
+
+        return {behaviour: make(behaviour) for behaviour in BEHAVIOURS}
+
+    def killed(self, node: Node) -> None:
+        """Forget what worked on a node that was killed: it does not any more."""
+        self._dead.add(node.name)
+        for held in (self._working, self._lanes):
+            for key in [key for key, call in held.items() if call.node == node.name]:
+                del held[key]
+
+    async def _called(self, run: RunContext, behaviour: str, node: str) -> object:
+        if node in self._dead:  # what is left of its tasks ends
+            await trio.sleep_forever()
+        record = run._attempt.run
+        call = Call(run.id, behaviour, run.token, node, trio.current_time())
+        self._judge(call, record.lane, record.schedule.schedule.delivery)
+        self.calls[run.id].append(call)
+        self._working[run.id] = call
+        if record.lane is not None:
+            self._lanes[record.lane] = call
+        try:
+            answer = await self._behave(run, behaviour)
+            call.went_well = True
+            return answer
+        finally:
+            if node not in self._dead:
+                call.ended_at = trio.current_time()
+                for held, key in ((self._working, run.id), (self._lanes, record.lane)):
+                    if key is not None and held.get(key) is call:
+                        del held[key]
+
+    def _judge(self, call: Call, lane: str | None, delivery: Delivery) -> None:
+        before = self.calls[call.run]
+        if (other := self._working.get(call.run)) is not None and other.behaviour != STUBBORN:
+            self.complaints.append(f"{call.run} is called on {call.node} while it works on {other.node}")
+        if (other := self._lanes.get(lane or "")) is not None and other.behaviour != STUBBORN:
+            self.complaints.append(f"{call.run} is called while {other.run} holds {lane}")
+        if before and call.token <= before[-1].token:
+            self.complaints.append(f"{call.run} is called with token {call.token} after {before[-1].token}")
+        if before and delivery is Delivery.AT_MOST_ONCE:
+            self.complaints.append(f"{call.run} is called again, though it is delivered at most once")
+
+    async def _behave(self, run: RunContext, behaviour: str) -> object:
+        await trio.sleep(1)
+        match behaviour:
+            case "fails_at_first" if run.attempt == 1:
+                raise OSError("at first")
+            case "always_fails":
+                raise Retry("always", after_s=10)
+            case "hangs":
+                await trio.sleep_forever()
+            case "ignores_cancellation":
+                with trio.CancelScope(shield=True):
+                    await trio.sleep(STUBBORN_S)
+            case "snoozes" if len(self.calls[run.id]) < 3:
+                raise Snooze(instant(run.nominal_at) + len(self.calls[run.id]) * 5 * MINUTE)
+            case "discards":
+                raise Discard("useless")
+            case "returns_junk":
+                return object()
+            case "is_slow":
+                await trio.sleep(150)
+        return None
