@@ -6,6 +6,7 @@ far the clock had been before it was set back. What lies between may be decided 
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -119,7 +120,7 @@ def _between(schedule: Schedule, after: int, until: int) -> Iterator[int]:
 def _decided_twice(name: str, rows: list[RunRecord]) -> Iterator[str]:
     """No instant has two decisions that count, nor two of one epoch."""
     counting = sorted((row for row in rows if row.voided_at is None), key=lambda row: row.nominal_at)
-    for before, after in zip(counting, counting[1:], strict=False):
+    for before, after in itertools.pairwise(counting):
         if after.nominal_at <= (before.last_at or before.nominal_at):
             yield f"{name}: {after.nominal_at} is decided twice: {before.state} and {after.state}"
 
@@ -189,6 +190,6 @@ def _out_of_order(course: Course) -> Iterator[str]:
         if row.lane == "red" and row.origin is Origin.SCHEDULE and (calls := course.witness.calls.get(run)):
             begun.append((calls[0].began_at, row.nominal_at, calls[0]))
     begun.sort(key=lambda one: (one[0], one[1]))
-    for (_, before, _), (_, after, call) in zip(begun, begun[1:], strict=False):
+    for (_, before, _), (_, after, call) in itertools.pairwise(begun):
         if after < before:
             yield f"{call.run}: begins after {before}, which came later in its lane"
