@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from typing import Any
 
 import trio
-from trio.testing import MockClock
 
 from trioarm import (
     Container,
@@ -22,15 +20,17 @@ from trioarm import (
 from trioarm.arming.installation import Installation
 from trioarm.config import SchedulerSettings
 from trioarm.core.alerts import AlertRule
-from trioarm.core.queries import PAGE_MAX, RunQuery
 from trioarm.core.run import Origin, RunRecord
 from trioarm.engine.clock import VirtualClock
 from trioarm.engine.ports import Chance, Clock
 from trioarm.handlers.registry import Handlers
+from trioarm.testing import all_runs, in_virtual_time
 
 from .making import NOW
 
 QUIET = SchedulerConfig(scheduler=SchedulerSettings(health_check_interval_s=3600.0))
+
+__all__ = ["a_node", "all_runs", "decided_instants", "in_virtual_time"]
 
 Stores = Callable[[Container], ScheduleRepository]
 
@@ -65,23 +65,6 @@ def _ruled(container: Container, rule: AlertRule) -> Installation:
     installation = Installation(config.premises, container.get(ScheduleRepository), container.get(Clock))
     installation.alert_rule = rule
     return installation
-
-
-def in_virtual_time(main: Callable[..., Awaitable[Any]], *args: Any) -> Any:
-    """Run an async function under a clock that jumps to the next deadline whenever nothing else is to do."""
-    return trio.run(main, *args, clock=MockClock(autojump_threshold=0))
-
-
-async def all_runs(repository: ScheduleRepository, schedule: str | None = None) -> list[RunRecord]:
-    """Return every row, in order of decision."""
-    rows: list[RunRecord] = []
-    after = None
-    while True:
-        page = await repository.find_runs(RunQuery(schedule=schedule, after=after, limit=PAGE_MAX))
-        rows += page.rows
-        after = page.next
-        if after is None:
-            return rows
 
 
 def decided_instants(rows: Iterable[RunRecord]) -> list[int]:

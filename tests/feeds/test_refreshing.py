@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TypeVar
 
 import attrs
 import trio
@@ -35,9 +34,7 @@ from trioarm.engine.clock import VirtualClock
 from trioarm.engine.ports import Chance, Clock
 from trioarm.feeds.feed import Feeds
 from trioarm.feeds.fetch import Fetcher
-from trioarm.links.threads import Thread
-
-T = TypeVar("T")
+from trioarm.testing.stores import InlineThread
 
 HEAD = """
 [scheduler]
@@ -63,19 +60,6 @@ AT_13 = "DTSTART:20260301T130000Z", "DTEND:20260301T140000Z"
 AT_15 = "DTSTART:20260301T150000Z", "DTEND:20260301T160000Z"
 AT_18 = "DTSTART:20260301T180000Z", "DTEND:20260301T190000Z"
 ALL = AlertQuery(states=frozenset(AlertState))
-
-
-class Here(Thread):
-    """Reads files without a thread: virtual time does not wait for one."""
-
-    async def run(self, work: Callable[[], T]) -> T:
-        """Carry a call out."""
-        await trio.lowlevel.checkpoint()
-        return work()
-
-    async def run_or(self, interrupt: Callable[[], None], work: Callable[[], T]) -> T:
-        """Carry a call out."""
-        return await self.run(work)
 
 
 @attrs.frozen
@@ -118,7 +102,7 @@ async def a_house(
     container.override(Clock, lambda _: clock)
     container.override(Chance, lambda _: random.Random(0))
     container.override(ScheduleRepository, lambda _: repository)
-    container.override(Feeds, lambda c: Feeds(c.get(ScheduleRepository), Here(), Fetcher(Here())))
+    container.override(Feeds, lambda c: Feeds(c.get(ScheduleRepository), InlineThread(), Fetcher(InlineThread())))
     async with open_scheduler(container=container) as scheduler:
         house = House(scheduler, container, file, rung)
         await house.until((start_at - NOW) / HOUR)
