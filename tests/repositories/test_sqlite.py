@@ -13,12 +13,13 @@ from tests.repositories.contract.acts import due_names, keep, put, putting, sche
 from trioarm.core.schedule import Amendment, AmendmentKind, Pause, ScheduleState
 from trioarm.engine.ports import ScheduleRepository
 from trioarm.repositories.sqlite import SqliteScheduleRepository
+from trioarm.repositories.sqlite.nodes import BootClock
 
 
 @asynccontextmanager
-async def open_sqlite(path: Path) -> AsyncIterator[SqliteScheduleRepository]:
+async def open_sqlite(path: Path, boot_clock: BootClock | None = None) -> AsyncIterator[SqliteScheduleRepository]:
     """Open a repository in a file for as long as the body runs."""
-    repository = SqliteScheduleRepository(path)
+    repository = SqliteScheduleRepository(path, boot_clock=boot_clock)
     await repository.open()
     try:
         yield repository

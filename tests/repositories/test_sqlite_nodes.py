@@ -21,6 +21,16 @@ from trioarm.repositories.sqlite import SqliteScheduleRepository
 from trioarm.repositories.sqlite.nodes import MARK, NodeLock, SystemBootClock
 
 
+class LaterClock(SystemBootClock):
+    """The machine's own clock, so many microseconds later."""
+
+    later = 0
+
+    def now(self) -> int:
+        """Return microseconds since the start of the machine."""
+        return super().now() + self.later
+
+
 @contextmanager
 def another_node(store: Path, name: str) -> Iterator[int]:
     """Be another living node of a store, with a lease that lasts; yield its lock."""
@@ -43,8 +53,8 @@ def nodes_of(store: Path) -> set[str]:
 
 async def test_a_lock_that_is_let_go_a_moment_after_its_file_was_closed_is_noticed(tmp_path: Path) -> None:
     """The system tells of a dead process's file before it takes its lock away: who looked too early looks again."""
-    path = tmp_path / "trioarm.db"
-    async with open_sqlite(path) as repository:
+    path, clock = tmp_path / "trioarm.db", LaterClock()
+    async with open_sqlite(path, clock) as repository:
         await repository.join("mine", NOW)
         with another_node(path, "other") as lock:
             async with trio.open_nursery() as nursery:
@@ -58,6 +68,7 @@ async def test_a_lock_that_is_let_go_a_moment_after_its_file_was_closed_is_notic
                 fcntl.flock(lock, fcntl.LOCK_UN)
                 look_at = repository.next_due_at
                 assert NOW < look_at < NOW + SECOND
+                clock.later = look_at - NOW
                 await repository.read_due(look_at, 10)
                 assert nodes_of(path) == {"mine"}
                 nursery.cancel_scope.cancel()

@@ -94,7 +94,10 @@ class SqliteScheduleRepository:
         self._commits = Commits(self._write, self._recall.keep, self._recall.forget)
         self._seen_at = -inf  # trio's time at which the file was last seen, and whether another process had committed
         self._version: int | None = None  # of the data: SQLite changes it when another connection commits
-        self._look_at: int | None = 0  # when to look for nodes that are gone; None while there is no other node
+        self._look_at: int | None = (
+            0  # in boot time: when to look for nodes that are gone; None while there is no other
+        )
+        self._read_at = (0, 0)  # what the wall and the boot clock showed when it was last asked what is due
         self._news_until = -inf  # trio's time until which it pays to look for nodes that are gone again and again
         self._changed = trio.Event()
         self._news = News(self.path, self._look_for_changes, self._hear_of_a_node)
@@ -228,7 +231,9 @@ class SqliteScheduleRepository:
         due_at = self._recall.horizon.next_due_at
         if self._nodes.own is None or self._look_at is None:
             return due_at
-        return self._look_at if due_at is None else min(due_at, self._look_at)
+        wall, boot = self._read_at
+        look_at = wall + self._look_at - boot
+        return look_at if due_at is None else min(due_at, look_at)
 
     async def read_due(self, now: int, limit: int) -> DueView:
         """Return up to `limit` due entries, and runs of nodes that are gone; without a thread when there are none.
@@ -237,7 +242,8 @@ class SqliteScheduleRepository:
             RepositoryError: the file cannot be read.
         """
         self._recall.now = now
-        gone = await self._look_at_others(now)
+        self._read_at = now, self._nodes.now()
+        gone = await self._look_at_others()
         keys = await self._due_keys(now, limit)
         if not keys and not gone:
             return DueView([], [], ())
@@ -258,21 +264,21 @@ class SqliteScheduleRepository:
         if gone and not due.lost:
             await self._write(partial(self._nodes.forget, gone))
         elif gone:
-            self._look_at = now
+            self._look_at = 0
         return view
 
     def _remembered(self, keys: Sequence[int]) -> Collection[Group] | None:
         """Return what is due without asking the file, which was seen a moment ago; None where that is not enough."""
         return self._recall.remembered_groups(keys) if trio.current_time() < self._seen_at + SEEN_S else None
 
-    async def _look_at_others(self, now: int) -> Sequence[str]:
-        if self._nodes.own is None or self._look_at is None or now < self._look_at:
+    async def _look_at_others(self) -> Sequence[str]:
+        if self._nodes.own is None or self._look_at is None or self._nodes.now() < self._look_at:
             return ()
         others = await self._ask(self._nodes.others)
         look_after = others.look_after
         if look_after is not None and trio.current_time() < self._news_until:
             look_after = min(look_after, round(LOOK_AGAIN_S * SECOND))
-        self._look_at = None if look_after is None else now + look_after
+        self._look_at = None if look_after is None else self._nodes.now() + look_after
         return others.gone
 
     async def _due_keys(self, now: int, limit: int) -> list[int]:
