@@ -42,6 +42,7 @@ def test_a_run_that_waits_for_its_time_is_cancelled_at_once() -> None:
             (run,) = await rows_of(repository, once())
             assert run.state is State.PENDING
             await scheduler.runs.cancel(run.run_id)
+            (run,) = await rows_of(repository, once())
             assert (run.state, run.reason, run.error) == (State.CANCELLED, Reason.USER, "OSError: again later")
             with pytest.raises(InvalidSchedule, match=r"^one@2026-11-23T22:00:10Z is cancelled already$"):
                 await scheduler.runs.cancel(run.run_id)

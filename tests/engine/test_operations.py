@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import pytest
 import trio
 
@@ -122,7 +123,7 @@ def test_a_bulk_put_is_one_entry() -> None:
 
 
 def test_a_bulk_put_whose_first_schedule_is_refused_is_noted_all_the_same() -> None:
-    """Somebody was faster with that one; the others were put, and it is noted who did."""
+    """Somebody was faster with that one again and again; the others were put, and it is noted who did."""
 
     class Faster(InMemoryScheduleRepository):
         async def commit(self, changes: Any) -> list[Verdict]:
@@ -142,7 +143,7 @@ def test_a_bulk_put_whose_first_schedule_is_refused_is_noted_all_the_same() -> N
 
 def _urgent(step: PutSchedule) -> PutSchedule:
     schedule = once("s0", 9000, priority=9)
-    return PutSchedule(schedule, 0, 0, step.cursor_at, step.next_due_at, step.state, None, step.anchor_at)
+    return attrs.evolve(step, schedule=schedule)
 
 
 def test_a_sync_is_noted_when_it_changes_something() -> None:

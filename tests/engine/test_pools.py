@@ -93,6 +93,7 @@ def test_what_no_worker_comes_to_in_time_is_missed() -> None:
             (run,) = await rows_of(repository, once("b"))
             assert run.state is State.PENDING
             await trio.sleep(2)
+            (run,) = await rows_of(repository, once("b"))
             assert (run.state, run.reason, run.finished_at) == (State.MISSED, Reason.QUEUE_TIMEOUT, at(140))
             assert run.error == (
                 "no worker was free for 120 s: raise executor.max_concurrent, or let it wait longer with "
@@ -143,6 +144,7 @@ def test_a_run_of_a_handler_that_is_not_registered_waits_and_is_reported() -> No
             assert health["work"].reasons == ("stray is overdue by 3600 s: no such handler here ('elsewhere')",)
         async with a_node({"elsewhere": work}, store=keeping(repository), start_at=at(4000)):
             await trio.sleep(10)
+        (stray,) = await rows_of(repository, once("stray"))
         assert stray.state is State.SUCCEEDED
 
     in_virtual_time(main)

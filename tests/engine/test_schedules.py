@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
+import attrs
 import pytest
 import trio
 
@@ -22,8 +24,11 @@ from trioarm import (
     State,
     UnknownSchedule,
 )
+from trioarm.core.changes import Change, Verdict
 from trioarm.core.events import ScheduleChange, ScheduleChanged
 from trioarm.core.instants import as_datetime
+from trioarm.core.run import RunRecord
+from trioarm.engine.commands import PutOutcome
 
 from .nodes import a_config, at, every, keeping, once, rows_of
 
@@ -281,3 +286,48 @@ def test_a_synchronised_pause_outlives_a_change_of_the_declaration() -> None:
         assert (stored.state, stored.schedule.priority) == ("paused", 7)
 
     with_a_node(main)
+
+
+@pytest.mark.parametrize("command", ["put", "put_many", "pause", "skip", "sync"])
+def test_a_change_on_its_way_while_an_occurrence_is_decided_sets_no_cursor_back(command: str) -> None:
+    """It was made of what was read before: it is made anew, and what is decided stays decided once (S2.1, S5.6)."""
+    before = every("often", Every(1), owner="test")
+    after = attrs.evolve(before, priority=7)
+
+    class Far(InMemoryScheduleRepository):
+        """Takes as long for the first change of a schedule as its next occurrence is away."""
+
+        is_far = False
+
+        async def commit(self, changes: Sequence[Change]) -> list[Verdict]:
+            if self.is_far and any(change.schedules for change in changes):
+                self.is_far = False
+                await trio.sleep(1.5)
+            return await super().commit(changes)
+
+    async def main() -> list[RunRecord]:
+        repository = Far()
+        async with a_node({"work": works}, a_config(), store=keeping(repository)) as (scheduler, _):
+            await scheduler.schedules.put(before)
+            await trio.sleep(5.3)
+            repository.is_far = True
+            match command:
+                case "put":
+                    await scheduler.schedules.put(after)
+                case "put_many":
+                    (result,) = await scheduler.schedules.put_many([after])
+                    assert result.outcome is PutOutcome.CHANGED
+                case "pause":
+                    await scheduler.schedules.pause("often")
+                    await scheduler.schedules.resume("often")
+                case "skip":
+                    await scheduler.schedules.skip_next("often")
+                case _:
+                    assert (await scheduler.schedules.sync("test", [after])).changed == ("often",)
+            assert not repository.is_far
+            await trio.sleep(5)
+            return await rows_of(repository, before)
+
+    rows = in_virtual_time(main)
+    assert [row.nominal_at for row in rows] == [at(second) for second in range(1, len(rows) + 1)]
+    assert len(rows) == 11

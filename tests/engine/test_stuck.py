@@ -120,9 +120,11 @@ def test_a_handler_that_has_lost_a_whole_pool_is_not_called_any_more() -> None:
                 assert third.state is State.PENDING
                 for _ in range(5):
                     assert await _succeeds(scheduler, "other")
+                (third,) = await rows_of(repository, once("deaf2"))
                 assert third.state is State.PENDING
                 deaf.let_go.set()
                 await trio.sleep(61)
+                (third,) = await rows_of(repository, once("deaf2"))
                 assert third.state is State.SUCCEEDED
                 assert await _succeeds(scheduler, "other")
 

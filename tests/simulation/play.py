@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from copy import copy
 from pathlib import Path
 
 import attrs
@@ -34,6 +35,7 @@ from trioarm.testing import FileStore, Node, World, a_world, all_runs
 NODES_MAX = 3
 HEAL_S = 900.0  # enough for a lease to end, the longest handler, its retries and what waits behind it in a lane
 DRAIN_S = 5.0
+BETWEEN_S = 0.4  # after whole seconds, at which everything is done, so that nothing is halfway when it is looked at
 
 
 @attrs.frozen
@@ -44,7 +46,7 @@ class Definition:
         name: of the schedule.
         schedule: None from when it was removed.
         from_at: what the wall showed before it was asked for.
-        until_at: what the wall showed when that was done.
+        until_at: the latest that the wall had shown when that was done.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Course:
         records: of the schedules, as kept at last.
         rows: all of them.
         now: what the wall showed when the world was healed.
+        highest: the latest that it ever showed.
         corrected: whether the clock was set back far enough for a new epoch.
         counts: of what happened.
         virtual_s: how long it lasted.
@@ -73,6 +76,7 @@ class Course:
     records: list[ScheduleRecord] = attrs.Factory(list)
     rows: list[RunRecord] = attrs.Factory(list)
     now: int = 0
+    highest: int = 0
     corrected: bool = False
     counts: Counter[str] = attrs.Factory(Counter)
     virtual_s: float = 0.0
@@ -97,8 +101,8 @@ async def play(
         repository = world.living[0].repository
         course.rows = await all_runs(repository)
         found = await repository.get_schedules(sorted({one.name for one in course.definitions}))
-        course.records = [one for one in found if one is not None]
-        course.now = world.now()
+        course.records = [copy(one) for one in found if one is not None]
+        course.now = player.look()
         course.counts.update(world.calls)
     course.virtual_s = trio.current_time() - began
     return course
@@ -144,6 +148,7 @@ class _Player:
                 await self.start()
             case Stepped(by_s):
                 self._course.corrected |= by_s < -3 * 3600
+                self.look()
                 self._world.step(by_s)
             case Stalled(for_s) if node is not None:
                 node.line.stall()
@@ -157,6 +162,12 @@ class _Player:
                 await node.stop()
                 await self._come_back(down_s)
 
+    def look(self) -> int:
+        """Return what the wall shows, and note the latest that it ever did."""
+        now = self._world.now()
+        self._course.highest = max(self._course.highest, now)
+        return now
+
     async def _come_back(self, down_s: float) -> None:
         await trio.sleep(down_s)
         if self._several or self._node is None:
@@ -166,7 +177,7 @@ class _Player:
         self, name: str, schedule: Schedule | None, say: Callable[[str, Schedule | None], Awaitable[None]]
     ) -> None:
         """Say something that changes a definition, until it is done."""
-        from_at = self._world.now()
+        from_at = self.look()
         for _ in range(20):
             try:
                 await say(name, schedule)
@@ -175,7 +186,8 @@ class _Player:
                 await trio.sleep(1)
             else:
                 break
-        self._course.definitions.append(Definition(name, schedule, from_at, self._world.now()))
+        self.look()
+        self._course.definitions.append(Definition(name, schedule, from_at, self._course.highest))
 
     async def _put(self, name: str, schedule: Schedule | None) -> None:
         if self._node is not None and schedule is not None:
@@ -211,4 +223,4 @@ class _Player:
         for name in {one.name for one in self._course.definitions}:
             with suppress(TrioarmError):
                 await self._say("resume", name)
-        await trio.sleep(HEAL_S)
+        await trio.sleep(HEAL_S + BETWEEN_S)

@@ -25,6 +25,7 @@ class Call:
         run: readable id of the run.
         behaviour: of the handler.
         token: that it was called with.
+        delivery: that its schedule asked for then.
         node: on which it was called.
         began_at: trio's time.
         ended_at: likewise; None while it lasts, or if its node was killed first.
@@ -34,6 +35,7 @@ class Call:
     run: str
     behaviour: str
     token: int
+    delivery: Delivery
     node: str
     began_at: float
     ended_at: float | None = None
@@ -72,8 +74,9 @@ class Witness:
         if node in self._dead:  # what is left of its tasks ends
             await trio.sleep_forever()
         record = run._attempt.run
-        call = Call(run.id, behaviour, run.token, node, trio.current_time())
-        self._judge(call, record.lane, record.schedule.schedule.delivery)
+        delivery = record.schedule.schedule.delivery
+        call = Call(run.id, behaviour, run.token, delivery, node, trio.current_time())
+        self._judge(call, record.lane)
         self.calls[run.id].append(call)
         self._working[run.id] = call
         if record.lane is not None:
@@ -89,7 +92,7 @@ class Witness:
                     if key is not None and held.get(key) is call:
                         del held[key]
 
-    def _judge(self, call: Call, lane: str | None, delivery: Delivery) -> None:
+    def _judge(self, call: Call, lane: str | None) -> None:
         before = self.calls[call.run]
         if (other := self._working.get(call.run)) is not None and other.behaviour != STUBBORN:
             self.complaints.append(f"{call.run} is called on {call.node} while it works on {other.node}")
@@ -97,7 +100,7 @@ class Witness:
             self.complaints.append(f"{call.run} is called while {other.run} holds {lane}")
         if before and call.token <= before[-1].token:
             self.complaints.append(f"{call.run} is called with token {call.token} after {before[-1].token}")
-        if before and delivery is Delivery.AT_MOST_ONCE:
+        if before and before[-1].delivery is call.delivery is Delivery.AT_MOST_ONCE:
             self.complaints.append(f"{call.run} is called again, though it is delivered at most once")
 
     async def _behave(self, run: RunContext, behaviour: str) -> object:

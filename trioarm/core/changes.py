@@ -232,13 +232,17 @@ def apply(step: RunStep) -> None:
 
 @attrs.define(slots=True, eq=False)
 class PutSchedule:
-    """A new schedule, or a new revision of one (S5.6). Refused unless key and revision are as expected.
+    """A new schedule, or a new revision of one (S5.6). Refused unless key, revision and cursor are as expected.
+
+    A decision moves the cursor and leaves the revision: a step made before it would set the cursor back.
 
     Args:
         schedule: the definition.
         expected_key: 0 for a schedule that must not exist yet. A removed schedule and its successor of the same name
             may be at the same revision; their keys tell them apart.
         expected_revision: 0 for a schedule that must not exist yet.
+        expected_cursor_at: its cursor as read; None for a new one, and where it cannot be read: it may be anywhere.
+        expected_next_due_at: its next occurrence as read, with its cursor.
         cursor_at: where its evaluated range begins; an update has decided everything up to here by the old definition.
         next_due_at: the first occurrence after the cursor, or None.
         state: active, paused or finished.
@@ -250,6 +254,8 @@ class PutSchedule:
     schedule: Schedule
     expected_key: int
     expected_revision: int
+    expected_cursor_at: int | None
+    expected_next_due_at: int | None
     cursor_at: int
     next_due_at: int | None
     state: ScheduleState

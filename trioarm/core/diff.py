@@ -54,14 +54,16 @@ def revised(record: ScheduleRecord, schedule: Schedule, now: int, pause: Pause |
 def _put(
     schedule: Schedule, record: ScheduleRecord | None, cursor_at: int, anchor_at: int, pause: Pause | None
 ) -> PutSchedule:
-    key, revision, runs = (0, 0, 0) if record is None else (record.key, record.revision, record.runs)
+    runs = 0 if record is None else record.runs
     next_due_at, state = outlook(schedule, runs, cursor_at, anchor_at)
     if pause is not None or not schedule.enabled:
         state = ScheduleState.PAUSED
     amendments: tuple[Amendment, ...] = ()
     if record is not None and record.amendments:
         amendments = _still_meant(record.amendments, schedule, schedule.anchored(anchor_at), cursor_at)
-    return PutSchedule(schedule, key, revision, cursor_at, next_due_at, state, pause, anchor_at, amendments)
+    key, revision = (0, 0) if record is None else (record.key, record.revision)
+    read = (None, None) if record is None or record.trouble else (record.cursor_at, record.next_due_at)
+    return PutSchedule(schedule, key, revision, *read, cursor_at, next_due_at, state, pause, anchor_at, amendments)
 
 
 def _still_meant(

@@ -78,16 +78,29 @@ class Commands(AmendingCommands):
         if schedules:
             unnoted = Operation(author, Verb.PUT, schedules[0].name, count=len(schedules))
         for start in range(0, len(schedules), BULK):
-            now = self._clock.look()
-            chunk = schedules[start : start + BULK]
-            stored = await self._stored([schedule.name for schedule in chunk], now)
-            done, noted = await self._commit_puts(chunk, stored, now, unnoted)
+            done, unnoted = await self._put_chunk(schedules[start : start + BULK], unnoted)
             results += done
-            unnoted = None if noted else unnoted
-            await trio.lowlevel.checkpoint()
         if unnoted is not None and any(result.outcome in CHANGING for result in results):
             await self._commit(Change(journal=[entry(unnoted, self._clock.look())]))  # the first one was refused
         return results
+
+    async def _put_chunk(
+        self, chunk: Sequence[Schedule], unnoted: Operation | None
+    ) -> tuple[list[PutResult], Operation | None]:
+        """Return what became of each in order, and the operation if it is not noted yet; what is refused goes again."""
+        results: dict[str, PutResult] = {}
+        left = chunk
+        for _ in range(TRIES):
+            now = self._clock.look()
+            stored = await self._stored([schedule.name for schedule in left], now)
+            done, noted = await self._commit_puts(left, stored, now, unnoted)
+            unnoted = None if noted else unnoted
+            results.update((result.name, result) for result in done)
+            left = [schedule for schedule in left if results[schedule.name].outcome is PutOutcome.REFUSED]
+            await trio.lowlevel.checkpoint()
+            if not left:
+                break
+        return [results[schedule.name] for schedule in chunk], unnoted
 
     async def _put_last(self, schedules: Sequence[Schedule], author: str) -> list[PutResult]:
         last = {schedule.name: schedule for schedule in schedules}
@@ -117,7 +130,8 @@ class Commands(AmendingCommands):
             if change is not None:
                 done = next(verdicts) is Verdict.DONE
                 outcome = (PutOutcome.ADDED if record is None else PutOutcome.CHANGED) if done else PutOutcome.REFUSED
-            results.append(PutResult(schedule.name, outcome, FASTER if outcome is PutOutcome.REFUSED else None))
+            error = (self._repository.trouble or FASTER) if outcome is PutOutcome.REFUSED else None
+            results.append(PutResult(schedule.name, outcome, error))
             if outcome in CHANGING and self._hub.observed:
                 self._hub.publish(ScheduleChanged(schedule.name, ScheduleChange.PUT))
         self._engine.wake()

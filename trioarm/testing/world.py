@@ -9,6 +9,7 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from copy import copy
 from types import MappingProxyType
 from typing import Final, TypeAlias, TypeVar
 
@@ -173,12 +174,12 @@ async def a_world(
 
 
 async def all_runs(repository: ScheduleRepository, schedule: str | None = None) -> list[RunRecord]:
-    """Return every row of a repository, or of one schedule, in order of decision."""
+    """Return every row of a repository, or of one schedule, in order of decision, as they are now."""
     rows: list[RunRecord] = []
     query = RunQuery(schedule=schedule, limit=PAGE_MAX)
     while True:
         page = await repository.find_runs(query)
-        rows += page.rows
+        rows += map(copy, page.rows)  # memory hands out what it goes on working with
         if page.next is None:
             return rows
         query = RunQuery(schedule=schedule, after=page.next, limit=PAGE_MAX)

@@ -42,12 +42,13 @@ def putting(
     *,
     next_due_at: int | None = NOW,
     cursor_at: int = NOW - 1,
+    was: tuple[int | None, int | None] = (None, None),
     state: ScheduleState = ScheduleState.ACTIVE,
     pause: Pause | None = None,
     amendments: tuple[Amendment, ...] = (),
 ) -> PutSchedule:
-    """Return the step that puts a schedule, due now unless said otherwise."""
-    return PutSchedule(schedule, key, revision, cursor_at, next_due_at, state, pause, cursor_at, amendments)
+    """Return the step that puts a schedule, due now unless said otherwise, wherever its cursor was."""
+    return PutSchedule(schedule, key, revision, *was, cursor_at, next_due_at, state, pause, cursor_at, amendments)
 
 
 async def put(
@@ -71,7 +72,8 @@ async def revise(
     """Put the next revision of a schedule at an instant, with the same trigger, and return it as it is kept."""
     schedule = a_schedule(record.schedule.name, record.schedule.trigger, **policies)
     cursor_at = max(record.cursor_at, at)
-    step = putting(schedule, record.revision, record.key, next_due_at=record.next_due_at, cursor_at=cursor_at)
+    was = (record.cursor_at, record.next_due_at)
+    step = putting(schedule, record.revision, record.key, next_due_at=was[1], cursor_at=cursor_at, was=was)
     await keep(repository, schedules=[step])
     return await schedule_of(repository, schedule.name)
 

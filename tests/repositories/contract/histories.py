@@ -145,14 +145,18 @@ class History:
         row = self.model.named(name)
         stored = await self.repository.get_schedule(name)
         key, revision = (stored.key, row.revision) if stored and row else (0, 0)
-        if act.stale:  # half of them by the key alone: what a predecessor of the same name would have said
+        was = (None, None) if row is None or act.how % 5 == 0 else (row.cursor_at, row.next_due_at)
+        if act.stale and row is not None and act.when % 3 == 0:  # somebody decided in between
+            was = (row.cursor_at - 1, row.next_due_at) if act.how % 2 else (row.cursor_at, self.now - 9)
+        elif act.stale:  # half of them by the key alone: what a predecessor of the same name would have said
             key, revision = (key + 1, revision) if act.when % 2 else (key, revision + 1)
         next_due_at = None if act.when == 6 else self.now + act.when - 1
         schedule = a_schedule(name, lane=lane, **policies)
         pause = None
         if state is ScheduleState.PAUSED and act.when < 5:  # else by its definition
             pause = Pause("somebody", "", self.now, None if act.when == 4 else self.now + act.when)
-        step = putting(schedule, revision, key, next_due_at=next_due_at, cursor_at=self.now, state=state, pause=pause)
+        after = {"next_due_at": next_due_at, "cursor_at": self.now, "state": state, "pause": pause}
+        step = putting(schedule, revision, key, was=was, **after)
 
         def effect() -> None:
             kept = row

@@ -71,6 +71,17 @@ class SchedulesContract:
         assert (second.schedule, second.next_due_at, second.cursor_at) == (schedule, NOW + HOUR, NOW + 7)
         assert (second.state, second.pause, second.anchor_at) == (ScheduleState.PAUSED, pause, NOW + 7)
 
+    async def test_a_revision_made_before_a_decision_is_refused(self, repository: ScheduleRepository) -> None:
+        """It would set the cursor back, and what is decided be decided again, and refused, for ever (S2.1)."""
+        record = await put(repository)
+        await keep(repository, moved=[moving(record, NOW, NOW + MINUTE)])
+        after = {"next_due_at": NOW, "cursor_at": NOW - 1}
+        for was in ((NOW - 1, NOW), (NOW - 1, NOW + MINUTE), (NOW, NOW), (NOW, None)):
+            await refuse(repository, schedules=[putting(a_schedule(), 1, record.key, was=was, **after)])
+        kept = await schedule_of(repository, "nightly")
+        assert (kept.revision, kept.cursor_at, kept.next_due_at) == (1, NOW, NOW + MINUTE)
+        await keep(repository, schedules=[putting(a_schedule(), 1, record.key, was=(NOW, NOW + MINUTE))])
+
     async def test_a_stale_revision_is_refused(self, repository: ScheduleRepository) -> None:
         """Who read before somebody else wrote can neither put nor remove; revisions from the future are refused too."""
         record = await put(repository)

@@ -222,7 +222,10 @@ class InMemoryScheduleRepository:
         record = self._names.get(step.schedule.name)
         if record is None:
             return step.expected_key == step.expected_revision == 0
-        return record.key == step.expected_key and record.revision == step.expected_revision
+        if record.key != step.expected_key or record.revision != step.expected_revision:
+            return False
+        at, expected_at = record.cursor_at, step.expected_cursor_at
+        return expected_at is None or (at == expected_at and record.next_due_at == step.expected_next_due_at)
 
     def _keep(self, change: Change) -> None:
         for step in change.steps:

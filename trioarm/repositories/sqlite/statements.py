@@ -216,13 +216,14 @@ REVISE: Final = (
     "UPDATE schedules SET definition = ?, amendments = ?, owner = ?, handler = ?, lane = ?, supersede = ?, "
     "trouble = NULL WHERE name = ? AND key = ? AND removed = 0"
 )
-# Follows either of them, and refuses a put that expects another revision. A cursor that is gone is made anew.
+# Follows either of them, and refuses a put that expects another revision or cursor. A cursor that is gone is made anew.
 PUT_CURSOR: Final = (
     "INSERT INTO cursors (key, revision, cursor_at, next_due_at, wake_at, rank, anchor_at, runs, state, pause) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?) ON CONFLICT (key) DO UPDATE SET revision = excluded.revision, "
     "cursor_at = excluded.cursor_at, next_due_at = excluded.next_due_at, wake_at = excluded.wake_at, "
     "rank = excluded.rank, anchor_at = excluded.anchor_at, state = excluded.state, pause = excluded.pause, "
-    "removed = excluded.removed WHERE revision = excluded.revision - 1"
+    "removed = excluded.removed "
+    "WHERE revision = excluded.revision - 1 AND (?10 IS NULL OR cursor_at = ?10 AND next_due_at IS ?11)"
 )
 CARRY_OVER: Final = f"UPDATE runs SET handler = ?, rank = ? WHERE key = ? AND {UNFINISHED}"
 SET_BACK: Final = (

@@ -454,7 +454,7 @@ def _cursor_values(put: PutSchedule, key: int) -> Values:
     wake_at = wakes_at(put.state, put.next_due_at, put.pause, put.schedule)
     return (
         key, put.expected_revision + 1, put.cursor_at, put.next_due_at, wake_at, -put.schedule.priority, put.anchor_at,
-        put.state.value, write_pause(put.pause),
+        put.state.value, write_pause(put.pause), put.expected_cursor_at, put.expected_next_due_at,
     )  # fmt: skip
 
 
