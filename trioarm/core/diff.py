@@ -62,8 +62,10 @@ def _put(
     if record is not None and record.amendments:
         amendments = _still_meant(record.amendments, schedule, schedule.anchored(anchor_at), cursor_at)
     key, revision = (0, 0) if record is None else (record.key, record.revision)
-    read = (None, None) if record is None or record.trouble else (record.cursor_at, record.next_due_at)
-    return PutSchedule(schedule, key, revision, *read, cursor_at, next_due_at, state, pause, anchor_at, amendments)
+    was_at, was_due_at = (None, None) if record is None or record.trouble else (record.cursor_at, record.next_due_at)
+    return PutSchedule(
+        schedule, key, revision, was_at, was_due_at, cursor_at, next_due_at, state, pause, anchor_at, amendments
+    )
 
 
 def _still_meant(
