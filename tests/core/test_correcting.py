@@ -148,6 +148,14 @@ def test_a_fixed_delay_counts_from_now_unless_its_run_is_at_work() -> None:
     assert (step.next_due_at, step.state) == (None, ScheduleState.ACTIVE)
 
 
+def test_a_fixed_delay_whose_next_run_never_came_due_counts_from_now() -> None:
+    """That run ends here, and its end makes no next one: the schedule would have nothing to come for ever."""
+    record = a_record(a_schedule("again", After(60)), cursor_at=OLD_NOW, anchor_at=OLD_NOW - MINUTE)
+    change, step = back(record, a_run(record, OLD_NOW))
+    assert [type(step) for step in change.steps] == [Voided, Finished]
+    assert (step.next_due_at, step.state) == (NOW + MINUTE, ScheduleState.ACTIVE)
+
+
 def test_what_has_decided_too_much_is_left_where_it_is() -> None:
     """Rows without end, or occurrences that ran: nothing runs twice, it waits until the clock has caught up."""
     record = hourly()

@@ -19,7 +19,6 @@ from trioarm.core.instants import SECOND
 from trioarm.core.run import Origin, RunRecord, render_run_id
 from trioarm.core.schedule import ScheduleRecord
 
-HELD = (State.CLAIMED, State.RUNNING)
 NEVER_RAN = (State.SKIPPED, State.MISSED, State.SUPERSEDED)
 SLACK = 5 * SECOND  # for how long what is due may be undecided once all is well
 ON_TIME_S = 300.0  # tolerance where a schedule says none
@@ -151,8 +150,8 @@ def _ended_wrongly(course: Course) -> Iterator[str]:
             yield f"{run}: succeeded, and no call of it did"
         if row.state in NEVER_RAN and went_well:
             yield f"{run}: is {row.state}, and a call of it went well"
-        if row.state in HELD and (row.started_at or row.decided_at) < course.now - round(LONGEST_S * SECOND):
-            yield f"{run}: is {row.state} since {row.started_at}"
+        if row.state is State.RUNNING and (row.started_at or 0) < course.now - round(LONGEST_S * SECOND):
+            yield f"{run}: is running since {row.started_at}"
         if row.unfinished == (row.finished_at is not None):
             yield f"{run}: is {row.state}, finished at {row.finished_at}"
         yield from _ran_too_late(run, row)
@@ -173,7 +172,7 @@ def _ran_too_late(run: str, row: RunRecord) -> Iterator[str]:
 
 def _waits_for_nothing(course: Course, healed_at: int) -> Iterator[str]:
     """Where nothing works, nothing waits that could."""
-    if any(row.state in HELD for row in course.rows):
+    if any(row.state is State.RUNNING for row in course.rows):
         return
     for row in course.rows:
         if row.unfinished and row.due_at <= course.now - SLACK and row.decided_at <= healed_at:

@@ -61,7 +61,7 @@ def take_back(ahead: Ahead, now: int) -> Change | None:
     runs = record.runs - sum(1 for run in voided if run.state is State.PENDING and not _has_begun(run))
     anchor_at = min(record.anchor_at, now)
     next_due_at, state = outlook(schedule, runs, now, anchor_at)
-    if isinstance(schedule.trigger, After) and any(run.unfinished for run in ahead.runs):
+    if isinstance(schedule.trigger, After) and _has_work(ahead.runs, steps):
         next_due_at, state = None, ScheduleState.ACTIVE  # the end of that run makes the next one
     if record.state is ScheduleState.PAUSED or record.state is ScheduleState.QUARANTINED:
         state = record.state
@@ -83,6 +83,12 @@ def _steps(run: RunRecord, now: int) -> list[RunStep]:
     if waits and run.waiting_for is not WaitingFor.POSTPONE:  # what a person asked for is meant by the wall
         steps.append(Requeued(run, run.token, Step.POSTPONE, now, run.attempt, now, WaitingFor.RETRY, run.reason))
     return steps
+
+
+def _has_work(runs: Sequence[RunRecord], steps: Sequence[RunStep]) -> bool:
+    """Whether a run is unfinished after these steps."""
+    ended = [step.run for step in steps if isinstance(step, Finished)]
+    return any(run.unfinished and run not in ended for run in runs)
 
 
 def _has_begun(run: RunRecord) -> bool:
