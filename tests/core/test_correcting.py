@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.making import HOUR, MINUTE, NOW, SECOND, a_record, a_run, a_schedule
-from trioarm.core.changes import Change, Cut, Requeued, SetBack, Voided, apply, apply_set_back
+from trioarm.core.changes import Change, Cut, Finished, Requeued, SetBack, Voided, apply, apply_set_back
 from trioarm.core.correcting import AUTHOR, REPEATED_MAX, ROWS_MAX, Ahead, is_ahead, take_back
 from trioarm.core.run import Origin, RunRecord
 from trioarm.core.schedule import Amendment, AmendmentKind, ScheduleRecord, ScheduleState

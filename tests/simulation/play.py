@@ -26,6 +26,7 @@ from tests.simulation.history import (
 from tests.simulation.witness import Witness
 from trioarm import Schedule
 from trioarm.core.errors import TrioarmError
+from trioarm.core.instants import HOUR
 from trioarm.core.queries import RunQuery
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import ScheduleRecord
@@ -35,6 +36,7 @@ from trioarm.testing import FileStore, Node, World, a_world, all_runs
 NODES_MAX = 3
 HEAL_S = 900.0  # enough for a lease to end, the longest handler, its retries and what waits behind it in a lane
 DRAIN_S = 5.0
+OUTAGE = 3 * HOUR  # a clock that is further behind than this opens a new epoch (S3.3)
 BETWEEN_S = 0.4  # after whole seconds, at which everything is done, so that nothing is halfway when it is looked at
 
 
@@ -147,9 +149,9 @@ class _Player:
             case Joined() if self._several and len(self._world.living) < NODES_MAX:
                 await self.start()
             case Stepped(by_s):
-                self._course.corrected |= by_s < -3 * 3600
                 self.look()
                 self._world.step(by_s)
+                self._course.corrected |= self.look() < self._course.highest - OUTAGE
             case Stalled(for_s) if node is not None:
                 node.line.stall()
                 await trio.sleep(for_s)
