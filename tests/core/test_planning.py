@@ -7,7 +7,7 @@ import pytest
 from tests.making import HOUR, MINUTE, NOW, SECOND, a_record, a_run, a_schedule
 from trioarm.core.changes import CancelAsked, Change, Finished
 from trioarm.core.planning import DECISIONS_MAX, Group, PlanRules, expire, plan, quarantine
-from trioarm.core.run import RunRecord
+from trioarm.core.run import Origin, RunRecord
 from trioarm.core.schedule import Misfire, Overlap, ScheduleRecord, ScheduleState
 from trioarm.core.states import Reason, State, Step
 from trioarm.core.triggers import After, Every, Once, Weekly
@@ -361,6 +361,22 @@ def test_a_gap_keeps_the_order_a_person_meant() -> None:
     assert group[0].next_due_at == group[1].next_due_at == before + HOUR
     change = plan(Group(group), before + HOUR, RULES)
     assert [run.schedule.schedule.name for run in change.decided if run.state is State.PENDING] == ["a-late"]
+
+
+def test_an_occurrence_that_is_noticed_after_a_later_one_gives_way_to_it() -> None:
+    """Put for an instant that is over, it does not cancel the run that counts, and is not done after it (S5.5)."""
+    _, disarm = _house()
+    now = _at(6, 31, 24)
+    for state in (State.PENDING, State.RUNNING):
+        later = a_run(a_record(a_schedule("arm", lane="house", supersede=True), key=7), now - 1, state=state)
+        change = plan(Group((disarm,), (later,)), now, RULES)
+        assert [(run.state, run.reason) for run in change.decided] == [(State.SUPERSEDED, Reason.SUPERSEDED)]
+        assert list(change.steps) == []
+        for other in ({"voided_at": now}, {"origin": Origin.MANUAL}):
+            beside = a_run(later.schedule, now - 1, state=state, **other)
+            change = plan(Group((disarm,), (beside,)), now, RULES)
+            assert [run.state for run in change.decided] == [State.PENDING]
+            assert len(change.steps) == 1
 
 
 def test_older_runs_of_the_lane_give_way() -> None:

@@ -15,7 +15,7 @@ from trioarm.core.changes import CancelAsked, Change, CursorMove, Finished, Requ
 from trioarm.core.instants import HOUR, MINUTE, SECOND, microseconds
 from trioarm.core.jitter import jitter_of
 from trioarm.core.ranges import end_of_pause, none_run, not_run, skips, stretches
-from trioarm.core.run import RunRecord
+from trioarm.core.run import Origin, RunRecord
 from trioarm.core.schedule import Delivery, Misfire, Overlap, RetryPolicy, ScheduleRecord, ScheduleState
 from trioarm.core.states import Reason, State, Step, WaitingFor
 from trioarm.core.triggers import After, Trigger
@@ -286,6 +286,8 @@ def _plan_superseding(group: Group, now: int, rules: PlanRules) -> Change:
     """Let only the last of all occurrences due in the lane count; whatever is older gives way to it (S5.5)."""
     dues = [due for record in group.schedules if (due := _evaluate(record, now)) is not None]
     winner = max((due for due in dues if due.newest is not None), key=_order, default=None)
+    if winner is not None and any(_is_later(run, winner.newest) for run in group.unfinished):
+        winner = None
     decided: list[RunRecord] = []
     moved: list[CursorMove] = []
     for due in dues:
@@ -308,6 +310,12 @@ def _plan_superseding(group: Group, now: int, rules: PlanRules) -> Change:
     steps = [step for run in rivals if (step := give_way(run, now)) is not None]
     moved += [move for step in steps if isinstance(step, Finished) and (move := freed(step.run, now)) is not None]
     return Change(decided, moved, steps)
+
+
+def _is_later(run: RunRecord, nominal_at: int | None) -> bool:
+    """Whether an unfinished run counts more than an occurrence that is noticed after it, although it is older."""
+    counts = run.origin is Origin.SCHEDULE and run.voided_at is None and run.schedule.schedule.supersede
+    return counts and nominal_at is not None and run.nominal_at > nominal_at
 
 
 def _is_rival(run: RunRecord, nominal_at: int) -> bool:
