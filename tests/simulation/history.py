@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import attrs
@@ -78,6 +79,8 @@ class Stepped:
     by_s: float
 
 
+ACTS_SEEN = ("Put", "Said", "Killed", "Stopped", "Stalled", "Joined", "Stepped")
+
 Act: TypeAlias = "Put | Said | Killed | Stopped | Stalled | Joined | Stepped"
 
 
@@ -110,8 +113,8 @@ TRIGGERS = st.one_of(
 
 
 @st.composite
-def schedules(draw: st.DrawFn, name: str) -> Schedule:
-    """Draw a schedule of a name."""
+def schedules(draw: st.DrawFn, name: str, behaviours: Sequence[str] = BEHAVIOURS) -> Schedule:
+    """Draw a schedule of a name, whose handler behaves in one of these ways."""
     lane = draw(st.sampled_from([None, None, *LANES]))
     policies: dict[str, Any] = {
         "misfire": draw(st.sampled_from(list(Misfire))),
@@ -122,10 +125,10 @@ def schedules(draw: st.DrawFn, name: str) -> Schedule:
         "supersede": lane == "red",
         "max_runs": draw(st.sampled_from([None, None, None, 1, 5])),
         "delivery": draw(st.sampled_from(list(Delivery))),
-        "timeout_s": draw(st.sampled_from([20.0, 300.0])),
+        "timeout_s": draw(st.sampled_from([20.0, 100.0])),
         "retry": draw(st.sampled_from([RetryPolicy(2, 5.0), RetryPolicy(0)])),
         "priority": draw(st.integers(3, 6)),
-        "handler": draw(st.sampled_from(BEHAVIOURS)),
+        "handler": draw(st.sampled_from(behaviours)),
     }
     return Schedule(name, draw(TRIGGERS), **policies)
 
@@ -150,9 +153,11 @@ FAULTS = st.dictionaries(
 
 
 @st.composite
-def histories(draw: st.DrawFn, *, with_file: bool = False) -> History:
-    """Draw some hours in the life of a store."""
-    first = tuple(draw(schedules(name)) for name in NAMES[: draw(st.integers(1, 4))])
+def histories(draw: st.DrawFn, *, with_file: bool = False, behaviours: Sequence[str] = BEHAVIOURS) -> History:
+    """Draw some hours in the life of a store; its first schedules have handlers that behave in one of these ways."""
+    first = tuple(draw(schedules(name, behaviours)) for name in NAMES[: draw(st.integers(1, 4))])
     waits = st.sampled_from([0.0, 1.0, 13.0, 61.0, 130.0, 550.0, 1_800.0])
     acts = tuple(draw(st.lists(st.tuples(waits, ACTS), min_size=1, max_size=9)))
+    if with_file:  # what one node cannot have
+        acts = ((0.0, Joined()), *acts, (draw(waits), Stalled(draw(st.sampled_from([40.0, 200.0])))))
     return History(first, acts, draw(FAULTS), draw(st.integers(1, 3)), with_file)

@@ -7,6 +7,7 @@ far the clock had been before it was set back. What lies between may be decided 
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -18,11 +19,12 @@ from trioarm import After, Misfire, Once, Schedule, ScheduleState, State
 from trioarm.core.instants import SECOND
 from trioarm.core.run import Origin, RunRecord, render_run_id
 from trioarm.core.schedule import ScheduleRecord
+from trioarm.core.states import Reason
 
 NEVER_RAN = (State.SKIPPED, State.MISSED, State.SUPERSEDED)
 SLACK = 5 * SECOND  # for how long what is due may be undecided once all is well
 ON_TIME_S = 300.0  # tolerance where a schedule says none
-LONGEST_S = 320.0  # an attempt and what comes before it
+LONGEST_S = 120.0  # an attempt and what comes before it
 
 
 @attrs.frozen
@@ -61,6 +63,8 @@ def _decided_wrongly(course: Course) -> Iterator[str]:
                 yield from _decided_otherwise(name, rows.get(key, []), life)
         for key in keys:
             yield from _decided_twice(name, rows.get(key, []))
+            if any(row.schedule.schedule.name != name for row in rows.get(key, [])):
+                yield f"{name}: its key {key} was that of another schedule"
         if name in kept:
             yield from _stands_still(kept[name], rows.get(kept[name].key, []), course)
 
@@ -144,10 +148,12 @@ def _ended_wrongly(course: Course) -> Iterator[str]:
         run = render_run_id(row.schedule.schedule.name, row.nominal_at, row.origin, row.epoch)
         if run.startswith("trioarm/"):
             continue
-        calls = course.witness.calls.get(run, [])
+        calls = course.witness.calls.get(row.run_id, [])
         went_well = any(call.went_well for call in calls)
         if row.state is State.SUCCEEDED and not went_well:
             yield f"{run}: succeeded, and no call of it did"
+        elif row.state is State.SUCCEEDED and not any(_is_result(call, row) for call in calls):
+            yield f"{run}: what succeeded is not the call that held its token {row.token}"
         if row.state in NEVER_RAN and went_well:
             yield f"{run}: is {row.state}, and a call of it went well"
         if row.state is State.RUNNING and (row.started_at or 0) < course.now - round(LONGEST_S * SECOND):
@@ -157,6 +163,11 @@ def _ended_wrongly(course: Course) -> Iterator[str]:
         yield from _ran_too_late(run, row)
     yield from _waits_for_nothing(course, healed_at)
     yield from _out_of_order(course)
+    yield from _superseded_by_nothing(course)
+
+
+def _is_result(call: Call, row: RunRecord) -> bool:
+    return call.went_well and call.token == row.token and call.ended_wall == row.finished_at
 
 
 def _ran_too_late(run: str, row: RunRecord) -> Iterator[str]:
@@ -179,14 +190,28 @@ def _waits_for_nothing(course: Course, healed_at: int) -> Iterator[str]:
             yield f"{row.schedule.schedule.name}: {row.nominal_at} waits for {row.waiting_for}, and nothing works"
 
 
+def _superseded_by_nothing(course: Course) -> Iterator[str]:
+    """What is superseded gives way to another of its lane that is not earlier, decided by then."""
+    if course.set_back:  # what came first is not to be told by the wall then
+        return
+    lane = sorted((row for row in course.rows if row.lane == "red"), key=lambda row: row.decided_at)
+    decided_at = [row.decided_at for row in lane]
+    for row in lane:
+        if row.reason is not Reason.SUPERSEDED or row.finished_at is None:
+            continue
+        others = lane[: bisect_right(decided_at, max(row.decided_at, row.finished_at))]
+        if not any(other is not row and (other.last_at or other.nominal_at) >= row.nominal_at for other in others):
+            yield f"{row.schedule.schedule.name}: {row.nominal_at} gives way to nothing that came later"
+
+
 def _out_of_order(course: Course) -> Iterator[str]:
     """In a superseding lane nothing begins for the first time after what came later."""
     if course.corrected:
         return
     begun: list[tuple[float, RunRecord, Call]] = []
     for row in course.rows:
-        run = render_run_id(row.schedule.schedule.name, row.nominal_at, row.origin, row.epoch)
-        if row.lane == "red" and row.origin is Origin.SCHEDULE and (calls := course.witness.calls.get(run)):
+        calls = course.witness.calls.get(row.run_id)
+        if row.lane == "red" and row.origin is Origin.SCHEDULE and calls:
             begun.append((calls[0].began_at, row, calls[0]))
     begun.sort(key=lambda one: (one[0], one[1].nominal_at))
     for (_, before, _), (_, after, call) in itertools.pairwise(begun):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from copy import copy
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import attrs
 import trio
@@ -31,10 +32,10 @@ from trioarm.core.queries import RunQuery
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import ScheduleRecord
 from trioarm.core.states import ACTIVE
-from trioarm.testing import FileStore, Node, World, a_world, all_runs
+from trioarm.testing import FileStore, Node, World, a_world, all_runs, in_virtual_time
 
 NODES_MAX = 3
-HEAL_S = 900.0  # enough for a lease to end, the longest handler, its retries and what waits behind it in a lane
+HEAL_S = 420.0  # enough for a lease to end, the longest handler, its retries and what waits behind it in a lane
 DRAIN_S = 5.0
 OUTAGE = 3 * HOUR  # a clock that is further behind than this opens a new epoch (S3.3)
 BETWEEN_S = 0.4  # after whole seconds, at which everything is done, so that nothing is halfway when it is looked at
@@ -68,6 +69,7 @@ class Course:
         rows: all of them.
         now: what the wall showed when the world was healed.
         highest: the latest that it ever showed.
+        set_back: whether the clock was ever set back.
         corrected: whether the clock was set back far enough for a new epoch.
         counts: of what happened.
         virtual_s: how long it lasted.
@@ -79,19 +81,28 @@ class Course:
     rows: list[RunRecord] = attrs.Factory(list)
     now: int = 0
     highest: int = 0
+    set_back: bool = False
     corrected: bool = False
     counts: Counter[str] = attrs.Factory(Counter)
     virtual_s: float = 0.0
 
 
-async def play(
-    history: History, path: Path | None, record: Callable[[Course], Awaitable[None]] | None = None
-) -> Course:
-    """Play a history, on a file if there is a path for one."""
+def course_of(history: History) -> Course:
+    """Play a history in virtual time, in a folder of its own if it wants a file."""
+    with ExitStack() as stack:
+        path = None
+        if history.with_file:
+            path = Path(stack.enter_context(TemporaryDirectory())) / "trioarm.db"
+        course: Course = in_virtual_time(_play, history, path)
+        return course
+
+
+async def _play(history: History, path: Path | None) -> Course:
     course = Course(Witness())
     store = None if path is None else FileStore(path)
     began = trio.current_time()
     async with a_world(store, faults=history.faults) as world:
+        course.witness.wall = world.now
         player = _Player(world, history, course)
         await player.start()
         for schedule in history.schedules:
@@ -150,6 +161,7 @@ class _Player:
                 await self.start()
             case Stepped(by_s):
                 self.look()
+                self._course.set_back |= by_s < 0
                 self._world.step(by_s)
                 self._course.corrected |= self.look() < self._course.highest - OUTAGE
             case Stalled(for_s) if node is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -22,16 +23,21 @@ class Call:
     """One call of a handler.
 
     Args:
-        run: readable id of the run.
+        run_id: number of the run; the same name and instant are another run once a schedule is removed and put again.
+        run: its readable id.
         behaviour: of the handler.
         token: that it was called with.
         delivery: that its schedule asked for then.
         node: on which it was called.
         began_at: trio's time.
         ended_at: likewise; None while it lasts, or if its node was killed first.
+        ended_wall: what the wall showed then.
         went_well: whether it returned.
+        lane: that it held.
+        gave_up: whether it failed by itself, so that another attempt follows if any is left.
     """
 
+    run_id: int
     run: str
     behaviour: str
     token: int
@@ -39,17 +45,23 @@ class Call:
     node: str
     began_at: float
     ended_at: float | None = None
+    ended_wall: int = 0
     went_well: bool = False
+    lane: str | None = None
+    gave_up: bool = False
 
 
 class Witness:
     """Sees every call of a handler on every node of a world."""
 
     def __init__(self) -> None:
-        self.calls: dict[str, list[Call]] = defaultdict(list)
+        self.wall: Callable[[], int] = int
+        """What the wall of the world shows."""
+        self.calls: dict[int, list[Call]] = defaultdict(list)
         self.complaints: list[str] = []
-        self._working: dict[str, Call] = {}
+        self._working: dict[int, Call] = {}
         self._lanes: dict[str, Call] = {}
+        self._last_in: dict[str, Call] = {}
         self._dead: set[str] = set()
 
     def handlers(self, node: str) -> dict[str, Any]:
@@ -66,38 +78,45 @@ class Witness:
     def killed(self, node: Node) -> None:
         """Forget what worked on a node that was killed: it does not any more."""
         self._dead.add(node.name)
-        for held in (self._working, self._lanes):
-            for key in [key for key, call in held.items() if call.node == node.name]:
-                del held[key]
+        self._working = {run_id: call for run_id, call in self._working.items() if call.node != node.name}
+        self._lanes = {lane: call for lane, call in self._lanes.items() if call.node != node.name}
 
     async def _called(self, run: RunContext, behaviour: str, node: str) -> object:
         if node in self._dead:  # what is left of its tasks ends
             await trio.sleep_forever()
         record = run._attempt.run
         delivery = record.schedule.schedule.delivery
-        call = Call(run.id, behaviour, run.token, delivery, node, trio.current_time())
-        self._judge(call, record.lane)
-        self.calls[run.id].append(call)
-        self._working[run.id] = call
+        call = Call(record.run_id, run.id, behaviour, run.token, delivery, node, trio.current_time())
+        call.lane = record.lane
+        self._judge(call)
+        self.calls[record.run_id].append(call)
+        self._working[record.run_id] = call
         if record.lane is not None:
-            self._lanes[record.lane] = call
+            self._lanes[record.lane] = self._last_in[record.lane] = call
         try:
             answer = await self._behave(run, behaviour)
             call.went_well = True
             return answer
+        except (OSError, Retry):
+            call.gave_up = True
+            raise
         finally:
             if node not in self._dead:
-                call.ended_at = trio.current_time()
-                for held, key in ((self._working, run.id), (self._lanes, record.lane)):
-                    if key is not None and held.get(key) is call:
-                        del held[key]
+                call.ended_at, call.ended_wall = trio.current_time(), self.wall()
+                if self._working.get(call.run_id) is call:
+                    del self._working[call.run_id]
+                if self._lanes.get(record.lane or "") is call:
+                    del self._lanes[record.lane or ""]
 
-    def _judge(self, call: Call, lane: str | None) -> None:
-        before = self.calls[call.run]
-        if (other := self._working.get(call.run)) is not None and other.behaviour != STUBBORN:
+    def _judge(self, call: Call) -> None:
+        before, lane = self.calls[call.run_id], call.lane
+        if (other := self._working.get(call.run_id)) is not None and other.behaviour != STUBBORN:
             self.complaints.append(f"{call.run} is called on {call.node} while it works on {other.node}")
         if (other := self._lanes.get(lane or "")) is not None and other.behaviour != STUBBORN:
             self.complaints.append(f"{call.run} is called while {other.run} holds {lane}")
+        between = self._last_in.get(lane or "")
+        if before and between and between.run_id != call.run_id and before[-1].gave_up and before[-1].lane == lane:
+            self.complaints.append(f"{call.run} waited for this attempt, and {between.run} was let into {lane}")
         if before and call.token <= before[-1].token:
             self.complaints.append(f"{call.run} is called with token {call.token} after {before[-1].token}")
         if before and before[-1].delivery is call.delivery is Delivery.AT_MOST_ONCE:
@@ -115,12 +134,12 @@ class Witness:
             case "ignores_cancellation":
                 with trio.CancelScope(shield=True):
                     await trio.sleep(STUBBORN_S)
-            case "snoozes" if len(self.calls[run.id]) < 3:
-                raise Snooze(instant(run.nominal_at) + len(self.calls[run.id]) * 5 * MINUTE)
+            case "snoozes" if len(self.calls[run._attempt.run.run_id]) < 3:
+                raise Snooze(instant(run.nominal_at) + len(self.calls[run._attempt.run.run_id]) * MINUTE)
             case "discards":
                 raise Discard("useless")
             case "returns_junk":
                 return object()
             case "is_slow":
-                await trio.sleep(150)
+                await trio.sleep(70)
         return None

@@ -1,0 +1,56 @@
+"""The corpus: histories that once did not hold, each with what was wrong, so that it stays right."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from tests.simulation.history import History, Killed, Put, Said, Stalled, Stepped
+from trioarm import After, Cron, Every, Misfire, Once, RetryPolicy, Schedule
+from trioarm.core.instants import MINUTE
+from trioarm.testing.world import BEGIN
+
+QUICK: Final[dict[str, Any]] = {"timeout_s": 20.0, "retry": RetryPolicy(0)}
+
+
+def _lane(name: str) -> Schedule:
+    return Schedule(name, Every(20.0), handler="fails_at_first", lane="red", supersede=True, misfire=Misfire.EACH)
+
+
+CORPUS: Final = {
+    "a pause while its schedule is decided set its cursor back, and it stood still for ever": History(
+        schedules=(_lane("a"), _lane("b")),
+        acts=((1_800.0, Stepped(-90.0)), (0.0, Said("pause", "a")), (1_800.0, Stepped(-90.0))),
+        faults={},
+        workers=1,
+        with_file=False,
+    ),
+    "a fixed delay whose next run had not begun was forgotten when the clock was set back": History(
+        schedules=(Schedule("a", After(45.0), handler="discards", **QUICK),),
+        acts=(
+            (130.0, Killed(45.0)),
+            (550.0, Stepped(-40_000.0)),
+            (1.0, Stalled(200.0)),
+            (13.0, Stepped(-14_400.0)),
+        ),
+        faults={},
+        workers=3,
+        with_file=False,
+    ),
+    "an occurrence of the past, put into a superseding lane, cancelled the later one that ran": History(
+        schedules=(Schedule("a", Cron("5,35 * * * *"), handler="hangs", lane="red", supersede=True, **QUICK),),
+        acts=(
+            (61.0, Killed(9_000.0)),
+            (
+                0.0,
+                Put(
+                    Schedule(
+                        "c", Once(BEGIN + 15 * MINUTE), handler="discards", lane="red", supersede=True, tolerance_s=0.0
+                    )
+                ),
+            ),
+        ),
+        faults={},
+        workers=3,
+        with_file=False,
+    ),
+}

@@ -1,0 +1,53 @@
+"""Finding: draws histories of a seed until one does not hold."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
+from tests.simulation.history import History, histories
+from tests.simulation.model import violations
+from tests.simulation.planted import Planted
+from tests.simulation.play import course_of
+
+SEED = 1
+TRIES = 20  # of a history that is made for a fault: the order of tasks is drawn, too
+
+
+def first_found(fault: Planted, within: int) -> tuple[int, str] | None:
+    """Return which history, counted from 1, finds a fault that is in place, and what did not hold; None for none."""
+    found: list[tuple[int, str]] = []
+    played = 0
+
+    @seed(SEED)
+    @settings(
+        max_examples=within,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(histories(with_file=fault.with_file, behaviours=fault.behaviours))
+    def draws(history: History) -> None:
+        nonlocal played
+        if found:
+            return
+        played += 1
+        found.extend((played, wrong) for wrong in _wrong(history, fault)[:1])
+
+    if fault.made is None:
+        draws()
+    while fault.made is not None and not found and played < TRIES:
+        played += 1
+        found.extend((played, wrong) for wrong in _wrong(fault.made, fault)[:1])
+    return found[0] if found else None
+
+
+def _wrong(history: History, fault: Planted) -> list[str]:
+    if fault.dies is None:
+        return violations(course_of(history))
+    wrong: list[str] = []
+    try:
+        wrong += violations(course_of(history))
+    except* fault.dies as dead:
+        wrong.append(f"a node died: {dead.exceptions[0]!r}")
+    return wrong

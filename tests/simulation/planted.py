@@ -1,0 +1,212 @@
+"""Planted faults: rules of the guarantee that nobody keeps; each has to be found by drawn histories."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import attrs
+import pytest
+
+from tests.simulation.history import BEHAVIOURS, History, Joined, Stalled
+from trioarm import Once, RetryPolicy, Schedule
+from trioarm.core import planning, retrying
+from trioarm.core.changes import Change, Verdict
+from trioarm.core.instants import MINUTE
+from trioarm.core.run import RunRecord
+from trioarm.core.schedule import ScheduleRecord
+from trioarm.core.states import State
+from trioarm.engine import attempt, engine
+from trioarm.engine.executor import RunExecutor
+from trioarm.engine.leases import Lease
+from trioarm.repositories.memory import InMemoryScheduleRepository as Memory
+from trioarm.repositories.memory.waiting import Waiting
+from trioarm.repositories.sqlite import statements
+from trioarm.testing.world import BEGIN
+
+Patch = pytest.MonkeyPatch
+SLOW: Final = ("is_slow",)
+TAKEN_OVER: Final = History(  # each node has one of the two runs, and its store is away when the first one ends
+    schedules=tuple(
+        Schedule(name, Once(BEGIN + MINUTE), handler="is_slow", timeout_s=100.0, retry=RetryPolicy(0)) for name in "ab"
+    ),
+    acts=((0.0, Joined()), (120.0, Stalled(40.0))),
+    faults={},
+    workers=1,
+    with_file=True,
+)
+
+
+@attrs.frozen
+class Planted:
+    """A fault in trioarm itself.
+
+    Args:
+        rule: of the contract, that it breaks.
+        what: it does.
+        plant: puts it in place.
+        with_file: whether it takes several nodes on a file to be found.
+        dies: what it raises out of a node, if it does.
+        behaviours: of handlers that bring it to light.
+        made: a history made for it, where it takes hundreds of drawn ones.
+    """
+
+    rule: str
+    what: str
+    plant: Callable[[Patch], None]
+    with_file: bool = False
+    dies: type[Exception] | None = None
+    behaviours: Sequence[str] = BEHAVIOURS
+    made: History | None = None
+
+
+def _forgets_the_missed(patch: Patch) -> None:
+    kept = Memory._keep_decision
+
+    def keep(self: Memory, run: RunRecord) -> None:
+        if run.state is not State.MISSED:
+            kept(self, run)
+
+    patch.setattr(Memory, "_keep_decision", keep)
+
+
+def _decides_again(patch: Patch) -> None:
+    kept = Memory._keep_move
+    moves = 0
+
+    def keep(self: Memory, move: Any) -> None:
+        nonlocal moves
+        moves += 1
+        if moves % 5:
+            kept(self, move)
+
+    patch.setattr(Memory, "_keep_move", keep)
+    patch.setattr(Memory, "_fits", lambda self, change: all(map(self._step_fits, change.steps)))
+
+
+def _does_not_start_again(patch: Patch) -> None:
+    from trioarm.testing.stores import _OutlivingRepository
+
+    patch.setattr(_OutlivingRepository, "read_due", Memory.read_due)
+
+
+def _calls_again_what_runs_once(patch: Patch) -> None:
+    patch.setattr(retrying, "_once", lambda run: False)
+
+
+def _takes_stale_results(patch: Patch) -> None:
+    for name in ("SUCCEED", "FINISH"):
+        statement = getattr(statements, name)
+        tail = statement.tail.replace("token = v.column4", "v.column4 > 0").replace(
+            "token = v.column8", "v.column8 > 0"
+        )
+        patch.setattr(statements, name, attrs.evolve(statement, tail=tail))
+
+
+def _uses_keys_again(patch: Patch) -> None:
+    dropped = Memory._drop_schedule
+
+    def drop(self: Memory, record: ScheduleRecord) -> None:
+        dropped(self, record)
+        self._last_key = record.key - 1
+
+    patch.setattr(Memory, "_drop_schedule", drop)
+
+
+def _moves_without_deciding(patch: Patch) -> None:
+    commit = Memory.commit
+    commits = 0
+
+    async def torn(self: Memory, changes: Sequence[Change]) -> list[Verdict]:
+        nonlocal commits
+        commits += 1
+        for change in changes:
+            if commits % 7 == 0 and change.decided and change.moved and self._fits(change):
+                for move in change.moved:
+                    self._keep_move(move)
+                return [Verdict.UNKNOWN] * len(changes)
+        return await commit(self, changes)
+
+    patch.setattr(Memory, "commit", torn)
+
+
+def _dies_of_what_a_handler_returns(patch: Patch) -> None:
+    def returned(result: object) -> object:
+        if result is not None:
+            raise BufferError("junk")
+        return attempt._WENT_WELL
+
+    patch.setattr(attempt, "_returned", returned)
+    patch.setattr(
+        attempt, "_raised", lambda attempt, error: None if isinstance(error, BufferError) else _raised(attempt, error)
+    )
+
+
+_raised = attempt._raised
+
+
+def _counts_who_is_busy(patch: Patch) -> None:
+    release = RunExecutor.release
+    releases = 0
+
+    def forgets(self: RunExecutor, attempts: Any) -> bool:
+        nonlocal releases
+        releases += 1
+        return release(self, attempts if releases % 3 else ())
+
+    patch.setattr(RunExecutor, "release", forgets)
+
+
+def _frees_the_lane_of_a_retry(patch: Patch) -> None:
+    put_again = Waiting.put_again
+
+    def frees(self: Waiting, run: RunRecord, now: int) -> None:
+        if run.lane is not None and self._lanes[run.lane].holder is run:
+            self._lanes[run.lane].holder = None
+            self.busy_lanes.discard(run.lane)
+        put_again(self, run, now)
+
+    patch.setattr(Waiting, "put_again", frees)
+
+
+def _lets_the_first_win(patch: Patch) -> None:
+    order = planning._order
+    patch.setattr(planning, "_order", lambda due: (-order(due)[0], *order(due)[1:]))
+
+
+def _works_on_without_a_lease(patch: Patch) -> None:
+    patch.setattr(Lease, "_stop_everything", lambda self, why: None)
+
+
+def _doubts_nothing(patch: Patch) -> None:
+    patch.setattr(engine, "Verdict", _NobodyDoubts)
+
+
+class _NobodyDoubts:
+    DONE = Verdict.DONE
+    REFUSED = Verdict.REFUSED
+    UNKNOWN = None
+
+
+def _runs_what_is_too_late(patch: Patch) -> None:
+    patch.setattr(planning, "_oldest", lambda record, now, rules: 0)
+
+
+PLANTED: Final = {
+    "missed": Planted("S2.1", "occurrences that are missed have no row", _forgets_the_missed),
+    "again": Planted("S2.1", "an occurrence may have two decisions", _decides_again),
+    "not begun again": Planted("S2.2", "runs of a node that is gone are left as they are", _does_not_start_again),
+    "at most once": Planted("S2.2", "what runs at most once is called again", _calls_again_what_runs_once),
+    "stale": Planted("S2.3", "results are taken whatever their token", _takes_stale_results, made=TAKEN_OVER),
+    "keys": Planted("S2.4", "the key of a removed schedule is used again", _uses_keys_again),
+    "torn": Planted("S2.5", "a cursor moves on although its decisions are lost", _moves_without_deciding),
+    "junk": Planted("S2.6", "a node dies of what a handler returns", _dies_of_what_a_handler_returns, dies=BufferError),
+    "busy": Planted("S2.7", "a count says who is busy, and is wrong at times", _counts_who_is_busy),
+    "late": Planted("S5.2", "nothing is too late to run", _runs_what_is_too_late),
+    "lane": Planted("S5.5", "a run that waits for its next attempt gives its lane away", _frees_the_lane_of_a_retry),
+    "order": Planted("S5.5", "the first of a superseding lane runs, not the last", _lets_the_first_win),
+    "lease": Planted(
+        "S7.2", "a node works on without a lease", _works_on_without_a_lease, with_file=True, behaviours=SLOW
+    ),
+    "unknown": Planted("S7.4", "a claim that may be kept counts as refused", _doubts_nothing),
+}

@@ -1,0 +1,63 @@
+"""Statistics: what the histories of a simulation amounted to, so that a simulation in which nothing happens is seen."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Final
+
+from tests.simulation.history import ACTS_SEEN
+from tests.simulation.play import Course
+
+DAY_S: Final = 86_400.0
+ANSWERS: Final = ("before", "after", "refused", "slow")
+
+
+class Statistics:
+    """Sums over histories."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.states: Counter[str] = Counter()
+        self.virtual_s = 0.0
+
+    def add(self, course: Course) -> None:
+        """Count what a history came to."""
+        self.counts["histories"] += 1
+        self.counts["corrections"] += course.corrected
+        self.counts["handlers called"] += sum(map(len, course.witness.calls.values()))
+        self.counts.update(course.counts)
+        self.states.update(str(row.state) for row in course.rows)
+        self.virtual_s += course.virtual_s
+
+    def faults(self) -> dict[str, int]:
+        """Return how many faults struck, by the call they struck."""
+        struck: Counter[str] = Counter()
+        for name, count in self.counts.items():
+            call, _, fault = name.partition(": ")
+            if fault in ANSWERS:
+                struck[call] += count
+        return dict(struck)
+
+    def below(self, floors: Mapping[str, float]) -> list[str]:
+        """Return what happened less often than it must, a line each; floors are counts for each history."""
+        counts = self.counts | self.states
+        return [
+            f"{name}: {counts[name]}, and at least {least} a history are expected"
+            for name, least in floors.items()
+            if counts[name] < least * self.counts["histories"]
+        ]
+
+    def lines(self) -> list[str]:
+        """Return all of it for people."""
+        of = self.counts
+        happened = ", ".join(f"{of[name]} {name.lower()}" for name in ACTS_SEEN)
+        faults = ", ".join(f"{count} at {call}" for call, count in sorted(self.faults().items()))
+        states = ", ".join(f"{count} {state}" for state, count in self.states.most_common())
+        return [
+            f"{of['histories']} histories, {self.virtual_s / DAY_S:.1f} virtual days, {of['run']} lives of a node",
+            f"acts: {happened}; {of['corrections']} corrections of a clock",
+            f"faults: {faults}",
+            f"{sum(self.states.values())} rows: {states}",
+            f"{of['handlers called']} calls of handlers, {of['commit']} commits",
+        ]
