@@ -1,6 +1,6 @@
 """The guarantee as a property: whatever is drawn happens to whole nodes, nothing is lost, nothing done twice (S2).
 
-`python -m tests.simulation --minutes 30` plays more of it.
+Not collected by default, for it takes too long beside the other tests: `python -m pytest tests/simulation/held.py`.
 """
 
 from __future__ import annotations
