@@ -94,9 +94,8 @@ class SqliteScheduleRepository:
         self._commits = Commits(self._write, self._recall.keep, self._recall.forget)
         self._seen_at = -inf  # trio's time at which the file was last seen, and whether another process had committed
         self._version: int | None = None  # of the data: SQLite changes it when another connection commits
-        self._look_at: int | None = (
-            0  # in boot time: when to look for nodes that are gone; None while there is no other
-        )
+        # In boot time: when to look for nodes that are gone; None while there is no other.
+        self._look_at: int | None = 0
         self._read_at = (0, 0)  # what the wall and the boot clock showed when it was last asked what is due
         self._news_until = -inf  # trio's time until which it pays to look for nodes that are gone again and again
         self._changed = trio.Event()
