@@ -13,15 +13,14 @@ import sys
 import time
 
 import trio
-from hypothesis import HealthCheck, given, register_random, seed, settings
+from hypothesis import register_random
 
-from tests.simulation.history import History, histories
-from tests.simulation.model import violations
-from tests.simulation.play import course_of
+from tests.simulation.drawing import MADE_SMALLER, play_drawn
 from tests.simulation.statistics import Statistics
 from trioarm.cli.terminal import say
 
 BATCH = 250
+BATCH_ON_FILES = 25
 
 
 def main() -> int:
@@ -34,7 +33,13 @@ def main() -> int:
     ends_at = time.monotonic() + arguments.minutes * 60
     while time.monotonic() < ends_at:
         try:
-            _play(number, statistics, with_files=arguments.files)
+            play_drawn(
+                number,
+                BATCH_ON_FILES if arguments.files else BATCH,
+                statistics,
+                with_files=arguments.files,
+                phases=MADE_SMALLER,
+            )
         except AssertionError:
             say_all(statistics, f"something does not hold: seed {number}")
             raise
@@ -56,18 +61,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="of the first histories (default: 1)")
     parser.add_argument("--files", action="store_true", help="several nodes on one SQLite file instead of memory")
     return parser.parse_args()
-
-
-def _play(number: int, statistics: Statistics, *, with_files: bool) -> None:
-    @seed(number)
-    @settings(max_examples=BATCH, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-    @given(histories(with_file=with_files))
-    def holds(history: History) -> None:
-        course = course_of(history)
-        statistics.add(course)
-        assert violations(course) == []
-
-    holds()
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ from typing import Any, Final
 import attrs
 import pytest
 
-from tests.simulation.history import BEHAVIOURS, History, Joined, Stalled
-from trioarm import Once, RetryPolicy, Schedule
+from tests.simulation.history import BEHAVIOURS, History, Joined, Killed, Put, Said, Stalled
+from trioarm import Every, Once, RetryPolicy, Schedule
 from trioarm.core import planning, retrying
 from trioarm.core.changes import Change, Verdict
 from trioarm.core.instants import MINUTE
@@ -22,18 +22,56 @@ from trioarm.engine.leases import Lease
 from trioarm.repositories.memory import InMemoryScheduleRepository as Memory
 from trioarm.repositories.memory.waiting import Waiting
 from trioarm.repositories.sqlite import statements
+from trioarm.testing import Fault
 from trioarm.testing.world import BEGIN
 
 Patch = pytest.MonkeyPatch
 SLOW: Final = ("is_slow",)
-TAKEN_OVER: Final = History(  # each node has one of the two runs, and its store is away when the first one ends
-    schedules=tuple(
-        Schedule(name, Once(BEGIN + MINUTE), handler="is_slow", timeout_s=100.0, retry=RetryPolicy(0)) for name in "ab"
-    ),
+
+
+def _once(name: str, minutes: int, **policies: Any) -> Schedule:
+    policies = {"timeout_s": 100.0, "retry": RetryPolicy(2, 5.0), **policies}
+    return Schedule(name, Once(BEGIN + minutes * MINUTE), **policies)
+
+
+# Each node has one of the two runs, and its store is away when the first one ends.
+TAKEN_OVER: Final = History(
+    schedules=(_once("a", 1, handler="is_slow"), _once("b", 1, handler="is_slow")),
     acts=((0.0, Joined()), (120.0, Stalled(40.0))),
     faults={},
     workers=1,
     with_file=True,
+)
+REPLACED: Final = History(
+    schedules=(Schedule("a", Every(20.0), handler="succeeds"),),
+    acts=((61.0, Said("remove", "a")), (1.0, Put(Schedule("b", Every(20.0), handler="succeeds")))),
+    faults={},
+    workers=1,
+    with_file=False,
+)
+BOTH_FAIL: Final = History(
+    schedules=tuple(_once(name, 1, handler="fails_at_first", lane="blue") for name in "ab"),
+    acts=((130.0, Joined()),),
+    faults={},
+    workers=2,
+    with_file=False,
+)
+BOTH_DUE: Final = History(
+    schedules=(
+        _once("a", 10, handler="succeeds", lane="red", supersede=True),
+        _once("b", 20, handler="succeeds", lane="red", supersede=True),
+    ),
+    acts=((61.0, Killed(1_500.0)),),
+    faults={},
+    workers=1,
+    with_file=False,
+)
+NEVER_ANSWERED: Final = History(
+    schedules=(Schedule("a", Every(20.0), handler="succeeds", timeout_s=20.0),),
+    acts=((130.0, Joined()),),
+    faults={("commit", number): Fault.AFTER for number in range(3, 12)},
+    workers=1,
+    with_file=False,
 )
 
 
@@ -198,15 +236,15 @@ PLANTED: Final = {
     "not begun again": Planted("S2.2", "runs of a node that is gone are left as they are", _does_not_start_again),
     "at most once": Planted("S2.2", "what runs at most once is called again", _calls_again_what_runs_once),
     "stale": Planted("S2.3", "results are taken whatever their token", _takes_stale_results, made=TAKEN_OVER),
-    "keys": Planted("S2.4", "the key of a removed schedule is used again", _uses_keys_again),
+    "keys": Planted("S2.4", "the key of a removed schedule is used again", _uses_keys_again, made=REPLACED),
     "torn": Planted("S2.5", "a cursor moves on although its decisions are lost", _moves_without_deciding),
     "junk": Planted("S2.6", "a node dies of what a handler returns", _dies_of_what_a_handler_returns, dies=BufferError),
     "busy": Planted("S2.7", "a count says who is busy, and is wrong at times", _counts_who_is_busy),
     "late": Planted("S5.2", "nothing is too late to run", _runs_what_is_too_late),
-    "lane": Planted("S5.5", "a run that waits for its next attempt gives its lane away", _frees_the_lane_of_a_retry),
-    "order": Planted("S5.5", "the first of a superseding lane runs, not the last", _lets_the_first_win),
+    "lane": Planted("S5.5", "a lane is free between two attempts", _frees_the_lane_of_a_retry, made=BOTH_FAIL),
+    "order": Planted("S5.5", "the first of a superseding lane runs, not the last", _lets_the_first_win, made=BOTH_DUE),
     "lease": Planted(
         "S7.2", "a node works on without a lease", _works_on_without_a_lease, with_file=True, behaviours=SLOW
     ),
-    "unknown": Planted("S7.4", "a claim that may be kept counts as refused", _doubts_nothing),
+    "unknown": Planted("S7.4", "a claim that may be kept counts as refused", _doubts_nothing, made=NEVER_ANSWERED),
 }

@@ -1,6 +1,9 @@
-"""Finding: draws histories of a seed until one does not hold."""
+"""Drawing: plays the histories of a seed, and finds the first of them that does not hold."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
@@ -8,9 +11,32 @@ from tests.simulation.history import History, histories
 from tests.simulation.model import violations
 from tests.simulation.planted import Planted
 from tests.simulation.play import course_of
+from tests.simulation.statistics import Statistics
 
-SEED = 1
-TRIES = 20  # of a history that is made for a fault: the order of tasks is drawn, too
+SEED: Final = 1
+TRIES: Final = 20  # of a history that is made for a fault: the order of tasks is drawn, too
+AS_DRAWN: Final = (Phase.generate,)
+MADE_SMALLER: Final = (Phase.generate, Phase.shrink)  # what does not hold; that takes minutes
+
+
+def play_drawn(
+    number: int, count: int, statistics: Statistics, *, with_files: bool, phases: Sequence[Phase] = AS_DRAWN
+) -> None:
+    """Play so many histories of a seed.
+
+    Raises:
+        AssertionError: something does not hold.
+    """
+
+    @seed(number)
+    @settings(max_examples=count, deadline=None, database=None, phases=phases, suppress_health_check=list(HealthCheck))
+    @given(histories(with_file=with_files))
+    def holds(history: History) -> None:
+        course = course_of(history)
+        statistics.add(course)
+        assert violations(course) == []
+
+    holds()
 
 
 def first_found(fault: Planted, within: int) -> tuple[int, str] | None:
@@ -20,11 +46,7 @@ def first_found(fault: Planted, within: int) -> tuple[int, str] | None:
 
     @seed(SEED)
     @settings(
-        max_examples=within,
-        deadline=None,
-        database=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
+        max_examples=within, deadline=None, database=None, phases=AS_DRAWN, suppress_health_check=list(HealthCheck)
     )
     @given(histories(with_file=fault.with_file, behaviours=fault.behaviours))
     def draws(history: History) -> None:
