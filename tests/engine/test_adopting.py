@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 import trio
 
 from tests.world import a_node, in_virtual_time
-from trioarm import InMemoryScheduleRepository, RunContext
+from trioarm import InMemoryScheduleRepository, RunContext, State
 from trioarm.core.changes import Change, Verdict
 from trioarm.core.errors import RepositoryError
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import Delivery, ScheduleRecord
 from trioarm.engine.engine import SchedulingEngine
+from trioarm.testing import Fault, FileStore, a_world, all_runs
 
-from .nodes import keeping, once
+from .nodes import at, keeping, once
 
 ANSWER_S = 5.0  # how long an answer is on its way
 
@@ -143,3 +145,29 @@ def test_a_doubt_lasts_until_it_could_be_cleared_up() -> None:
     in_virtual_time(main)
     assert repository.fails == 0
     assert list(called.values()) == [1]
+
+
+def test_a_run_of_a_node_that_is_found_gone_has_not_ended_before_it_began(tmp_path: Path) -> None:
+    """The look that finds out may have begun earlier than the run, and take a while."""
+
+    async def hangs(run: RunContext) -> None:
+        await trio.sleep_forever()
+
+    async def main() -> RunRecord:
+        async with a_world(FileStore(tmp_path / "trioarm.db")) as world:
+            doomed = await world.start({"work": hangs})
+            other = await world.start()
+            await doomed.scheduler.schedules.put(once(delivery=Delivery.AT_MOST_ONCE))
+            await trio.sleep(9)
+            world.faults["read_due", world.calls["read_due"] + 1] = Fault.SLOW
+            other.container.get(SchedulingEngine).wake()
+            await trio.sleep(3)
+            world.kill(doomed)
+            await trio.sleep(60)
+            (run,) = await all_runs(other.repository)
+            return run
+
+    run: RunRecord = in_virtual_time(main)
+    assert (run.state, run.started_at) == (State.UNKNOWN, at(10))
+    assert run.finished_at is not None
+    assert run.finished_at >= at(12)

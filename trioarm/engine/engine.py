@@ -230,7 +230,8 @@ class SchedulingEngine:
             if step is not None:
                 move = freed(run, now)
                 changes.append(Change(steps=(step,), moved=() if move is None else (move,)))
-        changes += [lose(run, now, self.rules) for run in view.lost]
+        gone_at = self._clock.now()  # a node that is found gone may have begun them after this pass did
+        changes += [lose(run, gone_at, self.rules) for run in view.lost]
         may_claim = self._may_begin.is_set() and self._may_hold()  # a command decides before the start, too
         admission = Admission(self._executor.rooms() if may_claim else {}, view.busy_lanes)
         for change in changes:
