@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import pytest
 import tomli_w
@@ -157,7 +157,7 @@ FILES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=2_000)
+@settings(max_examples=150, deadline=None)
 @example(tree={"environment": {}}, environ={"SCHEDULER_ENV": "\n"})
 @given(
     tree=FILES,
@@ -167,7 +167,9 @@ def test_whatever_a_file_holds_it_is_a_configuration_or_lines(
     tree: dict[str, object], environ: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Any tree that TOML can hold is a configuration or a list of problems, one line each, and never another error."""
+    started_s = process_time()
     lines = problems_of(tmp_path_factory.getbasetemp(), tomli_w.dumps(tree), environ)
+    assert process_time() - started_s < 2
     assert all(line and "\n" not in line for line in lines)
 
 
@@ -190,8 +192,8 @@ def test_whatever_a_file_holds_it_is_a_configuration_or_lines(
 )
 def test_a_hostile_file_is_refused_in_bounded_time(text: str, tmp_path: Path) -> None:
     """No file of the size allowed keeps a node searching: problems end after a hundred lines of bounded length."""
-    started_s = perf_counter()
+    started_s = process_time()
     lines = problems_of(tmp_path, text)
     assert 0 < len(lines) <= PROBLEMS_MAX + 1
     assert max(map(len, lines)) < 600
-    assert perf_counter() - started_s < 10
+    assert process_time() - started_s < 10

@@ -6,7 +6,7 @@ import sys
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
-from time import perf_counter
+from time import process_time
 from zoneinfo import ZoneInfo
 
 import holidays
@@ -136,14 +136,14 @@ def test_where_nothing_is_known_there_are_no_public_holidays() -> None:
 
 def test_what_never_comes_is_none_soon() -> None:
     """A year without workdays, and dates that are over, end the search."""
-    began = perf_counter()
+    began = process_time()
     never = CalendarDays("workday", DayCalendar("CZ", dates=["01-01/12-31"]))
     assert (never.next_after(0), never.previous_before(0), never.count(-(10**9), 10**9)) == (None, None, 0)
     once = CalendarDays("holiday", DayCalendar(dates=["2026-12-24"]))
     day = day_of(date(2026, 12, 24))
     assert (once.next_after(day), once.previous_before(day), once.count(-(10**9), 10**9)) == (None, None, 1)
     assert (once.next_after(-(10**9)), once.previous_before(10**9)) == (day, day)
-    assert perf_counter() - began < TIME_S_MAX
+    assert process_time() - began < TIME_S_MAX
 
 
 def test_the_years_end() -> None:

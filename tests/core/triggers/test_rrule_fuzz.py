@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from time import perf_counter
+from time import process_time
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -56,9 +56,9 @@ def ask(text: str, start: str | None, instant: int) -> str:
 )
 def test_any_text_is_a_trigger_or_a_refusal(text: str, start: str | None, instant: int) -> None:
     """What is accepted also answers, and what is not is refused in one line."""
-    began = perf_counter()
+    began = process_time()
     answer = ask(text, start, instant)
-    assert perf_counter() - began < TIME_S_MAX
+    assert process_time() - began < TIME_S_MAX
     assert "\n" not in answer
 
 

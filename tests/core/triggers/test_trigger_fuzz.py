@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from time import perf_counter
+from time import process_time
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -28,9 +28,9 @@ dayish = st.lists(st.sampled_from(ITEMS) | st.lists(st.sampled_from(ITEMS), max_
 @given(text=st.text(max_size=600) | cronish | fieldish | dayish, start=st.integers(-(10**17), 10**18))
 def test_any_expression_is_a_trigger_or_a_refusal(text: str, start: int) -> None:
     """What is accepted also answers, and what is not is refused in one line."""
-    began = perf_counter()
+    began = process_time()
     answer = ask(text, start)
-    assert perf_counter() - began < TIME_S_MAX
+    assert process_time() - began < TIME_S_MAX
     assert "\n" not in answer
 
 
@@ -113,10 +113,10 @@ def test_any_interval_is_a_trigger_or_a_refusal(
     step: dict[str, object], start: object, at: object, month_end: object, asked_at: int
 ) -> None:
     """Whatever is given, and over all the years there are."""
-    began = perf_counter()
+    began = process_time()
     with suppress(InvalidTrigger):
         assert "\n" not in asked(Interval(**step, start=start, at=at, month_end=month_end), asked_at)
-    assert perf_counter() - began < TIME_S_MAX
+    assert process_time() - began < TIME_S_MAX
 
 
 hostile = st.recursive(

@@ -42,7 +42,7 @@ class Zone:
         try:
             return ZoneInfo(self.name)
         except (ZoneInfoNotFoundError, ValueError, OSError):  # not found; not a name; a folder of zones
-            raise InvalidTrigger(_unknown_zone(self.name)) from None
+            raise InvalidTrigger(_unknown_zone(self.name[:NAME_SHOWN_MAX])) from None
 
     def to_local(self, instant: int) -> int:
         """Return the local time shown at `instant`."""
@@ -64,12 +64,18 @@ def _microseconds(moment: datetime) -> int:
     return (moment.utcoffset() or _NO_OFFSET) // _MICROSECOND
 
 
-def _unknown_zone(name: str) -> str:
-    shown = name[:NAME_SHOWN_MAX]
-    known = {zone.lower(): zone for zone in sorted(available_timezones())}
-    cities = {zone.rpartition("/")[2]: zone for zone in known}
-    near = get_close_matches(shown.lower(), [*known, *cities], n=1)
-    hint = f"did you mean {known[cities.get(near[0], near[0])]}?" if near else "write one like Europe/Prague"
+@lru_cache(maxsize=1)  # the whole tz database is walked for it
+def _names() -> dict[str, str]:
+    """Return the zones by what people write for them, in small letters: whole names, and cities."""
+    zones = sorted(available_timezones())
+    cities = {zone.rpartition("/")[2].lower(): zone for zone in zones}
+    return cities | {zone.lower(): zone for zone in zones}
+
+
+@lru_cache(maxsize=ZONES_MAX)  # a mistaken name is asked for more than once, and comparing it takes milliseconds
+def _unknown_zone(shown: str) -> str:
+    near = get_close_matches(shown.lower(), _names(), n=1)
+    hint = f"did you mean {_names()[near[0]]}?" if near else "write one like Europe/Prague"
     return f"time zone {shown!r} is unknown: {hint}"
 
 
