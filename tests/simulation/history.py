@@ -14,6 +14,9 @@ from trioarm.testing import Fault
 from trioarm.testing.world import BEGIN
 
 NAMES = ("a", "b", "c", "d")
+VERBS = ("pause", "resume", "remove", "fire", "cancel", "skip")
+KINDS = ("put", "said", "killed", "killed", "stopped", "stalled", "stepped", "corrected", "joined")
+CALLS = ("commit",) * 4 + ("read_due", "read_ready", "unfinished_runs", "renew", "get_schedules", "find_runs")
 LANES = ("red", "blue")  # of which red supersedes
 BEHAVIOURS = (
     "succeeds",
@@ -112,10 +115,46 @@ TRIGGERS = st.one_of(
 )
 
 
+@attrs.frozen
+class Theme:
+    """What a history is about: one that has a bit of everything has too little of anything to go wrong.
+
+    Args:
+        behaviours: of its handlers.
+        lanes: of its schedules.
+        verbs: that are said.
+        calls: of the store that go wrong.
+        kinds: of acts.
+    """
+
+    behaviours: tuple[str, ...]
+    lanes: tuple[str | None, ...]
+    verbs: tuple[str, ...]
+    calls: tuple[str, ...]
+    kinds: tuple[str, ...]
+
+
+def themes(behaviours: Sequence[str]) -> st.SearchStrategy[Theme]:
+    """Return what draws a theme, of these behaviours."""
+    return st.builds(
+        Theme,
+        some(behaviours),
+        st.sampled_from([(None,), (None, *LANES), ("red",), ("blue",)]),
+        some(VERBS),
+        some(CALLS),
+        some(KINDS),
+    )
+
+
+def some(items: Sequence[str]) -> st.SearchStrategy[tuple[str, ...]]:
+    """Return what draws up to three of the items, or all of them."""
+    return st.just(tuple(items)) | st.lists(st.sampled_from(items), min_size=1, max_size=3).map(tuple)
+
+
 @st.composite
-def schedules(draw: st.DrawFn, name: str, behaviours: Sequence[str] = BEHAVIOURS) -> Schedule:
-    """Draw a schedule of a name, whose handler behaves in one of these ways."""
-    lane = draw(st.sampled_from([None, None, *LANES]))
+def schedules(draw: st.DrawFn, name: str, theme: Theme) -> Schedule:
+    """Draw a schedule of a name."""
+    lane = draw(st.sampled_from(theme.lanes))
     policies: dict[str, Any] = {
         "misfire": draw(st.sampled_from(list(Misfire))),
         "overlap": draw(st.sampled_from(list(Overlap))),
@@ -128,7 +167,7 @@ def schedules(draw: st.DrawFn, name: str, behaviours: Sequence[str] = BEHAVIOURS
         "timeout_s": draw(st.sampled_from([20.0, 100.0])),
         "retry": draw(st.sampled_from([RetryPolicy(2, 5.0), RetryPolicy(0)])),
         "priority": draw(st.integers(3, 6)),
-        "handler": draw(st.sampled_from(behaviours)),
+        "handler": draw(st.sampled_from(theme.behaviours)),
     }
     return Schedule(name, draw(TRIGGERS), **policies)
 
@@ -139,36 +178,42 @@ LONG_S = (0.0, 3.0, 45.0, 1_000.0, 9_000.0)
 SHORT_S = (0.0, 3.0, 45.0)  # for what plays on files: several nodes that look for each other cost much
 
 
-def acts(down_s: Sequence[float]) -> st.SearchStrategy[Act]:
+def acts(down_s: Sequence[float], theme: Theme) -> st.SearchStrategy[Act]:
     """Return what draws an act; a node that dies or is stopped comes back after one of so many seconds."""
-    verbs = st.sampled_from(["pause", "resume", "remove", "fire", "cancel", "skip"])
     down = st.sampled_from(down_s)
-    return st.one_of(
-        NAME.flatmap(schedules).map(Put),
-        st.builds(Said, verbs, NAME),
-        st.builds(Killed, down),
-        st.builds(Killed, down),
-        st.builds(Stopped, down),
-        st.builds(Stalled, st.sampled_from([4.0, 24.0, 40.0, 200.0])),
-        st.builds(Stepped, st.sampled_from(STEPS_S)),
-        st.builds(Stepped, st.sampled_from(CORRECTIONS_S)),
-        st.builds(Joined),
+    kinds: dict[str, st.SearchStrategy[Act]] = {
+        "put": NAME.flatmap(lambda name: schedules(name, theme)).map(Put),
+        "said": st.builds(Said, st.sampled_from(theme.verbs), NAME),
+        "killed": st.builds(Killed, down),
+        "stopped": st.builds(Stopped, down),
+        "stalled": st.builds(Stalled, st.sampled_from([4.0, 24.0, 40.0, 200.0])),
+        "stepped": st.builds(Stepped, st.sampled_from(STEPS_S)),
+        "corrected": st.builds(Stepped, st.sampled_from(CORRECTIONS_S)),
+        "joined": st.builds(Joined),
+    }
+    return st.one_of([kinds[kind] for kind in theme.kinds])
+
+
+def faults(theme: Theme) -> st.SearchStrategy[dict[tuple[str, int], Fault]]:
+    """Return what draws faults: some calls in a row go wrong in the same way, here and there."""
+    row = st.tuples(
+        st.sampled_from(theme.calls), st.integers(3, 60), st.sampled_from([1, 1, 3, 12]), st.sampled_from(list(Fault))
     )
-
-
-CALLS = ("commit",) * 4 + ("read_due", "read_ready", "unfinished_runs", "renew", "get_schedules", "find_runs")
-FAULTS = st.dictionaries(
-    st.tuples(st.sampled_from(CALLS), st.integers(3, 80)), st.sampled_from(list(Fault)), max_size=8
-)
+    return st.lists(row, max_size=8).map(
+        lambda rows: {
+            (call, number): fault for call, first, count, fault in rows for number in range(first, first + count)
+        }
+    )
 
 
 @st.composite
 def histories(draw: st.DrawFn, *, with_file: bool = False, behaviours: Sequence[str] = BEHAVIOURS) -> History:
-    """Draw some hours in the life of a store; its first schedules have handlers that behave in one of these ways."""
-    first = tuple(draw(schedules(name, behaviours)) for name in NAMES[: draw(st.integers(1, 4))])
+    """Draw some hours in the life of a store, whose handlers behave in these ways."""
+    theme = draw(themes(behaviours))
+    first = tuple(draw(schedules(name, theme)) for name in NAMES[: draw(st.integers(1, 4))])
     waits = st.sampled_from(WAITS_S[:5] if with_file else WAITS_S)
-    one = acts(SHORT_S if with_file else LONG_S)
+    one = acts(SHORT_S if with_file else LONG_S, theme)
     then = tuple(draw(st.lists(st.tuples(waits, one), min_size=1, max_size=9)))
     if with_file:  # what one node cannot have
         then = ((0.0, Joined()), *then, (draw(waits), Stalled(draw(st.sampled_from([40.0, 200.0])))))
-    return History(first, then, draw(FAULTS), draw(st.integers(1, 3)), with_file)
+    return History(first, then, draw(faults(theme)), draw(st.integers(1, 3)), with_file)
