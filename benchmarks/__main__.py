@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 
 from benchmarks import (
     adding,
+    day,
     dispatch,
     durable,
     failing,
@@ -36,6 +37,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     idle.BENCHMARK,
     lateness.BENCHMARK,
     year.BENCHMARK,
+    day.BENCHMARK,
     failing.BENCHMARK,
     next_after.BENCHMARK,
     preview.BENCHMARK,
