@@ -14,8 +14,8 @@ from trioarm.testing import Fault
 from trioarm.testing.world import BEGIN
 
 NAMES = ("a", "b", "c", "d")
-VERBS = ("pause", "resume", "remove", "fire", "cancel", "skip")
-KINDS = ("put", "said", "killed", "killed", "stopped", "stalled", "stepped", "corrected", "joined")
+VERBS = ("pause", "resume", "remove", "remove", "fire", "cancel", "skip")
+KINDS = ("put", "put", "said", "said", "killed", "killed", "stopped", "stalled", "stepped", "corrected", "joined")
 CALLS = ("commit",) * 4 + ("read_due", "read_ready", "unfinished_runs", "renew", "get_schedules", "find_runs")
 LANES = ("red", "blue")  # of which red supersedes
 BEHAVIOURS = (
@@ -120,6 +120,7 @@ class Theme:
     """What a history is about: one that has a bit of everything has too little of anything to go wrong.
 
     Args:
+        names: of its schedules; where they are few, most that is said is said of one that is there.
         behaviours: of its handlers.
         lanes: of its schedules.
         verbs: that are said.
@@ -127,6 +128,7 @@ class Theme:
         kinds: of acts.
     """
 
+    names: tuple[str, ...]
     behaviours: tuple[str, ...]
     lanes: tuple[str | None, ...]
     verbs: tuple[str, ...]
@@ -138,6 +140,7 @@ def themes(behaviours: Sequence[str]) -> st.SearchStrategy[Theme]:
     """Return what draws a theme, of these behaviours."""
     return st.builds(
         Theme,
+        st.sampled_from([NAMES[:2], NAMES]),
         some(behaviours),
         st.sampled_from([(None,), (None, *LANES), ("red",), ("blue",)]),
         some(VERBS),
@@ -172,7 +175,6 @@ def schedules(draw: st.DrawFn, name: str, theme: Theme) -> Schedule:
     return Schedule(name, draw(TRIGGERS), **policies)
 
 
-NAME = st.sampled_from(NAMES)
 WAITS_S = (0.0, 1.0, 13.0, 61.0, 130.0, 550.0, 1_800.0)
 LONG_S = (0.0, 3.0, 45.0, 1_000.0, 9_000.0)
 SHORT_S = (0.0, 3.0, 45.0)  # for what plays on files: several nodes that look for each other cost much
@@ -180,10 +182,10 @@ SHORT_S = (0.0, 3.0, 45.0)  # for what plays on files: several nodes that look f
 
 def acts(down_s: Sequence[float], theme: Theme) -> st.SearchStrategy[Act]:
     """Return what draws an act; a node that dies or is stopped comes back after one of so many seconds."""
-    down = st.sampled_from(down_s)
+    down, name = st.sampled_from(down_s), st.sampled_from(theme.names)
     kinds: dict[str, st.SearchStrategy[Act]] = {
-        "put": NAME.flatmap(lambda name: schedules(name, theme)).map(Put),
-        "said": st.builds(Said, st.sampled_from(theme.verbs), NAME),
+        "put": name.flatmap(lambda name: schedules(name, theme)).map(Put),
+        "said": st.builds(Said, st.sampled_from(theme.verbs), name),
         "killed": st.builds(Killed, down),
         "stopped": st.builds(Stopped, down),
         "stalled": st.builds(Stalled, st.sampled_from([4.0, 24.0, 40.0, 200.0])),
@@ -210,7 +212,7 @@ def faults(theme: Theme) -> st.SearchStrategy[dict[tuple[str, int], Fault]]:
 def histories(draw: st.DrawFn, *, with_file: bool = False, behaviours: Sequence[str] = BEHAVIOURS) -> History:
     """Draw some hours in the life of a store, whose handlers behave in these ways."""
     theme = draw(themes(behaviours))
-    first = tuple(draw(schedules(name, theme)) for name in NAMES[: draw(st.integers(1, 4))])
+    first = tuple(draw(schedules(name, theme)) for name in theme.names[: draw(st.integers(1, len(theme.names)))])
     waits = st.sampled_from(WAITS_S[:5] if with_file else WAITS_S)
     one = acts(SHORT_S if with_file else LONG_S, theme)
     then = tuple(draw(st.lists(st.tuples(waits, one), min_size=1, max_size=9)))

@@ -61,6 +61,8 @@ def _decided_wrongly(course: Course) -> Iterator[str]:
         if not course.corrected and len(keys) == len(decided_lives):
             for key, life in zip(keys, decided_lives, strict=True):
                 yield from _decided_otherwise(name, rows.get(key, []), life)
+        if not course.corrected and len(keys) < (least := sum(map(_surely_decides, decided_lives))):
+            yield f"{name}: was put anew {least} times, and its rows have {len(keys)} keys"
         for key in keys:
             yield from _decided_twice(name, rows.get(key, []))
             if any(row.schedule.schedule.name != name for row in rows.get(key, [])):
@@ -100,6 +102,13 @@ def _decided_otherwise(name: str, rows: list[RunRecord], life: list[Span]) -> It
         yield f"{name}: {at} is decided, which no definition yields"
     for at in sorted(surely - decided):
         yield f"{name}: {at} is not decided"
+
+
+def _surely_decides(life: list[Span]) -> bool:
+    """Whether there has to be a row of it: an instant that lies between the definition and the next one."""
+    if any(span.schedule.max_runs is not None or isinstance(span.schedule.trigger, After) for span in life):
+        return False
+    return any(any(_between(span.schedule, span.until, span.next_from)) for span in life)
 
 
 def _instants(row: RunRecord, life: list[Span]) -> list[int]:

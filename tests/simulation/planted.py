@@ -49,13 +49,6 @@ REPLACED: Final = History(
     workers=1,
     with_file=False,
 )
-BOTH_FAIL: Final = History(
-    schedules=tuple(_once(name, 1, handler="fails_at_first", lane="blue") for name in "ab"),
-    acts=((130.0, Joined()),),
-    faults={},
-    workers=2,
-    with_file=False,
-)
 BOTH_DUE: Final = History(
     schedules=(
         _once("a", 10, handler="succeeds", lane="red", supersede=True),
@@ -241,7 +234,7 @@ PLANTED: Final = {
     "junk": Planted("S2.6", "a node dies of what a handler returns", _dies_of_what_a_handler_returns, dies=BufferError),
     "busy": Planted("S2.7", "a count says who is busy, and is wrong at times", _counts_who_is_busy),
     "late": Planted("S5.2", "nothing is too late to run", _runs_what_is_too_late),
-    "lane": Planted("S5.5", "a lane is free between two attempts", _frees_the_lane_of_a_retry, made=BOTH_FAIL),
+    "lane": Planted("S5.5", "a lane is free between two attempts", _frees_the_lane_of_a_retry),
     "order": Planted("S5.5", "the first of a superseding lane runs, not the last", _lets_the_first_win, made=BOTH_DUE),
     "lease": Planted(
         "S7.2", "a node works on without a lease", _works_on_without_a_lease, with_file=True, behaviours=SLOW

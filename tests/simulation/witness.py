@@ -11,7 +11,7 @@ import trio
 
 from tests.simulation.history import BEHAVIOURS
 from trioarm import Delivery, Discard, Retry, RunContext, Snooze
-from trioarm.core.instants import MINUTE, instant
+from trioarm.core.instants import MINUTE
 from trioarm.testing import Node
 
 STUBBORN = "ignores_cancellation"  # by the only one that may overlap with its successor (S6.3)
@@ -135,7 +135,7 @@ class Witness:
                 with trio.CancelScope(shield=True):
                     await trio.sleep(STUBBORN_S)
             case "snoozes" if len(self.calls[run._attempt.run.run_id]) < 3:
-                raise Snooze(instant(run.nominal_at) + len(self.calls[run._attempt.run.run_id]) * MINUTE)
+                raise Snooze(self.wall() + MINUTE)
             case "discards":
                 raise Discard("useless")
             case "returns_junk":
