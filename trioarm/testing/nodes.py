@@ -11,6 +11,7 @@ import trio
 from trioarm.bootstrap import SchedulerBootstrap, scheduler_components
 from trioarm.config import SchedulerConfig
 from trioarm.container import Container
+from trioarm.core.errors import CalendarUnavailable
 from trioarm.core.jsonable import Json
 from trioarm.core.schedule import Schedule
 from trioarm.engine.attempt import RunContext
@@ -20,8 +21,9 @@ from trioarm.engine.leases import Lease
 from trioarm.engine.ports import Chance, Clock, ScheduleRepository
 from trioarm.engine.scheduler import Scheduler
 from trioarm.feeds.feed import Feeds
-from trioarm.feeds.fetch import Fetcher
+from trioarm.feeds.fetch import Fetched, Fetcher, Version
 from trioarm.feeds.refreshing import refreshing_schedules
+from trioarm.handlers.dead_man import DeadMan
 from trioarm.handlers.registry import Handlers, register
 from trioarm.live import LiveConfig
 from trioarm.testing.faults import Line
@@ -33,6 +35,21 @@ STARTED_NOTHING: Final = "a world starts no program"
 async def start_nothing(run: RunContext) -> Json:
     """Succeed in the place of the built-in handler `command`: programs do not live in virtual time."""
     return STARTED_NOTHING
+
+
+class FileFetcher(Fetcher):
+    """Reads calendars of events from files alone: what waits for the web in virtual time waits for ever."""
+
+    async def fetch(self, source: str, known: Version | None = None) -> Fetched:
+        """Read a file.
+
+        Raises:
+            CalendarUnavailable: it is an address, or the file cannot be read.
+            InvalidCalendar: the file is too large.
+        """
+        if "://" in source:
+            raise CalendarUnavailable("a world reads no calendar from the web: let the test name a file")
+        return await super().fetch(source, known)
 
 
 @attrs.frozen(kw_only=True)
@@ -61,7 +78,8 @@ def node_components(config: SchedulerConfig, handlers: Handlers, parts: Parts) -
     container.override(Chance, lambda _: parts.chance)
     container.override(ScheduleRepository, lambda _: parts.line.as_repository())
     container.override(Lease, lambda c: Lease(c.get(ScheduleRepository), c.get(RunExecutor), c.get(Clock), parts.name))
-    container.override(Feeds, lambda c: Feeds(c.get(ScheduleRepository), InlineThread(), Fetcher(InlineThread())))
+    container.override(Feeds, lambda c: Feeds(c.get(ScheduleRepository), InlineThread(), FileFetcher(InlineThread())))
+    container.override(DeadMan, lambda _: DeadMan())
     if not parts.housekeeping:
         container.override(LiveConfig, lambda c: LiveConfig(c.get(SchedulerConfig), c, _calendars_alone))
     return container

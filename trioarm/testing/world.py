@@ -21,7 +21,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from trioarm.config import SchedulerConfig
 from trioarm.core.errors import UnknownSchedule
-from trioarm.core.instants import EARLIEST, SECOND, instant, parse_instant, render_duration
+from trioarm.core.instants import EARLIEST, LATEST, SECOND, instant, parse_instant, render_duration
 from trioarm.core.queries import PAGE_MAX, RunQuery
 from trioarm.core.run import RunRecord
 from trioarm.engine.clock import VirtualClock
@@ -304,31 +304,35 @@ class World:
 
     # What was decided
 
-    async def decisions(self, schedule: str | None = None, *, since: When | None = None) -> list[Decision]:
+    async def decisions(
+        self, schedule: str | None = None, *, since: When | None = None, until: When | None = None
+    ) -> list[Decision]:
         """Return what became of every occurrence so far, by occurrence.
 
         Args:
             schedule: name of the one to look at; None for all but the built-in ones.
-            since: only occurrences from this moment on; None for all.
+            since: no occurrences before this moment; None for all.
+            until: none from this moment on; None for all.
 
         Raises:
             UnknownSchedule: there is none of that name, and never was.
-            InvalidInstant: `since` is no moment.
-            ValueError: they are more than 100 000; `since` leaves earlier ones out.
+            InvalidInstant: `since` or `until` is no moment.
+            ValueError: they are more than 100 000: ask for less at a time.
             RuntimeError: the world has not begun.
         """
         since_at = EARLIEST if since is None else moment(since, self._zone)
+        until_at = LATEST if until is None else moment(until, self._zone)
         async with self._reading() as repository:
             rows = await all_runs(repository, schedule)
             if schedule is not None and not rows and await repository.get_schedule(schedule) is None:
                 raise UnknownSchedule(f"there is no schedule {schedule!r}")
         rows = [row for row in rows if row.schedule.schedule.owner != OWNER or schedule is not None]
-        rows = [row for row in rows if (row.last_at or row.nominal_at) >= since_at]
+        rows = [row for row in rows if (row.last_at or row.nominal_at) >= since_at and row.nominal_at < until_at]
         count = sum(row.count for row in rows)
         if count > DECISIONS_MAX:
-            raise ValueError(f"{count} decisions are more than {DECISIONS_MAX}: ask for those since a moment")
+            raise ValueError(f"{count} decisions are more than {DECISIONS_MAX}: ask for less at a time")
         found = [(instant(one.nominal_at), one) for row in rows for one in decisions_of(row, self._zone)]
-        return [one for at, one in sorted(found, key=itemgetter(0)) if at >= since_at]
+        return [one for at, one in sorted(found, key=itemgetter(0)) if since_at <= at < until_at]
 
     async def _unfinished(self) -> list[RunRecord]:
         async with self._reading() as repository:
