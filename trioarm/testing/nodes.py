@@ -121,6 +121,9 @@ class Node:
         self._scope = trio.CancelScope()
         self._ended = trio.Event()
 
+    def __repr__(self) -> str:
+        return f"<{self.name}, {'alive' if self.is_alive else 'gone'}>"
+
     @property
     def is_alive(self) -> bool:
         """Whether it was neither stopped nor killed."""

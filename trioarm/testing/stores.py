@@ -82,8 +82,7 @@ class MemoryDisk:
 class FileStore:
     """A real SQLite file, for as many nodes as there are. It works without threads.
 
-    Its nodes renew their leases every ten seconds: an hour of virtual time takes a fraction of a second, a year takes
-    a quarter of an hour.
+    Its nodes renew their leases every ten seconds: an hour of virtual time takes about a second for each of them.
 
     Args:
         path: of the file.

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from contextlib import asynccontextmanager, contextmanager
 from copy import copy
 from datetime import datetime
+from math import isinf
 from operator import itemgetter
 from types import MappingProxyType
 from typing import Final, TypeAlias, TypeVar
@@ -124,10 +125,14 @@ class World:
         An exception of the body leaves as itself; nodes are cancelled then.
 
         Raises:
-            RuntimeError: time is not virtual, or the world is over.
+            RuntimeError: time is not virtual, or stands still; or the world has begun before.
         """
-        if not isinstance(trio.lowlevel.current_clock(), MockClock):
-            raise RuntimeError("a world needs virtual time: run it by in_virtual_time, or take the fixture `world`")
+        clock = trio.lowlevel.current_clock()
+        if not isinstance(clock, MockClock) or (clock.rate == 0 and isinf(clock.autojump_threshold)):
+            raise RuntimeError(
+                "a world needs virtual time that goes on by itself: run it by in_virtual_time, or take the fixture "
+                "`world`, or autojump_clock of pytest-trio"
+            )
         if self._nursery is not None:
             raise RuntimeError("this world has begun already: each is lived through once")
         self._offset -= round(trio.current_time() * SECOND)
@@ -318,7 +323,6 @@ class World:
             UnknownSchedule: there is none of that name, and never was.
             InvalidInstant: `since` or `until` is no moment.
             ValueError: they are more than 100 000: ask for less at a time.
-            RuntimeError: the world has not begun.
         """
         since_at = EARLIEST if since is None else moment(since, self._zone)
         until_at = LATEST if until is None else moment(until, self._zone)
