@@ -135,7 +135,7 @@ def test_what_goes_wrong_leaves_a_world_as_itself() -> None:
     async def refused() -> None:
         async with a_world() as world:
             with pytest.raises(HandlerRefused):
-                await world.start({"work": print})  # type: ignore[dict-item]
+                await world.start({"work": print})  # type: ignore[arg-type]
             assert world.nodes == []
             assert world.wall() == BEGIN
 
