@@ -23,14 +23,12 @@ PYTHON = [text for language, text in BLOCKS if language == "python"]
 SHOWN = [text for language, text in BLOCKS if not language]
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", ["pytest alone", "pytest-trio in trio mode"])
 def test_what_it_shows_runs(form: str, tmp_path: Path) -> None:
     """The page is a file of tests: each passes with pytest alone and with pytest-trio, and prints what is shown."""
     conftest, *tests = PYTHON
     assert conftest.startswith("# conftest.py")
     text = "\n\n".join(tests)
-    if form.endswith("marked"):
-        text = re.sub(r"^(async def test_)", r"@pytest.mark.trio\n\1", "import pytest\n" + text, flags=re.MULTILINE)
     (tmp_path / "test_page.py").write_text(text, encoding="utf-8")
     played = play(tmp_path, "-s", *FORMS[form], conftest=conftest)
     assert played.returncode == 0, played.stdout
