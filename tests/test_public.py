@@ -4,35 +4,43 @@ from __future__ import annotations
 
 import inspect
 import typing
+from types import ModuleType
 
 import pytest
 
 import trioarm
+import trioarm.testing
+
+MODULES = [trioarm, trioarm.testing]
 
 
-def _importable() -> set[str]:
+def _importable(module: ModuleType) -> set[str]:
     """Return the names somebody would find: no modules, nothing private, no artefacts of importing."""
     return {
         name
-        for name, value in vars(trioarm).items()
+        for name, value in vars(module).items()
         if not inspect.ismodule(value) and not name.startswith("_") and name != "annotations"
     }
 
 
-def test_all_is_what_can_be_imported() -> None:
+@pytest.mark.parametrize(("module", "more"), [(trioarm, {"__version__"}), (trioarm.testing, set())])
+def test_all_is_what_can_be_imported(module: ModuleType, more: set[str]) -> None:
     """`__all__` neither promises what is not there nor hides what is."""
-    assert set(trioarm.__all__) == _importable() | {"__version__"}
+    assert set(module.__all__) == _importable(module) | more
 
 
-def test_all_is_sorted_and_says_nothing_twice() -> None:
+@pytest.mark.parametrize("module", MODULES)
+def test_all_is_sorted_and_says_nothing_twice(module: ModuleType) -> None:
     """One name, one place."""
-    assert trioarm.__all__ == sorted(set(trioarm.__all__))
+    assert module.__all__ == sorted(set(module.__all__))
 
 
-@pytest.mark.parametrize("name", sorted(_importable()))
-def test_every_public_name_says_what_it_is(name: str) -> None:
+@pytest.mark.parametrize(
+    ("module", "name"), [(module, name) for module in MODULES for name in sorted(_importable(module))]
+)
+def test_every_public_name_says_what_it_is(module: ModuleType, name: str) -> None:
     """Classes and functions have docstrings of their own, and so have their public methods."""
-    value = getattr(trioarm, name)
+    value = getattr(module, name)
     if typing.get_origin(value) is not None or not (inspect.isclass(value) or inspect.isroutine(value)):
         return  # an alias of a type says it where it is used
     doc = inspect.getdoc(value)

@@ -43,16 +43,33 @@ POOL: Final = "default"  # the pool of all handlers but those of arming and hous
 _log = logging.getLogger("trioarm.node")
 
 
+def built_in_schedules(config: SchedulerConfig) -> list[Schedule]:
+    """Return what every node declares: its housekeeping, and the refreshing of its calendars."""
+    scheduler = config.scheduler
+    ping_s = None if scheduler.dead_man_url is None else scheduler.dead_man_interval_s
+    return [
+        *housekeeping_schedules(scheduler.health_check_interval_s, ping_s),
+        *refreshing_schedules(config.feeds.values()),
+    ]
+
+
 class LiveConfig:
     """What a node runs under.
 
     Args:
         config: what it starts with.
         container: its components, told what changes.
+        built_in: what a node declares beside what it is told to.
     """
 
-    def __init__(self, config: SchedulerConfig, container: Container) -> None:
+    def __init__(
+        self,
+        config: SchedulerConfig,
+        container: Container,
+        built_in: Callable[[SchedulerConfig], list[Schedule]] = built_in_schedules,
+    ) -> None:
         self.config = config
+        self._built_in = built_in
         self._said = config  # the same before it knew any calendar
         self.takers: list[Callable[[SchedulerConfig], None]] = []
         """Who else takes a changed configuration over, such as the log of a program; called after all components."""
@@ -66,7 +83,7 @@ class LiveConfig:
         Raises:
             ConfigurationError: a declared schedule has a name that somebody else uses.
         """
-        await self._sync(OWNER, _housekeeping(self.config))
+        await self._sync(OWNER, self._built_in(self.config))
         await self._know_calendars()
         await self._declare_own()
         if await self._know_calendars():  # another node read one meanwhile, and what it spread may be undone
@@ -159,7 +176,7 @@ class LiveConfig:
         scheduler, declared = self._container.get(Scheduler), self._declared(config)
         _refuse_foreign(self._owner, await scheduler.schedules.sync(self._owner, declared, dry_run=True))
         diff = await self._sync(self._owner, declared)
-        await self._sync(OWNER, _housekeeping(config))
+        await self._sync(OWNER, self._built_in(config))
         return diff
 
     async def _sync(self, owner: str, declared: Sequence[Schedule]) -> SyncDiff:
@@ -194,15 +211,6 @@ class LiveConfig:
         for take in self.takers:
             take(config)
         engine.wake()  # its nap may be too long now
-
-
-def _housekeeping(config: SchedulerConfig) -> list[Schedule]:
-    scheduler = config.scheduler
-    ping_s = None if scheduler.dead_man_url is None else scheduler.dead_man_interval_s
-    return [
-        *housekeeping_schedules(scheduler.health_check_interval_s, ping_s),
-        *refreshing_schedules(config.feeds.values()),
-    ]
 
 
 def _refuse_foreign(owner: str, diff: SyncDiff) -> None:

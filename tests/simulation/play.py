@@ -32,7 +32,7 @@ from trioarm.core.queries import RunQuery
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import ScheduleRecord
 from trioarm.core.states import ACTIVE
-from trioarm.testing import FileStore, Node, World, a_world, all_runs, in_virtual_time
+from trioarm.testing import FileStore, MemoryDisk, Node, World, a_world, all_runs, in_virtual_time
 
 NODES_MAX = 3
 HEAL_S = 420.0  # enough for a lease to end, the longest handler, its retries and what waits behind it in a lane
@@ -99,10 +99,10 @@ def course_of(history: History) -> Course:
 
 async def _play(history: History, path: Path | None) -> Course:
     course = Course(Witness())
-    store = None if path is None else FileStore(path)
+    store = MemoryDisk(leased=True) if path is None else FileStore(path)
     began = trio.current_time()
-    async with a_world(store, faults=history.faults) as world:
-        course.witness.wall = world.now
+    async with a_world(store, faults=history.faults, check_interval_s=60.0, housekeeping=True) as world:
+        course.witness.wall = world.wall
         player = _Player(world, history, course)
         await player.start()
         for schedule in history.schedules:
@@ -178,7 +178,7 @@ class _Player:
 
     def look(self) -> int:
         """Return what the wall shows, and note the latest that it ever did."""
-        now = self._world.now()
+        now = self._world.wall()
         self._course.highest = max(self._course.highest, now)
         return now
 

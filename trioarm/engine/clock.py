@@ -190,6 +190,11 @@ class VirtualClock(SystemClock):
         """Set the wall clock forward, or back, as an operator or a time server would."""
         self._offset += round(seconds * SECOND)
 
+    def tell(self) -> None:
+        """End the nap that is taken, as a kernel does that tells who naps that the wall clock was set."""
+        if self._nap is not None:
+            self._nap.cancel()
+
 
 async def wait_until_set(clock: Clock, stop: trio.Event) -> bool:
     """Wait until a clock can be right; return False when `stop` is set before.

@@ -1,28 +1,49 @@
 """Testing: a world in virtual time for programs that schedule, with crashes, faults and clocks that are set.
 
 ```python
-from trioarm.testing import a_world, in_virtual_time
+from trioarm import Cron, Schedule
+from trioarm.testing import World, assert_decided
 
 
-def test_the_night() -> None:
-    async def main() -> None:
-        async with a_world() as world:
-            node = await world.start(handlers={"report": report})
-            await node.scheduler.schedules.put(trioarm.Schedule("often", trioarm.Every(60), handler="report"))
-            await trio.sleep(3600)  # takes no time
-            world.kill(node)
-            world.step(-7200)
-            await world.start(handlers={"report": report})
-            await trio.sleep(86400)
-
-    in_virtual_time(main)
+async def test_the_night(world: World) -> None:  # pytest_plugins = ["trioarm.testing.fixtures"] in conftest.py
+    world.zone = "Europe/Prague"
+    world.set_clock("2026-03-27 12:00")
+    await world.start({"arm": arm})
+    await world.scheduler.schedules.put(Schedule("night", Cron("30 22 * * *", "Europe/Prague"), handler="arm"))
+    await world.until("2026-03-28 12:00")
+    async with world.outage():
+        await world.until("2026-03-29 04:00")  # takes no time
+    await world.drain()
+    assert_decided(
+        await world.decisions("night"),
+        [("2026-03-27 22:30", "succeeded"), ("2026-03-28 22:30", "missed")],
+    )
 ```
+
+The page `docs/testing.md`, which ships with the package, has the rest; `examples/test_a_year.py` is a whole year.
 """
 
 from __future__ import annotations
 
+from trioarm.testing.decisions import Decision, as_table, assert_decided
 from trioarm.testing.faults import Fault
+from trioarm.testing.moments import When
+from trioarm.testing.nodes import Node
 from trioarm.testing.stores import FileStore, MemoryDisk, Store
-from trioarm.testing.world import Node, World, a_world, all_runs, in_virtual_time
+from trioarm.testing.world import World, a_world, all_runs, in_virtual_time
 
-__all__ = ["Fault", "FileStore", "MemoryDisk", "Node", "Store", "World", "a_world", "all_runs", "in_virtual_time"]
+__all__ = [
+    "Decision",
+    "Fault",
+    "FileStore",
+    "MemoryDisk",
+    "Node",
+    "Store",
+    "When",
+    "World",
+    "a_world",
+    "all_runs",
+    "as_table",
+    "assert_decided",
+    "in_virtual_time",
+]

@@ -31,6 +31,12 @@ class Fault(StrEnum):
 SLOW_S: Final = 7.0
 
 
+def faulty_calls() -> list[str]:
+    """Return the names of the calls that a fault can strike."""
+    calls = {name for name, method in vars(ScheduleRepository).items() if inspect.iscoroutinefunction(method)}
+    return sorted(calls - NEVER)
+
+
 class Line:
     """The line between a node and its store.
 
@@ -38,14 +44,20 @@ class Line:
         repository: at its other end.
         faults: what goes wrong, by name of the method and number of the call, counted from 1 over the life of a world.
         calls: how often each method was called, and how often which fault struck, over the life of a world.
+        kept: called after every commit that the repository has answered.
     """
 
     def __init__(
-        self, repository: ScheduleRepository, faults: Mapping[tuple[str, int], Fault], calls: Counter[str]
+        self,
+        repository: ScheduleRepository,
+        faults: Mapping[tuple[str, int], Fault],
+        calls: Counter[str],
+        kept: Callable[[], None],
     ) -> None:
         self._repository = repository
         self._faults = faults
         self._calls = calls
+        self._kept = kept
         self._stalled = trio.Event()
         self._stalled.set()
         self._is_cut = False
@@ -87,6 +99,8 @@ class Line:
         if fault in (Fault.BEFORE, Fault.REFUSED):
             return _went_wrong(name, args, fault)
         answer = await method(*args, **more)
+        if name == "commit":
+            self._kept()
         await self._live()
         return _went_wrong(name, args, fault) if fault is Fault.AFTER else answer
 

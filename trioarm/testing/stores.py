@@ -60,10 +60,15 @@ class VirtualBoot:
 
 
 class MemoryDisk:
-    """A store for one node at a time, kept in memory, that outlives the nodes of a world: quick, and without a file."""
+    """A store for one node at a time, kept in memory, that outlives the nodes of a world: quick, and without a file.
 
-    def __init__(self) -> None:
-        self._kept = _OutlivingRepository()
+    Args:
+        leased: whether a node has to renew its lease every ten seconds, as on a file, and gives up what it runs when
+            it cannot. Without, a year takes seconds: nobody else is there to take anything over.
+    """
+
+    def __init__(self, *, leased: bool = False) -> None:
+        self._kept = _OutlivingRepository(leased)
 
     def open(self) -> ScheduleRepository:
         """Return the same repository to one node after the other."""
@@ -71,11 +76,13 @@ class MemoryDisk:
 
     def bury(self, repository: ScheduleRepository, node: str) -> None:
         """Let the runs of a node be nobody's."""
-        self._kept.living.discard(node)
+        self._kept.gone.add(node)
 
 
 class FileStore:
     """A real SQLite file, for as many nodes as there are. It works without threads.
+
+    Its nodes renew their leases every ten seconds: an hour of virtual time takes about a second for each of them.
 
     Args:
         path: of the file.
@@ -95,29 +102,29 @@ class FileStore:
 
 
 class _OutlivingRepository(InMemoryScheduleRepository):
-    """Memory that knows which node is alive, so that what a dead one held is carried on by the next."""
+    """Memory that knows which nodes are gone, so that what they held is carried on by the next."""
 
-    leased = True
-
-    def __init__(self) -> None:
+    def __init__(self, leased: bool) -> None:
         super().__init__()
-        self.living: set[str] = set()
+        self.leased = leased
+        self.gone: set[str] = set()
 
     async def join(self, node: str, now: int) -> None:
         """Let a node hold runs."""
-        self.living.add(node)
+        self.gone.discard(node)
 
     async def renew(self, node: str, now: int) -> bool:
         """Return whether the node was not buried."""
-        return node in self.living
+        return node not in self.gone
 
     async def leave(self, node: str) -> None:
         """Let a node end."""
-        self.living.discard(node)
+        self.gone.add(node)
 
     async def read_due(self, now: int, limit: int) -> DueView:
         """Return what is due, and the runs of nodes that are gone."""
         view = await super().read_due(now, limit)
-        held = [run for run in await self.unfinished_runs() if run.state in HELD]
-        view.lost.extend(run for run in held if run.node not in self.living)
+        if self.gone:
+            held = [run for run in await self.unfinished_runs() if run.state in HELD]
+            view.lost.extend(run for run in held if run.node in self.gone)
         return view

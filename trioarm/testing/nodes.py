@@ -1,0 +1,155 @@
+"""Nodes of a world: put together as any other, but with a virtual clock, a line to the store that can be cut, and
+nothing that reaches out of the world."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+import trio
+
+from trioarm.bootstrap import SchedulerBootstrap, scheduler_components
+from trioarm.config import SchedulerConfig
+from trioarm.container import Container
+from trioarm.core.errors import CalendarUnavailable
+from trioarm.core.jsonable import Json
+from trioarm.core.schedule import Schedule
+from trioarm.engine.attempt import RunContext
+from trioarm.engine.clock import VirtualClock
+from trioarm.engine.executor import RunExecutor
+from trioarm.engine.leases import Lease
+from trioarm.engine.ports import Chance, Clock, ScheduleRepository
+from trioarm.engine.scheduler import Scheduler
+from trioarm.feeds.feed import Feeds
+from trioarm.feeds.fetch import Fetched, Fetcher, Version
+from trioarm.feeds.refreshing import refreshing_schedules
+from trioarm.handlers.dead_man import DeadMan
+from trioarm.handlers.registry import Handlers, register
+from trioarm.live import LiveConfig
+from trioarm.testing.faults import Line
+from trioarm.testing.stores import InlineThread
+
+STARTED_NOTHING: Final = "a world starts no program"
+
+
+async def start_nothing(run: RunContext) -> Json:
+    """Succeed in the place of the built-in handler `command`: programs do not live in virtual time."""
+    return STARTED_NOTHING
+
+
+class FileFetcher(Fetcher):
+    """Reads calendars of events from files alone: what waits for the web in virtual time waits for ever."""
+
+    async def fetch(self, source: str, known: Version | None = None) -> Fetched:
+        """Read a file.
+
+        Raises:
+            CalendarUnavailable: it is an address, or the file cannot be read.
+            InvalidCalendar: the file is too large.
+        """
+        if "://" in source:
+            raise CalendarUnavailable("a world reads no calendar from the web: let the test name a file")
+        return await super().fetch(source, known)
+
+
+@attrs.frozen(kw_only=True)
+class Parts:
+    """What a world gives to a node.
+
+    Args:
+        name: of the node, as leases know it.
+        clock: its clock.
+        chance: what spreads its retries.
+        line: between it and the store.
+        housekeeping: whether it prunes, looks at its health and tells its dead man's switch.
+    """
+
+    name: str
+    clock: VirtualClock
+    chance: Chance
+    line: Line
+    housekeeping: bool
+
+
+def node_components(config: SchedulerConfig, handlers: Handlers, parts: Parts) -> Container:
+    """Return the components of a node, those of its world in the place of what reaches out of it."""
+    container = scheduler_components(config, {"command": start_nothing, **register(handlers)})
+    container.override(Clock, lambda _: parts.clock)
+    container.override(Chance, lambda _: parts.chance)
+    container.override(ScheduleRepository, lambda _: parts.line.as_repository())
+    container.override(Lease, lambda c: Lease(c.get(ScheduleRepository), c.get(RunExecutor), c.get(Clock), parts.name))
+    container.override(Feeds, lambda c: Feeds(c.get(ScheduleRepository), InlineThread(), FileFetcher(InlineThread())))
+    container.override(DeadMan, lambda _: DeadMan())
+    if not parts.housekeeping:
+        container.override(LiveConfig, lambda c: LiveConfig(c.get(SchedulerConfig), c, _calendars_alone))
+    return container
+
+
+def _calendars_alone(config: SchedulerConfig) -> list[Schedule]:
+    return list(refreshing_schedules(config.feeds.values()))
+
+
+class Node:
+    """One node of a world: `World.start` returns it.
+
+    Args:
+        name: of the node, as leases know it.
+        handlers: it was started with.
+        config: it was started with.
+        container: its components.
+        line: between it and the store: `line.stall()` takes the store away, `line.go_on()` gives it back.
+        repository: at the end of the line.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        handlers: Handlers,
+        config: SchedulerConfig,
+        container: Container,
+        line: Line,
+        repository: ScheduleRepository,
+    ) -> None:
+        self.name = name
+        self.handlers = handlers
+        self.config = config
+        self.container = container
+        self.line = line
+        self.repository = repository
+        self._is_killed = False
+        self._bootstrap = SchedulerBootstrap(container=container)
+        self._scope = trio.CancelScope()
+        self._ended = trio.Event()
+
+    def __repr__(self) -> str:
+        return f"<{self.name}, {'alive' if self.is_alive else 'gone'}>"
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it was neither stopped nor killed."""
+        return not self._is_killed and not self._ended.is_set()
+
+    @property
+    def scheduler(self) -> Scheduler:
+        """What a program holds in its hands."""
+        return self.container.get(Scheduler)
+
+    async def live(self, *, task_status: trio.TaskStatus[Scheduler] = trio.TASK_STATUS_IGNORED) -> None:
+        """Be a node until stopped or killed."""
+        try:
+            with self._scope:
+                await self._bootstrap.run(task_status=task_status)
+        finally:
+            self._ended.set()
+
+    async def stop(self) -> bool:
+        """Stop as at a SIGTERM, and return whether every run ended by itself."""
+        drained = await self._bootstrap.stop()
+        await self._ended.wait()
+        return drained
+
+    def die(self) -> None:
+        """Lose everything: nothing is kept any more, and nobody hears of it. See `World.kill`."""
+        self._is_killed = True
+        self.line.cut()
+        self._scope.cancel()
