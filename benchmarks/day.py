@@ -58,7 +58,7 @@ async def _stretches(n: int) -> list[int]:
     """Let a node live, and return what it had in use after each stretch."""
     after: list[int] = []
     with tempfile.TemporaryDirectory() as folder:
-        async with a_world(FileStore(Path(folder) / "day.db")) as world:
+        async with a_world(FileStore(Path(folder) / "day.db"), housekeeping=True) as world:
             living = await world.start({"work": _work}, node.config())
             await living.scheduler.schedules.put_many(schedules())
             for _ in range(n):

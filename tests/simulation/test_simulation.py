@@ -26,7 +26,7 @@ FLOORS: Final = {  # for each history, about two thirds of what is drawn
     "Said": 0.3,
     "Killed": 0.3,
     "Stopped": 0.2,
-    "Stalled": 0.3,
+    "Stalled": 0.2,
     "Stepped": 0.5,
     "corrections": 0.1,
     "run": 1.4,
