@@ -232,13 +232,29 @@ def test_removing_a_schedule_cancels_what_waits() -> None:
     """What is held may end; what is pending is cancelled, and says that its schedule is gone."""
     record = a_record()
     waiting, held = a_run(record, error="boom"), a_run(record, NOW + 1, state=State.RUNNING)
-    change = removal(record, [waiting, held], NOW)
+    change = removal(record, [waiting, held], NOW - 1)
     (step,) = change.steps
     assert isinstance(step, Finished)
     assert (step.run, step.step, step.reason, step.error) == (waiting, Step.CANCEL, Reason.REMOVED, "boom")
     (gone,) = change.schedules
     assert isinstance(gone, RemoveSchedule)
     assert (gone.record, gone.expected_revision) == (record, 1)
+
+
+@pytest.mark.parametrize(
+    ("state", "reason"), [(ScheduleState.PAUSED, Reason.PAUSED), (ScheduleState.ACTIVE, Reason.REMOVED)]
+)
+def test_what_came_due_before_a_removal_is_decided_with_it(state: ScheduleState, reason: Reason) -> None:
+    """It was paused, or nobody had come to decide it: either way there is a row that says so (S2.1)."""
+    record = attrs.evolve(a_record(), state=state)
+    (row,) = removal(record, [], NOW + 2 * MINUTE + 1).decided
+    assert (row.state, row.reason, row.nominal_at, row.count) == (State.SKIPPED, reason, NOW, 3)
+    assert removal(record, [], NOW - 1).decided == []
+
+
+def test_nobody_knows_what_came_due_of_a_schedule_that_cannot_be_read() -> None:
+    """Removing it decides nothing."""
+    assert removal(attrs.evolve(a_record(), state=ScheduleState.QUARANTINED), [], NOW + HOUR).decided == []
 
 
 def test_a_person_cancels_what_waits_at_once() -> None:

@@ -36,6 +36,13 @@ CORPUS: Final = {
         workers=3,
         with_file=False,
     ),
+    "what came due while a schedule was paused had no row once it was removed": History(
+        schedules=(Schedule("a", Every(20.0), handler="succeeds", **QUICK),),
+        acts=((45.0, Said("pause", "a")), (61.0, Said("remove", "a"))),
+        faults={},
+        workers=1,
+        with_file=False,
+    ),
     "an occurrence of the past, put into a superseding lane, cancelled the later one that ran": History(
         schedules=(Schedule("a", Cron("5,35 * * * *"), handler="hangs", lane="red", supersede=True, **QUICK),),
         acts=(

@@ -17,7 +17,7 @@ from trioarm.core.changes import (
     freed,
     restarted,
 )
-from trioarm.core.ranges import came_due, outlook
+from trioarm.core.ranges import came_due, left_behind, outlook
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import Amendment, Pause, Schedule, ScheduleRecord, ScheduleState
 from trioarm.core.states import Reason, State, Step
@@ -85,13 +85,13 @@ def after_end(run: RunRecord, ended_at: int) -> CursorMove | None:
 
 
 def removal(record: ScheduleRecord, unfinished: Iterable[RunRecord], now: int) -> Change:
-    """Return the change that removes a schedule: what waits is cancelled, what works may end."""
+    """Return the change that removes a schedule: what came due is decided, what waits cancelled, what works may end."""
     steps: list[RunStep] = [
         Finished(run, run.token, Step.CANCEL, now, Reason.REMOVED, run.error)
         for run in unfinished
         if run.state is State.PENDING
     ]
-    return Change(steps=steps, schedules=[RemoveSchedule(record, record.revision)])
+    return Change(left_behind(record, now), steps=steps, schedules=[RemoveSchedule(record, record.revision)])
 
 
 def cancellation(run: RunRecord, now: int) -> Change:

@@ -76,13 +76,28 @@ def while_paused(record: ScheduleRecord, until: int, now: int) -> list[RunRecord
 
     They are never caught up, not even those that somebody had postponed to an instant after the pause.
     """
+    return _passed_over(record, until, Reason.PAUSED, now)
+
+
+def left_behind(record: ScheduleRecord, now: int) -> list[RunRecord]:
+    """Return the one row for all occurrences that came due and were not decided before their schedule is removed.
+
+    One that cannot be read says nothing of what came due.
+    """
+    if record.state is ScheduleState.QUARANTINED:
+        return []
+    paused = record.state is ScheduleState.PAUSED
+    return _passed_over(record, now, Reason.PAUSED if paused else Reason.REMOVED, now)
+
+
+def _passed_over(record: ScheduleRecord, until: int, reason: Reason, now: int) -> list[RunRecord]:
     first = record.next_due_at
     if first is None or first > until:
         return []
     trigger, end_at = record.trigger, record.schedule.end_at
     last = trigger.previous_before((until if end_at is None else min(until, end_at)) + 1)
     ends = (first, first if last is None else max(first, last))
-    return none_run(record, trigger, ends, State.SKIPPED, Reason.PAUSED, now)
+    return none_run(record, trigger, ends, State.SKIPPED, reason, now)
 
 
 def end_of_pause(record: ScheduleRecord, until_at: int, now: int) -> Change:

@@ -226,6 +226,7 @@ class Commands(AmendingCommands):
             schedule = wanted.get(record.schedule.name)
             if schedule is None:
                 removed = removal(record, await self._repository.unfinished_runs(schedule=record), now)
+                decided += removed.decided
                 steps += removed.steps
                 puts += removed.schedules
                 continue
