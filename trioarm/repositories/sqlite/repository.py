@@ -39,10 +39,11 @@ from trioarm.links.threads import Thread
 from trioarm.repositories.sqlite import ahead, hot, statements
 from trioarm.repositories.sqlite.commits import Commits
 from trioarm.repositories.sqlite.database import LOCKED_S_MAX, Database
-from trioarm.repositories.sqlite.history import History, forget
+from trioarm.repositories.sqlite.history import History
 from trioarm.repositories.sqlite.horizon import load
 from trioarm.repositories.sqlite.news import News
 from trioarm.repositories.sqlite.nodes import BootClock, Nodes, SystemBootClock
+from trioarm.repositories.sqlite.pruning import Pruning
 from trioarm.repositories.sqlite.recall import Recall
 from trioarm.repositories.sqlite.rows import Records, Row, is_quarantined
 
@@ -91,6 +92,7 @@ class SqliteScheduleRepository:
         self._history = History(self._database, self._records, lambda: self._recall.now)
         self._nodes = Nodes(self.path, boot_clock or SystemBootClock())
         self._recall = Recall(self._records)
+        self._pruning = Pruning(self._database.read, self._write, self._recall.forget_schedules)
         self._commits = Commits(self._write, self._recall.keep, self._recall.forget)
         self._seen_at = -inf  # trio's time at which the file was last seen, and whether another process had committed
         self._version: int | None = None  # of the data: SQLite changes it when another connection commits
@@ -436,12 +438,11 @@ class SqliteScheduleRepository:
         return await self._history.statistics()
 
     async def prune(self, retention: Retention) -> int:
-        """Forget up to `retention.limit` rows that may be forgotten and return how many were."""
-        found = await self._history.forgettable(retention)
-        if found.runs or found.schedules or found.entries:
-            await self._write(partial(forget, found))
-            self._recall.forget()
-        return len(found.runs) + len(found.schedules) + found.entries
+        """Forget up to `retention.limit` rows that may be forgotten and return how many were.
+
+        Cancellation: between two transactions; what was forgotten is.
+        """
+        return await self._pruning.forget(retention)
 
     async def get_document(self, namespace: str, key: str) -> Document | None:
         """Return a document, or None."""
