@@ -119,7 +119,7 @@ class History:
                 connection.execute("ROLLBACK")
 
         schedules, runs, ranges, oldest_pending_at = await self._database.read(count)
-        rows = by_state(State, runs, State.UNKNOWN)
+        rows = {state: count for state, count in by_state(State, runs, State.UNKNOWN).items() if count}
         more = by_state(State, ranges, State.UNKNOWN)
         return Statistics(
             by_state(ScheduleState, schedules, ScheduleState.QUARANTINED),
