@@ -258,7 +258,7 @@ class SqliteScheduleRepository:
         records = {key: record for key in keys if (record := self._recall.schedules.get(key)) is not None}
         records |= await self._learn(due.schedules)
         unfinished = await self._readable(self._records.runs(due.unfinished.values(), records, now))
-        self._recall.learn_unfinished((key for key in keys if key >= 0), unfinished, age)
+        self._recall.learn_unfinished((key for key in keys if key >= 0 and key not in due.many), unfinished, age)
         view = DueView(self._recall.groups(keys, unfinished, records), [], due.busy_lanes)
         self._sort_runs(keys, due, records, view)
         view.lost += await self._readable(self._records.runs(due.lost, records, now))

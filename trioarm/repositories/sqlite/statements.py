@@ -55,9 +55,10 @@ MEMBERS: Final = (
     f"SELECT {SCHEDULE} FROM schedules s {AND_CURSOR} "
     "WHERE s.lane = ? AND s.lane IS NOT NULL AND s.supersede = 1 AND s.removed = 0"
 )
+# Of each schedule no more than tell that there are some: a thousand that wait are not read for each decision.
 UNFINISHED_OF_KEYS: Final = (
-    f"SELECT {RUN} FROM json_each(?) j JOIN runs r INDEXED BY runs_unfinished ON r.key = j.value "
-    f"WHERE r.{UNFINISHED} ORDER BY r.id"
+    f"SELECT {RUN} FROM json_each(?1) j JOIN runs r ON r.id IN (SELECT u.id FROM runs u INDEXED BY runs_unfinished "
+    f"WHERE u.key = j.value AND u.{UNFINISHED} ORDER BY u.id LIMIT ?2) ORDER BY r.id"
 )
 UNFINISHED_OF_LANE: Final = (
     f"SELECT {RUN} FROM runs r INDEXED BY runs_in_lane "
