@@ -81,6 +81,7 @@ def main() -> None:
         with closing(sqlite3.connect(folder / "trioarm.db")) as store:
             store.execute(f"UPDATE cursors SET cursor_at = cursor_at - {AWAY}, next_due_at = next_due_at - {AWAY}")
             store.execute("UPDATE cursors SET wake_at = next_due_at")
+            store.execute("DELETE FROM runs")  # of an instant that is to come yet, and would be decided already
             store.commit()
         back_s, _ = run(folder, "  each")
         with closing(sqlite3.connect(folder / "trioarm.db")) as store:

@@ -24,10 +24,10 @@ from trioarm.repositories.sqlite.pages import (
 )
 from trioarm.repositories.sqlite.schema import MIGRATIONS
 
-RUNS = 60_000
+RUNS = 30_000
 STEP = 1_000  # microseconds between two runs
 LONG = RUNS * STEP
-STEPS_MAX = 50  # thousands of instructions of SQLite for a page; to walk through this history takes 320 to 960
+STEPS_MAX = 50  # thousands of instructions of SQLite for a page; to walk through this history takes 160 to 480
 RARE = {"name": "rare", "owner": "rare", "handler": "rare", "lane": "rare"}
 
 _SCHEDULES = """

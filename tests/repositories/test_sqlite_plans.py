@@ -102,6 +102,15 @@ def test_a_decision_moves_a_cursor_and_looks_at_nothing_else(
     assert not [step for step in steps if "schedules" in step]
 
 
+def test_what_may_be_forgotten_is_found_in_the_order_of_a_table_or_an_index(connection: sqlite3.Connection) -> None:
+    """What is old is met from where the search came to; what is too much is counted by an index alone."""
+    assert plan_of(connection, statements.OLD) == ["SEARCH runs USING INTEGER PRIMARY KEY (rowid>?)"]
+    values = {"most": 1, "limit": 1}
+    steps = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statements.SURPLUS}", values)]
+    assert "SCAN r USING COVERING INDEX runs_schedule" in steps
+    assert not [step for step in steps if step.startswith("SCAN r") and "COVERING" not in step]
+
+
 FAILED = frozenset({State.FAILED})
 PAGES = [
     (RunQuery(descending=True), "SCAN r"),
