@@ -143,7 +143,7 @@ def test_every_way_leads_to_the_same_page(history: sqlite3.Connection, query: Ru
     """A count that is outdated by the time it is used makes a page slower, not wrong."""
     for one in ordered(query):
         if one.states and State.PENDING in one.states:
-            ways = [Way.IN_ORDER]
+            ways = [Way.IN_ORDER, Way.UNFINISHED]
         else:
             ways = [Way.IN_ORDER, Way.BY_DUE]
             ways += [Way.BY_LANE] if one.lane else []
@@ -171,6 +171,7 @@ def test_the_way_depends_on_how_much_there_is(history: sqlite3.Connection) -> No
     assert way_to(RunQuery(schedule="s/1"), history) is Way.BY_SCHEDULE
     assert way_to(RunQuery(lane="rare", order=by_due), history) is Way.BY_LANE
     assert way_to(RunQuery(**DAY), history) is Way.BY_DUE
+    assert way_to(RunQuery(states=frozenset({State.PENDING})), history) is Way.UNFINISHED
 
 
 def test_counts_read_no_run_that_went_well(history: sqlite3.Connection) -> None:

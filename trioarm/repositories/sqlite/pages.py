@@ -32,6 +32,8 @@ _WELL: Final = frozenset({*ACTIVE, State.SUCCEEDED})  # states whose rows are no
 Values: TypeAlias = list[object]
 Question: TypeAlias = "tuple[str, Values]"
 
+_UNFINISHED_ROWS: Final[Question] = (f"SELECT 1 FROM runs INDEXED BY runs_unfinished WHERE {UNFINISHED}", [])
+
 
 @attrs.define(slots=True, eq=False)
 class Where:
@@ -145,6 +147,7 @@ class Way(Enum):
     BY_SCHEDULE = auto()  # those of the schedules that are asked for
     BY_LANE = auto()
     BY_DUE = auto()  # those of the range of time that is asked for
+    UNFINISHED = auto()  # those that have steps to go
 
 
 def run_page(query: RunQuery, way: Way = Way.IN_ORDER) -> Question:
@@ -173,7 +176,8 @@ def run_page(query: RunQuery, way: Way = Way.IN_ORDER) -> Question:
 def way_to(query: RunQuery, connection: sqlite3.Connection) -> Way:
     """Return the way to the rows of a page that reads few, as far as a few counts tell."""
     if _is_unfinished(query):
-        return Way.IN_ORDER  # by their own index: they are few
+        few = _of_schedules(query).terms or not _has_more(connection, _UNFINISHED_ROWS, FEW_ENTRIES)
+        return Way.UNFINISHED if few else Way.IN_ORDER
     ranged = query.due_from is not None or query.due_until is not None
     merged = False
     if _of_schedules(query).terms:
@@ -203,7 +207,7 @@ def _is_troubled(query: RunQuery) -> bool:
 
 def _index(query: RunQuery, way: Way) -> str:
     """Return the index to go by; each has a twin for runs that somebody looks for among a million that went well."""
-    if _is_unfinished(query):
+    if way is Way.UNFINISHED:
         return "INDEXED BY runs_unfinished"
     troubled = _is_troubled(query)
     if way is Way.BY_SCHEDULE:
@@ -234,7 +238,7 @@ def _schedules(where: Where, query: RunQuery, way: Way) -> None:
     of = _of_schedules(query)
     if not of.terms:
         return
-    if way is Way.IN_ORDER and not _is_unfinished(query):
+    if way is Way.IN_ORDER:
         where.add(f"EXISTS (SELECT 1 FROM schedules s WHERE s.key = r.key AND {of.text()})", *of.values)
     else:
         where.add(f"r.key IN (SELECT s.key FROM schedules s WHERE {of.text()})", *of.values)
