@@ -20,6 +20,7 @@ from benchmarks import (
     failing,
     footprint,
     idle,
+    keeping,
     lateness,
     next_after,
     preview,
@@ -41,6 +42,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     failing.BENCHMARK,
     next_after.BENCHMARK,
     preview.BENCHMARK,
+    keeping.BENCHMARK,
 )
 
 HEADINGS = ("work", "unit", "trioarm", "floor", "ratio", "target", "verdict")

@@ -19,7 +19,7 @@ from trioarm.core.schedule import ScheduleState
 from trioarm.core.states import State, Step
 from trioarm.repositories.sqlite import statements
 from trioarm.repositories.sqlite.database import Database
-from trioarm.repositories.sqlite.history import run_page, schedule_page
+from trioarm.repositories.sqlite.pages import run_page, schedule_page, way_to
 from trioarm.repositories.sqlite.schema import MIGRATIONS
 from trioarm.repositories.sqlite.statements import ForRows
 from trioarm.repositories.sqlite.writing import batches
@@ -62,6 +62,11 @@ HOT = [
     (statements.RUN_OF, "runs_occurrence"),
     (statements.FIRST_DUE, "cursors_due"),
     (statements.UNDECIDED, "cursors_due"),
+    (statements.UNFINISHED_OF_LANE, "runs_in_lane"),
+    (statements.OLDEST_PENDING, "runs_unfinished"),
+    (statements.PENDING_COUNT, "runs_unfinished"),
+    (statements.HELD_COUNT, "runs_unfinished"),
+    (statements.OVERDUE, "runs_unfinished"),
 ]
 
 
@@ -97,6 +102,15 @@ def test_a_decision_moves_a_cursor_and_looks_at_nothing_else(
     assert not [step for step in steps if "schedules" in step]
 
 
+def test_what_may_be_forgotten_is_found_in_the_order_of_a_table_or_an_index(connection: sqlite3.Connection) -> None:
+    """What is old is met from where the search came to; what is too much is counted by an index alone."""
+    assert plan_of(connection, statements.OLD) == ["SEARCH runs USING INTEGER PRIMARY KEY (rowid>?)"]
+    values = {"most": 1, "limit": 1}
+    steps = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statements.SURPLUS}", values)]
+    assert "SCAN r USING COVERING INDEX runs_schedule" in steps
+    assert not [step for step in steps if step.startswith("SCAN r") and "COVERING" not in step]
+
+
 FAILED = frozenset({State.FAILED})
 PAGES = [
     (RunQuery(descending=True), "SCAN r"),
@@ -110,7 +124,7 @@ PAGES = [
 @pytest.mark.parametrize(("query", "index"), PAGES, ids=[index for _, index in PAGES])
 def test_a_page_of_history_comes_by_an_index(connection: sqlite3.Connection, query: RunQuery, index: str) -> None:
     """By the index for what it asks, or in the order of the table itself, which a page leaves after its rows."""
-    steps = plan_of(connection, run_page(query)[0])
+    steps = plan_of(connection, run_page(query, way_to(query, connection))[0])
     assert any(index in step for step in steps), steps
 
 

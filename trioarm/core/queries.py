@@ -155,4 +155,4 @@ class Retention:
     schedules_before: int
     journal: str | None = None
     journal_max: int = JOURNAL_MAX
-    limit: int = 1_000
+    limit: int = 5_000

@@ -7,12 +7,16 @@ run in the best of worlds, so nobody is told that it was missed. It stands alone
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from trioarm.core.changes import Change, CursorMove
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import AmendmentKind, Schedule, ScheduleRecord, ScheduleState
 from trioarm.core.states import Reason, State
 from trioarm.core.triggers import After, Trigger
+from trioarm.core.triggers.algebra import Looks, tally
+
+AT_LEAST: Final = "there are at least so many: parts of its trigger come due too often to look which coincide"
 
 
 def skips(record: ScheduleRecord, trigger: Trigger, first: int, last: int) -> tuple[int, ...]:
@@ -52,7 +56,10 @@ def not_run(
     row.epoch = record.epoch
     if last != first:
         row.last_at = last
-        row.count = trigger.count(first - 1, last)
+        count, may_be_more = tally(trigger, first - 1, last, Looks())
+        row.count = max(2, count)  # both ends
+        if may_be_more:
+            row.error = AT_LEAST
     return row
 
 

@@ -15,6 +15,7 @@ import trio
 
 from trioarm.core.amending import revision
 from trioarm.core.changes import Change, RunStep, ScheduleStep, Verdict
+from trioarm.core.codec import unstructure_schedule
 from trioarm.core.diff import SyncDiff, first_put, removal, sync_diff
 from trioarm.core.errors import InvalidSchedule, RepositoryError, RevisionConflict
 from trioarm.core.events import ScheduleChange, ScheduleChanged
@@ -70,8 +71,15 @@ class Commands(AmendingCommands):
 
         Of several with one name in one call, the last counts. However many change, the journal has one entry, with the
         first of them.
+
+        Raises:
+            TypeError: one of them is no schedule; nothing was put.
         """
-        if len({schedule.name for schedule in schedules}) < len(schedules):
+        names: set[str] = set()
+        for start in range(0, len(schedules), BULK):
+            names.update(_name_of(one, place) for place, one in enumerate(schedules[start : start + BULK], start + 1))
+            await trio.lowlevel.checkpoint()
+        if len(names) < len(schedules):
             return await self._put_last(schedules, author)
         results: list[PutResult] = []
         unnoted: Operation | None = None
@@ -96,11 +104,15 @@ class Commands(AmendingCommands):
             done, noted = await self._commit_puts(left, stored, now, unnoted)
             unnoted = None if noted else unnoted
             results.update((result.name, result) for result in done)
-            left = [schedule for schedule in left if results[schedule.name].outcome is PutOutcome.REFUSED]
+            left = [schedule for schedule in left if self._may_be_put_yet(results[schedule.name])]
             await trio.lowlevel.checkpoint()
             if not left:
                 break
         return [results[schedule.name] for schedule in chunk], unnoted
+
+    def _may_be_put_yet(self, result: PutResult) -> bool:
+        """Whether it was refused for what others did, or for what the repository cannot do now."""
+        return result.outcome is PutOutcome.REFUSED and result.error in (FASTER, self._repository.trouble)
 
     async def _put_last(self, schedules: Sequence[Schedule], author: str) -> list[PutResult]:
         last = {schedule.name: schedule for schedule in schedules}
@@ -118,7 +130,8 @@ class Commands(AmendingCommands):
         operation: Operation | None,
     ) -> tuple[list[PutResult], bool]:
         """Return what became of each, and whether the operation is noted: with the first that changes."""
-        changes = [_put(record, schedule, now) for record, schedule in zip(stored, schedules, strict=True)]
+        faults: dict[str, str] = {}
+        changes = [_put_or_fault(record, one, now, faults) for record, one in zip(stored, schedules, strict=True)]
         wanted = [change for change in changes if change is not None]
         if wanted and operation is not None:
             wanted[0].journal = [entry(operation, now)]
@@ -126,11 +139,14 @@ class Commands(AmendingCommands):
         verdicts = iter(kept)
         results = []
         for record, schedule, change in zip(stored, schedules, changes, strict=True):
-            outcome = PutOutcome.UNCHANGED
+            outcome = PutOutcome.UNCHANGED if schedule.name not in faults else PutOutcome.REFUSED
             if change is not None:
                 done = next(verdicts) is Verdict.DONE
                 outcome = (PutOutcome.ADDED if record is None else PutOutcome.CHANGED) if done else PutOutcome.REFUSED
-            error = (self._repository.trouble or FASTER) if outcome is PutOutcome.REFUSED else None
+            error = None
+            if outcome is PutOutcome.REFUSED:
+                fault = faults.get(schedule.name) or self._repository.trouble or _form_fault(schedule)
+                error = fault or FASTER
             results.append(PutResult(schedule.name, outcome, error))
             if outcome in CHANGING and self._hub.observed:
                 self._hub.publish(ScheduleChanged(schedule.name, ScheduleChange.PUT))
@@ -147,6 +163,7 @@ class Commands(AmendingCommands):
 
         Raises:
             RevisionConflict: it has another revision now.
+            InvalidSchedule: its trigger fails, or has no form in which it could be kept.
         """
         for _ in range(TRIES):
             now = self._clock.look()
@@ -160,6 +177,8 @@ class Commands(AmendingCommands):
             await trio.lowlevel.checkpoint()
             if result.outcome is not PutOutcome.REFUSED:
                 return await self._record(schedule.name)
+            if not self._may_be_put_yet(result):
+                raise InvalidSchedule(f"{schedule.name}: {result.error}")
         raise self._given_up(schedule.name)
 
     async def remove(self, name: str, *, author: str = API, note: str = "") -> None:
@@ -247,12 +266,36 @@ class Commands(AmendingCommands):
         raise RepositoryError(f"{owner} has stored more than {SYNC_MAX} schedules: too many to synchronise as a set")
 
 
+def _name_of(schedule: object, place: int) -> str:
+    if not isinstance(schedule, Schedule):
+        raise TypeError(f"number {place} of those to put is a {type(schedule).__name__}, no Schedule: nothing was put")
+    return schedule.name
+
+
 def _put(record: ScheduleRecord | None, schedule: Schedule, now: int) -> Change | None:
     if record is None:
         return Change(schedules=(first_put(schedule, now),))
     if record.schedule == schedule:
         return None
     return revision(record, schedule, now, record.pause)
+
+
+def _put_or_fault(record: ScheduleRecord | None, schedule: Schedule, now: int, faults: dict[str, str]) -> Change | None:
+    """Return the change that puts a schedule, or None and note why it cannot be put."""
+    try:
+        return _put(record, schedule, now)
+    except Exception as error:  # a trigger is foreign code, and one bad schedule never stops another (S2.6)
+        faults[schedule.name] = f"its trigger fails: {type(error).__name__}: {error}"
+        return None
+
+
+def _form_fault(schedule: Schedule) -> str | None:
+    """Return why a schedule has no form in which a repository could keep it; None when it has one."""
+    try:
+        unstructure_schedule(schedule)
+    except InvalidSchedule as error:
+        return str(error)
+    return None
 
 
 def _synchronised(author: str, owner: str, diff: SyncDiff) -> Operation:

@@ -25,6 +25,7 @@ CHECK_HEALTH: Final = "trioarm.check_health"
 DEAD_MAN: Final = "trioarm.dead_man"
 PRUNE_EVERY_S: Final = 6 * 3_600.0  # retention is a matter of days
 CHUNKS_MAX: Final = 1_000  # chunks pruned in one run; what is left waits for the next
+PRUNE_TIMEOUT_S: Final = 3_600.0  # a million rows take minutes, so that others may write in between
 
 _log = logging.getLogger("trioarm.health")
 
@@ -105,7 +106,7 @@ def housekeeping_schedules(health_check_interval_s: float, dead_man_interval_s: 
     """
     once = Delivery.AT_MOST_ONCE
     schedules = [
-        Schedule("trioarm/prune", Every(PRUNE_EVERY_S), handler=PRUNE),
+        Schedule("trioarm/prune", Every(PRUNE_EVERY_S), handler=PRUNE, timeout_s=PRUNE_TIMEOUT_S),
         Schedule("trioarm/health", Every(health_check_interval_s), handler=CHECK_HEALTH, delivery=once),
     ]
     if dead_man_interval_s is not None:

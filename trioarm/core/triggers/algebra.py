@@ -7,7 +7,7 @@ Instants are exact: two triggers have one in common only where they mean the sam
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Protocol, Self, TypeAlias
 
 import attrs
@@ -24,6 +24,7 @@ MEMBERS_MAX: Final = 64  # of one trigger: each is asked for every instant
 LEAPS_MAX: Final = 20_000  # instants tried for one that all allow; then there is taken to be none
 PROBES: Final = tuple(number * (3_650 + 150) * DAY for number in range(10))  # from where a definition looks for one,
 PROBE_LEAPS: Final = 300  # trying so many from each, in all seasons: what has none near any of them never happens
+COUNTED_MAX: Final = 10_000  # instants that a count looks at one by one, where arithmetic cannot tell: under a second
 
 Member: TypeAlias = Trigger | Spans
 
@@ -76,6 +77,10 @@ class _Inside:
     def backward(self, instant: int) -> int | None:
         return self.spans.inside_until(instant)
 
+    def ends(self, instant: int) -> int | None:
+        """Return the first instant not earlier than `instant` that is not allowed."""
+        return self.spans.outside_from(instant)
+
 
 @attrs.frozen(slots=True)
 class _Outside:
@@ -88,6 +93,10 @@ class _Outside:
 
     def backward(self, instant: int) -> int | None:
         return self.spans.outside_until(instant)
+
+    def ends(self, instant: int) -> int | None:
+        """Return the first instant not earlier than `instant` that is not allowed."""
+        return self.spans.inside_from(instant)
 
 
 def _has(trigger: Trigger, instant: int) -> bool:
@@ -162,8 +171,30 @@ def _exclusion_of(members: Iterable[Member]) -> tuple[Member, ...]:
     return checked
 
 
+@attrs.define(slots=True, eq=False)
+class Looks:
+    """How many instants a count may still look at, with all that is combined in what it counts."""
+
+    left: int = COUNTED_MAX
+
+    def take(self, members: int) -> bool:
+        """Look at one instant in each of so many members; False when that would be too many."""
+        self.left -= members
+        return self.left >= 0
+
+
+def tally(trigger: Trigger, after: int, until: int, looks: Looks) -> tuple[int, bool]:
+    """Return how many occurrences lie in `(after, until]`, and whether they may be more.
+
+    They may where more than `COUNTED_MAX` of several members might coincide: nobody steps through a year of seconds.
+    """
+    if isinstance(trigger, _Combined):
+        return trigger.tally(after, until, looks)
+    return trigger.count(after, until), False
+
+
 class _Combined(ABC):
-    """What the three have in common: they count by stepping and see local time as their first member with a zone."""
+    """What the three have in common: how they count, and that they see local time as their first member with a zone."""
 
     __slots__ = ()
     members: tuple[Member, ...]
@@ -173,14 +204,16 @@ class _Combined(ABC):
     def next_after(self, instant: int) -> int | None:
         """Return the first occurrence later than `instant` (S4.1)."""
 
+    @abstractmethod
+    def tally(self, after: int, until: int, looks: Looks) -> tuple[int, bool]:
+        """Return how many occurrences lie in `(after, until]`, and whether they may be more."""
+
     def count(self, after: int, until: int) -> int:
-        """Return how many occurrences lie in `(after, until]`, in time linear in them: members may coincide."""
-        count = 0
-        at = self.next_after(after)
-        while at is not None and at <= until:
-            count += 1
-            at = self.next_after(at)
-        return count
+        """Return how many occurrences lie in `(after, until]`; at least so many where `tally` says they may be more.
+
+        By arithmetic, but for members that may coincide: of those that have fewer, each instant is looked at.
+        """
+        return self.tally(after, until, Looks())[0]
 
     @property
     def zone(self) -> Zone:
@@ -225,6 +258,24 @@ class Union(_Combined):
         found = [at for member in self.members if (at := member.previous_before(instant)) is not None]
         return max(found, default=None)
 
+    def tally(self, after: int, until: int, looks: Looks) -> tuple[int, bool]:
+        """Return how many occurrences lie in `(after, until]`, and whether they may be more.
+
+        All of the member that has most, and those of the others that it does not have.
+        """
+        tallies = {member: tally(member, after, until, looks) for member in self.members}
+        busiest = max(tallies, key=lambda member: tallies[member][0])
+        total, may_be_more = tallies[busiest]
+        others = [member for member, (count, _) in tallies.items() if member is not busiest and count]
+        at = after
+        while looks.take(len(others)):
+            found = [nearest for member in others if (nearest := member.next_after(at)) is not None]
+            at = min(found, default=until + 1)
+            if at > until:
+                return total, may_be_more
+            total += not _has(busiest, at)
+        return total, True
+
     def describe(self) -> str:
         """Return the rule in plain English, such as `every day at 06:00 in UTC, or sat at 09:00 in UTC`."""
         return ", or ".join(member.describe() for member in self.members)
@@ -243,6 +294,69 @@ class Limited(_Combined):
     def previous_before(self, instant: int) -> int | None:
         """Return the last occurrence earlier than `instant` (S4.1)."""
         return _last(self._limits, instant - 1)
+
+    def tally(self, after: int, until: int, looks: Looks) -> tuple[int, bool]:
+        """Return how many occurrences lie in `(after, until]`, and whether they may be more.
+
+        Few are looked at one by one. Of many, whole stretches are counted, and what is excluded in them taken off.
+        """
+        yielding = [limit.trigger for limit in self._limits if isinstance(limit, _At)]
+        counts = [tally(trigger, after, until, looks)[0] for trigger in yielding]
+        fewest = yielding[counts.index(min(counts))]
+        if len(yielding) > 1 or min(counts) * len(self._limits) <= looks.left:
+            return self._step(fewest, after, until, looks)
+        total, may_be_more, reached = 0, False, after
+        for start, end in self._stretches(after, until, looks):
+            count, more = tally(fewest, start - 1, end, looks)
+            total, may_be_more, reached = total + count, may_be_more or more, end
+        excluded = tuple(limit.trigger for limit in self._limits if isinstance(limit, _NotAt))
+        taken, all_taken = self._excluded(fewest, excluded, (after, reached), looks)
+        return max(0, total - taken), may_be_more or not all_taken or self._goes_on(reached, until)
+
+    def _step(self, fewest: Trigger, after: int, until: int, looks: Looks) -> tuple[int, bool]:
+        """Count the occurrences of a trigger that all limits allow, one by one."""
+        total, at = 0, fewest.next_after(after)
+        while at is not None and at <= until:
+            if not looks.take(len(self._limits)):
+                return total, True
+            total += self._allows(at)
+            at = fewest.next_after(at)
+        return total, False
+
+    def _allows(self, instant: int) -> bool:
+        return all(limit.forward(instant) == instant for limit in self._limits)
+
+    def _stretches(self, after: int, until: int, looks: Looks) -> Iterator[tuple[int, int]]:
+        """Yield the stretches of `(after, until]` that lie in all spans, by their first and last instants."""
+        spans = [limit for limit in self._limits if isinstance(limit, _Inside | _Outside)]
+        end: int | None = after + 1
+        while looks.take(len(self._limits)):
+            start = None if end is None else _first(spans, end)
+            if start is None or start > until:
+                return
+            end = min((at for limit in spans if (at := limit.ends(start)) is not None), default=None)
+            yield start, until if end is None else min(end - 1, until)
+
+    def _excluded(
+        self, from_: Trigger, triggers: Sequence[Trigger], within: tuple[int, int], looks: Looks
+    ) -> tuple[int, bool]:
+        """Return how many occurrences triggers take off from one, at most, and whether it is no guess."""
+        spans = [limit for limit in self._limits if isinstance(limit, _Inside | _Outside)]
+        (at, until), total = within, 0
+        while triggers and looks.take(len(triggers)):
+            found = [nearest for trigger in triggers if (nearest := trigger.next_after(at)) is not None]
+            nearest = min(found, default=until + 1)
+            if nearest > until:
+                return total, True
+            at = nearest
+            total += _has(from_, at) and all(limit.forward(at) == at for limit in spans)
+        rest = [tally(trigger, at, until, looks) for trigger in triggers]
+        return (until if any(more for _, more in rest) else total + sum(count for count, _ in rest)), not triggers
+
+    def _goes_on(self, reached: int, until: int) -> bool:
+        """Whether something is left that was not counted: there were more stretches than are gone through."""
+        at = self.next_after(reached) if reached < until else None
+        return at is not None and at <= until
 
     def left_out(self, instant: int) -> tuple[int, str] | None:
         """Return the next instant that its first trigger yields, and which member does not allow it, in words.

@@ -64,7 +64,9 @@ class Database:
         """
         self._writer = await self._patiently(partial(_open, self.path))
         try:
-            await self.write(partial(_migrate, self.path, migrate))
+            await self._patiently(
+                partial(_transaction, self._opened(self._writer), partial(_migrate, self.path, migrate))
+            )
             self._reader = await self._reading.run(partial(self._told, partial(_connect, self.path)))
             self._inode = _identity(self.path)
         except BaseException:
@@ -90,7 +92,7 @@ class Database:
         Cancellation: before the transaction has begun; then nothing was written.
         """
         self._look_for_the_file()
-        return await self._patiently(partial(_transaction, self._opened(self._writer), work))
+        return await self._patiently(partial(_transaction, self._opened(self._writer), partial(self._known, work)))
 
     async def look(self, work: Work[T]) -> T:
         """Carry out work that reads what the writer wrote last, in the writer's thread: it must be short.
@@ -98,7 +100,7 @@ class Database:
         Raises:
             RepositoryError: it cannot be read.
         """
-        return await self._patiently(partial(readably, self._opened(self._writer), work))
+        return await self._patiently(partial(readably, self._opened(self._writer), partial(self._known, work)))
 
     async def read(self, work: Work[T]) -> T:
         """Carry out work that reads, on a connection that never keeps the writer waiting.
@@ -109,7 +111,8 @@ class Database:
         Cancellation: at any time; the statement is interrupted.
         """
         reader = self._opened(self._reader)
-        return await self._reading.run_or(reader.interrupt, partial(self._told, partial(readably, reader, work)))
+        asked = partial(readably, reader, partial(self._known, work))
+        return await self._reading.run_or(reader.interrupt, partial(self._told, asked))
 
     async def _patiently(self, work: Callable[[], T]) -> T:
         """Carry out work in the writer's thread, again and again while another process holds the file."""
@@ -126,6 +129,13 @@ class Database:
         if connection is None:
             raise RepositoryError(f"{self.path} is closed")
         return connection
+
+    def _known(self, work: Work[T], connection: sqlite3.Connection) -> T:
+        """Carry out work on tables of our version: a newer program may have changed them since they were opened."""
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version > VERSION:
+            raise _too_new(self.path, version)
+        return work(connection)
 
     def _look_for_the_file(self) -> None:
         if self._inode is not None and _identity(self.path) != self._inode:
@@ -263,11 +273,15 @@ def version_of(path: Path, connection: sqlite3.Connection) -> int:
     if tables and application_id != APPLICATION_ID:
         raise RepositoryError(f"{path} is the database of another program: name another file; this one is left alone")
     if version > VERSION:
-        raise RepositoryError(
-            f"{path} was written by a newer trioarm (version {version} of its tables, known here is {VERSION}): "
-            "use that one, or restore the backup made before it"
-        )
+        raise _too_new(path, version)
     return int(version)
+
+
+def _too_new(path: Path, version: int) -> RepositoryError:
+    return RepositoryError(
+        f"{path} was written by a newer trioarm (version {version} of its tables, known here is {VERSION}): "
+        "use that one, or restore the backup made before it"
+    )
 
 
 def _migrate(path: Path, allowed: bool, connection: sqlite3.Connection) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from typing import Final
 
@@ -16,6 +17,7 @@ from trioarm.repositories.sqlite import statements
 from trioarm.repositories.sqlite.rows import Row
 
 RANKS: Final = range(-9, 1)  # of priorities 9 to 0: the most urgent first
+UNFINISHED_MAX: Final = 100  # runs with steps to go that are read of one schedule; in a superseding lane all are
 _LANE, _SUPERSEDE, _KEY = 13, 14, 1  # columns of statements.SCHEDULE, and that of statements.RUN
 
 
@@ -26,6 +28,7 @@ class Due:
     Args:
         schedules: those whose rows were asked for, and all members of the superseding lanes they are in.
         unfinished: runs with steps to go, of the schedules asked for and of their superseding lanes.
+        many: schedules asked for that may have more of them than were read.
         runs: those asked for.
         lost: held by nodes that are gone.
         busy_lanes: lanes that a run holds.
@@ -33,6 +36,7 @@ class Due:
 
     schedules: dict[int, Row] = attrs.Factory(dict)
     unfinished: dict[int, Row] = attrs.Factory(dict)
+    many: frozenset[int] = frozenset()
     runs: list[Row] = attrs.Factory(list)
     lost: list[Row] = attrs.Factory(list)
     busy_lanes: frozenset[str] = frozenset()
@@ -60,7 +64,10 @@ def read_due(
     due = Due()
     if keys:
         due.schedules = _by_number(connection.execute(statements.SCHEDULES_BY_KEY, (json.dumps(unknown),)))
-        due.unfinished = _by_number(connection.execute(statements.UNFINISHED_OF_KEYS, (json.dumps(keys),)))
+        asked = (json.dumps(keys), UNFINISHED_MAX)
+        due.unfinished = _by_number(connection.execute(statements.UNFINISHED_OF_KEYS, asked))
+        found = Counter(row[_KEY] for row in due.unfinished.values())
+        due.many = frozenset(key for key, count in found.items() if count >= UNFINISHED_MAX)
         for lane in {row[_LANE] for row in due.schedules.values() if row[_SUPERSEDE]} | {*lanes}:
             due.schedules |= _by_number(connection.execute(statements.MEMBERS, (lane,)))
             due.unfinished |= _by_number(connection.execute(statements.UNFINISHED_OF_LANE, (lane,)))

@@ -81,6 +81,13 @@ class Recall:
         self.is_stale = False
         self._idle.clear()
 
+    def forget_schedules(self, keys: Iterable[int]) -> None:
+        """Forget schedules that this process took away."""
+        for key in keys:
+            if (record := self.schedules.pop(key, None)) is not None:
+                record.removed = True  # runs point to it
+            self.horizon.discard(key)
+
     # What could be ready
 
     def may_be_ready(self, handlers: Collection[str]) -> bool:
@@ -168,10 +175,7 @@ class Recall:
             return
         if isinstance(put, RemoveSchedule):
             put.record.removed = True
-            key = put.record.key
-            if (record := self.schedules.pop(key, None)) is not None:
-                record.removed = True  # runs point to it
-            self.horizon.discard(key)
+            self.forget_schedules((put.record.key,))
             return
         key = next(iter(keys))
         revision = put.expected_revision + 1

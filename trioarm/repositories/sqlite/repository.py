@@ -6,7 +6,6 @@ memory as well, up to a horizon; what another process commits has it read anew.
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -39,22 +38,23 @@ from trioarm.links.threads import Thread
 from trioarm.repositories.sqlite import ahead, hot, statements
 from trioarm.repositories.sqlite.commits import Commits
 from trioarm.repositories.sqlite.database import LOCKED_S_MAX, Database
-from trioarm.repositories.sqlite.history import History, forget
+from trioarm.repositories.sqlite.history import History
 from trioarm.repositories.sqlite.horizon import load
 from trioarm.repositories.sqlite.news import News
 from trioarm.repositories.sqlite.nodes import BootClock, Nodes, SystemBootClock
+from trioarm.repositories.sqlite.pruning import Pruning
+from trioarm.repositories.sqlite.quarantine import Quarantine
 from trioarm.repositories.sqlite.recall import Recall
 from trioarm.repositories.sqlite.rows import Records, Row, is_quarantined
 
 HORIZON_S: Final = 3_600.0  # how far ahead due entries are in memory
 SEEN_S: Final = 0.05  # for how long a look at the file counts; what another process decides meanwhile, it refuses
 LOST_MAX: Final = 1_000  # runs of nodes that are gone handed out at once; the next look brings more
+BAD_MAX: Final = 1_000  # runs looked at for more that cannot be read, once there is one
 LOOK_AGAIN_S: Final = 0.05  # after news of a node's file: the system tells of its end before its lock is free
 NEWS_S: Final = 2.0  # for as long as that may take on a busy machine
 
 T = TypeVar("T")
-
-_log = logging.getLogger("trioarm.store")
 
 
 class SqliteScheduleRepository:
@@ -91,6 +91,8 @@ class SqliteScheduleRepository:
         self._history = History(self._database, self._records, lambda: self._recall.now)
         self._nodes = Nodes(self.path, boot_clock or SystemBootClock())
         self._recall = Recall(self._records)
+        self._quarantine = Quarantine(self._write)
+        self._pruning = Pruning(self._database.read, self._write, self._recall.forget_schedules)
         self._commits = Commits(self._write, self._recall.keep, self._recall.forget)
         self._seen_at = -inf  # trio's time at which the file was last seen, and whether another process had committed
         self._version: int | None = None  # of the data: SQLite changes it when another connection commits
@@ -256,7 +258,7 @@ class SqliteScheduleRepository:
         records = {key: record for key in keys if (record := self._recall.schedules.get(key)) is not None}
         records |= await self._learn(due.schedules)
         unfinished = await self._readable(self._records.runs(due.unfinished.values(), records, now))
-        self._recall.learn_unfinished((key for key in keys if key >= 0), unfinished, age)
+        self._recall.learn_unfinished((key for key in keys if key >= 0 and key not in due.many), unfinished, age)
         view = DueView(self._recall.groups(keys, unfinished, records), [], due.busy_lanes)
         self._sort_runs(keys, due, records, view)
         view.lost += await self._readable(self._records.runs(due.lost, records, now))
@@ -315,15 +317,18 @@ class SqliteScheduleRepository:
     async def _learn(self, rows: Mapping[int, Row]) -> dict[int, ScheduleRecord]:
         """Return the records of rows of schedules, remembered from now on, and quarantine those that are nonsense."""
         records: dict[int, ScheduleRecord] = {}
+        bad: list[ScheduleRecord] = []
         for key, row in rows.items():
             record = self._recall.schedules.get(key) or self._records.schedule(row)
             records[key] = record
             if record.trouble is None:
                 self._recall.remember(record)
             elif not is_quarantined(row):
-                _log.error("schedule %s is quarantined: %s", record.schedule.name, record.trouble)
-                await self._carry_out(statements.QUARANTINE_SCHEDULE, record.trouble, key)
-                self._recall.horizon.discard(key)
+                bad.append(record)
+        if bad:
+            await self._quarantine.schedules(bad)
+            for record in bad:
+                self._recall.horizon.discard(record.key)
         return records
 
     def _sort_runs(
@@ -356,16 +361,25 @@ class SqliteScheduleRepository:
         """
         recall = self._recall
         recall.none_ready(handlers)  # before asking: what is kept meanwhile counts
+        ready, runs = await self._readable_ready(handlers, limit)
+        if len(runs) < len(ready.run_ids):  # some cannot be read: who waits behind them is found by the next look
+            await self._readable_ready(handlers, BAD_MAX)
+            self._tell_changed()
+        if ready.run_ids:
+            recall.some_ready(handlers)
+        return runs
+
+    async def _readable_ready(self, handlers: Collection[str], limit: int) -> tuple[hot.Ready, list[RunRecord]]:
+        """Find runs that could start, put those that cannot be read out of the way, and return the others."""
+        recall = self._recall
         ready = await self._read_ready(handlers, limit)
         if any(recall.ready(run_id) is None for run_id in ready.run_ids) and not ready.found.runs:
             ready = await self._read_ready(handlers, limit)  # another process committed since
-        if ready.run_ids:
-            recall.some_ready(handlers)
         rows = ready.found
         asked = await self._readable(self._records.runs(rows.runs, await self._learn(rows.schedules), recall.now))
         found = {run.run_id: run for run in asked}
         runs = (found.get(run_id) or recall.ready(run_id) for run_id in ready.run_ids)
-        return [run for run in runs if run is not None]
+        return ready, [run for run in runs if run is not None]
 
     async def _read_ready(self, handlers: Collection[str], limit: int) -> hot.Ready:
         known = self._recall.runs
@@ -373,13 +387,13 @@ class SqliteScheduleRepository:
         return await self._ask(work)
 
     async def _readable(self, runs: list[RunRecord]) -> list[RunRecord]:
-        """Return runs without those whose rows are nonsense, which end here: nobody knows what they were to do."""
-        for run in runs:
-            if run.reason is Reason.UNREADABLE:
-                _log.error("run %d of %s is quarantined: %s", run.run_id, run.schedule.schedule.name, run.error)
-                await self._carry_out(statements.QUARANTINE_RUN, run.error, self._recall.now, run.run_id)
-                self._recall.horizon.discard(~run.run_id)
-        return [run for run in runs if run.reason is not Reason.UNREADABLE]
+        """Return runs without those whose rows are nonsense, which end here."""
+        readable = await self._quarantine.readable(runs, self._recall.now)
+        if len(readable) < len(runs):
+            for run in runs:
+                if run.reason is Reason.UNREADABLE:
+                    self._recall.horizon.discard(~run.run_id)
+        return readable
 
     async def _carry_out(self, statement: str, *values: object) -> None:
         await self._write(lambda connection: connection.execute(statement, values))
@@ -436,12 +450,11 @@ class SqliteScheduleRepository:
         return await self._history.statistics()
 
     async def prune(self, retention: Retention) -> int:
-        """Forget up to `retention.limit` rows that may be forgotten and return how many were."""
-        found = await self._history.forgettable(retention)
-        if found.runs or found.schedules or found.entries:
-            await self._write(partial(forget, found))
-            self._recall.forget()
-        return len(found.runs) + len(found.schedules) + found.entries
+        """Forget up to `retention.limit` rows that may be forgotten and return how many were.
+
+        Cancellation: between two transactions; what was forgotten is.
+        """
+        return await self._pruning.forget(retention)
 
     async def get_document(self, namespace: str, key: str) -> Document | None:
         """Return a document, or None."""

@@ -7,7 +7,7 @@ from typing import Final
 
 import attrs
 
-from trioarm.repositories.sqlite.schema import HELD, PENDING, UNFINISHED
+from trioarm.repositories.sqlite.schema import HELD, PENDING, TROUBLED, UNFINISHED
 
 # What records are made of
 
@@ -55,13 +55,17 @@ MEMBERS: Final = (
     f"SELECT {SCHEDULE} FROM schedules s {AND_CURSOR} "
     "WHERE s.lane = ? AND s.lane IS NOT NULL AND s.supersede = 1 AND s.removed = 0"
 )
+# Of each schedule no more than tell that there are some: a thousand that wait are not read for each decision.
 UNFINISHED_OF_KEYS: Final = (
-    f"SELECT {RUN} FROM json_each(?) j JOIN runs r INDEXED BY runs_unfinished ON r.key = j.value "
-    f"WHERE r.{UNFINISHED} ORDER BY r.id"
+    f"SELECT {RUN} FROM json_each(?1) j JOIN runs r ON r.id IN (SELECT u.id FROM runs u INDEXED BY runs_unfinished "
+    f"WHERE u.key = j.value AND u.{UNFINISHED} ORDER BY u.id LIMIT ?2) ORDER BY r.id"
 )
-UNFINISHED_OF_LANE: Final = f"SELECT {RUN} FROM runs r WHERE r.lane = ? AND r.{UNFINISHED} ORDER BY r.id"
+UNFINISHED_OF_LANE: Final = (
+    f"SELECT {RUN} FROM runs r INDEXED BY runs_in_lane "
+    f"WHERE r.lane = ? AND r.lane IS NOT NULL AND r.{UNFINISHED} ORDER BY r.id"
+)
 RUNS_BY_ID: Final = f"SELECT {RUN} FROM json_each(?) j JOIN runs r ON r.id = j.value"
-BUSY_LANES: Final = f"SELECT lane FROM runs WHERE lane IS NOT NULL AND token > 0 AND {UNFINISHED}"
+BUSY_LANES: Final = f"SELECT lane FROM runs INDEXED BY runs_lane WHERE lane IS NOT NULL AND token > 0 AND {UNFINISHED}"
 HELD_NODES: Final = f"SELECT DISTINCT node FROM runs WHERE node IS NOT NULL AND {HELD}"
 HELD_BY: Final = (
     f"SELECT {RUN} FROM json_each(?) j JOIN runs r ON r.node = j.value "
@@ -295,21 +299,39 @@ JOURNAL: Final = "SELECT namespace, seq, at, body FROM journal WHERE namespace =
 SCHEDULE_COUNTS: Final = (
     f"SELECT coalesce(c.state, 'quarantined'), count(*) FROM schedules s {AND_CURSOR} WHERE s.removed = 0 GROUP BY 1"
 )
-RUN_COUNTS: Final = "SELECT state, count(*), sum(count) FROM runs GROUP BY state"
-OLDEST_PENDING: Final = f"SELECT min(due_at) FROM runs WHERE {PENDING}"
-FORGETTABLE: Final = f"""
-    WITH surplus AS (
-        SELECT key, count(*) - :most AS extra FROM runs WHERE NOT ({UNFINISHED}) GROUP BY key HAVING extra > 0
-    ), ranked AS (
-        SELECT r.id, row_number() OVER (PARTITION BY r.key ORDER BY r.id) AS place, s.extra
-        FROM surplus s JOIN runs r ON r.key = s.key WHERE NOT (r.{UNFINISHED})
+# What went well is all that is left when everything else is counted: no row of it is read.
+RUN_COUNTS: Final = f"""
+    WITH others AS MATERIALIZED (
+        SELECT state, count(*) AS rows FROM runs INDEXED BY runs_troubled WHERE {TROUBLED} GROUP BY state
+        UNION ALL
+        SELECT state, count(*) FROM runs INDEXED BY runs_unfinished WHERE {UNFINISHED} GROUP BY state
     )
-    SELECT id FROM (
-        SELECT id FROM ranked WHERE place <= extra
-        UNION
-        SELECT id FROM runs WHERE finished_at < :before AND NOT ({UNFINISHED})
-    ) ORDER BY id LIMIT :limit
+    SELECT state, rows FROM others
+    UNION ALL
+    SELECT 'succeeded', (SELECT count(*) FROM runs) - (SELECT coalesce(sum(rows), 0) FROM others)
 """
+# What rows stand for beside themselves.
+RANGE_COUNTS: Final = (
+    "SELECT state, sum(count - 1) FROM runs INDEXED BY runs_ranges WHERE last_at IS NOT NULL GROUP BY state"
+)
+OLDEST_PENDING: Final = f"SELECT min(due_at) FROM runs INDEXED BY runs_unfinished WHERE {PENDING} AND {UNFINISHED}"
+LAST_RUN: Final = "SELECT max(id) FROM runs"
+# Found by the numbers in their order: what is old was mostly decided first.
+OLD: Final = f"SELECT id FROM runs WHERE id > ? AND finished_at < ? AND NOT ({UNFINISHED}) ORDER BY id LIMIT ?"
+# Up to which number a schedule has more runs than it may keep is told by the index of schedules alone. What others
+# forget meanwhile does not change it, so that two nodes never forget more than one.
+SURPLUS: Final = f"""
+    WITH many AS MATERIALIZED (
+        SELECT key, (
+            SELECT n.id FROM runs n INDEXED BY runs_schedule WHERE n.key = r.key AND n.id NOT IN (
+                SELECT u.id FROM runs u INDEXED BY runs_unfinished WHERE u.key = r.key AND u.{UNFINISHED}
+            ) ORDER BY n.id DESC LIMIT 1 OFFSET :most
+        ) AS upto FROM runs r INDEXED BY runs_schedule GROUP BY key HAVING count(*) > :most
+    )
+    SELECT r.id FROM many m CROSS JOIN runs r INDEXED BY runs_schedule ON r.key = m.key AND r.id <= m.upto
+    WHERE NOT (r.{UNFINISHED}) ORDER BY r.id LIMIT :limit
+"""
+KEYS_OF_RUNS: Final = "SELECT DISTINCT key FROM runs WHERE id IN (SELECT value FROM json_each(?))"
 FORGET_RUNS: Final = "DELETE FROM runs WHERE id IN (SELECT value FROM json_each(?))"
 OVER: Final = (
     "SELECT c.key FROM cursors c WHERE c.removed = 0 AND c.state = 'finished' AND c.cursor_at < ? "
@@ -318,14 +340,19 @@ OVER: Final = (
 )
 DROP: Final = (
     "UPDATE schedules SET removed = 1 WHERE key IN (SELECT value FROM json_each(?)) AND removed = 0 "
-    "AND EXISTS (SELECT 1 FROM cursors c WHERE c.key = schedules.key AND c.state = 'finished')"
+    "AND EXISTS (SELECT 1 FROM cursors c WHERE c.key = schedules.key AND c.state = 'finished') RETURNING key"
+)
+REMOVED: Final = (
+    "SELECT key FROM schedules WHERE removed = 1 AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.key = schedules.key) "
+    "ORDER BY key LIMIT ?"
+)
+FORGET_SCHEDULES: Final = (
+    "DELETE FROM schedules WHERE key IN (SELECT value FROM json_each(?)) AND removed = 1 "
+    "AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.key = schedules.key)"
 )
 JOURNAL_ENDS: Final = "SELECT min(seq), max(seq) FROM journal WHERE namespace = ?"
 FIRST_YOUNG: Final = "SELECT seq FROM journal WHERE namespace = ? AND at >= ? ORDER BY seq LIMIT 1"
 FORGET_ENTRIES: Final = "DELETE FROM journal WHERE namespace = ? AND seq <= ?"
-FORGET_REMOVED: Final = (
-    "DELETE FROM schedules WHERE removed = 1 AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.key = schedules.key)"
-)
 
 # Looking after the file
 
@@ -352,9 +379,9 @@ UNDECIDED: Final = (
     "WHERE c.wake_at IS NOT NULL AND c.wake_at <= ? ORDER BY c.wake_at, c.rank, c.key LIMIT ?"
 )
 OVERDUE: Final = (
-    f"SELECT s.name, r.due_at FROM runs r JOIN schedules s ON s.key = r.key WHERE r.{PENDING} AND r.due_at <= ? "
-    "ORDER BY r.due_at LIMIT ?"
+    "SELECT s.name, r.due_at FROM runs r INDEXED BY runs_unfinished CROSS JOIN schedules s ON s.key = r.key "
+    f"WHERE r.{PENDING} AND r.{UNFINISHED} AND r.due_at <= ? ORDER BY r.due_at LIMIT ?"
 )
-PENDING_COUNT: Final = f"SELECT count(*) FROM runs WHERE {PENDING}"
-HELD_COUNT: Final = f"SELECT count(*) FROM runs WHERE {HELD}"
+PENDING_COUNT: Final = f"SELECT count(*) FROM runs INDEXED BY runs_unfinished WHERE {PENDING} AND {UNFINISHED}"
+HELD_COUNT: Final = f"SELECT count(*) FROM runs INDEXED BY runs_unfinished WHERE {HELD}"
 NODES_SINCE: Final = "SELECT node, boot, expires_at, joined_at FROM nodes ORDER BY joined_at, node"

@@ -32,6 +32,7 @@ from trioarm.core.changes import (
     Started,
     Voided,
 )
+from trioarm.core.errors import InvalidSchedule
 from trioarm.core.run import Origin, RunRecord
 from trioarm.core.schedule import Schedule, ScheduleState, wakes_at
 from trioarm.core.states import TABLE, State, Step, WaitingFor
@@ -54,6 +55,10 @@ _TARGETS: Final = {step: steps[step].value for steps in TABLE.values() for step 
 
 class _Refused(Exception):
     """Somebody was faster: a change no longer fits."""
+
+
+# What one change is refused for; the others of its batch are written. The last one for what has no form in a file.
+_REFUSALS: Final = (_Refused, sqlite3.IntegrityError, InvalidSchedule)
 
 
 @attrs.define(slots=True, eq=False)
@@ -176,7 +181,7 @@ class _Pen:
         """Write a batch that has the transaction for itself: a savepoint would copy each page it changes."""
         try:
             return self._write(batch)
-        except (_Refused, sqlite3.IntegrityError):
+        except _REFUSALS:
             self._connection.execute("ROLLBACK")
             self._connection.execute("BEGIN IMMEDIATE")
             self._open()
@@ -188,7 +193,7 @@ class _Pen:
         self._connection.execute("SAVEPOINT attempt")
         try:
             written = self._write(batch)
-        except (_Refused, sqlite3.IntegrityError):
+        except _REFUSALS:
             self._connection.execute("ROLLBACK TO attempt")
             self._last_run_id = last_run_id
             written = None

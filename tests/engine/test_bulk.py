@@ -1,0 +1,125 @@
+"""Schedules put by the thousand, a bad one among them: it is named, and all others are kept (S2.6)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import trio
+
+from trioarm import Every, InvalidSchedule, Once, Schedule, Scheduler, open_scheduler
+from trioarm.core.instants import LATEST
+from trioarm.core.triggers import Trigger
+
+MANY = 3_000
+PLACE = 1_700  # of the bad one
+
+
+class Broken(Once):
+    """A trigger whose author made a mistake."""
+
+    def next_after(self, instant: int) -> int | None:
+        """Fail."""
+        raise ZeroDivisionError("a mistake")
+
+
+class Unwritten:
+    """A trigger that works, and has no form in a file."""
+
+    def next_after(self, instant: int) -> int | None:
+        """Return a whole hour."""
+        return (instant // 3_600_000_000 + 1) * 3_600_000_000
+
+    def previous_before(self, instant: int) -> int | None:
+        """Return a whole hour."""
+        return (instant - 1) // 3_600_000_000 * 3_600_000_000
+
+    def count(self, after: int, until: int) -> int:
+        """Return how many hours lie between."""
+        return until // 3_600_000_000 - after // 3_600_000_000
+
+    def shift_at(self, instant: int) -> int:
+        """Return nothing."""
+        return 0
+
+    def anchored(self, anchor_at: int) -> Trigger:
+        """Return the trigger itself."""
+        return self
+
+    def describe(self) -> str:
+        """Return the rule in words."""
+        return "hourly"
+
+
+BROKEN = Schedule("bad", Broken(LATEST), handler="log")
+UNWRITTEN = Schedule("bad", Unwritten(), handler="log")
+BAD = [
+    ("memory", BROKEN, "its trigger fails: ZeroDivisionError: a mistake"),
+    ("sqlite", BROKEN, "its trigger fails: ZeroDivisionError: a mistake"),
+    ("sqlite", UNWRITTEN, "a Unwritten is no trigger that can be written down"),
+]
+
+
+def many(bad: Schedule) -> list[Schedule]:
+    """Return so many schedules, a bad one among them."""
+    schedules = [Schedule(f"s{number}", Every(3_600.0), handler="log") for number in range(MANY)]
+    schedules[PLACE] = bad
+    return schedules
+
+
+def store(kind: str, folder: Path) -> str:
+    """Return where a store of a kind is."""
+    return "memory://" if kind == "memory" else f"sqlite:///{folder}/trioarm.db"
+
+
+async def stored(scheduler: Scheduler) -> int:
+    """Return how many schedules of ours are stored."""
+    names = [f"s{number}" for number in range(MANY)]
+    found = [name for name in names[:: MANY // 100] if (await scheduler.schedules.get(name)).name == name]
+    return len(found)
+
+
+@pytest.mark.parametrize(("kind", "bad", "why"), BAD, ids=["memory", "sqlite", "no form"])
+async def test_a_bad_one_among_many_is_named_and_the_others_are_kept(
+    tmp_path: Path, kind: str, bad: Schedule, why: str
+) -> None:
+    """One result says why; alone it is refused in the same words; the node goes on."""
+    async with open_scheduler(store(kind, tmp_path)) as scheduler:
+        results = await scheduler.schedules.put_many(many(bad))
+        assert [(one.name, one.outcome, one.error) for one in results if one.error] == [("bad", "refused", why)]
+        assert Counter(one.outcome for one in results) == {"added": MANY - 1, "refused": 1}
+        assert await stored(scheduler) == 100
+        with pytest.raises(InvalidSchedule, match=f"^bad: {why}$"):
+            await scheduler.schedules.put(bad)
+        await scheduler.schedules.put(Schedule("good", Every(3_600.0), handler="log"))
+
+
+async def test_what_is_no_schedule_is_told_by_its_place(tmp_path: Path) -> None:
+    """Before anything is put: nothing of such a call is meant as it stands."""
+    mistaken: list[Schedule] = many("nonsense")  # type: ignore[arg-type]
+    async with open_scheduler(store("sqlite", tmp_path)) as scheduler:
+        with pytest.raises(
+            TypeError, match=f"^number {PLACE + 1} of those to put is a str, no Schedule: nothing was put$"
+        ):
+            await scheduler.schedules.put_many(mistaken)
+        assert not [one for one in (await scheduler.schedules.find()).rows if one.name.startswith("s")]
+
+
+async def test_the_loop_turns_while_many_are_put(tmp_path: Path) -> None:
+    """Other tasks have their turn between a thousand and the next, on a file and in memory."""
+    for kind in ("memory", "sqlite"):
+        turns = 0
+        async with open_scheduler(store(kind, tmp_path)) as scheduler, trio.open_nursery() as nursery:
+
+            async def turn() -> None:
+                nonlocal turns
+                while True:
+                    await trio.lowlevel.checkpoint()
+                    turns += 1
+
+            nursery.start_soon(turn)
+            before = turns
+            await scheduler.schedules.put_many(many(BROKEN))
+            assert turns - before > MANY // 1_000
+            nursery.cancel_scope.cancel()

@@ -1,0 +1,157 @@
+"""Pruning: what retention lets a store forget, found by who reads and taken away in short transactions (S9.1).
+
+Nobody who writes is kept waiting for a search: it is made on the reading connection. What is taken away is so little at
+a time that a commit of this or another process comes in between.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, Final, Protocol, TypeAlias
+
+import attrs
+import trio
+
+from trioarm.core.queries import Retention
+from trioarm.repositories.sqlite import statements
+
+ROWS: Final = 250  # taken away in one transaction: measured, a tenth of what anybody should have to wait for
+
+Values: TypeAlias = "Sequence[object] | dict[str, object]"
+
+
+class Asks(Protocol):
+    """Carries out work on a connection."""
+
+    def __call__(self, work: Callable[[sqlite3.Connection], Any], /) -> Awaitable[Any]:
+        """Return what it returned."""
+
+
+@attrs.define(slots=True, eq=False)
+class Forgettable:
+    """What may be forgotten: numbers of runs, keys of schedules that are over, the beginning of a journal.
+
+    Args:
+        removed: keys of schedules that are removed, and that no run points to.
+        journal: its name, or None.
+        entries: how many.
+        upto: the number of the last of them.
+    """
+
+    runs: list[int]
+    schedules: list[int]
+    removed: list[int]
+    journal: str | None
+    entries: int = 0
+    upto: int = 0
+
+    @property
+    def count(self) -> int:
+        """How many rows they are that somebody could see."""
+        return len(self.runs) + len(self.schedules) + self.entries
+
+
+class Pruning:
+    """Forgets.
+
+    Args:
+        read: carries out work that reads, and keeps no writer waiting.
+        write: carries out work in a transaction.
+        dropped: told of schedules that are gone.
+    """
+
+    def __init__(self, read: Asks, write: Asks, dropped: Callable[[Iterable[int]], None]) -> None:
+        self._read = read
+        self._write = write
+        self._dropped = dropped
+        # Runs up to this number ended at or after an instant, or go on: what ends from now on is no older.
+        self._young_from, self._young_upto = 0, 0
+
+    async def forget(self, retention: Retention) -> int:
+        """Forget up to `retention.limit` rows that may be forgotten, and return how many were.
+
+        Raises:
+            RepositoryError: not all of it was forgotten.
+
+        Cancellation: between two transactions; what was forgotten is.
+        """
+        found: Forgettable = await self._read(partial(self._search, retention))
+        for start in range(0, max(len(found.runs), len(found.schedules), len(found.removed)), ROWS):
+            await self._forget_some(found, slice(start, start + ROWS))
+        for upto in range(found.upto - found.entries + ROWS, found.upto + ROWS, ROWS):
+            await self._shortly(partial(_forget_entries, found.journal, min(upto, found.upto)))
+        if not found.count:
+            self._young_upto = 0  # the next round looks at every row
+        return found.count
+
+    async def _forget_some(self, found: Forgettable, some: slice) -> None:
+        work = partial(_forget, found.runs[some], found.schedules[some], found.removed[some])
+        self._dropped(await self._shortly(work))
+
+    async def _shortly(self, work: Callable[[sqlite3.Connection], Any]) -> Any:
+        """Carry out work in a transaction, then leave the file to others for as long as that took."""
+        began = trio.current_time()
+        done = await self._write(work)
+        await trio.sleep(trio.current_time() - began)
+        return done
+
+    def _search(self, retention: Retention, connection: sqlite3.Connection) -> Forgettable:
+        """Find up to `retention.limit` rows that may be forgotten, the oldest first."""
+        limit = retention.limit
+        runs = sorted({*self._old(retention, connection), *_surplus(retention, connection)})[:limit]
+        left = limit - len(runs)
+        over = _numbers(connection, statements.OVER, (retention.schedules_before, left)) if left else []
+        removed = _numbers(connection, statements.REMOVED, (limit,))
+        found = Forgettable(runs, over, removed, retention.journal)
+        if retention.journal is not None and left > len(over):
+            _search_journal(retention, left - len(over), found, connection)
+        return found
+
+    def _old(self, retention: Retention, connection: sqlite3.Connection) -> list[int]:
+        before = retention.runs_before
+        if before > self._young_from:
+            self._young_upto = 0
+        self._young_from = before
+        (last,) = connection.execute(statements.LAST_RUN).fetchone()  # before searching: more may come meanwhile
+        found = _numbers(connection, statements.OLD, (self._young_upto, before, retention.limit))
+        if len(found) < retention.limit and last is not None:
+            self._young_upto = last
+        return found
+
+
+def _surplus(retention: Retention, connection: sqlite3.Connection) -> list[int]:
+    return _numbers(connection, statements.SURPLUS, {"most": retention.runs_max, "limit": retention.limit})
+
+
+def _numbers(connection: sqlite3.Connection, statement: str, values: Values) -> list[int]:
+    return [number for (number,) in connection.execute(statement, values)]
+
+
+def _search_journal(retention: Retention, left: int, found: Forgettable, connection: sqlite3.Connection) -> None:
+    """Find the beginning of a journal that may be forgotten; its last entry stays."""
+    first, last = connection.execute(statements.JOURNAL_ENDS, (retention.journal,)).fetchone()
+    if first is None:
+        return
+    young = connection.execute(statements.FIRST_YOUNG, (retention.journal, retention.runs_before)).fetchone()
+    upto = max(last - retention.journal_max, last if young is None else young[0] - 1)
+    found.upto = min(upto, last - 1, first - 1 + left)
+    found.entries = max(0, found.upto + 1 - first)
+
+
+def _forget(
+    runs: Sequence[int], over: Sequence[int], removed: Sequence[int], connection: sqlite3.Connection
+) -> list[int]:
+    """Forget runs, schedules, and removed schedules that no run points to; return which schedules are over."""
+    keys = {*_numbers(connection, statements.KEYS_OF_RUNS, (json.dumps(runs),)), *removed}
+    connection.execute(statements.FORGET_RUNS, (json.dumps(runs),))
+    dropped = _numbers(connection, statements.DROP, (json.dumps(over),))
+    keys.update(dropped)
+    connection.execute(statements.FORGET_SCHEDULES, (json.dumps([*keys]),))
+    return dropped
+
+
+def _forget_entries(journal: str | None, upto: int, connection: sqlite3.Connection) -> None:
+    connection.execute(statements.FORGET_ENTRIES, (journal, upto))
