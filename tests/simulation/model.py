@@ -191,11 +191,13 @@ def _ran_too_late(run: str, row: RunRecord) -> Iterator[str]:
 
 
 def _waits_for_nothing(course: Course, healed_at: int) -> Iterator[str]:
-    """Where nothing works, nothing waits that could."""
+    """Where nothing works, nothing waits that could; a lane is held between two attempts, too."""
     if any(row.state is State.RUNNING for row in course.rows):
         return
+    soon = range(course.now - SLACK, course.now + round(LONGEST_S * SECOND))
+    held = {row.lane for row in course.rows if row.unfinished and row.token and row.due_at in soon} - {None}
     for row in course.rows:
-        if row.unfinished and row.due_at <= course.now - SLACK and row.decided_at <= healed_at:
+        if row.lane not in held and row.unfinished and row.due_at <= course.now - SLACK and row.decided_at <= healed_at:
             yield f"{row.schedule.schedule.name}: {row.nominal_at} waits for {row.waiting_for}, and nothing works"
 
 
