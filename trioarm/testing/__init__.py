@@ -21,8 +21,19 @@ def test_the_night() -> None:
 
 from __future__ import annotations
 
-from trioarm.testing.faults import Fault
+from trioarm.testing.faults import Fault, Outage
 from trioarm.testing.stores import FileStore, MemoryDisk, Store
 from trioarm.testing.world import Node, World, a_world, all_runs, in_virtual_time
 
-__all__ = ["Fault", "FileStore", "MemoryDisk", "Node", "Store", "World", "a_world", "all_runs", "in_virtual_time"]
+__all__ = [
+    "Fault",
+    "FileStore",
+    "MemoryDisk",
+    "Node",
+    "Outage",
+    "Store",
+    "World",
+    "a_world",
+    "all_runs",
+    "in_virtual_time",
+]

@@ -10,6 +10,7 @@ import trio
 
 from trioarm.core.instants import SECOND
 from trioarm.core.states import State
+from trioarm.engine.leases import LEASE_S
 from trioarm.engine.ports import DueView, ScheduleRepository
 from trioarm.links.threads import Thread
 from trioarm.repositories.memory import InMemoryScheduleRepository
@@ -97,7 +98,7 @@ class FileStore:
 class _OutlivingRepository(InMemoryScheduleRepository):
     """Memory that knows which node is alive, so that what a dead one held is carried on by the next."""
 
-    leased = True
+    lease_s: float | None = LEASE_S
 
     def __init__(self) -> None:
         super().__init__()

@@ -34,6 +34,7 @@ from trioarm.core.queries import (
 from trioarm.core.run import Origin, RunRecord
 from trioarm.core.schedule import ScheduleRecord
 from trioarm.core.states import Reason, State
+from trioarm.engine.leases import LEASE_S
 from trioarm.engine.ports import DueView
 from trioarm.links.threads import Thread
 from trioarm.repositories.sqlite import ahead, hot, statements
@@ -67,9 +68,9 @@ class SqliteScheduleRepository:
         boot_clock: what leases count by.
         migrate: false to refuse a file of an older version.
         patience_s: how long to wait for another process that holds the file, in seconds.
+        lease_s: how long a lease lasts, in seconds; the same for all nodes of a file.
     """
 
-    leased = True
     batch = 1_000  # measured: one thread and one commit to the disk are shared by all of them
 
     def __init__(
@@ -81,15 +82,17 @@ class SqliteScheduleRepository:
         boot_clock: BootClock | None = None,
         migrate: bool = True,
         patience_s: float = LOCKED_S_MAX,
+        lease_s: float = LEASE_S,
     ) -> None:
         self.path = Path(path)
+        self.lease_s: float | None = lease_s
         self.url = f"sqlite:///{self.path}"
         self.horizon_s = horizon_s
         self._migrate = migrate
         self._database = Database(self.path, thread, patience_s=patience_s)
         self._records = Records()
         self._history = History(self._database, self._records, lambda: self._recall.now)
-        self._nodes = Nodes(self.path, boot_clock or SystemBootClock())
+        self._nodes = Nodes(self.path, boot_clock or SystemBootClock(), lease_s)
         self._recall = Recall(self._records)
         self._commits = Commits(self._write, self._recall.keep, self._recall.forget)
         self._seen_at = -inf  # trio's time at which the file was last seen, and whether another process had committed
@@ -100,6 +103,7 @@ class SqliteScheduleRepository:
         self._news_until = -inf  # trio's time until which it pays to look for nodes that are gone again and again
         self._changed = trio.Event()
         self._news = News(self.path, self._look_for_changes, self._hear_of_a_node)
+        self.trouble: str | None = None
         self.written_at: int | None = None
         self.zone_data: str | None = None
 
@@ -137,8 +141,10 @@ class SqliteScheduleRepository:
         self._tell_changed()
 
     async def _look_for_changes(self) -> None:
-        with suppress(RepositoryError):  # the engine meets it, too, and says so
+        try:
             await self._ask(lambda connection: None)
+        except RepositoryError:
+            self._tell_changed()  # let the engine meet it, too, and say so
 
     async def changed(self) -> None:
         """Return once another process may have changed what is kept."""
@@ -164,9 +170,21 @@ class SqliteScheduleRepository:
         return found
 
     async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        version, done = await self._database.write(partial(_and_version_after, work))
+        try:
+            version, done = await self._database.write(partial(_and_version_after, work))
+        except RepositoryError as error:
+            self._complain(error)
+            raise
+        if self.trouble is not None:
+            _log.warning("%s can be written again", self.path)
+            self.trouble = None
         self._note(version)
         return done
+
+    def _complain(self, error: RepositoryError) -> None:
+        if self.trouble is None:
+            _log.error("%s", error)
+        self.trouble = str(error)
 
     # Nodes
 
@@ -186,6 +204,14 @@ class SqliteScheduleRepository:
             RepositoryError: it is not renewed.
         """
         return await self._write(partial(self._nodes.renew, node, now))
+
+    def renew_blocking(self, node: str, now: int) -> bool:
+        """Renew the lease of a node, from any thread.
+
+        Raises:
+            RepositoryError: it is not renewed.
+        """
+        return self._database.write_blocking(partial(self._nodes.renew, node, now))
 
     async def leave(self, node: str) -> None:
         """Let a node end: it holds nothing any more."""
@@ -385,11 +411,6 @@ class SqliteScheduleRepository:
         await self._write(lambda connection: connection.execute(statement, values))
 
     # Committing
-
-    @property
-    def trouble(self) -> str | None:
-        """Why the last commit could not be made; None when it could."""
-        return self._commits.trouble
 
     async def commit(self, changes: Sequence[Change]) -> list[Verdict]:
         """Keep each change that still fits, in order; what several tasks commit at once shares a transaction.
