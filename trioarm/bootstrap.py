@@ -279,6 +279,7 @@ class SchedulerBootstrap:
                 executor.give_back()  # what the engine claimed in a last pass that nobody was left to work on
                 with trio.move_on_after(FLUSH_S, shield=True):
                     await recorder.flush()
+                recorder.tell_unkept()
             finally:
                 self.container.get(Hub).close()
                 with trio.move_on_after(FLUSH_S, shield=True):
