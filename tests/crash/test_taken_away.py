@@ -14,8 +14,10 @@ from tests.cli.programs import Program, node
 from tests.crash.test_two_nodes import Said
 from tests.crash.torture import kept
 from trioarm import State
+from trioarm.engine.leases import RENEW_S
 
 SAY = 'printf "%s %s %s %s %s\\n" "$TRIOARM_RUN_ID" "$TRIOARM_ATTEMPT" "$TRIOARM_TOKEN" "$PPID" "$$" >> said/lines'
+AT_ONCE_S = RENEW_S / 2  # without news of the file, the next renewal would notice
 GONE = "was removed or replaced while it was in use: put it back, or restart the node"
 
 
@@ -89,7 +91,9 @@ async def test_a_store_that_is_removed_under_an_idle_node_is_missed_at_once(tmp_
         await said.until(lambda lines: len(lines) == 1)
         for name in ("trioarm.db", "trioarm.db-wal", "trioarm.db-shm"):
             os.unlink(tmp_path / name)
+        removed_at = time.monotonic()
         await program.line_with(GONE)
+        assert time.monotonic() - removed_at < AT_ONCE_S
         (tmp_path / "go").touch()
         code, trouble = await _ended(program)
     assert code == 1

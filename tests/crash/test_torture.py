@@ -121,7 +121,7 @@ def _goes_on(world: World) -> None:
     start, end = world[0][:2]
     since = start.at + 100
     world[0][1] = attrs.evolve(end, at=since + 100 + PROMPTLY + 1)
-    world[0] += [Line(what="halted", pid=7, at=since), Line(what="continued", pid=7, at=since + 100)]
+    world[0].extend([Line(what="halted", pid=7, at=since), Line(what="continued", pid=7, at=since + 100)])
     _again(world, pid=8, token=2, attempt=2)
 
 
