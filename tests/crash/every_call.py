@@ -28,6 +28,7 @@ from trioarm import Once, Origin, Reason, RetryPolicy, RunQuery, Schedule, Sched
 from trioarm.bootstrap import open_scheduler
 from trioarm.core.events import RunFinished
 from trioarm.core.instants import HOUR, SECOND
+from trioarm.core.queries import PAGE_MAX
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import Delivery
 from trioarm.core.states import ACTIVE, State
@@ -70,7 +71,7 @@ async def history(place: Place, at: int, death: Death | None, say_so: Callable[[
         with scheduler.subscribe(RunFinished) as events:
             await scheduler.schedules.put_many(schedules(at))
             await _fire_once(scheduler)
-            while await _unfinished(scheduler):
+            while not await _is_over(scheduler, {schedule.name for schedule in schedules(at)}):
                 with trio.move_on_after(0.5):
                     await anext(aiter(events))
         await scheduler.schedules.pause(BEGAN, note="that was all")
@@ -88,9 +89,11 @@ async def _fire_once(scheduler: Scheduler) -> None:
         await scheduler.runs.fire(BEGAN)
 
 
-async def _unfinished(scheduler: Scheduler) -> bool:
-    page = await scheduler.runs.find(RunQuery(states=ACTIVE))
-    return any(run.schedule.startswith(OURS) for run in page.rows)
+async def _is_over(scheduler: Scheduler, names: set[str]) -> bool:
+    """Whether all of these schedules are decided, and nothing of them is unfinished."""
+    page = await scheduler.runs.find(RunQuery(limit=PAGE_MAX))
+    ours = [run for run in page.rows if run.schedule in names]
+    return {run.schedule for run in ours} == names and all(run.state not in ACTIVE for run in ours)
 
 
 def one_history(folder: Path, death: Death | None) -> tuple[Ends, dict[Act, int], list[str], bool]:
