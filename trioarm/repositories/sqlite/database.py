@@ -6,6 +6,7 @@ cancelled with nothing begun; questions that take long are interrupted.
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import threading
@@ -19,6 +20,8 @@ import trio
 from trioarm.core.errors import RepositoryError
 from trioarm.links.threads import Thread
 from trioarm.repositories.sqlite.schema import APPLICATION_ID, MIGRATIONS, SQLITE_MIN, VERSION
+
+_log = logging.getLogger("trioarm.store")
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
@@ -48,12 +51,14 @@ class Database:
 
     def __init__(self, path: Path, thread: Callable[[], Thread] = Thread, *, patience_s: float = LOCKED_S_MAX) -> None:
         self.path = path
-        self._paths = (str(path), f"{path}-wal")
+        self._paths = (str(path), f"{os.path.realpath(path)}-wal")  # SQLite follows links before it names its log
         self._patience_s = patience_s
         self._writing = thread()
         self._reading = thread()
         self._writer: sqlite3.Connection | None = None
         self._reader: sqlite3.Connection | None = None
+        self.trouble: str | None = None
+        """Why it could not be written the last time; None when it could."""
         self._files: tuple[_Identity, ...] = ()
         self._alone = threading.Lock()  # with the writing connection, which is used from more than one thread
 
@@ -68,7 +73,7 @@ class Database:
         """
         self._writer = await self._patiently(partial(_open, self.path))
         try:
-            await self.write(partial(_migrate, self.path, migrate))
+            await self._patiently(partial(_transaction, self._writer, partial(_migrate, self.path, migrate)))
             self._reader = await self._reading.run(partial(self._told, partial(_connect, self.path)))
             self._files = self._found()
         except BaseException:
@@ -93,7 +98,18 @@ class Database:
 
         Cancellation: before the transaction has begun; then nothing was written.
         """
-        return await self._patiently(partial(self._transaction, self._opened(self._writer), work))
+        writer = self._opened(self._writer)
+        try:
+            done = await self._patiently(partial(self._transaction, writer, work))
+        except RepositoryError as error:
+            if self.trouble is None:
+                _log.error("%s", error)
+            self.trouble = str(error)
+            raise
+        if self.trouble is not None:
+            _log.warning("%s can be written again", self.path)
+            self.trouble = None
+        return done
 
     def write_blocking(self, work: Work[T]) -> T:
         """Do as `write`, from any thread and without trio, but wait for no other process.

@@ -103,7 +103,6 @@ class SqliteScheduleRepository:
         self._news_until = -inf  # trio's time until which it pays to look for nodes that are gone again and again
         self._changed = trio.Event()
         self._news = News(self.path, self._look_for_changes, self._hear_of_a_node)
-        self.trouble: str | None = None
         self.written_at: int | None = None
         self.zone_data: str | None = None
 
@@ -170,21 +169,9 @@ class SqliteScheduleRepository:
         return found
 
     async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        try:
-            version, done = await self._database.write(partial(_and_version_after, work))
-        except RepositoryError as error:
-            self._complain(error)
-            raise
-        if self.trouble is not None:
-            _log.warning("%s can be written again", self.path)
-            self.trouble = None
+        version, done = await self._database.write(partial(_and_version_after, work))
         self._note(version)
         return done
-
-    def _complain(self, error: RepositoryError) -> None:
-        if self.trouble is None:
-            _log.error("%s", error)
-        self.trouble = str(error)
 
     # Nodes
 
@@ -411,6 +398,11 @@ class SqliteScheduleRepository:
         await self._write(lambda connection: connection.execute(statement, values))
 
     # Committing
+
+    @property
+    def trouble(self) -> str | None:
+        """Why it could not be written the last time; None when it could."""
+        return self._database.trouble
 
     async def commit(self, changes: Sequence[Change]) -> list[Verdict]:
         """Keep each change that still fits, in order; what several tasks commit at once shares a transaction.
