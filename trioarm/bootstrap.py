@@ -25,6 +25,7 @@ from trioarm.engine.executor import Pool, PoolSettings, RunExecutor
 from trioarm.engine.health import Health, HealthReport
 from trioarm.engine.hub import Hub
 from trioarm.engine.leases import Lease
+from trioarm.engine.loop_watch import LoopWatch
 from trioarm.engine.metrics import Metrics
 from trioarm.engine.ports import Chance, Clock, ScheduleRepository
 from trioarm.engine.recorder import Recorder
@@ -159,7 +160,7 @@ def _recorder(c: Container) -> Recorder:
 
 def _lease(c: Container) -> Lease:
     node = secrets.token_hex(4)
-    return Lease(c.get(ScheduleRepository), c.get(RunExecutor), c.get(Clock), node)
+    return Lease(c.get(ScheduleRepository), c.get(RunExecutor), c.get(Clock), node, loop_watch=LoopWatch)
 
 
 def _engine(c: Container) -> SchedulingEngine:
@@ -278,6 +279,7 @@ class SchedulerBootstrap:
                 executor.give_back()  # what the engine claimed in a last pass that nobody was left to work on
                 with trio.move_on_after(FLUSH_S, shield=True):
                     await recorder.flush()
+                recorder.tell_unkept()
             finally:
                 self.container.get(Hub).close()
                 with trio.move_on_after(FLUSH_S, shield=True):

@@ -101,6 +101,7 @@ def test_a_fixed_delay_goes_on_from_the_loss() -> None:
     [
         (Delivery.AT_LEAST_ONCE, NOW, Step.RETRY, Reason.LOST),
         (ONCE, NOW, Step.LOSE, Reason.LOST),
+        (Delivery.AT_LEAST_ONCE, None, Step.GIVE_BACK, None),
         (ONCE, None, Step.GIVE_BACK, None),
     ],
 )

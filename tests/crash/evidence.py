@@ -16,7 +16,7 @@ class Line:
     """One line.
 
     Args:
-        what: `boot`, `start`, `end`, `accepted`, or `killed`, which the parent writes.
+        what: `boot`, `start`, `end`, `accepted`, `refused`; by the parent `killed`, `halted`, `continued`.
         pid: of which process.
         at: wall clock, microseconds since 1970 UTC.
         run: readable id of the run; empty where there is none.

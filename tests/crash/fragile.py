@@ -17,6 +17,7 @@ from tests.crash.marks import HELD, Act, Marks
 from trioarm.core.changes import Change, Claim, Finished, Requeued, Started, Verdict
 from trioarm.core.run import RunRecord
 from trioarm.core.states import State
+from trioarm.engine.leases import LEASE_S
 from trioarm.engine.ports import DueView
 from trioarm.links.threads import Thread
 from trioarm.repositories.sqlite import SqliteScheduleRepository
@@ -80,10 +81,11 @@ class Fragile(SqliteScheduleRepository):
         path: of the file.
         marks: where it says what it does.
         death: when it dies; None for never.
+        lease_s: how long a lease lasts, in seconds.
     """
 
-    def __init__(self, path: Path, marks: Marks, death: Death | None = None) -> None:
-        super().__init__(path, thread=lambda: _Dying(lambda: self._dies_committed))
+    def __init__(self, path: Path, marks: Marks, death: Death | None = None, lease_s: float = LEASE_S) -> None:
+        super().__init__(path, thread=lambda: _Dying(lambda: self._dies_committed), lease_s=lease_s)
         self.counts: dict[Act, int] = dict.fromkeys(Act, 0)
         self._marks = marks
         self._death = death

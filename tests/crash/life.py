@@ -69,6 +69,17 @@ class Life:
         Evidence(self.place.evidence).write(Line(what="killed", pid=self.pid, at=0 if died else killed_at))
         return died
 
+    def halt(self) -> None:
+        """Stop it where it stands, as with SIGSTOP, and note when."""
+        os.kill(self.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WNOWAIT)
+        Evidence(self.place.evidence).write(Line(what="halted", pid=self.pid, at=now()))
+
+    def go_on(self) -> None:
+        """Let it go on, and note when."""
+        Evidence(self.place.evidence).write(Line(what="continued", pid=self.pid, at=now()))
+        os.kill(self.pid, signal.SIGCONT)
+
     def code(self) -> int:
         """Wait until it has ended, and return its exit code."""
         _, status = os.waitpid(self.pid, 0)

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from math import inf
+from typing import Final
 
 import attrs
 
@@ -16,6 +17,8 @@ from trioarm.core.run import RunRecord, render_run_id
 from trioarm.core.schedule import Delivery, ScheduleRecord
 from trioarm.core.states import NEVER_RAN, State
 
+PROMPTLY: Final = 5_000_000  # microseconds in which a call ends that was taken over, once its process goes on
+
 
 @attrs.frozen(slots=True)
 class Call:
@@ -25,11 +28,20 @@ class Call:
         start: its line.
         ended_at: when it ended, or its process did.
         is_whole: whether it told of its own end.
+        halted_at: when its process was halted while it lasted; infinite when it was not.
+        continued_at: when its process went on after that.
     """
 
     start: Line
     ended_at: float
     is_whole: bool
+    halted_at: float = inf
+    continued_at: float = inf
+
+    @property
+    def alone_until(self) -> float:
+        """Until when nobody else may do the same: a process that was halted may overlap with its successor (S7.2)."""
+        return min(self.ended_at, self.halted_at)
 
 
 def calls_of(lines: Sequence[Line]) -> dict[str, list[Call]]:
@@ -43,8 +55,16 @@ def calls_of(lines: Sequence[Line]) -> dict[str, list[Call]]:
     calls: dict[str, list[Call]] = defaultdict(list)
     for line in of(lines, "start"):
         end = ends.get((line.pid, line.run, line.token))
-        calls[line.run].append(Call(line, killed.get(line.pid, inf) if end is None else end, end is not None))
+        ended_at = killed.get(line.pid, inf) if end is None else end
+        halted_at = _first(lines, "halted", line.pid, line.at, ended_at)
+        continued_at = _first(lines, "continued", line.pid, halted_at, ended_at)
+        calls[line.run].append(Call(line, ended_at, end is not None, halted_at, continued_at))
     return calls
+
+
+def _first(lines: Iterable[Line], what: str, pid: int, since: float, until: float) -> float:
+    """Return when that was first done to a process within a time; infinity when it was not."""
+    return min((line.at for line in of(lines, what) if line.pid == pid and since <= line.at <= until), default=inf)
 
 
 def violations(lines: Sequence[Line], rows: Sequence[RunRecord], records: Sequence[ScheduleRecord]) -> Iterator[str]:
@@ -118,8 +138,10 @@ def _of_calls(run: str, row: RunRecord, calls: Sequence[Call]) -> Iterator[str]:
             yield f"{run}: token {after.start.token} follows {before.start.token}"
         if after.start.attempt <= before.start.attempt:
             yield f"{run}: attempt {after.start.attempt} follows {before.start.attempt}"
-        if after.start.at < before.ended_at:
+        if after.start.at < before.alone_until:
             yield f"{run}: attempt {after.start.attempt} began before the one before it had ended"
+        if before.halted_at < inf and before.ended_at > before.continued_at + PROMPTLY:
+            yield f"{run}: attempt {before.start.attempt} was taken over, and went on when its process did"
     for call in calls:
         if call.start.token > row.token or call.start.attempt > row.attempt:
             yield f"{run}: attempt {call.start.attempt} was begun, and is not in the database"
@@ -151,5 +173,5 @@ def _of_lanes(calls: Mapping[str, Sequence[Call]], rows: Mapping[str, RunRecord]
     for lane, its in lanes.items():
         its.sort(key=lambda call: call.start.at)
         for before, after in pairwise(its):
-            if after.start.at < before.ended_at:
+            if after.start.at < before.alone_until:
                 yield f"lane {lane}: {after.start.run} began before {before.start.run} had ended"

@@ -27,12 +27,13 @@ from trioarm import (
 from trioarm.bootstrap import open_scheduler
 from trioarm.config import SchedulerSettings
 from trioarm.config.settings import ExecutorSettings
-from trioarm.core.events import RunFinished
+from trioarm.core.events import ResultRefused, RunFinished
 from trioarm.core.queries import RunQuery
 from trioarm.core.schedule import Delivery, Misfire, Overlap
 from trioarm.core.states import ACTIVE
 from trioarm.engine.executor import RunExecutor
-from trioarm.engine.leases import Lease
+from trioarm.engine.leases import LEASE_S, Lease
+from trioarm.engine.loop_watch import LoopWatch
 from trioarm.engine.ports import Clock, ScheduleRepository
 
 AGAIN: Final = RetryPolicy(max_retries=2, base_s=0.03, max_s=0.05)
@@ -55,14 +56,22 @@ SCHEDULES: Final = (
 
 @attrs.frozen(slots=True)
 class Place:
-    """Where a node lives: one folder for all that it leaves behind."""
+    """Where a node lives: one folder for all that it leaves behind.
+
+    Args:
+        folder: it is.
+        disk: where its store is, if not there.
+        lease_s: how long its lease lasts, in seconds.
+    """
 
     folder: Path
+    disk: Path | None = None
+    lease_s: float = LEASE_S
 
     @property
     def store(self) -> Path:
         """The database."""
-        return self.folder / "trioarm.db"
+        return (self.disk or self.folder) / "trioarm.db"
 
     @property
     def evidence(self) -> Path:
@@ -108,14 +117,15 @@ def components(place: Place, evidence: Evidence, marks: Marks, death: Death | No
         executor=ExecutorSettings(max_concurrent=8),
     )
     container = scheduler_components(config, {"work": working(evidence, marks)})
-    container.override(ScheduleRepository, lambda _: Fragile(place.store, marks, death))
+    container.override(ScheduleRepository, lambda _: Fragile(place.store, marks, death, place.lease_s))
     container.override(Lease, _a_busy_lease)
     return container
 
 
 def _a_busy_lease(c: Container) -> Lease:
     node = os.urandom(4).hex()
-    return Lease(c.get(ScheduleRepository), c.get(RunExecutor), c.get(Clock), node, renew_s=RENEW_S)
+    repository, executor, clock = c.get(ScheduleRepository), c.get(RunExecutor), c.get(Clock)
+    return Lease(repository, executor, clock, node, renew_s=RENEW_S, loop_watch=LoopWatch)
 
 
 async def live(place: Place, number: int, death: Death | None, last: bool, ready: Callable[[], None]) -> None:
@@ -132,7 +142,7 @@ async def live(place: Place, number: int, death: Death | None, last: bool, ready
     evidence.tell("boot")
     container = components(place, evidence, marks, death)
     async with open_scheduler(container=container) as scheduler, trio.open_nursery() as nursery:
-        nursery.start_soon(_tell_what_is_accepted, scheduler, evidence)
+        nursery.start_soon(_tell_what_becomes_of_results, scheduler, evidence)
         await scheduler.schedules.put_many(SCHEDULES)
         ready()
         if not last:
@@ -141,10 +151,12 @@ async def live(place: Place, number: int, death: Death | None, last: bool, ready
         nursery.cancel_scope.cancel()
 
 
-async def _tell_what_is_accepted(scheduler: Scheduler, evidence: Evidence) -> None:
-    with scheduler.subscribe(RunFinished) as events:
+async def _tell_what_becomes_of_results(scheduler: Scheduler, evidence: Evidence) -> None:
+    with scheduler.subscribe(RunFinished, ResultRefused) as events:
         async for event in events:
-            if isinstance(event, RunFinished) and event.run.started_at is not None:
+            if isinstance(event, ResultRefused):
+                evidence.tell("refused", token=event.token)
+            elif isinstance(event, RunFinished) and event.run.started_at is not None:
                 evidence.tell("accepted", event.run.id, event.run.attempt, event.run.token)
 
 

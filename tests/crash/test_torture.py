@@ -13,7 +13,7 @@ import pytest
 
 from tests.cli.programs import REPOSITORY
 from tests.crash.evidence import Line
-from tests.crash.matching import violations
+from tests.crash.matching import PROMPTLY, violations
 from tests.making import NOW, SECOND, a_record, a_run, a_schedule
 from trioarm import Every, Reason, State
 from trioarm.core.run import RunRecord
@@ -116,6 +116,15 @@ def _nobodys(world: World) -> None:
     world[0][0] = attrs.evolve(world[0][0], run="other@2026-11-23T22:00:00Z")
 
 
+def _goes_on(world: World) -> None:
+    """Let the first run be taken over while its process is halted, and its handler not end once that goes on."""
+    start, end = world[0][:2]
+    since = start.at + 100
+    world[0][1] = attrs.evolve(end, at=since + 100 + PROMPTLY + 1)
+    world[0].extend([Line(what="halted", pid=7, at=since), Line(what="continued", pid=7, at=since + 100)])
+    _again(world, pid=8, token=2, attempt=2)
+
+
 FAULTS: list[tuple[Callable[[World], None], str]] = [
     (_undecided, "1 of 2 instants were never decided"),
     (lambda world: world[1].append(_row(2)), "1 instants were decided twice"),
@@ -132,6 +141,7 @@ FAULTS: list[tuple[Callable[[World], None], str]] = [
     (_too_early, "was begun before it was due and decided"),
     (_overlapping, "lane lane: one@2026-11-23T22:00:02Z began before"),
     (_nobodys, "was begun, and nobody decided so"),
+    (_goes_on, "attempt 1 was taken over, and went on when its process did"),
 ]
 
 

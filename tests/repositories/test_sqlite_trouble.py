@@ -271,6 +271,35 @@ async def test_a_file_that_was_taken_away_is_written_no_more_until_it_is_back(tm
         assert [record.schedule.name for record in page.rows] == ["after", "before"]
 
 
+async def test_a_log_that_was_taken_away_is_not_lost(tmp_path: Path) -> None:
+    """Somebody tidies up and removes what lies beside the store, which has the newest of it: it is written no more,
+    and once it is closed, all that was kept is in the store itself (S7.5)."""
+    path = tmp_path / "trioarm.db"
+    async with open_sqlite(path) as repository:
+        await put(repository, "before")
+        path.with_name("trioarm.db-wal").unlink()
+        assert await verdict_of(repository, schedules=[putting(a_schedule("meanwhile"))]) is Verdict.UNKNOWN
+        assert repository.trouble is not None
+        assert "trioarm.db-wal was removed or replaced" in repository.trouble
+        with pytest.raises(RepositoryError, match="restart the node"):
+            await repository.renew("mine", NOW)
+    async with open_sqlite(path) as repository:
+        page = await repository.find_schedules(ScheduleQuery())
+        assert [record.schedule.name for record in page.rows] == ["before"]
+
+
+async def test_what_is_kept_while_the_file_is_taken_away_is_in_doubt(tmp_path: Path) -> None:
+    """Nobody knows whether it went into a file that anybody will look at again (S7.4)."""
+    path = tmp_path / "trioarm.db"
+
+    def take_away(connection: sqlite3.Connection) -> None:
+        path.rename(tmp_path / "elsewhere")
+
+    async with open_sqlite(path) as repository:
+        with pytest.raises(RepositoryError, match="was removed or replaced"):
+            await repository._write(take_away)
+
+
 async def test_another_file_in_its_place_is_left_alone(tmp_path: Path) -> None:
     """A file that somebody put there is not written to, and not told to be ours."""
     path = tmp_path / "trioarm.db"

@@ -94,6 +94,8 @@ class ForegroundNode:
                     await self._be_a_node()
                 watchers.cancel_scope.cancel()
         self._log.info(f"stopped after {span(trio.current_time() - began_at)}; {self._narrator.summary()}")
+        if self._bootstrap.container.get(Recorder).unkept:
+            return Exit.FAILURE
         return Exit.CLEAN if self._bootstrap.drained else Exit.CUT_SHORT
 
     async def _be_a_node(self) -> None:
@@ -225,8 +227,10 @@ class ForegroundNode:
             return
         names = sorted({attempt.run.schedule.schedule.handler for attempt in attempts})
         self._log.error(f"leaving by force: {', '.join(map(repr, names))} ignores its cancellation", handlers=names)
+        recorder = self._bootstrap.container.get(Recorder)
         with trio.move_on_after(FLUSH_S):
-            await self._bootstrap.container.get(Recorder).flush()
+            await recorder.flush()
+        recorder.tell_unkept()
         self._log.info(f"stopped; {self._narrator.summary()}")
         _leave()
 

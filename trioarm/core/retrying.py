@@ -126,7 +126,7 @@ def _retry(
 
 
 def _stopped(run: RunRecord, reason: Reason, started_at: int | None, at: int) -> Finished | Requeued:
-    if reason is Reason.LOST and not _once(run):
+    if reason is Reason.LOST and started_at is not None and not _once(run):
         step = _requeued(run, Step.RETRY, WaitingFor.RETRY, run.attempt, at, started_at, at)
         step.reason = reason
         return step

@@ -161,6 +161,8 @@ class SchedulingEngine:
     async def _decide_and_claim(self, now: int) -> bool:
         """Decide all that is due, a chunk at a time; claim for whoever is free after each, so that work goes on."""
         while True:
+            if self._in_doubt:  # what may be claimed for this node takes room, which decisions claim at once, too
+                await self._adopt()
             left = await self._decide_chunk(now)
             progress = await self._claim(now) and left is not Left.REFUSED
             if left is not Left.MORE or not progress or self._stopping:

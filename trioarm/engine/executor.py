@@ -115,6 +115,9 @@ class RunExecutor:
     ) -> None:
         self.pools = tuple(pools)
         self.timeout_s = timeout_s
+        self.trusted_until = inf
+        """Trio's time until which nobody else can have taken over what is held here: no handler is called after it, for
+        the claim may have come back too late. Set by what keeps the lease (S7.2)."""
         self._clock = clock
         self._hub = hub
         self._metrics = metrics
@@ -236,6 +239,14 @@ class RunExecutor:
             elif run_id in pool.held:
                 self._unbegun[run_id] = reason
 
+    def cancel_all(self, reason: Reason) -> int:
+        """Do as `cancel` with all that is held, and return how many handlers were not asked to stop before."""
+        running = [attempt for pool in self.pools for attempt in pool.running.values()]
+        asked = sum(attempt.reason is None for attempt in running)
+        for run_id in self.held:
+            self.cancel(run_id, reason)
+        return asked
+
     @property
     def queued(self) -> int:
         """How many runs wait in the channels."""
@@ -294,10 +305,12 @@ class RunExecutor:
 
     async def _attempt(self, pool: Pool, run: RunRecord) -> Attempt:
         handler = pool.held[run.run_id]
-        deadline = trio.current_time() + self._timeout_s(run.schedule.schedule)
+        now = trio.current_time()
+        deadline = now + self._timeout_s(run.schedule.schedule)
         attempt = Attempt(run, run.token, handler, deadline, stuck_at=deadline + STUCK_GRACE_S)
-        if self._unbegun and (reason := self._unbegun.pop(run.run_id, None)) is not None:
-            attempt.outcome = Stopped(reason)
+        unbegun = self._unbegun.pop(run.run_id, None) if self._unbegun else None
+        if unbegun is not None or now >= self.trusted_until:
+            attempt.outcome = Stopped(unbegun or Reason.LOST)
             self._ended(pool, attempt)
             return attempt
         if attempt.stuck_at < self._watch_at:

@@ -7,13 +7,17 @@ checkpoint; what a blocked loop or a thread does, only the token fences (`run.to
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from math import inf
 from typing import Final
 
+import attrs
 import trio
 
 from trioarm.core.errors import RepositoryError
 from trioarm.core.states import Reason
 from trioarm.engine.executor import RunExecutor
+from trioarm.engine.loop_watch import LoopWatch
 from trioarm.engine.ports import Clock, ScheduleRepository
 
 LEASE_S: Final = 30.0  # from the beginning of a renewal until others may take over what the node holds
@@ -24,15 +28,37 @@ AGAIN_S: Final = 1.0  # after a renewal that failed
 _log = logging.getLogger("trioarm.lease")
 
 
+@attrs.frozen(slots=True)
+class Terms:
+    """How a lease is kept, in seconds: by default as the constants of this module say."""
+
+    lease_s: float = LEASE_S
+    renew_s: float = RENEW_S
+    margin_s: float = MARGIN_S
+    again_s: float = AGAIN_S
+
+    @classmethod
+    def of(cls, lease_s: float) -> Terms:
+        """Return the terms of a lease that lasts so long, in the usual proportions."""
+        scale = lease_s / LEASE_S
+        return cls(lease_s, RENEW_S * scale, MARGIN_S * scale, AGAIN_S * scale)
+
+    @property
+    def trust_s(self) -> float:
+        """From the beginning of a renewal until the node stops what it holds."""
+        return self.lease_s - self.margin_s
+
+
 class Lease:
     """Renews the lease of one node, and gives up its runs when that fails for too long.
 
     Args:
         repository: that counts leases.
-        executor: whose runs they are for.
+        executor: whose runs they are for; it begins none that are not trusted.
         clock: for the naps between renewals.
         node: whose lease it is.
-        renew_s: between two renewals, in seconds.
+        renew_s: between two renewals, in seconds; a third of the lease if not given.
+        loop_watch: makes what renews it while trio's loop does not turn; None where time is not real.
     """
 
     def __init__(
@@ -42,19 +68,21 @@ class Lease:
         clock: Clock,
         node: str,
         *,
-        renew_s: float = RENEW_S,
+        renew_s: float | None = None,
+        loop_watch: Callable[..., LoopWatch] | None = None,
     ) -> None:
         self._repository = repository
         self._executor = executor
         self._clock = clock
         self.node = node
         self._renew_s = renew_s
-        self._trusted_until = float("inf")
+        self._loop_watch = loop_watch
+        self._terms = Terms()
 
     @property
     def is_trusted(self) -> bool:
         """Whether nobody else can have taken over what this node holds."""
-        return trio.current_time() < self._trusted_until
+        return trio.current_time() < self._executor.trusted_until
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Take the lease and renew it until cancelled; where the repository knows none, return at once.
@@ -64,46 +92,93 @@ class Lease:
 
         Cancellation: at any checkpoint; the lease ends by itself.
         """
-        if not self._repository.leased:
+        lease_s = self._repository.lease_s
+        if lease_s is None:
             task_status.started()
             return
+        self._terms = Terms.of(lease_s)
+        self._executor.trusted_until = -inf
+        await self._join()
+        task_status.started()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._stop_in_time)
+            if self._loop_watch is not None:
+                nursery.start_soon(self._watch_loop(self._loop_watch).run)
+            await self._keep(self._terms.renew_s if self._renew_s is None else self._renew_s)
+
+    async def _join(self) -> None:
         began = trio.current_time()
         await self._repository.join(self.node, self._clock.now())
-        self._trusted_until = began + LEASE_S - MARGIN_S
-        task_status.started()
+        self._trust(began)
+
+    def _trust(self, began: float) -> None:
+        """Count on a renewal that was begun then."""
+        self._executor.trusted_until = max(self._executor.trusted_until, began + self._terms.trust_s)
+
+    # Renewing
+
+    async def _keep(self, renew_s: float) -> None:
+        pause_s = renew_s
         while True:
-            await self._nap(self._renew_s if self.is_trusted else AGAIN_S)
-            await self._renew()
+            await self._nap(pause_s)
+            began = trio.current_time()
+            renewed = await self._renewed()
+            next_at = began + renew_s if renewed else began  # a renewal that took long counts from its beginning
+            pause_s = max(self._terms.again_s, next_at - trio.current_time())
 
     async def _nap(self, seconds: float) -> None:
         with self._clock.nap_until(self._clock.now(), at_least_s=seconds):
             await trio.sleep_forever()
 
-    async def _renew(self) -> None:
-        """Renew, again and again until it worked; what runs is stopped when the trust ends before."""
+    async def _renewed(self) -> bool:
+        """Renew, and return whether that worked; what takes longer than the lease is no renewal."""
+        began = trio.current_time()
+        with trio.move_on_after(self._terms.lease_s):
+            try:
+                if await self._repository.renew(self.node, self._clock.now()):
+                    self._trust(began)
+                else:
+                    self._given_up()
+                    await self._join()
+            except RepositoryError as error:
+                _log.debug("the lease was not renewed: %s", error)
+                return False
+            return True
+        return False
+
+    # Stopping in time
+
+    async def _stop_in_time(self) -> None:
+        """Stop what runs when the trust ends, whatever a renewal waits for (S7.2)."""
         while True:
-            began = trio.current_time()
-            with trio.move_on_at(self._trusted_until if self.is_trusted else began + LEASE_S):
-                if await self._renewed():
-                    self._trusted_until = began + LEASE_S - MARGIN_S
-                    return
-                await self._nap(AGAIN_S)
+            await trio.sleep_until(self._executor.trusted_until)
             if not self.is_trusted:
                 self._stop_everything("the lease of this node could not be renewed in time")
+                await self._nap(self._terms.again_s)
 
-    async def _renewed(self) -> bool:
-        try:
-            if not await self._repository.renew(self.node, self._clock.now()):
-                self._stop_everything("this node was given up for gone: it did not renew its lease in time")
-                await self._repository.join(self.node, self._clock.now())
-        except RepositoryError as error:
-            _log.debug("the lease was not renewed: %s", error)
-            return False
-        return True
+    def _given_up(self) -> None:
+        self._executor.trusted_until = -inf
+        self._stop_everything("this node was given up for gone: it did not renew its lease in time")
 
     def _stop_everything(self, why: str) -> None:
-        held = self._executor.held
-        if held:
-            _log.error("%s: %d runs are stopped, others may carry them on", why, len(held))
-        for run_id in held:
-            self._executor.cancel(run_id, Reason.LOST)
+        if stopped := self._executor.cancel_all(Reason.LOST):
+            _log.error("%s: %d runs are stopped, others may carry them on", why, stopped)
+
+    # While the loop does not turn
+
+    def _watch_loop(self, loop_watch: Callable[..., LoopWatch]) -> LoopWatch:
+        terms, clock = self._terms, trio.lowlevel.current_clock()
+
+        def stand_in() -> float:
+            """Renew in another thread, and return when to do so again: only the last of it touches what trio's sees."""
+            began = clock.current_time()
+            try:
+                renewed = self._repository.renew_blocking(self.node, self._clock.now())
+            except RepositoryError as error:
+                _log.debug("the lease was not renewed by its watch: %s", error)
+                return terms.again_s
+            if renewed:  # else the loop finds out, and what is held is stopped then
+                self._trust(began)
+            return terms.renew_s
+
+        return loop_watch(stand_in, ask_s=terms.renew_s, answer_s=terms.again_s, until_s=terms.trust_s)

@@ -45,8 +45,9 @@ class ScheduleRepository(Protocol):
     """
 
     url: str
-    leased: bool
-    """Whether other processes may hold runs in it, so that who holds some needs a lease."""
+    lease_s: float | None
+    """How long a lease lasts that is not renewed, in seconds; None where no other process can hold runs, so that who
+    holds some needs none."""
 
     batch: int
     """Due entries it is best asked for at once: large enough to share the cost of a transaction, small enough that
@@ -87,6 +88,13 @@ class ScheduleRepository(Protocol):
 
         Args:
             now: the wall clock, to know a clock that is behind it later.
+
+        Raises:
+            RepositoryError: it is not renewed.
+        """
+
+    def renew_blocking(self, node: str, now: int) -> bool:
+        """Do as `renew`, from any thread, and without trio's loop: it may be that it does not turn (S7.2).
 
         Raises:
             RepositoryError: it is not renewed.

@@ -18,12 +18,13 @@ from trioarm.core.retrying import RetryRules, settle
 from trioarm.core.run import Run, RunRecord
 from trioarm.core.states import ACTIVE, Reason, State
 from trioarm.engine.announcing import announce
-from trioarm.engine.attempt import Attempt
+from trioarm.engine.attempt import Attempt, RunContext
 from trioarm.engine.hub import Hub
 from trioarm.engine.metrics import Metrics
 from trioarm.engine.ports import Chance, Clock, ScheduleRepository
 
 PAUSE_AFTER_UNKNOWN_S: Final = 0.1  # before an outcome that may or may not be kept is looked at again
+NAMED_MAX: Final = 5  # outcomes named that could not be kept; the rest is counted
 
 _log = logging.getLogger("trioarm.recorder")
 
@@ -115,6 +116,19 @@ class Recorder:
         while self._ended:
             if not await self._record_batch():
                 await trio.sleep(PAUSE_AFTER_UNKNOWN_S)
+
+    @property
+    def unkept(self) -> list[Attempt]:
+        """The attempts that ended and whose outcomes are not kept."""
+        return [attempt for attempt in self._ended if attempt.started_at is not None]
+
+    def tell_unkept(self) -> None:
+        """Say which outcomes could not be kept when nobody will try again: whoever looks later finds them lost."""
+        unkept = self.unkept
+        if unkept:
+            named = [f"{RunContext(one).id} ({type(one.outcome).__name__.lower()})" for one in unkept[:NAMED_MAX]]
+            more = "" if len(unkept) <= NAMED_MAX else " and more"
+            _log.error("%d outcomes could not be kept: %s%s", len(unkept), ", ".join(named), more)
 
     async def _record_starts(self) -> None:
         """Record that handlers were called which have not ended yet; what is not kept is told by their ends."""

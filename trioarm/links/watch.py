@@ -17,10 +17,11 @@ import trio
 
 _MODIFY: Final = 0x002
 _CLOSE_WRITE: Final = 0x008
+_MOVED_FROM: Final = 0x040
 _MOVED_TO: Final = 0x080
 _CREATE: Final = 0x100
 _DELETE: Final = 0x200
-_MASK: Final = _MODIFY | _CLOSE_WRITE | _MOVED_TO | _CREATE | _DELETE
+_MASK: Final = _MODIFY | _CLOSE_WRITE | _MOVED_FROM | _MOVED_TO | _CREATE | _DELETE
 
 _NONBLOCK_CLOEXEC: Final = os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0)
 _HEAD: Final = struct.Struct("iIII")  # struct inotify_event without its name: wd, mask, cookie, length of the name

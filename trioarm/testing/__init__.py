@@ -26,13 +26,14 @@ The page `docs/testing.md`, which ships with the package, has the rest; `example
 from __future__ import annotations
 
 from trioarm.testing.decisions import Decision, as_table, assert_decided
-from trioarm.testing.faults import Fault
+from trioarm.testing.faults import Away, Fault
 from trioarm.testing.moments import When
 from trioarm.testing.nodes import Node
 from trioarm.testing.stores import FileStore, MemoryDisk, Store
 from trioarm.testing.world import World, a_world, all_runs, in_virtual_time
 
 __all__ = [
+    "Away",
     "Decision",
     "Fault",
     "FileStore",

@@ -28,6 +28,14 @@ class Fault(StrEnum):
     SLOW = "slow"  # the answer takes SLOW_S
 
 
+class Away(StrEnum):
+    """How a store is away."""
+
+    STALL = "stall"  # calls wait, and can be cancelled meanwhile
+    HANG = "hang"  # calls wait, whatever is cancelled, as threads do that wait for a disk
+    FAIL = "fail"  # calls fail at once
+
+
 SLOW_S: Final = 7.0
 
 
@@ -58,8 +66,9 @@ class Line:
         self._faults = faults
         self._calls = calls
         self._kept = kept
-        self._stalled = trio.Event()
-        self._stalled.set()
+        self._back = trio.Event()
+        self._back.set()
+        self._outage = Away.STALL
         self._is_cut = False
 
     def as_repository(self) -> ScheduleRepository:
@@ -70,14 +79,20 @@ class Line:
         """Let no call come through from now on, and none come back, as if the process had ended."""
         self._is_cut = True
 
+    def break_off(self, outage: Away) -> None:
+        """Let no call through until `go_on`."""
+        self._outage = outage
+        if self._back.is_set():
+            self._back = trio.Event()
+
     def stall(self) -> None:
-        """Let calls wait until `go_on`, as for a disk or a network that is away."""
-        if self._stalled.is_set():
-            self._stalled = trio.Event()
+        """Let calls wait until `go_on`, as for a network that is away."""
+        self.break_off(Away.STALL)
 
     def go_on(self) -> None:
         """Let calls through again."""
-        self._stalled.set()
+        self._back.set()
+        self._outage = Away.STALL
 
     def __getattr__(self, name: str) -> object:
         """Return what the repository has, its methods with faults."""
@@ -87,7 +102,11 @@ class Line:
         return partial(self._call, name, found)
 
     async def _call(self, name: str, method: Callable[..., Awaitable[object]], *args: object, **more: object) -> object:
-        await self._stalled.wait()
+        if not self._back.is_set() and self._outage is Away.FAIL and name not in NEVER:
+            await trio.lowlevel.checkpoint()
+            return _went_wrong(name, args, Fault.BEFORE)
+        with trio.CancelScope(shield=self._outage is Away.HANG):
+            await self._back.wait()
         await self._live()
         self._calls[name] += 1
         fault = None if name in NEVER else self._faults.get((name, self._calls[name]))

@@ -10,6 +10,7 @@ import trio
 
 from trioarm.core.instants import SECOND
 from trioarm.core.states import State
+from trioarm.engine.leases import LEASE_S
 from trioarm.engine.ports import DueView, ScheduleRepository
 from trioarm.links.threads import Thread
 from trioarm.repositories.memory import InMemoryScheduleRepository
@@ -106,7 +107,7 @@ class _OutlivingRepository(InMemoryScheduleRepository):
 
     def __init__(self, leased: bool) -> None:
         super().__init__()
-        self.leased = leased
+        self.lease_s = LEASE_S if leased else None
         self.gone: set[str] = set()
 
     async def join(self, node: str, now: int) -> None:

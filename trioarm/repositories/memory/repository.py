@@ -53,7 +53,7 @@ class InMemoryScheduleRepository:
     """
 
     url = "memory://"
-    leased = False
+    lease_s: float | None = None
     trouble = None
     written_at = None
     zone_data = None
@@ -89,6 +89,10 @@ class InMemoryScheduleRepository:
 
     async def renew(self, node: str, now: int) -> bool:
         """Return True: memory dies with its node."""
+        return True
+
+    def renew_blocking(self, node: str, now: int) -> bool:
+        """Return True, as `renew` does."""
         return True
 
     async def leave(self, node: str) -> None:

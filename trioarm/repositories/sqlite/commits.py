@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -16,8 +15,6 @@ from trioarm.core.errors import RepositoryError
 from trioarm.repositories.sqlite.writing import Kept, batches, write_batches
 
 Write: TypeAlias = "Callable[[Callable[[sqlite3.Connection], Sequence[Kept | None]]], Awaitable[Sequence[Kept | None]]]"
-
-_log = logging.getLogger("trioarm.store")
 
 
 @attrs.define(slots=True, eq=False)
@@ -43,12 +40,6 @@ class Commits:
         self._unsure = unsure
         self._queue: list[_Waiting] = []
         self._turn = trio.Lock()
-        self._trouble: str | None = None
-
-    @property
-    def trouble(self) -> str | None:
-        """Why the last commit could not be made; None when it could."""
-        return self._trouble
 
     async def commit(self, changes: Sequence[Change]) -> list[Verdict]:
         """Keep each change that still fits, in order, and return what became of each.
@@ -74,12 +65,10 @@ class Commits:
         changes = [change for waiting in batch for change in waiting.changes]
         try:
             kept = await self._write(partial(write_batches, batches=batches(changes)))
-        except RepositoryError as error:
-            self._complain(error)
+        except RepositoryError:
             self._unsure()
             verdicts = [Verdict.UNKNOWN] * len(changes)
         else:
-            self._trouble = None
             verdicts = [Verdict.REFUSED if one is None else Verdict.DONE for one in kept]
             for change, one in zip(changes, kept, strict=True):
                 if one is not None:
@@ -90,8 +79,3 @@ class Commits:
             end = start + len(waiting.changes)
             waiting.verdicts = verdicts[start:end]
             start = end
-
-    def _complain(self, error: RepositoryError) -> None:
-        if self._trouble is None:
-            _log.error("%s", error)
-        self._trouble = str(error)

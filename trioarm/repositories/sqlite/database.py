@@ -6,12 +6,14 @@ cancelled with nothing begun; questions that take long are interrupted.
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
+import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 import trio
 
@@ -19,8 +21,11 @@ from trioarm.core.errors import RepositoryError
 from trioarm.links.threads import Thread
 from trioarm.repositories.sqlite.schema import APPLICATION_ID, MIGRATIONS, SQLITE_MIN, VERSION
 
+_log = logging.getLogger("trioarm.store")
+
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
+_Identity: TypeAlias = "tuple[int, int] | None"  # device and inode; None where there is no such file
 
 BUSY_S: Final = 0.1  # what a call waits inside SQLite for another process to end its transaction
 BUSY_PAUSE_S: Final = 0.02  # between two such calls
@@ -46,12 +51,16 @@ class Database:
 
     def __init__(self, path: Path, thread: Callable[[], Thread] = Thread, *, patience_s: float = LOCKED_S_MAX) -> None:
         self.path = path
+        self._paths = (str(path), f"{os.path.realpath(path)}-wal")  # SQLite follows links before it names its log
         self._patience_s = patience_s
         self._writing = thread()
         self._reading = thread()
         self._writer: sqlite3.Connection | None = None
         self._reader: sqlite3.Connection | None = None
-        self._inode: tuple[int, int] | None = None
+        self.trouble: str | None = None
+        """Why it could not be written the last time; None when it could."""
+        self._files: tuple[_Identity, ...] = ()
+        self._alone = threading.Lock()  # with the writing connection, which is used from more than one thread
 
     async def open(self, *, migrate: bool = True) -> None:
         """Open the file, making or migrating it where that is needed.
@@ -64,11 +73,9 @@ class Database:
         """
         self._writer = await self._patiently(partial(_open, self.path))
         try:
-            await self._patiently(
-                partial(_transaction, self._opened(self._writer), partial(_migrate, self.path, migrate))
-            )
+            await self._patiently(partial(_transaction, self._writer, partial(_migrate, self.path, migrate)))
             self._reader = await self._reading.run(partial(self._told, partial(_connect, self.path)))
-            self._inode = _identity(self.path)
+            self._files = self._found()
         except BaseException:
             await self.close()
             raise
@@ -81,7 +88,7 @@ class Database:
                 await self._reading.run(reader.close)
             if self._writer is not None:
                 writer, self._writer = self._writer, None
-                await self._writing.run(writer.close)
+                await self._writing.run(partial(self._with_writer, writer.close))
 
     async def write(self, work: Work[T]) -> T:
         """Carry out work in a transaction of its own, and commit it.
@@ -91,8 +98,26 @@ class Database:
 
         Cancellation: before the transaction has begun; then nothing was written.
         """
-        self._look_for_the_file()
-        return await self._patiently(partial(_transaction, self._opened(self._writer), partial(self._known, work)))
+        writer = self._opened(self._writer)
+        try:
+            done = await self._patiently(partial(self._transaction, writer, work))
+        except RepositoryError as error:
+            if self.trouble is None:
+                _log.error("%s", error)
+            self.trouble = str(error)
+            raise
+        if self.trouble is not None:
+            _log.warning("%s can be written again", self.path)
+            self.trouble = None
+        return done
+
+    def write_blocking(self, work: Work[T]) -> T:
+        """Do as `write`, from any thread and without trio, but wait for no other process.
+
+        Raises:
+            RepositoryError: nothing was kept, or nobody knows whether it was.
+        """
+        return self._with_writer(lambda: self._told(partial(self._transaction, self._opened(self._writer), work)))
 
     async def look(self, work: Work[T]) -> T:
         """Carry out work that reads what the writer wrote last, in the writer's thread: it must be short.
@@ -100,7 +125,7 @@ class Database:
         Raises:
             RepositoryError: it cannot be read.
         """
-        return await self._patiently(partial(readably, self._opened(self._writer), partial(self._known, work)))
+        return await self._patiently(partial(self._readably, self._opened(self._writer), work))
 
     async def read(self, work: Work[T]) -> T:
         """Carry out work that reads, on a connection that never keeps the writer waiting.
@@ -111,15 +136,14 @@ class Database:
         Cancellation: at any time; the statement is interrupted.
         """
         reader = self._opened(self._reader)
-        asked = partial(readably, reader, partial(self._known, work))
-        return await self._reading.run_or(reader.interrupt, partial(self._told, asked))
+        return await self._reading.run_or(reader.interrupt, partial(self._told, partial(self._readably, reader, work)))
 
     async def _patiently(self, work: Callable[[], T]) -> T:
         """Carry out work in the writer's thread, again and again while another process holds the file."""
         deadline = trio.current_time() + self._patience_s
         while True:
             try:
-                return await self._writing.run(partial(self._told, work))
+                return await self._writing.run(partial(self._with_writer, partial(self._told, work)))
             except StoreLocked:
                 if trio.current_time() >= deadline:
                     raise
@@ -137,11 +161,31 @@ class Database:
             raise _too_new(self.path, version)
         return work(connection)
 
+    def _with_writer(self, work: Callable[[], T]) -> T:
+        with self._alone:
+            return work()
+
+    def _transaction(self, connection: sqlite3.Connection, work: Work[T]) -> T:
+        """Carry out a transaction. One whose file was taken away meanwhile may be kept where nobody looks for it."""
+        self._look_for_the_file()
+        done = _transaction(connection, partial(self._known, work))
+        self._look_for_the_file()
+        return done
+
+    def _readably(self, connection: sqlite3.Connection, work: Work[T]) -> T:
+        self._look_for_the_file()
+        return readably(connection, partial(self._known, work))
+
     def _look_for_the_file(self) -> None:
-        if self._inode is not None and _identity(self.path) != self._inode:
-            raise StoreUnavailable(
-                f"{self.path} was removed or replaced while it was in use: put it back, or restart the node"
-            )
+        """Look whether the files are those that were opened: SQLite itself goes on with files that have no name."""
+        for path, then, now in zip(self._paths, self._files, self._found(), strict=False):
+            if now != then:
+                raise StoreUnavailable(
+                    f"{path} was removed or replaced while it was in use: put it back, or restart the node"
+                )
+
+    def _found(self) -> tuple[_Identity, ...]:
+        return tuple(map(_identity, self._paths))
 
     def _told(self, work: Callable[[], T]) -> T:
         """Put what SQLite and the system say into words."""
@@ -161,9 +205,9 @@ class StoreLocked(StoreUnavailable):
     """Another process holds the file."""
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
+def _identity(path: str) -> _Identity:
     try:
-        found = path.stat()
+        found = os.stat(path)  # with text it takes a third of the time
     except OSError:
         return None
     return (found.st_dev, found.st_ino)

@@ -18,7 +18,6 @@ import attrs
 
 from trioarm.core.errors import RepositoryError
 from trioarm.core.instants import SECOND
-from trioarm.engine.leases import LEASE_S
 from trioarm.repositories.sqlite import statements
 
 MARK: Final = ".node-"  # between the name of the store's file and that of the node
@@ -132,11 +131,13 @@ class Nodes:
     Args:
         store: the store's file.
         clock: what leases count by.
+        lease_s: how long a lease lasts, in seconds.
     """
 
-    def __init__(self, store: Path, clock: BootClock) -> None:
+    def __init__(self, store: Path, clock: BootClock, lease_s: float) -> None:
         self._store = store
         self._clock = clock
+        self._lease_s = lease_s
         self._lock: NodeLock | None = None
         self.own: str | None = None
 
@@ -212,4 +213,4 @@ class Nodes:
             NodeLock(self._store, name).path.unlink(missing_ok=True)
 
     def _lease(self) -> int:
-        return self._clock.now() + round(LEASE_S * SECOND)
+        return self._clock.now() + round(self._lease_s * SECOND)

@@ -33,6 +33,7 @@ from trioarm.core.queries import (
 from trioarm.core.run import Origin, RunRecord
 from trioarm.core.schedule import ScheduleRecord
 from trioarm.core.states import Reason, State
+from trioarm.engine.leases import LEASE_S
 from trioarm.engine.ports import DueView
 from trioarm.links.threads import Thread
 from trioarm.repositories.sqlite import ahead, hot, statements
@@ -67,9 +68,9 @@ class SqliteScheduleRepository:
         boot_clock: what leases count by.
         migrate: false to refuse a file of an older version.
         patience_s: how long to wait for another process that holds the file, in seconds.
+        lease_s: how long a lease lasts, in seconds; the same for all nodes of a file.
     """
 
-    leased = True
     batch = 1_000  # measured: one thread and one commit to the disk are shared by all of them
 
     def __init__(
@@ -81,15 +82,17 @@ class SqliteScheduleRepository:
         boot_clock: BootClock | None = None,
         migrate: bool = True,
         patience_s: float = LOCKED_S_MAX,
+        lease_s: float = LEASE_S,
     ) -> None:
         self.path = Path(path)
+        self.lease_s: float | None = lease_s
         self.url = f"sqlite:///{self.path}"
         self.horizon_s = horizon_s
         self._migrate = migrate
         self._database = Database(self.path, thread, patience_s=patience_s)
         self._records = Records()
         self._history = History(self._database, self._records, lambda: self._recall.now)
-        self._nodes = Nodes(self.path, boot_clock or SystemBootClock())
+        self._nodes = Nodes(self.path, boot_clock or SystemBootClock(), lease_s)
         self._recall = Recall(self._records)
         self._quarantine = Quarantine(self._write)
         self._pruning = Pruning(self._database.read, self._write, self._recall.forget_schedules)
@@ -139,8 +142,10 @@ class SqliteScheduleRepository:
         self._tell_changed()
 
     async def _look_for_changes(self) -> None:
-        with suppress(RepositoryError):  # the engine meets it, too, and says so
+        try:
             await self._ask(lambda connection: None)
+        except RepositoryError:
+            self._tell_changed()  # let the engine meet it, too, and say so
 
     async def changed(self) -> None:
         """Return once another process may have changed what is kept."""
@@ -188,6 +193,14 @@ class SqliteScheduleRepository:
             RepositoryError: it is not renewed.
         """
         return await self._write(partial(self._nodes.renew, node, now))
+
+    def renew_blocking(self, node: str, now: int) -> bool:
+        """Renew the lease of a node, from any thread.
+
+        Raises:
+            RepositoryError: it is not renewed.
+        """
+        return self._database.write_blocking(partial(self._nodes.renew, node, now))
 
     async def leave(self, node: str) -> None:
         """Let a node end: it holds nothing any more."""
@@ -402,8 +415,8 @@ class SqliteScheduleRepository:
 
     @property
     def trouble(self) -> str | None:
-        """Why the last commit could not be made; None when it could."""
-        return self._commits.trouble
+        """Why it could not be written the last time; None when it could."""
+        return self._database.trouble
 
     async def commit(self, changes: Sequence[Change]) -> list[Verdict]:
         """Keep each change that still fits, in order; what several tasks commit at once shares a transaction.
