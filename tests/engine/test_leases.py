@@ -16,7 +16,7 @@ from trioarm.core.run import RunRecord
 from trioarm.core.states import Reason
 from trioarm.engine.executor import RunExecutor
 from trioarm.engine.leases import LEASE_S, MARGIN_S
-from trioarm.testing import Away, Fault, FileStore, Node, World, a_world, all_runs, in_virtual_time
+from trioarm.testing import Away, Fault, FileStore, MemoryDisk, Node, World, a_world, all_runs, in_virtual_time
 
 LONG_S = 200.0
 LATE_S = 4.0  # less than what counts as ignoring a cancellation
@@ -119,11 +119,11 @@ def test_a_claim_that_comes_back_after_the_trust_is_not_begun(delivery: Delivery
     due_s, good_s = TRUST_S - 5, TRUST_S + 4  # since the node joined; SLOW_S lies between
 
     async def main() -> list[RunRecord]:
-        async with a_world() as world:
+        async with a_world(MemoryDisk(leased=True), check_interval_s=60.0) as world:
             began = trio.current_time()
             world.faults.update({("renew", number): Fault.BEFORE for number in range(1, 1000)})
             node = await world.start(witness.handlers("first"), a_config(1))
-            once = Once(world.now() + round(due_s * SECOND))
+            once = Once(world.wall() + round(due_s * SECOND))
             await node.scheduler.schedules.put(Schedule("long", once, handler="work", delivery=delivery))
             await trio.sleep(due_s - 1)
             world.faults["commit", world.calls["commit"] + 1] = Fault.SLOW
@@ -164,7 +164,7 @@ def test_a_store_that_is_away_is_a_state_that_heals(
     async def main() -> tuple[list[RunRecord], list[RunRecord]]:
         nonlocal most, ends
         ends = trio.Event()
-        async with a_world() as world:
+        async with a_world(MemoryDisk(leased=True), check_interval_s=60.0) as world:
             node = await world.start({"work": brief, "lasting": lasting}, a_config(HELD))
             scheduler = node.scheduler
             await scheduler.schedules.put(Schedule("lasting", Every(86400), handler="lasting", timeout_s=3600.0))
@@ -204,7 +204,7 @@ def test_claims_that_nobody_knows_of_take_room() -> None:
     held: list[int] = []
 
     async def main() -> None:
-        async with a_world() as world:
+        async with a_world(MemoryDisk(leased=True), check_interval_s=60.0) as world:
             node = await world.start({"work": brief}, a_config(1, HELD))
             executor = node.container.get(RunExecutor)
 
