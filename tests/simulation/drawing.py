@@ -48,7 +48,7 @@ def first_found(fault: Planted, within: int) -> tuple[int, str] | None:
     @settings(
         max_examples=within, deadline=None, database=None, phases=AS_DRAWN, suppress_health_check=list(HealthCheck)
     )
-    @given(histories(with_file=fault.with_file, behaviours=fault.behaviours))
+    @given(histories())
     def draws(history: History) -> None:
         nonlocal played
         if found:

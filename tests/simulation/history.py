@@ -136,22 +136,20 @@ class Theme:
     kinds: tuple[str, ...]
 
 
-def themes(behaviours: Sequence[str]) -> st.SearchStrategy[Theme]:
-    """Return what draws a theme, of these behaviours."""
-    return st.builds(
-        Theme,
-        st.sampled_from([NAMES[:2], NAMES]),
-        some(behaviours),
-        st.sampled_from([(None,), (None, *LANES), ("red",), ("blue",)]),
-        some(VERBS),
-        some(CALLS),
-        some(KINDS),
-    )
-
-
 def some(items: Sequence[str]) -> st.SearchStrategy[tuple[str, ...]]:
     """Return what draws up to three of the items, or all of them."""
     return st.just(tuple(items)) | st.lists(st.sampled_from(items), min_size=1, max_size=3).map(tuple)
+
+
+THEMES = st.builds(
+    Theme,
+    st.sampled_from([NAMES[:2], NAMES]),
+    some(BEHAVIOURS),
+    st.sampled_from([(None,), (None, *LANES), ("red",), ("blue",)]),
+    some(VERBS),
+    some(CALLS),
+    some(KINDS),
+)
 
 
 @st.composite
@@ -209,9 +207,9 @@ def faults(theme: Theme) -> st.SearchStrategy[dict[tuple[str, int], Fault]]:
 
 
 @st.composite
-def histories(draw: st.DrawFn, *, with_file: bool = False, behaviours: Sequence[str] = BEHAVIOURS) -> History:
-    """Draw some hours in the life of a store, whose handlers behave in these ways."""
-    theme = draw(themes(behaviours))
+def histories(draw: st.DrawFn, *, with_file: bool = False) -> History:
+    """Draw some hours in the life of a store."""
+    theme = draw(THEMES)
     first = tuple(draw(schedules(name, theme)) for name in theme.names[: draw(st.integers(1, len(theme.names)))])
     waits = st.sampled_from(WAITS_S[:5] if with_file else WAITS_S)
     one = acts(SHORT_S if with_file else LONG_S, theme)

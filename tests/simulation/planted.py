@@ -8,7 +8,7 @@ from typing import Any, Final
 import attrs
 import pytest
 
-from tests.simulation.history import BEHAVIOURS, History, Joined, Killed, Put, Said, Stalled
+from tests.simulation.history import History, Joined, Killed, Put, Said, Stalled
 from trioarm import Every, Once, RetryPolicy, Schedule
 from trioarm.core import planning, retrying
 from trioarm.core.changes import Change, Verdict
@@ -26,7 +26,6 @@ from trioarm.testing import Fault
 from trioarm.testing.world import BEGIN
 
 Patch = pytest.MonkeyPatch
-SLOW: Final = ("is_slow",)
 
 
 def _once(name: str, minutes: int, **policies: Any) -> Schedule:
@@ -42,6 +41,8 @@ TAKEN_OVER: Final = History(
     workers=1,
     with_file=True,
 )
+# The store is away while both work, until after the other one may take over.
+CUT_OFF: Final = attrs.evolve(TAKEN_OVER, acts=((0.0, Joined()), (65.0, Stalled(60.0))))
 REPLACED: Final = History(
     schedules=(Schedule("a", Every(20.0), handler="succeeds"),),
     acts=((61.0, Said("remove", "a")), (1.0, Put(Schedule("b", Every(20.0), handler="succeeds")))),
@@ -76,18 +77,14 @@ class Planted:
         rule: of the contract, that it breaks.
         what: it does.
         plant: puts it in place.
-        with_file: whether it takes several nodes on a file to be found.
         dies: what it raises out of a node, if it does.
-        behaviours: of handlers that bring it to light.
         made: a history made for it, where it takes hundreds of drawn ones.
     """
 
     rule: str
     what: str
     plant: Callable[[Patch], None]
-    with_file: bool = False
     dies: type[Exception] | None = None
-    behaviours: Sequence[str] = BEHAVIOURS
     made: History | None = None
 
 
@@ -236,8 +233,6 @@ PLANTED: Final = {
     "late": Planted("S5.2", "nothing is too late to run", _runs_what_is_too_late),
     "lane": Planted("S5.5", "a lane is free between two attempts", _frees_the_lane_of_a_retry),
     "order": Planted("S5.5", "the first of a superseding lane runs, not the last", _lets_the_first_win, made=BOTH_DUE),
-    "lease": Planted(
-        "S7.2", "a node works on without a lease", _works_on_without_a_lease, with_file=True, behaviours=SLOW
-    ),
+    "lease": Planted("S7.2", "a node works on without a lease", _works_on_without_a_lease, made=CUT_OFF),
     "unknown": Planted("S7.4", "a claim that may be kept counts as refused", _doubts_nothing, made=NEVER_ANSWERED),
 }
