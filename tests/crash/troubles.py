@@ -42,7 +42,7 @@ LONG_S: Final = (LEASE_S, LEASE_S + 1.0)  # and past it
 FULL: Final = "the disk is full: make room"
 GONE: Final = "was removed or replaced while it was in use"
 LOCKED: Final = "is locked by another program"
-WELL: Final = "can be written again"
+WELL: Final = "can be used again"
 
 Trouble = Callable[["Scene"], str]
 

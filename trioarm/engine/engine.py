@@ -97,6 +97,7 @@ class SchedulingEngine:
         self._alerts = alerts
         self.last_pass_at: int | None = None
         self.trouble: str | None = None
+        self._has_told = False
         self._wake = trio.Event()
         self._nap = trio.CancelScope()
         self._may_begin = trio.Event()
@@ -149,13 +150,14 @@ class SchedulingEngine:
                 return PAUSE_IN_DOUBT_S
             progress = await self._decide_and_claim(now)
         except RepositoryError as error:  # what runs goes on; nothing new begins until it can be asked again (S7.5)
-            if self.trouble is None:
+            if self.trouble is None and self._repository.trouble is None:  # which says so itself
                 _log.error("nothing new begins: %s", error)
+                self._has_told = True
             self.trouble = str(error)
             return PAUSE_IN_TROUBLE_S
-        if self.trouble is not None:
+        if self._has_told:
             _log.warning("the store can be used again")
-            self.trouble = None
+        self.trouble, self._has_told = None, False
         return 0.0 if progress else PAUSE_WITHOUT_PROGRESS_S
 
     async def _decide_and_claim(self, now: int) -> bool:

@@ -57,7 +57,7 @@ class Database:
         self._reading = thread()
         self._writer: sqlite3.Connection | None = None
         self._reader: sqlite3.Connection | None = None
-        self.trouble: str | None = None
+        self._troubles: dict[str, str] = {}  # what cannot be done, and why
         """Why it could not be written the last time; None when it could."""
         self._files: tuple[_Identity, ...] = ()
         self._alone = threading.Lock()  # with the writing connection, which is used from more than one thread
@@ -98,18 +98,7 @@ class Database:
 
         Cancellation: before the transaction has begun; then nothing was written.
         """
-        writer = self._opened(self._writer)
-        try:
-            done = await self._patiently(partial(self._transaction, writer, work))
-        except RepositoryError as error:
-            if self.trouble is None:
-                _log.error("%s", error)
-            self.trouble = str(error)
-            raise
-        if self.trouble is not None:
-            _log.warning("%s can be written again", self.path)
-            self.trouble = None
-        return done
+        return await self._telling("write", partial(self._transaction, self._opened(self._writer), work))
 
     def write_blocking(self, work: Work[T]) -> T:
         """Do as `write`, from any thread and without trio, but wait for no other process.
@@ -125,7 +114,7 @@ class Database:
         Raises:
             RepositoryError: it cannot be read.
         """
-        return await self._patiently(partial(self._readably, self._opened(self._writer), work))
+        return await self._telling("read", partial(self._readably, self._opened(self._writer), work))
 
     async def read(self, work: Work[T]) -> T:
         """Carry out work that reads, on a connection that never keeps the writer waiting.
@@ -137,6 +126,24 @@ class Database:
         """
         reader = self._opened(self._reader)
         return await self._reading.run_or(reader.interrupt, partial(self._told, partial(self._readably, reader, work)))
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the file cannot be written now, or what was written last not be read; None when it can."""
+        return next(iter(self._troubles.values()), None)
+
+    async def _telling(self, what: str, work: Callable[[], T]) -> T:
+        """Carry out work in the writer's thread; the log says once that this fails, and once that it does no longer."""
+        try:
+            done = await self._patiently(work)
+        except RepositoryError as error:
+            if not self._troubles:
+                _log.error("%s", error)
+            self._troubles[what] = str(error)
+            raise
+        if self._troubles.pop(what, None) is not None and not self._troubles:
+            _log.warning("%s can be used again", self.path)
+        return done
 
     async def _patiently(self, work: Callable[[], T]) -> T:
         """Carry out work in the writer's thread, again and again while another process holds the file."""
