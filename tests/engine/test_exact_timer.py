@@ -9,7 +9,7 @@ from time import time_ns
 import trio
 
 from trioarm.core.instants import LATEST, SECOND
-from trioarm.engine.clock import EARLY_MAX, SystemClock
+from trioarm.engine.clock import EARLY_MAX, LEAD, NAPS_PER_LEAD, WRITTEN_AT, SystemClock
 from trioarm.engine.timerfd import ExactTimer, FakeTimer
 
 SOON_S = 20.0  # far less than the nap would take, far more than a busy machine needs
@@ -40,17 +40,73 @@ async def test_a_wall_clock_that_is_set_ends_the_nap_at_once() -> None:
 
 
 async def test_what_is_due_soon_ends_the_nap_when_the_timer_goes_off() -> None:
-    """It is set to the very microsecond, also when something earlier turns up during the nap."""
+    """It is set to a lead before, also when something earlier turns up during the nap."""
     timer = FakeTimer()
     async with a_clock(timer) as clock:
         due_at = clock.now() + 100 * SECOND
         with trio.fail_after(SOON_S), clock.nap_until(due_at, exactly=True) as nap:
-            assert timer.due_at == due_at
+            assert timer.due_at == due_at - LEAD
             clock.shorten(nap, due_at - 50 * SECOND)
-            assert timer.due_at == due_at - 50 * SECOND
+            assert timer.due_at == due_at - 50 * SECOND - LEAD
             await timer.goes_off()
             await trio.sleep_forever()
         assert nap.cancelled_caught
+
+
+async def test_the_rest_of_a_nap_is_waited_for_awake() -> None:
+    """Whoever naps is there a lead before, and goes on when it is due and not before."""
+    timer = FakeTimer()
+    async with a_clock(timer) as clock:
+        due_at = clock.now() + SECOND // 5
+        with trio.fail_after(SOON_S):
+            with clock.nap_until(due_at, exactly=True):
+                while clock.now() < due_at - LEAD:
+                    await trio.lowlevel.checkpoint()
+                await timer.goes_off()
+                await trio.sleep_forever()
+            await clock.see_out()
+        assert clock.now() >= due_at
+
+
+async def test_a_short_nap_has_a_short_lead() -> None:
+    """Naps of a few milliseconds, one after another, would otherwise be none at all."""
+    timer = FakeTimer()
+    async with a_clock(timer) as clock:
+        due_at = clock.now() + LEAD
+        clock.nap_until(due_at, exactly=True)
+        assert timer.due_at is not None
+        assert due_at - LEAD // NAPS_PER_LEAD <= timer.due_at <= due_at
+
+
+class StandingClock(SystemClock):
+    """A clock that stands still, as one does that only this process sees as it is."""
+
+    def wall(self) -> int:
+        """Return the same as ever."""
+        return WRITTEN_AT
+
+
+async def test_a_clock_that_stands_still_is_not_waited_for() -> None:
+    """What it is a moment before never comes; the engine looks, and naps anew."""
+    timer = FakeTimer()
+    clock = StandingClock(300.0, lambda: timer)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(clock.run)
+        with trio.fail_after(SOON_S):
+            clock.nap_until(clock.now() + LEAD, exactly=True)
+            await clock.see_out()
+        assert clock.now() == WRITTEN_AT
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_nap_that_ended_for_another_reason_is_not_seen_out() -> None:
+    """Long before what it was for is due there is nothing to wait for, and when nothing is due neither."""
+    async with a_clock(FakeTimer()) as clock:
+        for due_at in (None, clock.now() + 100 * SECOND):
+            clock.nap_until(due_at, exactly=True)
+            with trio.fail_after(SOON_S):
+                await clock.see_out()
+            assert due_at is None or clock.now() < due_at
 
 
 async def test_a_timer_that_is_always_early_is_no_longer_asked() -> None:

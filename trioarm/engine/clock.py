@@ -23,7 +23,10 @@ _STEADY: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 STEPS_MAX: Final = 100  # steps that are remembered until somebody is told: a wall clock is not set that often
 EARLY_MAX: Final = 3  # naps in a row that the exact timer may end too early before it is no longer trusted
-EARLY_BY: Final = 2_000  # microseconds that count as too early; a fake clock is wrong by far more
+EARLY_BY: Final = 5_000  # microseconds that count as too early; a fake clock is wrong by far more
+LEAD: Final = 2_000  # microseconds by which it ends a nap early: a processor that sleeps may take as long to be there
+NAPS_PER_LEAD: Final = 4  # a lead is no more than a quarter of its nap, so that many short naps do not make none
+TURNS_MAX: Final = 1_000  # of trio's loop while something is almost due: a clock may stand still
 
 _log = logging.getLogger("trioarm.clock")
 
@@ -136,6 +139,19 @@ class SystemClock:
             self._set_timer(due_at if in_time else None)
         return nap
 
+    async def see_out(self) -> None:
+        """Wait, awake, for the rest of an exact nap that ended a lead before what it was for is due.
+
+        Cancellation: at any checkpoint.
+        """
+        due_at = self._due_at
+        if due_at is None or due_at - self.now() > LEAD:
+            return
+        for _ in range(TURNS_MAX):
+            if self.now() >= due_at:
+                break
+            await trio.lowlevel.checkpoint()
+
     def shorten(self, nap: trio.CancelScope, due_at: int | None) -> None:
         """Let a nap that was begun end at `due_at` already, where that is earlier."""
         if due_at is None:
@@ -151,7 +167,10 @@ class SystemClock:
         """Let the exact timer end the nap at an instant, or only when the wall clock is set."""
         if self._timer is not None:
             self._due_at = due_at
-            self._timer.set(LATEST if due_at is None else due_at)
+            if due_at is None:
+                self._timer.set(LATEST)
+            else:
+                self._timer.set(due_at - min(LEAD, (due_at - self.now()) // NAPS_PER_LEAD))
 
 
 class VirtualClock(SystemClock):

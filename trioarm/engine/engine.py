@@ -142,6 +142,8 @@ class SchedulingEngine:
             look_at = now if pause_s else self._next_look_at(now)
             with self._clock.nap_until(look_at, at_least_s=pause_s, exactly=True) as self._nap:
                 await wake.wait()
+            if self._nap.cancelled_caught:
+                await self._clock.see_out()
 
     async def _look(self, now: int) -> float:
         """Decide and claim; return for how long to pause when that made no progress, in seconds."""
@@ -194,8 +196,14 @@ class SchedulingEngine:
 
     async def _decide_chunk(self, now: int) -> Left:
         """Decide a chunk of what is due by `now`, and return what is left of it."""
-        async with self._deciding:
+        try:
+            self._deciding.acquire_nowait()  # as it mostly can, without a turn of the loop
+        except trio.WouldBlock:
+            await self._deciding.acquire()
+        try:
             return await self._decide_some(now)
+        finally:
+            self._deciding.release()
 
     async def _decide_some(self, now: int) -> Left:
         batch = self._batch()
@@ -206,10 +214,9 @@ class SchedulingEngine:
         self._settle(changes, verdicts)
         if Verdict.DONE not in verdicts:
             return Left.REFUSED
-        if len(changes) * 2 < batch:
-            return Left.NOTHING  # what else became due meanwhile is for the next pass
-        await trio.lowlevel.checkpoint()
-        return Left.MORE
+        for _ in range(2):  # workers begin first: in one turn of the loop they may come after this
+            await trio.lowlevel.checkpoint()
+        return Left.MORE if len(changes) * 2 >= batch else Left.NOTHING  # what came due meanwhile is for the next pass
 
     def _batch(self) -> int:
         """Return how many due entries to decide at once: no more than can start, where that is worth a transaction."""

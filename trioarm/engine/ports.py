@@ -232,8 +232,12 @@ class Clock(Protocol):
         Args:
             due_at: wall instant; None for as late as allowed.
             at_least_s: the shortest nap, in seconds, for a caller that could not make progress.
-            exactly: to the microsecond where the system can. There is one such nap at a time, and it is the engine's.
+            exactly: where the system can, it ends a moment before, so that whoever naps is awake in time, and has to
+                `see_out` the rest. There is one such nap at a time, and it is the engine's.
         """
+
+    async def see_out(self) -> None:
+        """Wait for the rest of an exact nap that ended a moment before what it was for is due; else return at once."""
 
 
 class Chance(Protocol):
