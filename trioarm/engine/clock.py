@@ -139,17 +139,18 @@ class SystemClock:
             self._set_timer(due_at if in_time else None)
         return nap
 
+    def is_early(self) -> bool:
+        """Whether an exact nap that has ended was for what is due within a lead."""
+        return self._due_at is not None and 0 < self._due_at - self.now() <= LEAD
+
     async def see_out(self) -> None:
-        """Wait, awake, for the rest of an exact nap that ended a lead before what it was for is due.
+        """Wait, awake, for the rest of such a nap.
 
         Cancellation: at any checkpoint.
         """
-        due_at = self._due_at
-        if due_at is None or due_at - self.now() > LEAD:
-            return
         for _ in range(TURNS_MAX):
-            if self.now() >= due_at:
-                break
+            if not self.is_early():
+                return
             await trio.lowlevel.checkpoint()
 
     def shorten(self, nap: trio.CancelScope, due_at: int | None) -> None:

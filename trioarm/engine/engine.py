@@ -142,7 +142,8 @@ class SchedulingEngine:
             look_at = now if pause_s else self._next_look_at(now)
             with self._clock.nap_until(look_at, at_least_s=pause_s, exactly=True) as self._nap:
                 await wake.wait()
-            if self._nap.cancelled_caught:
+            if self._clock.is_early():
+                await self._look(self._clock.look())  # nothing is due yet; the second look at it will be faster
                 await self._clock.see_out()
 
     async def _look(self, now: int) -> float:

@@ -232,12 +232,15 @@ class Clock(Protocol):
         Args:
             due_at: wall instant; None for as late as allowed.
             at_least_s: the shortest nap, in seconds, for a caller that could not make progress.
-            exactly: where the system can, it ends a moment before, so that whoever naps is awake in time, and has to
-                `see_out` the rest. There is one such nap at a time, and it is the engine's.
+            exactly: where the system can, it ends a moment before, so that whoever naps is awake in time. There is one
+                such nap at a time, and it is the engine's.
         """
 
+    def is_early(self) -> bool:
+        """Whether an exact nap ended a moment before what it was for is due, and that moment has not passed."""
+
     async def see_out(self) -> None:
-        """Wait for the rest of an exact nap that ended a moment before what it was for is due; else return at once."""
+        """Wait for the rest of a nap that ended early; return at once where none did."""
 
 
 class Chance(Protocol):
