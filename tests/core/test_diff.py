@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.making import HOUR, MINUTE, NOW, a_record, a_run, a_schedule
 from trioarm.core.changes import CancelAsked, CursorMove, Finished, RemoveSchedule, freed, restarted
-from trioarm.core.diff import after_end, cancellation, first_put, removal, revised, sync_diff
+from trioarm.core.diff import cancellation, first_put, removal, revised, sync_diff
 from trioarm.core.planning import Group, PlanRules, plan
 from trioarm.core.ranges import while_paused
 from trioarm.core.run import Origin
@@ -172,7 +172,7 @@ def test_a_fixed_delay_goes_on_after_a_pause() -> None:
 
 def test_a_fixed_delay_counts_from_the_end_of_its_run() -> None:
     """End plus delay is due next (S4.2)."""
-    move = after_end(a_run(_delay()), NOW + MINUTE)
+    move = restarted(_delay(), NOW + MINUTE)
     assert move is not None
     assert (move.next_due_at, move.anchor_at, move.state) == (NOW + MINUTE + HOUR, NOW + MINUTE, ScheduleState.ACTIVE)
     assert (move.cursor_at, move.expected_cursor_at, move.runs) == (NOW, NOW, 0)
@@ -180,14 +180,14 @@ def test_a_fixed_delay_counts_from_the_end_of_its_run() -> None:
 
 def test_a_run_that_ends_during_a_pause_still_counts() -> None:
     """The delay counts from its end, so that the schedule has something to come when it is resumed."""
-    move = after_end(a_run(attrs.evolve(_delay(), state=ScheduleState.PAUSED)), NOW + MINUTE)
+    move = restarted(attrs.evolve(_delay(), state=ScheduleState.PAUSED), NOW + MINUTE)
     assert move is not None
     assert (move.next_due_at, move.state) == (NOW + MINUTE + HOUR, ScheduleState.PAUSED)
 
 
 def test_a_fixed_delay_that_would_end_too_late_is_finished() -> None:
     """Its last run was the last."""
-    move = after_end(a_run(_delay(end_at=NOW + HOUR)), NOW + MINUTE)
+    move = restarted(_delay(end_at=NOW + HOUR), NOW + MINUTE)
     assert move is not None
     assert (move.next_due_at, move.state) == (None, ScheduleState.FINISHED)
 
@@ -204,7 +204,6 @@ def test_a_fixed_delay_that_would_end_too_late_is_finished() -> None:
 def test_what_counts_from_no_end_is_not_moved(record: ScheduleRecord) -> None:
     """Other triggers know their instants; what is removed, finished or quarantined has none."""
     assert restarted(record, NOW) is None
-    assert after_end(a_run(record), NOW) is None
 
 
 def test_a_fixed_delay_outlives_a_run_that_is_never_made() -> None:

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from tests.cli.programs import REPOSITORY, environment
 from tests.making import HOUR, MINUTE, NOW, a_record, a_run, a_schedule
 from trioarm.core import forecast
-from trioarm.core.changes import Change, Claim, Finished, PutSchedule, Verdict
-from trioarm.core.diff import after_end, first_put
+from trioarm.core.changes import Change, Claim, Finished, PutSchedule, Verdict, restarted
+from trioarm.core.diff import first_put
 from trioarm.core.errors import InvalidTrigger
 from trioarm.core.forecast import Explanation, Foreseen, Shift, explain, preview, shift_of
 from trioarm.core.forms.spans import on_weekdays
@@ -111,7 +111,7 @@ async def _live(schedules: Sequence[Schedule], start: int, until: int, said: Sai
 async def _run_at_once(repository: InMemoryScheduleRepository, run: RunRecord, now: int) -> None:
     """Let a run begin and end."""
     claimed = await repository.commit([Change(steps=[Claim(run, 0, "n1", now)])])
-    move = after_end(run, now)
+    move = restarted(run.schedule, now)
     done = Finished(run, 1, Step.SUCCEED, now)
     ended = await repository.commit([Change(steps=[done], moved=[] if move is None else [move])])
     assert claimed == ended == [Verdict.DONE]

@@ -9,13 +9,11 @@ import attrs
 from trioarm.core.changes import (
     CancelAsked,
     Change,
-    CursorMove,
     Finished,
     PutSchedule,
     RemoveSchedule,
     RunStep,
     freed,
-    restarted,
 )
 from trioarm.core.ranges import came_due, left_behind, outlook
 from trioarm.core.run import RunRecord
@@ -77,11 +75,6 @@ def _still_meant(
         if one.over_at > cursor_at
         and (one.nominal_at <= cursor_at or schedule.next_after(one.nominal_at - 1, trigger) == one.nominal_at)
     )
-
-
-def after_end(run: RunRecord, ended_at: int) -> CursorMove | None:
-    """Return the move that sets the next occurrence of a fixed delay: the end of its run plus the delay (S4.2)."""
-    return restarted(run.schedule, ended_at)
 
 
 def removal(record: ScheduleRecord, unfinished: Iterable[RunRecord], now: int) -> Change:

@@ -11,8 +11,7 @@ from typing import Final, assert_never
 
 import attrs
 
-from trioarm.core.changes import Change, CursorMove, apply
-from trioarm.core.diff import after_end
+from trioarm.core.changes import Change, CursorMove, apply, restarted
 from trioarm.core.due_index import DueIndex
 from trioarm.core.instants import SECOND, as_datetime, microseconds, render_duration, render_instant
 from trioarm.core.planning import Group, PlanRules, plan
@@ -167,7 +166,7 @@ class _Future:
         heappush(self._waiting, (run.due_at, self._count, run))
 
     def _end(self, run: RunRecord) -> None:
-        if run.state is State.PENDING and (ended := after_end(run, run.due_at)) is not None:
+        if run.state is State.PENDING and (ended := restarted(run.schedule, run.due_at)) is not None:
             self._move(ended)
 
     def _enter(self, record: ScheduleRecord) -> None:

@@ -249,7 +249,7 @@ class SchedulingEngine:
         for change in changes:
             if documents := self._alerts(change):
                 change.documents = documents
-            start_at_once(change.decided, admission, self.node)
+        start_at_once((run for change in changes for run in change.decided), admission, self.node)
         return changes
 
     def _plan_group(self, group: Group, now: int) -> Change:

@@ -59,11 +59,8 @@ class Hub:
     def __init__(self) -> None:
         self._subscriptions: list[Subscription] = []
         self._closed = False
-
-    @property
-    def observed(self) -> bool:
+        self.observed = False
         """Whether anybody listens; making an event for nobody costs more than asking."""
-        return bool(self._subscriptions)
 
     def publish(self, event: Event) -> None:
         """Hand an event to all who asked for its kind; after the end, to nobody."""
@@ -81,12 +78,14 @@ class Hub:
         """
         subscription = Subscription(kinds)
         self._subscriptions.append(subscription)
+        self.observed = True
         if self._closed:
             subscription.close()
         try:
             yield subscription
         finally:
             self._subscriptions.remove(subscription)
+            self.observed = bool(self._subscriptions)
             subscription.close()
 
     def close(self) -> None:

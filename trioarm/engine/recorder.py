@@ -9,8 +9,7 @@ from typing import Final
 import trio
 
 from trioarm.core.alerts import AlertRule, no_alerts
-from trioarm.core.changes import AppendJournal, Change, Finished, PutDocument, Requeued, Started, Verdict
-from trioarm.core.diff import after_end
+from trioarm.core.changes import AppendJournal, Change, Finished, PutDocument, Requeued, Started, Verdict, restarted
 from trioarm.core.errors import RepositoryError
 from trioarm.core.events import ResultRefused, RunFinished, RunRequeued, RunStarted
 from trioarm.core.outcome import Outcome, Stopped
@@ -195,7 +194,7 @@ class Recorder:
 
     def _change(self, attempt: Attempt, step: Finished | Requeued) -> Change:
         change = Change(steps=(step,))
-        if isinstance(step, Finished) and (move := after_end(attempt.run, step.at)) is not None:
+        if isinstance(step, Finished) and (move := restarted(attempt.run.schedule, step.at)) is not None:
             change.moved = (move,)
         if attempt.keep:
             change.documents = [kept for kept in attempt.keep if isinstance(kept, PutDocument)]
