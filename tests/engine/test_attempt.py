@@ -130,7 +130,7 @@ def test_a_schedule_without_a_timeout_has_that_of_the_node() -> None:
 
 
 def test_a_handler_that_swallows_its_cancellation_and_returns_late_has_timed_out() -> None:
-    """What returns after its deadline did not succeed, and is not tried again without a retry left."""
+    """What was told to stop and returned all the same did not succeed, and is not tried again without a retry left."""
 
     async def work(run: RunContext) -> str:
         with trio.CancelScope(shield=True):
@@ -139,6 +139,20 @@ def test_a_handler_that_swallows_its_cancellation_and_returns_late_has_timed_out
 
     run = run_after(600, work, once(retry=NEVER_AGAIN, timeout_s=5))
     assert (run.state, run.reason, run.result) == (State.TIMED_OUT, Reason.TIMEOUT, None)
+    assert run.finished_at == at(17)
+
+
+def test_a_handler_that_returns_late_before_it_is_told_to_stop_has_done_its_work() -> None:
+    """One that keeps the loop busy past its deadline is not interrupted: to try it again would do its work twice."""
+
+    async def work(run: RunContext) -> str:
+        clock = trio.lowlevel.current_clock()
+        assert isinstance(clock, trio.testing.MockClock)
+        clock.jump(7)
+        return "done"
+
+    run = run_after(600, work, once(timeout_s=5))
+    assert (run.state, run.attempt, run.result) == (State.SUCCEEDED, 1, "done")
     assert run.finished_at == at(17)
 
 

@@ -151,7 +151,7 @@ class AlertQuery:
 
 
 # What a change must raise alerts for: asked before the change is committed, so that both are one transaction. It reads
-# nothing, and names every alert after the decision or run it is about.
+# nothing, and names every alert after the decision or run it is about. Of a run that succeeded it is not asked.
 AlertRule: TypeAlias = Callable[[Change], Sequence[PutDocument]]
 
 

@@ -57,7 +57,7 @@ class DueIndex:
 
     def discard(self, key: int) -> None:
         """Remove the entry of `key`, if it has one."""
-        if self._live.pop(key, None) is not None and self.heap_size > 2 * len(self._live):
+        if self._live.pop(key, None) is not None and len(self._heap) + len(self._lent) > 2 * len(self._live):
             self._compact()
 
     def due(self, now: int, limit: int) -> list[int]:

@@ -205,11 +205,10 @@ def _evaluate(record: ScheduleRecord, now: int) -> _Due | None:
     return _Due(record, trigger, first, last, newest, following, postponed)
 
 
-def _is_late(due: _Due, nominal_at: int, now: int, rules: PlanRules) -> bool:
-    starts_at = due.starts_at(nominal_at)
+def _is_late(record: ScheduleRecord, starts_at: int, now: int, rules: PlanRules) -> bool:
     if starts_at >= now - NOTICED_WITHIN and rules.recover_from is None:  # as most are
         return False
-    return starts_at < _oldest(due.record, now, rules)
+    return starts_at < _oldest(record, now, rules)
 
 
 def _oldest(record: ScheduleRecord, now: int, rules: PlanRules) -> int:
@@ -228,15 +227,16 @@ def _plan_schedule(due: _Due, unfinished: bool, now: int, rules: PlanRules) -> C
     record, newest = due.record, due.newest
     if record.schedule.misfire is Misfire.EACH and due.first != due.last:
         return _plan_each(due, unfinished, now, rules)
-    if newest is None or _is_late(due, newest, now, rules):
-        reason = Reason.USER if newest is None else _late(due.starts_at(newest), rules)
+    starts_at = due.last if newest is None else due.starts_at(newest)
+    if newest is None or _is_late(record, starts_at, now, rules):
+        reason = Reason.USER if newest is None else _late(starts_at, rules)
         return Change(due.none_run((due.first, due.last), State.MISSED, reason, now), [_move(due, now, ran=0)])
     decided: Sequence[RunRecord]
     overlaps = unfinished and record.schedule.overlap is Overlap.SKIP
     if overlaps:
         decided = due.none_run((newest, newest), State.SKIPPED, Reason.OVERLAP, now)
     else:
-        decided = (_run(due, newest, now, rules),)
+        decided = (_run(due, newest, starts_at, now, rules),)
     if due.first != due.last:  # mostly there is only one
         decided = [*due.before(newest, State.MISSED, Reason.COALESCED, now), *decided, *due.behind_newest(now)]
     return Change(decided, (_move(due, now, ran=int(not overlaps)),))
@@ -253,14 +253,15 @@ def _plan_each(due: _Due, unfinished: bool, now: int, rules: PlanRules) -> Chang
         if len(decided) >= DECISIONS_MAX or ran >= left:
             due.following = first
             return Change(decided, [_move(due, cursor_at, ran=ran)])
-        if first != last or due.starts_at(first) < oldest:
+        starts_at = due.starts_at(first)
+        if first != last or starts_at < oldest:
             decided += due.none_run((first, last), State.MISSED, _late(first, rules), now)
         elif skips(record, due.trigger, first, first):
             decided += due.none_run((first, first), State.SKIPPED, Reason.USER, now)
         elif unfinished and record.schedule.overlap is Overlap.SKIP:
             decided += due.none_run((first, first), State.SKIPPED, Reason.OVERLAP, now)
         else:
-            decided.append(_run(due, first, now, rules))
+            decided.append(_run(due, first, starts_at, now, rules))
             ran, unfinished = ran + 1, True
         cursor_at = last
     return Change(decided, [_move(due, now, ran=ran)])
@@ -297,7 +298,7 @@ def _plan_superseding(group: Group, now: int, rules: PlanRules) -> Change:
             starts_at = due.starts_at(due.newest)
             ran = starts_at >= _oldest(due.record, now, rules)
             if ran:
-                decided.append(_run(due, due.newest, now, rules))
+                decided.append(_run(due, due.newest, starts_at, now, rules))
             else:
                 decided += due.none_run((due.newest, due.newest), State.MISSED, _late(starts_at, rules), now)
             decided += due.behind_newest(now)
@@ -354,8 +355,8 @@ def _late(instant: int, rules: PlanRules) -> Reason:
     return Reason.TOO_LATE
 
 
-def _run(due: _Due, nominal_at: int, now: int, rules: PlanRules) -> RunRecord:
-    record, starts_at = due.record, due.starts_at(nominal_at)
+def _run(due: _Due, nominal_at: int, starts_at: int, now: int, rules: PlanRules) -> RunRecord:
+    record = due.record
     run = RunRecord(record, nominal_at, starts_at, now, record.schedule.lane)
     if record.epoch:
         run.epoch = record.epoch

@@ -175,9 +175,8 @@ async def call(attempt: Attempt, handler: Handler) -> None:
     try:
         with scope:
             result = await handler(RunContext(attempt))
-            if not scope.cancel_called or attempt.reason is not None:
-                attempt.outcome = _returned(result)
-        if attempt.outcome is None:
+            attempt.outcome = _WENT_WELL if result is None else _returned(result)
+        if attempt.outcome is None or (scope.cancel_called and attempt.reason is None):
             attempt.outcome = _cancelled(attempt)
     except BaseException as error:
         try:
@@ -192,8 +191,6 @@ async def call(attempt: Attempt, handler: Handler) -> None:
 
 
 def _returned(result: object) -> Ok:
-    if result is None:
-        return _WENT_WELL
     try:
         return Ok(as_json(result, what="result"))
     except ValueError as error:

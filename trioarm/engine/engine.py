@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import Enum, auto
 from math import inf
 from typing import Final
@@ -236,7 +236,7 @@ class SchedulingEngine:
 
     def _decisions(self, view: DueView, now: int) -> list[Change]:
         """Return what becomes of all that is due; what can start at once is claimed for this node already."""
-        changes = [self._plan_group(group, now) for group in view.groups]
+        changes = self._plans(view.groups, now)
         for run in view.expired:
             step = expire(run, now, self.rules)
             if step is not None:
@@ -252,17 +252,23 @@ class SchedulingEngine:
         start_at_once((run for change in changes for run in change.decided), admission, self.node)
         return changes
 
-    def _plan_group(self, group: Group, now: int) -> Change:
-        try:
-            return plan(group, now, self.rules)
-        except Exception as error:  # a trigger is foreign code, and one bad schedule never stops another (S2.6)
-            bad = [record for record in group.schedules if not self._can_plan(Group((record,)), now)]
-            for record in bad:
-                name = record.schedule.name
-                detail = f"{type(error).__name__}: {error}"
-                _log.error("schedule %s is quarantined, its trigger fails: %s", name, detail)
-                self._hub.publish(ScheduleChanged(name, ScheduleChange.QUARANTINED, detail))
-            return Change(moved=[quarantine(record) for record in bad or group.schedules])
+    def _plans(self, groups: Iterable[Group], now: int) -> list[Change]:
+        changes = []
+        for group in groups:
+            try:
+                changes.append(plan(group, now, self.rules))
+            except Exception as error:  # a trigger is foreign code, and one bad schedule never stops another (S2.6)
+                changes.append(self._quarantined(group, now, error))
+        return changes
+
+    def _quarantined(self, group: Group, now: int, error: Exception) -> Change:
+        bad = [record for record in group.schedules if not self._can_plan(Group((record,)), now)]
+        for record in bad:
+            name = record.schedule.name
+            detail = f"{type(error).__name__}: {error}"
+            _log.error("schedule %s is quarantined, its trigger fails: %s", name, detail)
+            self._hub.publish(ScheduleChanged(name, ScheduleChange.QUARANTINED, detail))
+        return Change(moved=[quarantine(record) for record in bad or group.schedules])
 
     def _can_plan(self, group: Group, now: int) -> bool:
         try:

@@ -15,7 +15,7 @@ from trioarm.core.events import ResultRefused, RunFinished, RunRequeued, RunStar
 from trioarm.core.outcome import Outcome, Stopped
 from trioarm.core.retrying import RetryRules, settle
 from trioarm.core.run import Run, RunRecord
-from trioarm.core.states import ACTIVE, Reason, State
+from trioarm.core.states import ACTIVE, Reason, State, Step
 from trioarm.engine.announcing import announce
 from trioarm.engine.attempt import Attempt, RunContext
 from trioarm.engine.hub import Hub
@@ -83,13 +83,15 @@ class Recorder:
 
     def begun(self, attempt: Attempt) -> None:
         """Note that a handler has been called; written only if it has not ended when the next batch is."""
+        if not self._begun:
+            self._wake.set()
         self._begun.append(attempt)
-        self._wake.set()
 
     def ended(self, attempt: Attempt) -> None:
         """Queue an outcome."""
+        if not self._ended:
+            self._wake.set()
         self._ended.append(attempt)
-        self._wake.set()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Record until cancelled. What is queued then is for `flush`.
@@ -154,11 +156,12 @@ class Recorder:
             steps = [self._settle(attempt) for attempt in ended]
             changes = [self._change(attempt, step) for attempt, step in zip(ended, steps, strict=True)]
             verdicts = await self._repository.commit(changes)
-            for attempt, change, verdict in zip(ended, changes, verdicts, strict=True):
+            for attempt, step, change, verdict in zip(ended, steps, changes, verdicts, strict=True):
                 if verdict is Verdict.REFUSED:
                     verdict, change = await self._record_again(attempt, change)
+                    step = _outcome(change)
                 if verdict is Verdict.DONE:
-                    self._recorded(attempt, change)
+                    self._recorded(attempt, step, change)
                 elif verdict is Verdict.UNKNOWN:
                     unknown.append(attempt)
                 told += 1
@@ -168,10 +171,10 @@ class Recorder:
         wanted = self._release(ended if not unknown else [attempt for attempt in ended if attempt not in unknown])
         self._ended = unknown + self._ended
         self._in_doubt = len(unknown)
-        if wanted or any(map(_lets_start, changes)):
+        if wanted or any(map(_lets_start, steps)):
             self._wake_engine()
-        elif any(map(_moves_due, changes)):
-            self._due_changed()
+        elif any(isinstance(step, Requeued) for step in steps) or any(change.moved for change in changes):
+            self._due_changed()  # something may be due earlier
         return not unknown
 
     def _settle(self, attempt: Attempt) -> Finished | Requeued:
@@ -199,7 +202,7 @@ class Recorder:
         if attempt.keep:
             change.documents = [kept for kept in attempt.keep if isinstance(kept, PutDocument)]
             change.journal = [kept for kept in attempt.keep if isinstance(kept, AppendJournal)]
-        if alerts := self._alerts(change):
+        if step.step is not Step.SUCCEED and (alerts := self._alerts(change)):
             change.documents = [*change.documents, *alerts]
         return change
 
@@ -238,8 +241,8 @@ class Recorder:
         document = await self._repository.get_document(put.namespace, put.key)
         return put.expected_version == (0 if document is None else document.version)
 
-    def _recorded(self, attempt: Attempt, change: Change) -> None:
-        run, step = attempt.run, _outcome(change)
+    def _recorded(self, attempt: Attempt, step: Finished | Requeued, change: Change) -> None:
+        run = attempt.run
         if change.documents:
             announce(change.documents, self._metrics)
         if isinstance(step, Finished):
@@ -261,12 +264,6 @@ def _outcome(change: Change) -> Finished | Requeued:
     return step
 
 
-def _lets_start(change: Change) -> bool:
-    """Whether a run may be able to start now because of a change: a lane was left, or a run given back."""
-    [step] = change.steps
+def _lets_start(step: Finished | Requeued) -> bool:
+    """Whether a run may be able to start now because of the end of an attempt: a lane was left, or a run given back."""
     return step.run.lane is not None or (isinstance(step, Requeued) and step.due_at <= step.at)
-
-
-def _moves_due(change: Change) -> bool:
-    """Whether something may be due earlier because of a change."""
-    return bool(change.moved) or isinstance(change.steps[0], Requeued)

@@ -203,6 +203,8 @@ class InMemoryScheduleRepository:
         if run.token != step.token or self._history.get(run.run_id) is None:
             return False
         match step:
+            case Finished():
+                return step.step in TABLE[run.state]
             case Claim():
                 free = run.lane is None or run.lane not in self._waiting.busy_lanes or run.holds_lane
                 return run.state is State.PENDING and free
@@ -210,8 +212,6 @@ class InMemoryScheduleRepository:
                 return run.state is State.CLAIMED
             case CancelAsked():
                 return run.state is State.CLAIMED or run.state is State.RUNNING
-            case Finished():
-                return step.step in TABLE[run.state]
             case Requeued():
                 return step.step in TABLE[run.state] and run.cancel is None
             case Voided() | Cut():
