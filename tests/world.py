@@ -50,7 +50,7 @@ async def a_node(
     Virtual time has no steps to be noticed, so the engine may nap for a day unless a test says otherwise.
     """
     container = scheduler_components(config or QUIET, handlers)
-    clock = VirtualClock(start_at, trio_start=trio.current_time(), check_interval_s=check_interval_s)
+    clock = VirtualClock(start_at, trio_start=trio.current_time(), check_interval_s=check_interval_s, early=True)
     container.override(Clock, lambda _: clock)
     container.override(Chance, lambda _: random.Random(0))
     if rule is not None:

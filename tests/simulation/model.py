@@ -170,9 +170,18 @@ def _ended_wrongly(course: Course) -> Iterator[str]:
         if row.unfinished == (row.finished_at is not None):
             yield f"{run}: is {row.state}, finished at {row.finished_at}"
         yield from _ran_too_late(run, row)
+    if not course.set_back:
+        yield from _began_too_early(course)
     yield from _waits_for_nothing(course, healed_at)
     yield from _out_of_order(course)
     yield from _superseded_by_nothing(course)
+
+
+def _began_too_early(course: Course) -> Iterator[str]:
+    for calls in course.witness.calls.values():
+        for call in calls:
+            if call.began_wall < call.due_at:
+                yield f"{call.run}: was called at {call.began_wall}, before it was due at {call.due_at}"
 
 
 def _is_result(call: Call, row: RunRecord) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import attrs
 import pytest
+import trio
 
 from tests.simulation.history import History, Joined, Killed, Put, Said, Stalled
 from trioarm import Every, Once, RetryPolicy, Schedule
@@ -17,6 +18,7 @@ from trioarm.core.run import RunRecord
 from trioarm.core.schedule import ScheduleRecord
 from trioarm.core.states import State
 from trioarm.engine import attempt, engine
+from trioarm.engine.clock import VirtualClock
 from trioarm.engine.executor import RunExecutor
 from trioarm.engine.leases import Lease
 from trioarm.repositories.memory import InMemoryScheduleRepository as Memory
@@ -216,6 +218,13 @@ class _NobodyDoubts:
     UNKNOWN = None
 
 
+def _does_not_wait_for_the_rest(patch: Patch) -> None:
+    async def see_out(self: VirtualClock) -> None:
+        await trio.lowlevel.checkpoint()
+
+    patch.setattr(VirtualClock, "see_out", see_out)
+
+
 def _runs_what_is_too_late(patch: Patch) -> None:
     patch.setattr(planning, "_oldest", lambda record, now, rules: 0)
 
@@ -230,6 +239,7 @@ PLANTED: Final = {
     "torn": Planted("S2.5", "a cursor moves on although its decisions are lost", _moves_without_deciding),
     "junk": Planted("S2.6", "a node dies of what a handler returns", _dies_of_what_a_handler_returns, dies=BufferError),
     "busy": Planted("S2.7", "a count says who is busy, and is wrong at times", _counts_who_is_busy),
+    "early": Planted("S3.2", "what is almost due is begun at once", _does_not_wait_for_the_rest),
     "late": Planted("S5.2", "nothing is too late to run", _runs_what_is_too_late),
     "lane": Planted("S5.5", "a lane is free between two attempts", _frees_the_lane_of_a_retry),
     "order": Planted("S5.5", "the first of a superseding lane runs, not the last", _lets_the_first_win, made=BOTH_DUE),

@@ -29,7 +29,9 @@ class Call:
         token: that it was called with.
         delivery: that its schedule asked for then.
         node: on which it was called.
+        due_at: when its attempt was due.
         began_at: trio's time.
+        began_wall: what the wall showed then.
         ended_at: likewise; None while it lasts, or if its node was killed first.
         ended_wall: what the wall showed then.
         went_well: whether it returned.
@@ -43,7 +45,9 @@ class Call:
     token: int
     delivery: Delivery
     node: str
+    due_at: int
     began_at: float
+    began_wall: int
     ended_at: float | None = None
     ended_wall: int = 0
     went_well: bool = False
@@ -86,7 +90,9 @@ class Witness:
             await trio.sleep_forever()
         record = run._attempt.run
         delivery = record.schedule.schedule.delivery
-        call = Call(record.run_id, run.id, behaviour, run.token, delivery, node, trio.current_time())
+        call = Call(
+            record.run_id, run.id, behaviour, run.token, delivery, node, record.due_at, trio.current_time(), self.wall()
+        )
         call.lane = record.lane
         self._judge(call)
         self.calls[record.run_id].append(call)

@@ -139,17 +139,19 @@ class SystemClock:
             self._set_timer(due_at if in_time else None)
         return nap
 
-    def is_early(self) -> bool:
-        """Whether an exact nap that has ended was for what is due within a lead."""
-        return self._due_at is not None and 0 < self._due_at - self.now() <= LEAD
+    @property
+    def almost_due_at(self) -> int | None:
+        """What the last exact nap was for, while that is due within a lead."""
+        due_at = self._due_at
+        return due_at if due_at is not None and 0 < due_at - self.now() <= LEAD else None
 
     async def see_out(self) -> None:
-        """Wait, awake, for the rest of such a nap.
+        """Wait, awake, until that is due.
 
         Cancellation: at any checkpoint.
         """
         for _ in range(TURNS_MAX):
-            if not self.is_early():
+            if self.almost_due_at is None:
                 return
             await trio.lowlevel.checkpoint()
 
@@ -181,12 +183,21 @@ class VirtualClock(SystemClock):
         start_at: the wall clock, in microseconds since 1970 UTC, when trio's clock shows `trio_start`.
         trio_start: a reading of `trio.current_time()`.
         check_interval_s: the longest nap, in seconds.
+        early: whether exact naps end a moment before what they are for is due, as those on Linux do.
     """
 
     earliest_at = EARLIEST
 
-    def __init__(self, start_at: int, *, trio_start: float = 0.0, check_interval_s: float = CHECK_INTERVAL_S) -> None:
+    def __init__(
+        self,
+        start_at: int,
+        *,
+        trio_start: float = 0.0,
+        check_interval_s: float = CHECK_INTERVAL_S,
+        early: bool = False,
+    ) -> None:
         self._offset = start_at - round(trio_start * SECOND)
+        self._early = early
         self.synchronised = True
         super().__init__(check_interval_s)
 
@@ -205,6 +216,19 @@ class VirtualClock(SystemClock):
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Return at once: trio's mock clock is exact by itself."""
         task_status.started()
+
+    def nap_until(self, due_at: int | None, *, at_least_s: float = 0.0, exactly: bool = False) -> trio.CancelScope:
+        """Return a cancel scope that ends at `due_at`, or a moment before, and in any case after `check_interval_s`."""
+        if exactly:
+            self._due_at = None
+            if self._early and due_at is not None and due_at - self.now() > LEAD:
+                self._due_at, due_at = due_at, due_at - LEAD
+        return super().nap_until(due_at, at_least_s=at_least_s, exactly=exactly)
+
+    async def see_out(self) -> None:
+        """Sleep until what is almost due is due: time stands still while anybody is awake."""
+        if (due_at := self.almost_due_at) is not None:
+            await trio.sleep((due_at - self.now()) / SECOND)
 
     def step(self, seconds: float) -> None:
         """Set the wall clock forward, or back, as an operator or a time server would."""

@@ -136,15 +136,12 @@ class SchedulingEngine:
             wake = self._rearm()  # before looking, so that no wake-up is lost
             now = self._clock.look()
             self.last_pass_at = now  # before the pass: it may start the look at the node's health
-            pause_s = await self._look(now)
+            pause_s = await self._look(self._clock.almost_due_at or now)
             self._executor.look_for_stuck()
             self._metrics.passes += 1
             look_at = now if pause_s else self._next_look_at(now)
             with self._clock.nap_until(look_at, at_least_s=pause_s, exactly=True) as self._nap:
                 await wake.wait()
-            if self._clock.is_early():
-                await self._look(self._clock.look())  # nothing is due yet; the second look at it will be faster
-                await self._clock.see_out()
 
     async def _look(self, now: int) -> float:
         """Decide and claim; return for how long to pause when that made no progress, in seconds."""
@@ -209,6 +206,7 @@ class SchedulingEngine:
     async def _decide_some(self, now: int) -> Left:
         batch = self._batch()
         changes = self._decisions(await self._repository.read_due(now, batch), now)
+        await self._clock.see_out()  # the engine is awake a moment before: what can be done until then is done
         if not changes:
             return Left.NOTHING
         verdicts = await self._commit(changes)

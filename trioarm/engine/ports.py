@@ -236,11 +236,12 @@ class Clock(Protocol):
                 such nap at a time, and it is the engine's.
         """
 
-    def is_early(self) -> bool:
-        """Whether an exact nap ended a moment before what it was for is due, and that moment has not passed."""
+    @property
+    def almost_due_at(self) -> int | None:
+        """What the last exact nap was for, where it ended a moment before that is due; None once it is due."""
 
     async def see_out(self) -> None:
-        """Wait for the rest of a nap that ended early; return at once where none did."""
+        """Wait until what is almost due is due; return at once where nothing is."""
 
 
 class Chance(Protocol):

@@ -187,7 +187,7 @@ class World:
 
     def _new_node(self, handlers: Handlers, config: SchedulerConfig) -> Node:
         nap_s = self._check_interval_s or DAY_S
-        clock = VirtualClock(self.wall(), trio_start=trio.current_time(), check_interval_s=nap_s)
+        clock = VirtualClock(self.wall(), trio_start=trio.current_time(), check_interval_s=nap_s, early=True)
         repository, name = self.store.open(), f"node{len(self.nodes) + 1}"
         line = Line(repository, self.faults, self.calls, self._something_is_kept)
         parts = Parts(name=name, clock=clock, chance=self._chance, line=line, housekeeping=self._housekeeping)
