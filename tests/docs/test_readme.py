@@ -79,6 +79,6 @@ def test_the_shipped_configuration_is_fine() -> None:
     assert "heartbeat" in names
     demonstration = next(one for one in config.premises.schedules if one.schedule.name == "demonstration")
     [partition] = demonstration.partitions
-    first_at = demonstration.schedule.next_after(0, demonstration.schedule.trigger.anchored(0))
+    first_at = demonstration.schedule.next_after(0, demonstration.schedule.anchored(0))
     assert first_at is not None
     assert first_at / 1e6 + config.premises.partitions[partition].panel.exit_delay_s <= 10

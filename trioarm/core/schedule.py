@@ -17,7 +17,7 @@ from trioarm.core.bounds import SECONDS, check_author, check_number, check_secon
 from trioarm.core.errors import InvalidSchedule
 from trioarm.core.instants import as_datetime, instant
 from trioarm.core.jsonable import Json, as_json
-from trioarm.core.triggers import Once, Trigger
+from trioarm.core.triggers import After, Once, Trigger
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._/-]{0,62}")
 DURATION_S_MAX: Final = 366 * 86400.0  # a policy longer than a year is a mistake in units
@@ -230,6 +230,8 @@ class Schedule:
 
         A fixed delay that is over before the schedule's start has its occurrence at the start.
         """
+        if not isinstance(self.trigger, After):  # only fixed delays depend on runs
+            return self.trigger
         trigger = self.trigger.anchored(anchor_at)
         if self.start_at is None or trigger is self.trigger:
             return trigger

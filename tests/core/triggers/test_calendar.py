@@ -43,7 +43,6 @@ def test_an_occurrence_is_an_edge_of_an_event(
     assert trigger.previous_before(at * MINUTE) == (max(earlier) * MINUTE if earlier else None)
     assert trigger.count(at * MINUTE, until * MINUTE) == sum(1 for one in edges if at < one <= until)
     assert trigger.shift_at(at * MINUTE) == 0
-    assert trigger.anchored(at * MINUTE) is trigger
 
 
 @given(some_spans, st.integers(-5 * 60, 80 * 60))

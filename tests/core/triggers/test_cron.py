@@ -113,7 +113,6 @@ def test_equal_meaning_is_an_equal_trigger() -> None:
     assert trigger != Cron("0 2 * * mon", "Europe/Vienna")
     assert trigger != Cron("0 2 * * mon", "Europe/Prague", fold=Fold.BOTH)
     assert trigger != Cron("0 2 * * mon", "Europe/Prague", dst=False)
-    assert trigger.anchored(0) is trigger
 
 
 def test_day_of_month_and_day_of_week_are_or_when_both_are_restricted() -> None:

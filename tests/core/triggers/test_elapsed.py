@@ -25,7 +25,6 @@ def test_once_happens_once() -> None:
     assert (trigger.previous_before(at), trigger.previous_before(at + 1)) == (None, at)
     assert (trigger.count(at - 1, at), trigger.count(at, at + 1)) == (1, 0)
     assert trigger.shift_at(at) == 0
-    assert trigger.anchored(5) is trigger
     assert trigger.describe() == "once at 2026-11-23T12:00:00Z"
 
 
@@ -86,10 +85,9 @@ def test_every_ends_with_the_years() -> None:
     assert trigger.count(-(10**30), 10**30) == (LATEST + 1 - EARLIEST) // (60 * SECOND)
 
 
-def test_every_depends_on_no_zone_and_no_run() -> None:
-    """A grid has no gaps to fall into and is its own anchor."""
+def test_every_depends_on_no_zone() -> None:
+    """A grid has no gaps to fall into."""
     assert Every(10).shift_at(0) == 0
-    assert Every(10).anchored(77) == Every(10)
 
 
 @pytest.mark.parametrize(

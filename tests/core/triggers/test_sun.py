@@ -317,9 +317,8 @@ def test_it_ends_with_time() -> None:
     ],
 )
 def test_it_says_what_it_is(sun: Sun, words: str) -> None:
-    """In words, whole; and it stays what it is when a run ends."""
+    """In words, whole."""
     assert sun.describe() == words
-    assert sun.anchored(5) is sun
 
 
 def test_equal_suns_are_equal() -> None:

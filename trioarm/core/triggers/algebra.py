@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, Protocol, Self, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 import attrs
 
@@ -224,10 +224,6 @@ class _Combined(ABC):
     def shift_at(self, instant: int) -> int:
         """Return nominal minus actual local time in microseconds: the latest of the members that mean the instant."""
         return max((trigger.shift_at(instant) for trigger in self._triggers if _has(trigger, instant)), default=0)
-
-    def anchored(self, anchor_at: int) -> Self:
-        """Return the trigger itself: no member depends on runs."""
-        return self
 
 
 @attrs.frozen(slots=True, weakref_slot=False)

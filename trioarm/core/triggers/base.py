@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, Self, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from trioarm.core.triggers.zones import Zone
 
@@ -30,12 +30,6 @@ class Trigger(Protocol):
         Zero except where a gap moved a local time: an occurrence meant for 02:15 that runs at 03:00 answers minus
         45 minutes. Where a gap collapses several nominal times onto one instant, the latest of them counts. Planning
         orders equal instants by it (S4.4); preview marks them.
-        """
-
-    def anchored(self, anchor_at: int) -> Trigger | Self:
-        """Return the rule to use when the last run of the schedule ended, or the schedule was put, at `anchor_at`.
-
-        Only fixed delays depend on it; every other trigger returns itself.
         """
 
     def describe(self) -> str:

@@ -145,10 +145,6 @@ class Calendar:
         """Return 0: an event has instants, and what they were meant to be in local time is not known any more."""
         return 0
 
-    def anchored(self, anchor_at: int) -> Self:
-        """Return the trigger itself: events do not depend on runs."""
-        return self
-
     def describe(self) -> str:
         """Return the rule in plain English, such as `15 min before each event of school begins`."""
         verb = "begins" if self.edge is Edge.START else "ends"

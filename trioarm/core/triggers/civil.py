@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from functools import lru_cache
 from itertools import pairwise
-from typing import Protocol, Self, assert_never
+from typing import Protocol, assert_never
 
 import attrs
 
@@ -326,7 +326,3 @@ class LocalTrigger:
     def shift_at(self, instant: int) -> int:
         """Return nominal minus actual local time in microseconds, zero but after a gap (S4.4)."""
         return self._timeline.shift_at(self._times, instant)
-
-    def anchored(self, anchor_at: int) -> Self:
-        """Return the trigger itself: local times do not depend on runs."""
-        return self

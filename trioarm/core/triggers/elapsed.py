@@ -65,10 +65,6 @@ class Once:
         """Return 0: an instant has no gap to fall into."""
         return 0
 
-    def anchored(self, anchor_at: int) -> Self:
-        """Return the trigger itself."""
-        return self
-
     def describe(self) -> str:
         """Return the rule in plain English."""
         return f"once at {render_instant(self.at)}"
@@ -129,10 +125,6 @@ class Every:
     def shift_at(self, instant: int) -> int:
         """Return 0: intervals never see zones."""
         return 0
-
-    def anchored(self, anchor_at: int) -> Self:
-        """Return the trigger itself: its grid does not depend on runs."""
-        return self
 
     def describe(self) -> str:
         """Return the rule in plain English."""

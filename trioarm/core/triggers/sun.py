@@ -7,7 +7,7 @@ where dusk falls after midnight (S4.7). So no day is lost or doubled when the su
 
 from __future__ import annotations
 
-from typing import Final, Self
+from typing import Final
 
 import attrs
 
@@ -174,10 +174,6 @@ class Sun:
         day = solar_day(self._sky, instant)
         near = filter(None, map(self._occurrence, range(day - REACH, day + REACH + 1)))
         return next((shift for at, shift in near if at == instant), 0)
-
-    def anchored(self, anchor_at: int) -> Self:
-        """Return the trigger itself: the sun does not depend on runs."""
-        return self
 
     def describe(self) -> str:
         """Return the rule in plain English, such as `30 min before sunset at 50.08, 14.43 in Europe/Prague`."""
