@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from operator import attrgetter
 from typing import Final
 
 import trio
@@ -173,7 +174,7 @@ class Recorder:
         self._in_doubt = len(unknown)
         if wanted or any(map(_lets_start, steps)):
             self._wake_engine()
-        elif any(isinstance(step, Requeued) for step in steps) or any(change.moved for change in changes):
+        elif Requeued in map(type, steps) or any(map(attrgetter("moved"), changes)):
             self._due_changed()  # something may be due earlier
         return not unknown
 
