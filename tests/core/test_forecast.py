@@ -1,232 +1,35 @@
-"""Previews are what a node decides, and explanations say what is so."""
+"""Previews show what is to come, and explanations say what is so."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from time import process_time
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import attrs
 import pytest
-import trio
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.cli.programs import REPOSITORY, environment
+from tests.core.foreseeing import DAYS, NIGHTS, RULES, SPAN, beside, stored
 from tests.making import HOUR, MINUTE, NOW, a_record, a_run, a_schedule
 from trioarm.core import forecast
-from trioarm.core.changes import Change, Claim, Finished, PutSchedule, Verdict, restarted
-from trioarm.core.diff import first_put
 from trioarm.core.errors import InvalidTrigger
-from trioarm.core.forecast import Explanation, Foreseen, Shift, explain, preview, shift_of
+from trioarm.core.forecast import Explanation, Shift, explain, preview, shift_of
 from trioarm.core.forms.spans import on_weekdays
-from trioarm.core.instants import DAY, as_datetime, instant, parse_instant
-from trioarm.core.planning import PlanRules, plan
-from trioarm.core.run import RunRecord
+from trioarm.core.instants import DAY, as_datetime, parse_instant
 from trioarm.core.schedule import (
     Amendment,
     AmendmentKind,
-    Misfire,
-    Overlap,
     Pause,
-    Schedule,
     ScheduleRecord,
     ScheduleState,
 )
-from trioarm.core.states import Reason, State, Step, WaitingFor
+from trioarm.core.states import Reason, State, WaitingFor
 from trioarm.core.triggers import After, Cron, Every, Exclude, Intersect, Once, Trigger, Weekly
-from trioarm.repositories.memory import InMemoryScheduleRepository
-
-RULES = PlanRules()
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-NIGHTS = {  # midnight, UTC, of the days on which clocks are changed
-    "Europe/Prague": ("2026-03-29", "2026-10-25"),
-    "America/New_York": ("2026-03-08", "2026-11-01"),
-    "Australia/Lord_Howe": ("2026-04-04", "2026-10-03"),
-}
-SPAN = 3 * DAY
-PASSES_MAX = 20_000  # far beyond four schedules of every ten minutes: a node that gets nowhere fails instead of hanging
-
-Line = tuple[int, str, State, Reason | None]
-
-
-def _midnight(day: str) -> int:
-    return instant(datetime.fromisoformat(day).replace(tzinfo=UTC))
-
-
-Said = dict[str, tuple[tuple[Amendment, ...], int | None]]  # by schedule: its amendments, and until when it is paused
-
-
-def _put(schedule: Schedule, at: int, said: Said) -> PutSchedule:
-    """Return the step that puts a schedule at an instant, with what people said of it."""
-    put = first_put(schedule, at)
-    put.amendments, until_at = said.get(schedule.name, ((), None))
-    if until_at is not None:
-        put.state, put.pause = ScheduleState.PAUSED, Pause("somebody", "", at, until_at)
-    return put
-
-
-def _stored(schedules: Iterable[Schedule], at: int, said: Said | None = None) -> list[ScheduleRecord]:
-    """Return what a node would keep of schedules that were put at an instant."""
-    records = []
-    for key, schedule in enumerate(schedules, 1):
-        put = _put(schedule, at, said or {})
-        record = ScheduleRecord(key, schedule, 1, at, put.next_due_at, put.anchor_at, 0, put.state, put.pause)
-        records.append(attrs.evolve(record, amendments=put.amendments))
-    return records
-
-
-def _lines(found: Iterable[Foreseen]) -> list[Line]:
-    return [(one.due_at, one.schedule.name, one.decision, one.reason) for one in found]
-
-
-async def _live(schedules: Sequence[Schedule], start: int, until: int, said: Said) -> list[Line]:
-    """Return what a repository and the planner decide step by step, when every run ends as soon as it begins.
-
-    What a pause takes away is left out, and what waits at the end has its chance, too.
-    """
-    repository = InMemoryScheduleRepository()
-    await repository.commit([Change(schedules=[_put(schedule, start, said)]) for schedule in schedules])
-    lines: list[Line] = []
-    for _ in range(PASSES_MAX):
-        now = repository.next_due_at
-        if now is None or now > until:
-            return lines + [_line(run, State.PENDING) for run in await repository.unfinished_runs()]
-        changes = [plan(group, now, RULES) for group in (await repository.read_due(now, 100)).groups]
-        verdicts = await repository.commit(changes)
-        for change, verdict in zip(changes, verdicts, strict=True):
-            if verdict is Verdict.DONE and not any(move.resumed for move in change.moved):
-                settled = [run for run in change.decided if run.state is not State.PENDING]
-                lines += [_line(run, run.state) for run in (*settled, *(step.run for step in change.steps))]
-        while ready := await repository.read_ready(["work"], 1):
-            lines.append(_line(ready[0], State.PENDING))
-            await _run_at_once(repository, ready[0], now)
-    raise AssertionError(f"after {PASSES_MAX} passes there is still something due at {now}")
-
-
-async def _run_at_once(repository: InMemoryScheduleRepository, run: RunRecord, now: int) -> None:
-    """Let a run begin and end."""
-    claimed = await repository.commit([Change(steps=[Claim(run, 0, "n1", now)])])
-    move = restarted(run.schedule, now)
-    done = Finished(run, 1, Step.SUCCEED, now)
-    ended = await repository.commit([Change(steps=[done], moved=[] if move is None else [move])])
-    assert claimed == ended == [Verdict.DONE]
-
-
-def _line(run: RunRecord, state: State) -> Line:
-    return run.due_at, run.schedule.schedule.name, state, run.reason
-
-
-@st.composite
-def _triggers(draw: st.DrawFn, zone: str, start: int) -> Trigger:
-    policies = {
-        "gap": draw(st.sampled_from(("run_after", "shift", "skip"))),
-        "fold": draw(st.sampled_from(("first", "second", "both"))),
-    }
-    times = st.sampled_from(("00:30", "01:15", "01:45", "02:00", "02:15", "02:30", "03:00", "22:00"))
-    kinds = st.sampled_from(("weekly", "cron", "wild", "every", "after", "once"))
-    match draw(kinds):
-        case "weekly":
-            return Weekly(DAYS, draw(st.lists(times, min_size=1, max_size=3)), zone, **policies)
-        case "cron":
-            return Cron(draw(st.sampled_from(("30 2 * * *", "0,45 1-2 * * *", "15 0-4/2 * * *"))), zone, **policies)
-        case "wild":
-            return Cron(draw(st.sampled_from(("*/15 * * * *", "*/40 1-3 * * *", "5 */2 * * *"))), zone)
-        case "every":
-            return Every(draw(st.sampled_from((900.0, 1800.0, 5400.0))))
-        case "after":
-            return After(draw(st.sampled_from((1200.0, 3600.0, 40_000.0))))
-        case _:
-            return Once(start + draw(st.integers(1, SPAN // MINUTE)) * MINUTE)
-
-
-@st.composite
-def _nights(draw: st.DrawFn) -> tuple[int, list[Schedule]]:
-    """Draw a night on which clocks are changed, and schedules around it, some of which replace each other."""
-    zone = draw(st.sampled_from(sorted(NIGHTS)))
-    start = _midnight(draw(st.sampled_from(NIGHTS[zone]))) - DAY
-    bounds = st.none() | st.integers(0, SPAN // MINUTE).map(lambda minutes: start + minutes * MINUTE)
-    schedules = []
-    for name in "abcd"[: draw(st.integers(1, 4))]:
-        start_at, end_at = draw(bounds), draw(bounds)
-        if start_at is not None and end_at is not None and end_at < start_at:
-            start_at, end_at = end_at, start_at
-        lane = draw(st.sampled_from((None, "house", "house", "garden")))
-        schedules.append(
-            a_schedule(
-                name,
-                draw(_triggers(zone, start)),
-                lane=lane,
-                supersede=lane is not None and draw(st.booleans()),
-                priority=draw(st.integers(4, 6)),
-                max_runs=draw(st.none() | st.integers(1, 5)),
-                overlap=draw(st.sampled_from(Overlap)),
-                misfire=draw(st.sampled_from(Misfire)),
-                start_at=start_at,
-                end_at=end_at,
-                enabled=draw(st.sampled_from((True, True, True, False))),
-            )
-        )
-    return start, schedules
-
-
-@st.composite
-def _said(draw: st.DrawFn, start: int, schedules: Sequence[Schedule]) -> Said:
-    """Draw what people say of some of the next occurrences of schedules, and how long they are paused."""
-    said: Said = {}
-    for schedule in schedules:
-        amendments = []
-        at = schedule.next_after(start, schedule.anchored(start))
-        for _ in range(10):
-            if at is None:
-                break
-            minutes = draw(st.sampled_from((None, None, None, 0, 7, 45, 120)))
-            if minutes is not None:
-                kind = AmendmentKind.POSTPONE if minutes else AmendmentKind.SKIP
-                until_at = at + minutes * MINUTE if minutes else None
-                amendments.append(Amendment(kind, at, until_at, "somebody", "", start))
-            at = schedule.next_after(at, schedule.anchored(start))
-        hours = draw(st.sampled_from((None, None, None, 1, 30, 200)))
-        said[schedule.name] = tuple(amendments), None if hours is None else start + hours * HOUR
-    return said
-
-
-Told = tuple[int, list[Schedule], Said]
-
-
-@st.composite
-def _told(draw: st.DrawFn) -> Told:
-    """Draw a night, and, every other time, what people say of it."""
-    start, schedules = draw(_nights())
-    return start, schedules, draw(_said(start, schedules)) if draw(st.booleans()) else {}
-
-
-def _beside(
-    trigger: Trigger, other: Trigger, nominal_at: int, minutes: int, paused_until: int | None = None, name: str = "b"
-) -> Told:
-    """Return a lane in which `a` supersedes, until then paused, and another, which does not, is postponed once."""
-    amendment = Amendment(AmendmentKind.POSTPONE, nominal_at, nominal_at + minutes * MINUTE, "somebody", "", NOW)
-    schedules = [a_schedule("a", trigger, lane="house", supersede=True), a_schedule(name, other, lane="house")]
-    return NOW, schedules, {"a": ((), paused_until), name: ((amendment,), None)}
-
-
-@given(_told())
-@example(_beside(Every(3600), Every(3600), NOW + HOUR, 7))
-@example(_beside(Every(900), Every(900), NOW + HOUR, 45))
-@example(_beside(After(1200), After(1200), NOW + 20 * MINUTE, 7))
-@example(_beside(Every(3600), Every(1800), NOW + HOUR, 45, NOW + HOUR))
-@settings(max_examples=250, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
-def test_a_preview_is_what_a_node_decides(told: Told) -> None:
-    """Over every gap and fold, lane, fixed delay and bound, and whatever people said: the same decisions, in order."""
-    start, schedules, said = told
-    found = list(preview(_stored(schedules, start, said), start, start + SPAN, RULES))
-    assert sorted(_lines(found)) == sorted(trio.run(_live, schedules, start, start + SPAN, said))
-    in_time = [one.due_at for one in found if one.due_at == one.nominal_at or one.decision is State.PENDING]
-    assert in_time == sorted(in_time)
 
 
 @pytest.mark.parametrize("name", ["0", "b"])
@@ -235,9 +38,9 @@ def test_what_is_due_at_one_instant_does_not_depend_on_who_is_decided_first(
     name: str, paused_until: int | None
 ) -> None:
     """What came due together with an occurrence that supersedes is no older: it stays postponed, and then it runs."""
-    start, schedules, said = _beside(Once(NOW + HOUR), Once(NOW + HOUR), NOW + HOUR, 7, paused_until, name)
+    start, schedules, said = beside(Once(NOW + HOUR), Once(NOW + HOUR), NOW + HOUR, 7, paused_until, name)
     for order in (schedules, schedules[::-1]):
-        found = preview(_stored(order, start, said), start, start + SPAN, RULES)
+        found = preview(stored(order, start, said), start, start + SPAN, RULES)
         assert [(one.due_at, one.schedule.name, one.decision) for one in found] == [
             (NOW + HOUR, "a", State.PENDING),
             (NOW + HOUR + 7 * MINUTE, name, State.PENDING),
@@ -246,46 +49,14 @@ def test_what_is_due_at_one_instant_does_not_depend_on_who_is_decided_first(
 
 def test_what_gives_way_at_an_instant_is_unfinished_until_then() -> None:
     """An occurrence that comes due when its postponed forerunner gives way is skipped, as in a node (S5.4)."""
-    start, schedules, said = _beside(Once(NOW + 75 * MINUTE), Every(900), NOW + HOUR, 45)
-    found = preview(_stored(schedules, start, said), NOW + 50 * MINUTE, NOW + 90 * MINUTE, RULES)
+    start, schedules, said = beside(Once(NOW + 75 * MINUTE), Every(900), NOW + HOUR, 45)
+    found = preview(stored(schedules, start, said), NOW + 50 * MINUTE, NOW + 90 * MINUTE, RULES)
     assert {((one.nominal_at - NOW) // MINUTE, one.schedule.name): (one.decision, one.reason) for one in found} == {
         (60, "b"): (State.SUPERSEDED, Reason.SUPERSEDED),
         (75, "a"): (State.PENDING, None),
         (75, "b"): (State.SKIPPED, Reason.OVERLAP),
         (90, "b"): (State.PENDING, None),
     }
-
-
-@given(_nights(), st.integers(1, SPAN // MINUTE))
-@settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
-def test_a_preview_from_later_on_is_the_rest(night: tuple[int, list[Schedule]], minutes: int) -> None:
-    """What is shown of the future does not depend on where one begins to look; delays and counts of runs do."""
-    start, drawn = night
-    schedules = [one for one in drawn if one.max_runs is None and not isinstance(one.trigger, After)]
-    records, later = _stored(schedules, start), start + minutes * MINUTE
-    whole = _lines(preview(records, start, start + SPAN, RULES))
-    assert _lines(preview(records, later, start + SPAN, RULES)) == [line for line in whole if line[0] > later]
-
-
-@given(_nights())
-@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
-def test_marks_are_those_of_the_wall(night: tuple[int, list[Schedule]]) -> None:
-    """Times are those of the wall; a fold is marked where they come twice, a gap where they are not meant."""
-    start, schedules = night
-    for one in preview(_stored(schedules, start), start, start + SPAN, RULES):
-        zone = ZoneInfo(one.zone)
-        wall = as_datetime(one.due_at).astimezone(zone)
-        assert one.local_at.isoformat() == wall.isoformat()
-        twice = wall.replace(fold=0).utcoffset() != wall.replace(fold=1).utcoffset()
-        trigger = one.schedule.trigger
-        if isinstance(trigger, Weekly):
-            meant = f"{wall:%H:%M}" in trigger.at
-            assert one.shifted is (Shift.FOLD if meant and twice else None if meant else Shift.GAP)
-        elif isinstance(trigger, Cron):
-            assert (one.shifted is Shift.FOLD) <= twice
-            assert one.shifted is not None or not twice
-        else:
-            assert (one.zone, one.shifted) == ("UTC", None)
 
 
 def test_a_fold_of_half_an_hour_is_marked() -> None:
@@ -347,7 +118,7 @@ def test_runs_left_are_counted() -> None:
 def test_of_equal_instants_in_a_lane_one_runs() -> None:
     """What is superseded is shown as such, with the reason."""
     house = {"lane": "house", "supersede": True}
-    records = _stored([a_schedule("arm", Every(3600), **house), a_schedule("disarm", Every(7200), **house)], NOW)
+    records = stored([a_schedule("arm", Every(3600), **house), a_schedule("disarm", Every(7200), **house)], NOW)
     said = {
         (one.due_at - NOW) // HOUR: (one.schedule.name, one.decision, one.reason)
         for one in preview(records, NOW, NOW + 2 * HOUR, RULES)
@@ -369,7 +140,7 @@ def look_a_year_ahead() -> float:
         for n in range(12)
     ]
     began_s = process_time()
-    assert len(list(preview(_stored(schedules, NOW), NOW, NOW + 400 * DAY, RULES))) == 12 * 400
+    assert len(list(preview(stored(schedules, NOW), NOW, NOW + 400 * DAY, RULES))) == 12 * 400
     return process_time() - began_s
 
 

@@ -28,6 +28,7 @@ from trioarm.core.triggers import (
     Weekly,
     Yearly,
 )
+from trioarm.core.triggers.calendar import Events
 from trioarm.core.triggers.day_calendars import DayCalendar, calendar_spans
 
 KINDS = ", ".join(TRIGGERS)
@@ -412,6 +413,17 @@ def test_what_are_no_days_is_said(days: dict[str, object], lines: list[str]) -> 
     _, beside = _read({"every": "1h", "on": days}, calendars=calendars)
     assert [line.removeprefix("schedule.intersect[1]") for line in as_member] == lines
     assert [line.removeprefix("schedule.on") for line in beside] == lines
+
+
+def test_days_are_no_events_and_events_no_days() -> None:
+    """A name that is known for the other is said to be, with what to write."""
+    around = {"calendars": {"cz": DayCalendar("CZ")}, "feeds": {"school": Events("school", (), 0)}}
+    _, lines = _read({"calendar": "cz"}, **around)
+    assert lines == [
+        'schedule.calendar: calendar "cz" has days, not events: write { days = "holiday", calendar = "cz" }'
+    ]
+    _, lines = _read({"every": "1h", "on": {"days": "holiday", "calendar": "school"}}, **around)
+    assert lines == ['schedule.on.calendar: calendar "school" has events, not days: write { during = "school" }']
 
 
 def test_a_calendar_may_be_meant_by_name() -> None:

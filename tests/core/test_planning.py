@@ -50,6 +50,13 @@ def test_an_occurrence_on_time_runs() -> None:
     assert (move.state, move.anchor_at) == (ScheduleState.ACTIVE, None)
 
 
+def test_an_occurrence_belongs_to_the_epoch_of_its_schedule() -> None:
+    """After a correction of the clock the same instant is another occurrence (S3.3)."""
+    record = a_record()
+    record.epoch = 2
+    assert [run.epoch for run in _plan(record, NOW).decided] == [2]
+
+
 def test_only_impatient_handlers_give_up() -> None:
     """A run of a handler that is registered and not patient has an instant at which it gives up; others wait (S2.6)."""
     (run,) = _plan(a_record(), NOW + SECOND, rules=PlanRules(impatient=frozenset({"work"}))).decided

@@ -10,7 +10,6 @@ import trio
 
 from trioarm import Every, InvalidSchedule, Once, Schedule, Scheduler, open_scheduler
 from trioarm.core.instants import LATEST
-from trioarm.core.triggers import Trigger
 
 MANY = 3_000
 PLACE = 1_700  # of the bad one
@@ -42,10 +41,6 @@ class Unwritten:
     def shift_at(self, instant: int) -> int:
         """Return nothing."""
         return 0
-
-    def anchored(self, anchor_at: int) -> Trigger:
-        """Return the trigger itself."""
-        return self
 
     def describe(self) -> str:
         """Return the rule in words."""

@@ -317,10 +317,6 @@ class Stubborn:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.rule, name)
 
-    def anchored(self, anchor_at: int) -> Stubborn:
-        """Return itself."""
-        return self
-
 
 @pytest.mark.parametrize("policies", [{}, {"lane": "house", "supersede": True}])
 def test_a_schedule_whose_trigger_raises_is_quarantined_and_others_go_on(policies: dict[str, Any]) -> None:

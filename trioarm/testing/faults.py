@@ -95,18 +95,22 @@ class Line:
         self._outage = Away.STALL
 
     def __getattr__(self, name: str) -> object:
-        """Return what the repository has, its methods with faults."""
+        """Return what the repository has, its methods with faults; each of them is looked for once."""
         found = getattr(self._repository, name)
         if name.startswith("_") or not inspect.iscoroutinefunction(found):
             return found
-        return partial(self._call, name, found)
+        vars(self)[name] = method = partial(self._call, name, found)
+        return method
 
     async def _call(self, name: str, method: Callable[..., Awaitable[object]], *args: object, **more: object) -> object:
-        if not self._back.is_set() and self._outage is Away.FAIL and name not in NEVER:
+        if self._back.is_set():
+            await trio.lowlevel.checkpoint()
+        elif self._outage is Away.FAIL and name not in NEVER:
             await trio.lowlevel.checkpoint()
             return _went_wrong(name, args, Fault.BEFORE)
-        with trio.CancelScope(shield=self._outage is Away.HANG):
-            await self._back.wait()
+        else:
+            with trio.CancelScope(shield=self._outage is Away.HANG):
+                await self._back.wait()
         await self._live()
         self._calls[name] += 1
         fault = None if name in NEVER else self._faults.get((name, self._calls[name]))

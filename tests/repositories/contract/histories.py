@@ -437,8 +437,8 @@ def check_histories(open_repository: Factory, examples: int = 200, length: int =
     async def live(acts: list[Act]) -> None:
         async with open_repository() as repository:
             history = History(repository, met)
-            for who in range(len(NAMES)):
-                await history.do(Act("put", who, 8 * (who % 3), 3, False))
+            for who in range(len(NAMES)):  # the last is paused for a while
+                await history.do(Act("put", who, 8 * (who % 3) + 96 * (who == 3), 3, False))
             for act in acts:
                 await history.do(act)
             await history.do(Act("look", 0, 0, 3, False))

@@ -130,13 +130,16 @@ def read_ready(
     Args:
         known: runs whose rows are not asked for.
     """
-    places = list(_first_of_lanes(connection, handlers, now))
+    waiting = connection.execute(statements.WAITING, (json.dumps([*handlers]),)).fetchall()
+    places = [place for handler, _, lane in waiting for place in _first_of_lanes(connection, handler, lane, now)]
     enough = limit + len(places)
-    for rank in RANKS:
+    begins_at = {handler: rank for handler, rank, _ in waiting if rank is not None}
+    for rank in range(min(begins_at.values(), default=RANKS.stop), RANKS.stop):
         if len(places) >= enough:
             break
-        for handler in handlers:
-            places += connection.execute(statements.READY, (handler, rank, now, limit)).fetchall()
+        for handler, first in begins_at.items():
+            if first <= rank:
+                places += connection.execute(statements.READY, (handler, rank, now, limit)).fetchall()
     places.sort()
     run_ids = [run_id for _, _, run_id in places[:limit]]
     unknown = [run_id for run_id in run_ids if run_id not in known]
@@ -144,13 +147,11 @@ def read_ready(
     return Ready(run_ids, with_schedules(connection, rows))
 
 
-def _first_of_lanes(connection: sqlite3.Connection, handlers: Collection[str], now: int) -> Iterator[Row]:
-    """Yield urgency and number of the first run of each lane and handler that could start."""
-    for handler in handlers:
-        (lane,) = connection.execute(statements.FIRST_LANE, (handler,)).fetchone()
-        while lane is not None:
-            yield from _first_of_lane(connection, handler, lane, now)
-            (lane,) = connection.execute(statements.NEXT_LANE, (handler, lane)).fetchone()
+def _first_of_lanes(connection: sqlite3.Connection, handler: str, lane: str | None, now: int) -> Iterator[Row]:
+    """Yield urgency and number of the first run of each lane of a handler that could start, from one lane on."""
+    while lane is not None:
+        yield from _first_of_lane(connection, handler, lane, now)
+        (lane,) = connection.execute(statements.NEXT_LANE, (handler, lane)).fetchone()
 
 
 def _first_of_lane(connection: sqlite3.Connection, handler: str, lane: str, now: int) -> list[Row]:

@@ -79,8 +79,11 @@ READY: Final = (
     f"SELECT {_URGENCY} FROM runs WHERE handler = ? AND rank = ? AND lane IS NULL AND {PENDING} AND due_at <= ? "
     "ORDER BY due_at, id LIMIT ?"
 )
-FIRST_LANE: Final = f"SELECT min(lane) FROM runs WHERE handler = ? AND lane IS NOT NULL AND {PENDING}"
-NEXT_LANE: Final = f"{FIRST_LANE} AND lane > ?"
+NEXT_LANE: Final = f"SELECT min(lane) FROM runs WHERE handler = ? AND lane IS NOT NULL AND {PENDING} AND lane > ?"
+WAITING: Final = (  # of each handler the most urgent rank and the first lane
+    f"SELECT j.value, (SELECT min(rank) FROM runs WHERE handler = j.value AND lane IS NULL AND {PENDING}), "
+    f"(SELECT min(lane) FROM runs WHERE handler = j.value AND lane IS NOT NULL AND {PENDING}) FROM json_each(?) j"
+)
 LANE_HOLDER: Final = f"SELECT id FROM runs WHERE lane = ? AND lane IS NOT NULL AND token > 0 AND {UNFINISHED}"
 LANE_FIRST: Final = (
     f"SELECT {_URGENCY} FROM runs WHERE handler = ? AND lane = ? AND lane IS NOT NULL AND {PENDING} "

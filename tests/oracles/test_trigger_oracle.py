@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.core.triggers.scanning import MINUTE, ZONES, agree, changes, minutes, scan, stepped, stepped_back, windows
+from tests.oracles.scanning import MINUTE, ZONES, agree, changes, minutes, scan, stepped, stepped_back, windows
 from trioarm.core.instants import instant
 from trioarm.core.triggers import Cron, Weekly
 from trioarm.core.triggers.civil import Fold, Gap, resolve
@@ -67,10 +67,11 @@ def test_a_cron_expression_has_the_occurrences_that_a_scan_of_every_minute_finds
     end = start + timedelta(days=3)
 
     def matches(local: datetime) -> bool:
+        if not (within(minute, local.minute) and within(hour, local.hour)):
+            return False
         by_monthday, by_weekday = within(monthday, local.day), within(weekday, local.isoweekday() % 7)
         either = monthday is not None and weekday is not None
-        day = by_monthday or by_weekday if either else by_monthday and by_weekday
-        return within(minute, local.minute) and within(hour, local.hour) and day
+        return by_monthday or by_weekday if either else by_monthday and by_weekday
 
     expression = f"{text(minute)} {text(hour)} {text(monthday)} * {text(weekday)}"
     wildcard = minute is None or hour is None
@@ -102,7 +103,7 @@ def test_a_weekly_trigger_has_the_occurrences_that_a_scan_of_every_minute_finds(
     end = start + timedelta(days=3)
 
     def matches(local: datetime) -> bool:
-        return local.strftime("%a").lower() in days and local.hour * 60 + local.minute in at
+        return local.hour * 60 + local.minute in at and local.strftime("%a").lower() in days
 
     clock = [f"{time // 60:02}:{time % 60:02}" for time in at]
     trigger = Weekly(sorted(days), clock, name, gap=gap, fold=fold)

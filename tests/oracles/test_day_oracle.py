@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.core.triggers.scanning import agree, scan, windows
+from tests.oracles.scanning import agree, scan, windows
 from trioarm.core.errors import InvalidTrigger
 from trioarm.core.instants import instant
 from trioarm.core.triggers import Cron, Interval, Monthly, Trigger, Yearly

@@ -56,8 +56,8 @@ def scan(matches: Matcher, name: str, gap: Gap, fold: Fold, start: datetime, end
         shown = local.replace(tzinfo=None)
         if matches(shown) and passes(local, fold):
             found.add(at)
-        for missing in minutes(before, shown):
-            if matches(missing) and gap is not Gap.SKIP:
+        if before < shown and gap is not Gap.SKIP:
+            for missing in filter(matches, minutes(before, shown)):
                 found.add(at if gap is Gap.RUN_AFTER else at + (missing - before))
     return [instant(moment) for moment in sorted(found) if start < moment <= end]
 
