@@ -28,6 +28,7 @@ from trioarm.core.run import RunRecord
 from trioarm.core.schedule import ScheduleRecord
 from trioarm.core.states import State, WaitingFor
 from trioarm.repositories.sqlite.horizon import Horizon, Loaded
+from trioarm.repositories.sqlite.oldest import forget_oldest
 from trioarm.repositories.sqlite.rows import Records
 from trioarm.repositories.sqlite.writing import Kept
 
@@ -107,7 +108,7 @@ class Recall:
     def remember(self, record: ScheduleRecord) -> None:
         """Remember a schedule as it was read or written."""
         if len(self.schedules) >= REMEMBERED_MAX and record.key not in self.schedules:
-            del self.schedules[next(iter(self.schedules))]  # the one remembered for longest
+            forget_oldest(self.schedules)
         self.schedules[record.key] = record
 
     def keep(self, change: Change, kept: Kept) -> None:
