@@ -99,6 +99,11 @@ class Records:
                 del self._revisions[oldest]
         self._definitions[key], self._revisions[key] = schedule, revision
 
+    def forget(self, key: int) -> None:
+        """Forget a definition."""
+        self._definitions.pop(key, None)
+        self._revisions.pop(key, None)
+
     def schedule(self, row: Row) -> ScheduleRecord:
         """Return the record of a row of `statements.SCHEDULE`."""
         key, name, revision, text, cursor_at, due_at, anchor_at, runs, state, pause, removed, trouble, handler = row[
