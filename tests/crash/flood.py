@@ -31,9 +31,12 @@ from tests.crash.torture import SHOWN_MAX, say
 from trioarm import Every, Once, Schedule, open_scheduler
 from trioarm.core.instants import LATEST
 from trioarm.engine.commands import PutResult
+from trioarm.repositories.sqlite.recall import REMEMBERED_MAX
 
 MIB: Final = 2**20
-GROWN_MAX: Final = 32 * MIB  # of a node, from its first look to its last; it has caches of fixed size to fill
+CACHES: Final = 64 * MIB  # of pages, of both connections to a file
+REMEMBERED: Final = REMEMBERED_MAX * 1_300  # bytes: a record, its definition, and where they are found
+GROWN_MAX: Final = CACHES + REMEMBERED  # of a node, and no more however long it goes on
 READY_S: Final = 120.0  # for a start, and for an end, on a machine that is busy with other things
 ANSWER_S: Final = 60.0  # for a command; it is a second or two on a machine that is not
 HELD_UP_S: Final = 10.0  # of processor time between two turns of the loop
