@@ -124,12 +124,12 @@ def compare(benchmark: Benchmark, n: int, pairs: int) -> list[Comparison]:
         sides.append((benchmark.subject, subjects))
     for _ in range(pairs):
         for side, taken in sides:
-            taken.append(_apart(side, n))
+            taken.append(apart(side, n))
         sides.reverse()
     return [_sum_up(figure, floors, subjects) for figure in benchmark.figures]
 
 
-def _apart(side: Side, n: int) -> Measurement:
+def apart(side: Side, n: int) -> Measurement:
     """Run one side in a process of its own; what it raises is raised here."""
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=1, mp_context=spawn) as pool:

@@ -42,7 +42,7 @@ def subject(n: int) -> Measurement:
     with tempfile.TemporaryDirectory() as folder:
         store = f"sqlite:///{folder}/trioarm.db"
         trio.run(_fill, store, n)
-        return {"restart": trio.run(_restart, store)}
+        return {"restart": trio.run(restarted, store)}
 
 
 async def _fill(store: str, n: int) -> None:
@@ -53,7 +53,8 @@ async def _fill(store: str, n: int) -> None:
         await scheduler.schedules.put_many(node.one_shots([now, *(later + number for number in range(n - 1))]))
 
 
-async def _restart(store: str) -> float:
+async def restarted(store: str) -> float:
+    """Open a store, and return after how many seconds the first handler is called."""
     countdown = node.Countdown(1)
     began = time.perf_counter()
     async with trioarm.open_scheduler(store, handlers={"call": countdown.call}, config=node.config()):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sqlite3
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -135,6 +137,38 @@ async def test_another_program_holds_it_for_too_long(tmp_path: Path) -> None:
             holder.execute("ROLLBACK")
         await node.is_well()
         assert len([text for text in node.said.texts if "is locked" in text]) <= 2  # of the store, and of the engine
+
+
+_HOLDER = """
+import os, signal, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=60)
+connection.execute("BEGIN IMMEDIATE")
+connection.execute("UPDATE schedules SET trouble = 'mine' WHERE name = 'beat'")
+os.kill(os.getpid(), signal.SIGSTOP)
+connection.execute("ROLLBACK")
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGCONT, signal.SIGKILL])
+async def test_a_process_is_halted_in_a_transaction(tmp_path: Path, how: signal.Signals) -> None:
+    """It keeps the file locked for all others: one line says who it is, and once it goes on, or is killed, all goes on
+    without anybody's help; nothing of its transaction is kept."""
+    async with living(tmp_path / "trioarm.db") as node:
+        holder = await trio.lowlevel.open_process([sys.executable, "-c", _HOLDER, str(node.path)])
+        try:
+            line = await node.said.with_text("is locked by another program: end it, then try again")
+            if sys.platform == "linux":  # the only system that tells
+                assert f"(process {holder.pid}, which is halted and keeps it until it goes on or is killed)" in line
+            assert "is locked" in await node.is_unwell()
+            holder.send_signal(how)
+            await node.said.with_text("can be used again")
+            await node.is_well()
+        finally:
+            holder.kill()
+            with trio.CancelScope(shield=True):
+                await holder.wait()
+        assert len([text for text in node.said.texts if "is locked" in text]) <= 2  # of the store, and of the engine
+        assert (await node.scheduler.schedules.get("beat")).state == "active"
 
 
 async def test_its_disk_is_full(small_disk: Path) -> None:

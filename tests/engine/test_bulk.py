@@ -1,15 +1,17 @@
-"""Schedules put by the thousand, a bad one among them: it is named, and all others are kept (S2.6)."""
+"""Schedules by the thousand, a bad one among them: it is named. Of those put all others are kept, of a set none."""
 
 from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
 
+import attrs
 import pytest
 import trio
 
 from trioarm import Every, InvalidSchedule, Once, Schedule, Scheduler, open_scheduler
 from trioarm.core.instants import LATEST
+from trioarm.engine.commands import SYNC_MAX
 
 MANY = 3_000
 PLACE = 1_700  # of the bad one
@@ -47,6 +49,7 @@ class Unwritten:
         return "hourly"
 
 
+GOOD = Schedule("good", Every(3_600.0), handler="log")
 BROKEN = Schedule("bad", Broken(LATEST), handler="log")
 UNWRITTEN = Schedule("bad", Unwritten(), handler="log")
 BAD = [
@@ -75,6 +78,12 @@ async def stored(scheduler: Scheduler) -> int:
     return len(found)
 
 
+async def names_stored(scheduler: Scheduler) -> list[str]:
+    """Return the names of schedules that are not built in."""
+    rows = (await scheduler.schedules.find()).rows
+    return [row.name for row in rows if row.schedule.owner != "trioarm"]
+
+
 @pytest.mark.parametrize(("kind", "bad", "why"), BAD, ids=["memory", "sqlite", "no form"])
 async def test_a_bad_one_among_many_is_named_and_the_others_are_kept(
     tmp_path: Path, kind: str, bad: Schedule, why: str
@@ -101,8 +110,45 @@ async def test_what_is_no_schedule_is_told_by_its_place(tmp_path: Path) -> None:
         assert not [one for one in (await scheduler.schedules.find()).rows if one.name.startswith("s")]
 
 
+@pytest.mark.parametrize(("kind", "bad", "why"), BAD, ids=["memory", "sqlite", "no form"])
+async def test_a_bad_one_in_a_declared_set_is_named_and_nothing_is_changed(
+    tmp_path: Path, kind: str, bad: Schedule, why: str
+) -> None:
+    """A set is one transaction: its place, its name and why are said, and what was stored stays (S5.8)."""
+    before = Schedule("before", Every(3_600.0), handler="log")
+    said = f"^number {PLACE + 1} of those declared, bad: {why}: nothing was changed$"
+    async with open_scheduler(store(kind, tmp_path)) as scheduler:
+        await scheduler.schedules.sync("file:a.toml", [before])
+        with pytest.raises(InvalidSchedule, match=said):
+            await scheduler.schedules.sync("file:a.toml", many(bad))
+        with pytest.raises(InvalidSchedule, match=said.replace("bad: ", "before: ")):
+            await scheduler.schedules.sync("file:a.toml", many(attrs.evolve(bad, name="before")))
+        assert await names_stored(scheduler) == ["before"]
+        diff = await scheduler.schedules.sync("file:a.toml", many(before))
+        assert (len(diff.added), diff.unchanged) == (MANY - 1, ("before",))
+
+
+async def test_a_declared_set_that_cannot_be_meant_is_refused(tmp_path: Path) -> None:
+    """One that is no schedule, a name that comes twice, more than there may be: each in a line, before any work."""
+    twice = many(Schedule("s7", Every(60.0), handler="log"))
+    mistaken: list[Schedule] = many("nonsense")  # type: ignore[arg-type]
+    too_many = [BROKEN] * (SYNC_MAX + 1)
+    async with open_scheduler(store("sqlite", tmp_path)) as scheduler:
+        with pytest.raises(TypeError, match=f"^number {PLACE + 1} of those to put is a str, no Schedule"):
+            await scheduler.schedules.sync("me", mistaken)
+        with pytest.raises(
+            InvalidSchedule, match=f"^number {PLACE + 1} of those declared has the name of another, s7: "
+        ):
+            await scheduler.schedules.sync("me", twice)
+        with pytest.raises(
+            InvalidSchedule, match=f"^me declares {SYNC_MAX + 1} schedules: at most {SYNC_MAX} make a set"
+        ):
+            await scheduler.schedules.sync("me", too_many)
+        assert await names_stored(scheduler) == []
+
+
 async def test_the_loop_turns_while_many_are_put(tmp_path: Path) -> None:
-    """Other tasks have their turn between a thousand and the next, on a file and in memory."""
+    """Other tasks have their turn between a thousand and the next, on a file and in memory, also of a set."""
     for kind in ("memory", "sqlite"):
         turns = 0
         async with open_scheduler(store(kind, tmp_path)) as scheduler, trio.open_nursery() as nursery:
@@ -116,5 +162,8 @@ async def test_the_loop_turns_while_many_are_put(tmp_path: Path) -> None:
             nursery.start_soon(turn)
             before = turns
             await scheduler.schedules.put_many(many(BROKEN))
+            assert turns - before > MANY // 1_000
+            before = turns
+            await scheduler.schedules.sync("me", [attrs.evolve(one, name=f"x{one.name}") for one in many(GOOD)])
             assert turns - before > MANY // 1_000
             nursery.cancel_scope.cancel()

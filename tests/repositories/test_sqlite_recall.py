@@ -9,16 +9,17 @@ from typing import TypeVar
 from tests.making import MINUTE, NOW, a_run, a_schedule
 from tests.repositories.contract.acts import decide, finish, keep, put, putting, ready_ids, revise, schedule_of
 from tests.repositories.test_sqlite import open_sqlite
-from trioarm.core.changes import Change, Verdict
+from trioarm.core.changes import Change, Claim, Finished, Verdict
 from trioarm.core.planning import Group, PlanRules, plan
 from trioarm.core.schedule import ScheduleState
 from trioarm.core.states import Step
-from trioarm.core.triggers import Every
+from trioarm.core.triggers import Every, Once
 from trioarm.links.threads import Thread
 from trioarm.repositories.sqlite import SqliteScheduleRepository
 from trioarm.repositories.sqlite.database import StoreUnavailable
 from trioarm.repositories.sqlite.horizon import Loaded
-from trioarm.repositories.sqlite.recall import Recall
+from trioarm.repositories.sqlite.oldest import forget_oldest
+from trioarm.repositories.sqlite.recall import RUNS_MAX, Recall
 from trioarm.repositories.sqlite.rows import Records
 from trioarm.repositories.sqlite.writing import Kept
 
@@ -105,6 +106,46 @@ def test_a_schedule_that_was_forgotten_while_it_was_decided_is_asked_for_again()
     assert recall.remembered_groups([1]) is None
     recall.learn_unfinished([1], [], recall.age)
     assert len(recall.remembered_groups([1]) or ()) == 1
+
+
+def test_a_run_that_waits_is_read_again_once_a_schedule_that_was_forgotten_is_revised() -> None:
+    """It points to a copy that nobody revises any more, and would be called by what that said."""
+    recall = Recall(Records())
+    recall.keep(Change(schedules=[putting(a_schedule())]), Kept(keys=[1]))
+    recall.keep(Change(decided=[a_run(recall.schedules[1])]), Kept(first_run_id=7))
+    revised = Change(schedules=[putting(a_schedule(handler="other"), 1, 1)])
+    recall.keep(revised, Kept(keys=[1]))
+    known = recall.ready(7)
+    assert known is not None
+    assert known.schedule.schedule.handler == "other"
+    forget_oldest(recall.schedules)
+    recall.keep(Change(schedules=[putting(a_schedule(handler="third"), 2, 1)]), Kept(keys=[1]))
+    assert recall.ready(7) is None
+
+
+def test_a_schedule_that_is_finished_is_forgotten_with_the_end_of_its_last_run() -> None:
+    """Of a million that run once none stays; until then it is there for whoever revises it."""
+    recall = Recall(Records())
+    recall.now = NOW
+    recall.keep(Change(schedules=[putting(a_schedule(trigger=Once(NOW)))]), Kept(keys=[1]))
+    [group] = recall.remembered_groups([1]) or []
+    change = plan(group, NOW, PlanRules())
+    recall.keep(change, Kept(first_run_id=1))
+    assert recall.schedules[1].state is ScheduleState.FINISHED
+    [run] = change.decided
+    recall.keep(Change(steps=[Claim(run, 0, "n1", NOW)]), Kept())
+    assert 1 in recall.schedules
+    recall.keep(Change(steps=[Finished(run, 1, Step.SUCCEED, NOW)]), Kept())
+    assert recall.schedules == {}
+
+
+def test_of_runs_that_wait_by_the_thousand_few_are_remembered() -> None:
+    """The others are read when it is their turn: memory does not grow with what waits (S9.3)."""
+    recall = Recall(Records())
+    recall.keep(Change(schedules=[putting(a_schedule())]), Kept(keys=[1]))
+    runs = [a_run(recall.schedules[1], NOW + number) for number in range(RUNS_MAX + 10)]
+    recall.keep(Change(decided=runs), Kept(first_run_id=1))
+    assert len(recall.runs) == RUNS_MAX
 
 
 def test_what_waited_for_an_instant_beyond_the_horizon_may_be_ready_after_a_look() -> None:

@@ -6,7 +6,7 @@ Each reads, decides by a pure rule, and commits; refused because somebody was fa
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Final
 
@@ -31,6 +31,7 @@ BULK: Final = 1_000  # items committed at once
 SYNC_MAX: Final = 100_000  # schedules one owner may declare
 
 NAMED_AGAIN: Final = "the same name comes again later in this call, and the last one counts"
+UNCHANGED: Final = "nothing was changed"
 FILE_OWNER: Final = "file:"
 
 _log = logging.getLogger("trioarm.schedules")
@@ -210,9 +211,12 @@ class Commands(AmendingCommands):
         Names that belong to somebody else are left alone and reported.
 
         Raises:
+            TypeError: one of them is no schedule; nothing was changed, as below.
+            InvalidSchedule: they are more than `SYNC_MAX`, or one has the name of another, a trigger that fails, or no
+                form in which it could be kept.
             RevisionConflict: others kept changing the same schedules.
         """
-        wanted = {schedule.name: attrs.evolve(schedule, owner=owner) for schedule in declared}
+        wanted = await _wanted(owner, declared)
         for _ in range(TRIES):
             now = self._clock.look()
             diff = await self._diff(owner, wanted)
@@ -227,43 +231,86 @@ class Commands(AmendingCommands):
                     if record.trouble is not None:
                         _log.warning("schedule %s is put as declared: %s", record.schedule.name, record.trouble)
                 return diff
+            for name in (*diff.added, *diff.changed):
+                if fault := _form_fault(wanted[name]):
+                    raise _not_declared(wanted, name, fault)
         raise self._given_up(f"schedules of {owner}")
 
     async def _diff(self, owner: str, wanted: Mapping[str, Schedule]) -> SyncDiff:
-        records = await self._repository.get_schedules(list(wanted))
-        present = {record.schedule.name: record.schedule for record in records if record is not None}
-        owned = await self._owned(owner)
-        return sync_diff(owner, list(wanted.values()), present, [record.schedule.name for record in owned])
+        names, present = list(wanted), dict[str, Schedule]()
+        for start in range(0, len(names), BULK):
+            records = await self._repository.get_schedules(names[start : start + BULK])
+            present |= {record.schedule.name: record.schedule for record in records if record is not None}
+            await trio.lowlevel.checkpoint()
+        return sync_diff(owner, list(wanted.values()), present, await self._owned(owner))
 
     async def _sync_change(
         self, diff: SyncDiff, wanted: Mapping[str, Schedule], stored: Sequence[ScheduleRecord], now: int
     ) -> Change:
-        puts: list[ScheduleStep] = [first_put(wanted[name], now) for name in diff.added]
+        puts: list[ScheduleStep] = []
         decided: list[RunRecord] = []
         steps: list[RunStep] = []
-        for record in stored:
-            schedule = wanted.get(record.schedule.name)
-            if schedule is None:
-                removed = removal(record, await self._repository.unfinished_runs(schedule=record), now)
-                decided += removed.decided
-                steps += removed.steps
-                puts += removed.schedules
+        for number, name in enumerate(diff.added):
+            await _let_others_turn(number)
+            puts += _put_declared(wanted, name, None, now).schedules
+        for number, record in enumerate(stored):
+            await _let_others_turn(number)
+            name = record.schedule.name
+            if name in wanted:
+                revised = _put_declared(wanted, name, record, now)
+                decided += revised.decided
+                puts += revised.schedules
                 continue
-            revised = revision(record, schedule, now, record.pause)
-            decided += revised.decided
-            puts += revised.schedules
+            removed = removal(record, await self._repository.unfinished_runs(schedule=record), now)
+            decided += removed.decided
+            steps += removed.steps
+            puts += removed.schedules
         return Change(decided=decided, steps=steps, schedules=puts)
 
-    async def _owned(self, owner: str) -> list[ScheduleRecord]:
-        records: list[ScheduleRecord] = []
+    async def _owned(self, owner: str) -> list[str]:
+        names: list[str] = []
         after = None
-        while len(records) < SYNC_MAX:
+        while len(names) < SYNC_MAX:
             page = await self._repository.find_schedules(ScheduleQuery(owner=owner, after=after, limit=PAGE_MAX))
-            records += page.rows
+            names += [record.schedule.name for record in page.rows]
             after = page.next
             if after is None:
-                return records
+                return names
+            await trio.lowlevel.checkpoint()
         raise RepositoryError(f"{owner} has stored more than {SYNC_MAX} schedules: too many to synchronise as a set")
+
+
+async def _let_others_turn(number: int) -> None:
+    if number % BULK == 0:
+        await trio.lowlevel.checkpoint()
+
+
+async def _wanted(owner: str, declared: Sequence[Schedule]) -> dict[str, Schedule]:
+    """Return what an owner declares, by name and in order; nobody else waits for a set that is large."""
+    if len(declared) > SYNC_MAX:
+        raise InvalidSchedule(f"{owner} declares {len(declared)} schedules: at most {SYNC_MAX} make a set: {UNCHANGED}")
+    wanted: dict[str, Schedule] = {}
+    for place, schedule in enumerate(declared, start=1):
+        name = _name_of(schedule, place)
+        if name in wanted:
+            raise InvalidSchedule(f"number {place} of those declared has the name of another, {name}: {UNCHANGED}")
+        wanted[name] = attrs.evolve(schedule, owner=owner)
+        await _let_others_turn(place)
+    return wanted
+
+
+def _put_declared(wanted: Mapping[str, Schedule], name: str, record: ScheduleRecord | None, now: int) -> Change:
+    """Return the change that puts one of a declared set, or say which of them cannot be put."""
+    faults: dict[str, str] = {}
+    change = _put_or_fault(record, wanted[name], now, faults)
+    if faults:
+        raise _not_declared(wanted, name, faults[name])
+    return change or Change()
+
+
+def _not_declared(wanted: Iterable[str], name: str, fault: str) -> InvalidSchedule:
+    place = list(wanted).index(name) + 1
+    return InvalidSchedule(f"number {place} of those declared, {name}: {fault}: {UNCHANGED}")
 
 
 def _name_of(schedule: object, place: int) -> str:

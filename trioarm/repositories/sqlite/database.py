@@ -19,6 +19,7 @@ import trio
 
 from trioarm.core.errors import RepositoryError
 from trioarm.links.threads import Thread
+from trioarm.repositories.sqlite.holder import holder_of
 from trioarm.repositories.sqlite.schema import APPLICATION_ID, MIGRATIONS, SQLITE_MIN, VERSION
 
 _log = logging.getLogger("trioarm.store")
@@ -379,7 +380,9 @@ def in_words(path: Path, error: sqlite3.Error) -> RepositoryError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     match code:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return StoreLocked(f"{path} is locked by another program: end it, then try again")
+            holder = holder_of(path)
+            named = f" ({holder})" if holder else ""
+            return StoreLocked(f"{path} is locked by another program: end it, then try again{named}")
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
             return StoreUnavailable(f"{path} is read-only: give this user the right to write it and its directory")
         case sqlite3.SQLITE_CANTOPEN:

@@ -25,13 +25,15 @@ from trioarm.core.changes import (
 )
 from trioarm.core.planning import Group
 from trioarm.core.run import RunRecord
-from trioarm.core.schedule import ScheduleRecord
+from trioarm.core.schedule import ScheduleRecord, ScheduleState
 from trioarm.core.states import State, WaitingFor
 from trioarm.repositories.sqlite.horizon import Horizon, Loaded
+from trioarm.repositories.sqlite.oldest import forget_oldest
 from trioarm.repositories.sqlite.rows import Records
 from trioarm.repositories.sqlite.writing import Kept
 
-REMEMBERED_MAX: Final = 100_000  # schedules, and runs, kept as records: what comes due soon, and a bound on its cost
+REMEMBERED_MAX: Final = 100_000  # schedules kept as records: what comes due soon, and a bound on its cost
+RUNS_MAX: Final = 10_000  # pending runs kept as records: of more than that, the others are read when it is their turn
 
 
 class _Singles(Collection[Group]):
@@ -107,7 +109,7 @@ class Recall:
     def remember(self, record: ScheduleRecord) -> None:
         """Remember a schedule as it was read or written."""
         if len(self.schedules) >= REMEMBERED_MAX and record.key not in self.schedules:
-            del self.schedules[next(iter(self.schedules))]  # the one remembered for longest
+            forget_oldest(self.schedules)
         self.schedules[record.key] = record
 
     def keep(self, change: Change, kept: Kept) -> None:
@@ -151,7 +153,7 @@ class Recall:
         self.now = max(self.now, now)
         self.horizon.put_run(run, now)
         self._idle.discard(run.schedule.schedule.handler)
-        if len(self.runs) < REMEMBERED_MAX:
+        if len(self.runs) < RUNS_MAX:
             self.runs[run.run_id] = run
 
     def _keep_move(self, move: CursorMove) -> None:
@@ -181,8 +183,10 @@ class Recall:
         revision = put.expected_revision + 1
         self._records.keep(key, revision, put.schedule)
         record = self._revised(put, key, revision)
-        if not put.expected_key or key in self.schedules:  # else only the file knows how many runs it has had
+        if not put.expected_key or key in self.schedules:
             self.remember(record)
+        else:  # only the file knows how many runs it has had, and those that are remembered point to an older copy
+            self.runs.clear()
         self.horizon.put_schedule(record)
         if not put.expected_key:
             record.unfinished = 0
@@ -206,6 +210,9 @@ class Recall:
         record = self.schedules.get(run.schedule.key)  # the run may point to an older copy, or to one of a command
         if record is not None and record.unfinished is not None:
             record.unfinished += more
+            if record.state is ScheduleState.FINISHED and not record.unfinished:  # nothing will ask for it again
+                del self.schedules[record.key]
+                self._records.forget(record.key)
 
     def learn_unfinished(self, keys: Iterable[int], runs: Iterable[RunRecord], age: int) -> None:
         """Remember how many runs of these schedules have steps to go.

@@ -21,6 +21,7 @@ from trioarm.core.run import Origin, RunRecord
 from trioarm.core.schedule import Amendment, Pause, Schedule, ScheduleRecord, ScheduleState
 from trioarm.core.states import Reason, State, WaitingFor
 from trioarm.core.triggers import Once
+from trioarm.repositories.sqlite.oldest import forget_oldest
 
 Row: TypeAlias = tuple[Any, ...]  # as SQLite hands it out; it is understood here and nowhere else
 
@@ -94,9 +95,14 @@ class Records:
     def keep(self, key: int, revision: int, schedule: Schedule) -> None:
         """Remember a definition, and forget the oldest when there are too many."""
         if len(self._definitions) >= DEFINITIONS_MAX and key not in self._definitions:
-            oldest = next(iter(self._definitions))
-            del self._definitions[oldest], self._revisions[oldest]
+            for oldest in forget_oldest(self._definitions):
+                del self._revisions[oldest]
         self._definitions[key], self._revisions[key] = schedule, revision
+
+    def forget(self, key: int) -> None:
+        """Forget a definition."""
+        self._definitions.pop(key, None)
+        self._revisions.pop(key, None)
 
     def schedule(self, row: Row) -> ScheduleRecord:
         """Return the record of a row of `statements.SCHEDULE`."""
