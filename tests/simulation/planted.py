@@ -62,6 +62,16 @@ BOTH_DUE: Final = History(
     workers=1,
     with_file=False,
 )
+TRIES_AGAIN: Final = History(  # and another is waiting for its lane meanwhile
+    schedules=(
+        _once("a", 1, handler="always_fails", lane="blue", priority=9),
+        _once("b", 1, handler="succeeds", lane="blue"),
+    ),
+    acts=((130.0, Joined()),),
+    faults={},
+    workers=1,
+    with_file=False,
+)
 NEVER_ANSWERED: Final = History(
     schedules=(Schedule("a", Every(20.0), handler="succeeds", timeout_s=20.0),),
     acts=((130.0, Joined()),),
@@ -241,7 +251,7 @@ PLANTED: Final = {
     "busy": Planted("S2.7", "a count says who is busy, and is wrong at times", _counts_who_is_busy),
     "early": Planted("S3.2", "what is almost due is begun at once", _does_not_wait_for_the_rest),
     "late": Planted("S5.2", "nothing is too late to run", _runs_what_is_too_late),
-    "lane": Planted("S5.5", "a lane is free between two attempts", _frees_the_lane_of_a_retry),
+    "lane": Planted("S5.5", "a lane is free between two attempts", _frees_the_lane_of_a_retry, made=TRIES_AGAIN),
     "order": Planted("S5.5", "the first of a superseding lane runs, not the last", _lets_the_first_win, made=BOTH_DUE),
     "lease": Planted("S7.2", "a node works on without a lease", _works_on_without_a_lease, made=CUT_OFF),
     "unknown": Planted("S7.4", "a claim that may be kept counts as refused", _doubts_nothing, made=NEVER_ANSWERED),
