@@ -177,8 +177,8 @@ class Schedules:
 
         Raises:
             TypeError: one of them is no schedule; nothing was changed, as below.
-            InvalidSchedule: they are more than 100 000, or one has the name of another, a trigger that fails, or no form
-                in which it could be kept; its place and its name are said.
+            InvalidSchedule: they are more than 100 000, or one has the name of another, a trigger that fails, or no
+                form in which it could be kept; its place and its name are said.
             RevisionConflict: others kept changing the same schedules.
         """
         return await self._commands.sync(owner, declared, dry_run=dry_run, author=author)
