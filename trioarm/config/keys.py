@@ -116,8 +116,10 @@ class Key:
     def example(self, value: Setting) -> str:
         """Write a value as TOML: a sample, or the smallest one allowed, for a setting that is not set."""
         match value:
+            case None if self.kind is Kind.TEXT:
+                return f'"{self.sample}"'
             case None:
-                return f'"{self.sample}"' if self.kind is Kind.TEXT else f"{self.least:.0f}"
+                return self.example(self.least if self.kind is Kind.DURATION else int(self.least))
             case str():
                 return f'"{self.masked(value)}"'
             case _:

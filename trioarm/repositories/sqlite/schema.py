@@ -32,7 +32,7 @@ def _one_of(column: str, members: Iterable[str]) -> str:
 
 
 _ACTIVE: Final = ("pending", "claimed", "running")
-_FINAL: Final = (
+FINAL: Final = (
     *("succeeded", "failed", "cancelled", "timed_out", "overridden", "unknown"),
     *("skipped", "missed", "superseded"),
 )
@@ -138,7 +138,7 @@ _FIRST: Final = (
         handler TEXT NOT NULL,
         rank INTEGER NOT NULL,
         voided_at INTEGER,
-        CHECK (CASE WHEN finished_at IS NULL THEN {_one_of("state", _ACTIVE)} ELSE {_one_of("state", _FINAL)} END)
+        CHECK (CASE WHEN finished_at IS NULL THEN {_one_of("state", _ACTIVE)} ELSE {_one_of("state", FINAL)} END)
     ) STRICT
     """,
     # The instant first: occurrences are decided in its order, so that new rows are appended.

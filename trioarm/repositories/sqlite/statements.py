@@ -7,7 +7,7 @@ from typing import Final
 
 import attrs
 
-from trioarm.repositories.sqlite.schema import HELD, PENDING, TROUBLED, UNFINISHED
+from trioarm.repositories.sqlite.schema import FINAL, HELD, PENDING, TROUBLED, UNFINISHED
 
 # What records are made of
 
@@ -316,21 +316,40 @@ RANGE_COUNTS: Final = (
 )
 OLDEST_PENDING: Final = f"SELECT min(due_at) FROM runs INDEXED BY runs_unfinished WHERE {PENDING} AND {UNFINISHED}"
 LAST_RUN: Final = "SELECT max(id) FROM runs"
-# Found by the numbers in their order: what is old was mostly decided first.
-OLD: Final = f"SELECT id FROM runs WHERE id > ? AND finished_at < ? AND NOT ({UNFINISHED}) ORDER BY id LIMIT ?"
-# Up to which number a schedule has more runs than it may keep is told by the index of schedules alone. What others
-# forget meanwhile does not change it, so that two nodes never forget more than one.
-SURPLUS: Final = f"""
-    WITH many AS MATERIALIZED (
-        SELECT key, (
-            SELECT n.id FROM runs n INDEXED BY runs_schedule WHERE n.key = r.key AND n.id NOT IN (
-                SELECT u.id FROM runs u INDEXED BY runs_unfinished WHERE u.key = r.key AND u.{UNFINISHED}
-            ) ORDER BY n.id DESC LIMIT 1 OFFSET :most
-        ) AS upto FROM runs r INDEXED BY runs_schedule GROUP BY key HAVING count(*) > :most
+_BY_STATE: Final = " ".join(f"WHEN '{state}' THEN :{state}" for state in sorted(FINAL))
+# Found by the numbers in their order: what is old was mostly decided first. The names of values are those of states.
+OLD: Final = (
+    f"SELECT id FROM runs WHERE id > :after AND id <= :upto AND NOT ({UNFINISHED}) AND finished_at < CASE state "
+    f"{_BY_STATE} END ORDER BY id LIMIT :limit"
+)
+KEYS_WITH_RUNS: Final = """
+    WITH RECURSIVE k(key) AS (
+        SELECT min(key) FROM runs INDEXED BY runs_schedule WHERE key > :after
+        UNION ALL
+        SELECT (SELECT min(r.key) FROM runs r INDEXED BY runs_schedule WHERE r.key > k.key) FROM k WHERE k.key NOTNULL
     )
-    SELECT r.id FROM many m CROSS JOIN runs r INDEXED BY runs_schedule ON r.key = m.key AND r.id <= m.upto
-    WHERE NOT (r.{UNFINISHED}) ORDER BY r.id LIMIT :limit
+    SELECT key FROM k WHERE key NOTNULL LIMIT :limit
 """
+NTH_NEWEST: Final = "SELECT id FROM runs INDEXED BY runs_schedule WHERE key = ? ORDER BY id DESC LIMIT 1 OFFSET ?"
+_IN_STATES: Final = "state IN (SELECT value FROM json_each(:states))"
+NTH_NEWEST_TROUBLED: Final = (
+    f"SELECT id FROM runs INDEXED BY runs_troubled_of WHERE key = :key AND {_IN_STATES} AND {TROUBLED} "
+    "ORDER BY id DESC LIMIT 1 OFFSET :newer"
+)
+NEWER_OTHERS: Final = f"""
+    SELECT
+        (SELECT count(*) FROM runs INDEXED BY runs_unfinished WHERE key = :key AND id > :after AND {UNFINISHED})
+        + (SELECT count(*) FROM runs INDEXED BY runs_troubled_of
+           WHERE key = :key AND id > :after AND {_IN_STATES} AND {TROUBLED})
+"""
+SURPLUS: Final = (
+    "SELECT id FROM runs INDEXED BY runs_schedule WHERE key = :key AND id > :after AND id <= :upto "
+    f"AND NOT ({UNFINISHED}) AND NOT ({_IN_STATES}) ORDER BY id LIMIT :limit"
+)
+TROUBLED_SURPLUS: Final = (
+    "SELECT id FROM runs INDEXED BY runs_troubled_of WHERE key = :key AND id > :after AND id <= :upto "
+    f"AND {_IN_STATES} AND {TROUBLED} ORDER BY id LIMIT :limit"
+)
 KEYS_OF_RUNS: Final = "SELECT DISTINCT key FROM runs WHERE id IN (SELECT value FROM json_each(?))"
 FORGET_RUNS: Final = "DELETE FROM runs WHERE id IN (SELECT value FROM json_each(?))"
 OVER: Final = (
