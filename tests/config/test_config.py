@@ -113,8 +113,9 @@ def test_the_file_to_begin_with_shows_every_setting_with_its_default(tmp_path: P
     assert all(f"\n# {key.partition('.')[2]} = " in text for key in keys)
     described = config_of(tmp_path, said.replace("A code is never written here: add code", "# ")).describe()
     assert [line.source for line in described] == ["scheduler.toml"] * len(keys)
-    unset = [("scheduler.dead_man_url", "https://watcher.example/ping"), ("arming.workers", "1")]  # by default
-    assert [(line.key, line.value) for line in described if line.value != line.default] == unset
+    unset = {"scheduler.dead_man_url": "https://watcher.example/ping", "arming.workers": "1"}  # by default
+    unset |= {f"history.{state}": "365d" for state in FINAL} | {f"history.{state}_runs": "1000" for state in FINAL}
+    assert {line.key: line.value for line in described if line.value != line.default} == unset
 
 
 def test_all_problems_are_told_at_once(tmp_path: Path) -> None:

@@ -132,12 +132,12 @@ class ArmingSettings:
 
 def _kept_s(runs: str) -> float | None:
     what = f"how long {runs} are kept; not set: scheduler.retention"
-    return setting(None, Key(Kind.DURATION, what, None, DAY_S, 3660 * DAY_S, live=True))
+    return setting(None, Key(Kind.DURATION, what, None, DAY_S, 3660 * DAY_S, live=True, sample="365d"))
 
 
 def _kept_runs(runs: str) -> int | None:
     what = f"how many {runs} are kept of one schedule, counted apart from others; not set: scheduler.retention_runs"
-    return setting(None, Key(Kind.COUNT, what, None, 1, 1_000_000, live=True))
+    return setting(None, Key(Kind.COUNT, what, None, 1, 1_000_000, live=True, sample="1000"))
 
 
 @attrs.frozen(slots=True, kw_only=True)

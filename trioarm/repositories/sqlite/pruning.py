@@ -19,7 +19,9 @@ from trioarm.core.queries import Kept, Retention
 from trioarm.repositories.sqlite import statements
 from trioarm.repositories.sqlite.surplus import KEYS, Surplus, keys_after, surplus_of
 
-ROWS: Final = 250  # taken away in one transaction: measured, a tenth of what anybody should have to wait for
+ROWS: Final = 250  # taken away in one transaction, where they lie together
+ROWS_MIN: Final = 20  # where each lies in pages of its own, or the disk is slow
+HELD_S: Final = 0.02  # what a transaction may take before the next one is smaller: S9.1 allows others to wait 0.05 s
 LOOKED_AT: Final = 50_000  # runs in one question: it takes some milliseconds, and others have questions, too
 
 Values: TypeAlias = "Sequence[object] | dict[str, object]"
@@ -69,6 +71,7 @@ class Pruning:
         self._read = read
         self._write = write
         self._dropped = dropped
+        self._rows = ROWS_MIN  # of the next transaction
         self._begin(None)
 
     def _begin(self, retention: Retention | None) -> None:
@@ -87,10 +90,17 @@ class Pruning:
         """
         runs = await self._runs(retention)
         found: Forgettable = await self._read(partial(_search, retention, runs))
-        for start in range(0, max(len(found.runs), len(found.schedules), len(found.removed)), ROWS):
-            await self._forget_some(found, slice(start, start + ROWS))
-        for upto in range(found.upto - found.entries + ROWS, found.upto + ROWS, ROWS):
-            await self._shortly(partial(_forget_entries, found.journal, min(upto, found.upto)))
+        start, end = 0, max(len(found.runs), len(found.schedules), len(found.removed))
+        while start < end:
+            some = slice(start, start + self._rows)
+            await self._forget_some(found, some)
+            start = some.stop
+        upto = found.upto - found.entries
+        while upto < found.upto:
+            upto = min(upto + self._rows, found.upto)
+            await self._shortly(partial(_forget_entries, found.journal, upto))
+        if found.runs:
+            await self._shortly(_forget_spans)
         if not found.count:
             self._begin(None)
         return found.count
@@ -100,10 +110,19 @@ class Pruning:
         self._dropped(await self._shortly(work))
 
     async def _shortly(self, work: Callable[[sqlite3.Connection], Any]) -> Any:
-        """Carry out work in a transaction, then leave the file to others for as long as that took."""
+        """Carry out work in a transaction, then leave the file to others for as long as that took.
+
+        How much the next one does depends on that as well: rows that lie together are quickly taken away; of those
+        that lie apart, each has some pages of its own to write.
+        """
         began = trio.current_time()
         done = await self._write(work)
-        await trio.sleep(trio.current_time() - began)
+        took_s = trio.current_time() - began
+        if took_s > HELD_S:
+            self._rows = max(self._rows // 2, ROWS_MIN)
+        elif took_s < HELD_S / 2:
+            self._rows = min(self._rows * 2, ROWS)
+        await trio.sleep(took_s)
         return done
 
     async def _runs(self, retention: Retention) -> list[int]:
@@ -181,6 +200,10 @@ def _forget(
     keys.update(dropped)
     connection.execute(statements.FORGET_SCHEDULES, (json.dumps([*keys]),))
     return dropped
+
+
+def _forget_spans(connection: sqlite3.Connection) -> None:
+    connection.execute(statements.FORGET_SPANS)
 
 
 def _forget_entries(journal: str | None, upto: int, connection: sqlite3.Connection) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 
 import attrs
 
-from trioarm.repositories.sqlite.schema import FINAL, HELD, PENDING, TROUBLED, UNFINISHED
+from trioarm.repositories.sqlite.schema import FINAL, HELD, PENDING, SPAN, TROUBLED, UNFINISHED
 
 # What records are made of
 
@@ -288,6 +288,11 @@ RUN_OF: Final = (
     f"SELECT {RUN} FROM runs r JOIN schedules s ON s.key = r.key "
     "WHERE r.nominal_at = ? AND r.origin = ? AND r.epoch = ? AND s.name = ? ORDER BY s.removed, r.id LIMIT 1"
 )
+# Those with no run of a range of time.
+FAR_SPANS: Final = (
+    "SELECT first_id FROM spans WHERE first_id >= :first AND first_id <= :last "
+    "AND (due_upto < :from OR due_from >= :until) ORDER BY first_id"
+)
 DOCUMENT: Final = "SELECT namespace, key, version, body FROM documents WHERE namespace = ? AND key = ?"
 DOCUMENTS: Final = (
     "SELECT namespace, key, version, body FROM documents WHERE namespace = ? AND key > ? ORDER BY key LIMIT ?"
@@ -369,6 +374,11 @@ FORGET_SCHEDULES: Final = (
     "DELETE FROM schedules WHERE key IN (SELECT value FROM json_each(?)) AND removed = 1 "
     "AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.key = schedules.key)"
 )
+# All of whose runs are forgotten.
+FORGET_SPANS: Final = f"""
+    DELETE FROM spans
+    WHERE first_id <= coalesce((SELECT min(id) FROM runs), (SELECT last_run_id + 1 FROM store)) - {SPAN}
+"""
 JOURNAL_ENDS: Final = "SELECT min(seq), max(seq) FROM journal WHERE namespace = ?"
 FIRST_YOUNG: Final = "SELECT seq FROM journal WHERE namespace = ? AND at >= ? ORDER BY seq LIMIT 1"
 FORGET_ENTRIES: Final = "DELETE FROM journal WHERE namespace = ? AND seq <= ?"

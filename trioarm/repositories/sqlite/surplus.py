@@ -18,7 +18,7 @@ from trioarm.core.queries import Kept
 from trioarm.core.states import FINAL, State
 from trioarm.repositories.sqlite import statements
 
-KEYS: Final = 200  # schedules looked at in one question: others have questions, too
+KEYS: Final = 50  # schedules looked at in one question: others have questions, too
 
 
 @attrs.define(slots=True, eq=False)
