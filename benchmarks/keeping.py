@@ -4,10 +4,12 @@ half of it is pruned.
 The history is of 1 000 schedules: every second run is of one of them and in its lane, one schedule ran ten times long
 ago; 2 % failed or were missed. Pages of 100 are asked for by schedule, owner, handler, tag, lane, state and time,
 sorted each way, the first one and one from the middle. Expect single milliseconds, most of them for making records of
-rows; a wide range of time in order of decision, which no index has, is the slowest by far, and has a row of its own.
-Pruning takes away 250 rows at a time: how long one transaction takes, its write to the disk included, is for how long
-others find the file held. What folds the log into the file comes between two of them, holds nobody up but the disk, and
-is not counted. Others go on meanwhile: a second process commits every 20 ms. The floor is one table with one index.
+rows; a wide range of time in order of decision, which no index has, has a row of its own. On a busy machine most of
+that is waiting for a processor: what the processor itself does for a page has a row, too. Pruning takes away 250 rows
+at a time, or fewer where that takes long: how long one transaction takes, its write to the disk included, is for how
+long others find the file held. What folds the log into the file comes between two of them, holds nobody up but the
+disk, and is not counted. Others go on meanwhile: a second process commits every 20 ms. The floor is one table with one
+index.
 """
 
 from __future__ import annotations
@@ -48,6 +50,7 @@ FOLDED_AFTER: Final = 30  # transactions of pruning: about as much log as a stor
 MS: Final = 1_000.0
 
 BUILD, P50, P99, WIDE = "history, built", "history, page p50", "history, page p99", "history, wide range p99"
+BUSY = "history, page p99, processor"
 COUNTS, VITALS = "history, counts", "history, vitals"
 HELD, PRUNED, ALONE, BESIDE = (
     "pruning, longest transaction",
@@ -77,7 +80,7 @@ def floor(n: int) -> Measurement:
         built_s = floors.build(path, n)
         pages, counted_s = floors.pages(path, n), floors.count(path)
         deleted = floors.delete(path, n // 2)
-    page = {P50: _percentile(pages, 50), P99: _percentile(pages, 99), WIDE: _percentile(pages, 99)}
+    page = {P50: _percentile(pages, 50), **dict.fromkeys((P99, WIDE, BUSY), _percentile(pages, 99))}
     counts = dict.fromkeys((COUNTS, VITALS), counted_s * MS)
     commits = dict.fromkeys((ALONE, BESIDE), _percentile(deleted, 99))
     return {BUILD: built_s, **page, **counts, HELD: max(deleted) * MS, PRUNED: sum(deleted), **commits}
@@ -155,10 +158,13 @@ async def _ask(path: Path, n: int) -> Measurement:
     await repository.open()
     pages: list[float] = []
     wide: list[float] = []
+    busy: list[float] = []
     schedules = [ScheduleQuery(order=order, limit=PAGE) for order in ScheduleOrder]
     for _ in range(TIMES):
         for query, is_wide in _questions(n):
+            worked = time.process_time()
             (wide if is_wide else pages).append(await _timed(partial(repository.find_runs, query)))
+            busy.append(time.process_time() - worked)
         for asked in schedules:
             pages.append(await _timed(partial(repository.find_schedules, asked)))
     counts = [await _timed(repository.statistics) for _ in range(TIMES)]
@@ -168,6 +174,7 @@ async def _ask(path: Path, n: int) -> Measurement:
     read_vitals(path, look)
     vitals_s = time.perf_counter() - began
     page = {P50: _percentile(pages, 50), P99: _percentile(pages, 99), WIDE: _percentile(wide, 99)}
+    page[BUSY] = _percentile(busy, 99)
     return {**page, COUNTS: _percentile(counts, 50), VITALS: vitals_s * MS}
 
 
@@ -252,7 +259,8 @@ BENCHMARK = Benchmark(
         Figure(BUILD, "s", AtMost(120.0)),
         Figure(P50, "ms", AtMost(10.0)),
         Figure(P99, "ms", AtMost(10.0)),
-        Figure(WIDE, "ms"),
+        Figure(WIDE, "ms", AtMost(10.0)),
+        Figure(BUSY, "ms", AtMost(10.0)),
         Figure(COUNTS, "ms", AtMost(10.0)),
         Figure(VITALS, "ms", AtMost(10.0)),
         Figure(HELD, "ms", AtMost(50.0)),

@@ -12,6 +12,7 @@ import trio
 
 from tests.config.writing import config_of, write
 from tests.engine.nodes import NEVER_AGAIN, every, once, rows_of
+from tests.making import a_run
 from tests.world import a_node, in_virtual_time
 from trioarm import (
     ConfigurationError,
@@ -34,9 +35,11 @@ from trioarm.arming.installation import Installation
 from trioarm.bootstrap import open_store
 from trioarm.config.keys import file_key, keys_of
 from trioarm.config.layering import SECTIONS
+from trioarm.core.changes import Change, Verdict
 from trioarm.core.events import ConfigChanged, SettingChange
 from trioarm.core.instants import SECOND
 from trioarm.core.queries import Retention
+from trioarm.core.states import FINAL
 from trioarm.engine.clock import VirtualClock
 from trioarm.engine.executor import RunExecutor
 from trioarm.engine.ports import Clock
@@ -162,6 +165,26 @@ async def look_at_count(node: Node) -> object:
     return len(await node.rows("often"))
 
 
+def look_at_state(state: State) -> Scenario:
+    """How many runs that ended in a state are kept: of five, two of them older than a day."""
+
+    async def look(node: Node) -> object:
+        await node.scheduler.schedules.put(once("one", 30 * 86400, handler="quick"))
+        record = await node.repository.get_schedule("one")
+        assert record is not None
+        for place in range(5):
+            if place == 2:
+                await trio.sleep(1.5 * 86400)
+            now = node.container.get(Clock).now()
+            ended = a_run(record, now, state=state, waiting_for=None, finished_at=now)
+            assert await node.repository.commit([Change(decided=[ended])]) == [Verdict.DONE]
+            await trio.sleep(1)
+        await pruned(node)
+        return len(await node.rows("one"))
+
+    return look
+
+
 async def look_at_chunk(node: Node) -> object:
     """How many rows are forgotten at once."""
     await pruned(node)
@@ -189,6 +212,7 @@ async def look_at_dead_man(node: Node) -> object:
 
 URL = '"http://127.0.0.1:9/alive"'
 FEW = "executor.max_concurrent = 1\nfeatures.advanced_retries = false\n"
+SELDOM = 'scheduler.check_interval = "5m"\n'
 CASES: dict[str, tuple[str, str, str, Scenario]] = {
     "scheduler.check_interval": ("", "300s", "10s", look_at_naps),
     "scheduler.tolerance": ("", "60s", "300s", look_at_tolerance),
@@ -204,6 +228,8 @@ CASES: dict[str, tuple[str, str, str, Scenario]] = {
     "scheduler.health_check_interval": ("", "3000s", "300s", look_at_health),
     "scheduler.retention": ("", "90d", "1d", look_at_age),
     "scheduler.retention_runs": ("", "10000", "3", look_at_count),
+    **{f"history.{state}": (SELDOM, "90d", "1d", look_at_state(state)) for state in sorted(FINAL)},
+    **{f"history.{state}_runs": (SELDOM, "10000", "3", look_at_state(state)) for state in sorted(FINAL)},
     "scheduler.chunk": ("", "10", "20", look_at_chunk),
     "features.performance_monitoring": ("", "true", "false", look_at_histograms),
     "scheduler.dead_man_url": ("", "", URL, look_at_dead_man),

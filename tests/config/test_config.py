@@ -21,10 +21,11 @@ from trioarm.config import (
 )
 from trioarm.core.instants import DAY, HOUR, MINUTE
 from trioarm.core.planning import PlanRules
-from trioarm.core.queries import Retention
+from trioarm.core.queries import Kept, Retention
 from trioarm.core.reading import PROBLEMS_MAX
 from trioarm.core.retrying import RetryRules
 from trioarm.core.schedule import RetryPolicy, Schedule
+from trioarm.core.states import FINAL, State
 from trioarm.core.triggers import Every
 
 
@@ -64,6 +65,21 @@ def test_history_is_kept_as_configured() -> None:
     )
 
 
+def test_a_final_state_is_kept_apart_once_anything_is_said_of_it(tmp_path: Path) -> None:
+    """Its own age and count, or those of all others where it says only one of them; all others share theirs."""
+    text = "[scheduler]\nretention = '30d'\nretention_runs = 500\n[history]\n"
+    config = config_of(tmp_path, f"{text}failed = '365d'\nmissed = '365d'\nmissed_runs = 7\nskipped_runs = 9\n")
+    now = 1_000 * DAY
+    assert config.retention(now).apart == (
+        Kept(frozenset({State.FAILED}), 635 * DAY, 500),
+        Kept(frozenset({State.SKIPPED}), 970 * DAY, 9),
+        Kept(frozenset({State.MISSED}), 635 * DAY, 7),
+    )
+    *_, others = config.retention(now).kept
+    assert others == Kept(FINAL - {State.FAILED, State.SKIPPED, State.MISSED}, 970 * DAY, 500)
+    assert config_of(tmp_path, "").retention(now).apart == ()
+
+
 def test_an_unknown_handler_is_named_with_the_nearest(tmp_path: Path) -> None:
     """Whoever knows the handlers hears of each schedule whose handler is none of them."""
     text = '[[schedule]]\nname = "{0}"\nhandler = "{1}"\nevery = "1m"\n'
@@ -97,8 +113,9 @@ def test_the_file_to_begin_with_shows_every_setting_with_its_default(tmp_path: P
     assert all(f"\n# {key.partition('.')[2]} = " in text for key in keys)
     described = config_of(tmp_path, said.replace("A code is never written here: add code", "# ")).describe()
     assert [line.source for line in described] == ["scheduler.toml"] * len(keys)
-    unset = [("scheduler.dead_man_url", "https://watcher.example/ping"), ("arming.workers", "1")]  # by default
-    assert [(line.key, line.value) for line in described if line.value != line.default] == unset
+    unset = {"scheduler.dead_man_url": "https://watcher.example/ping", "arming.workers": "1"}  # by default
+    unset |= {f"history.{state}": "365d" for state in FINAL} | {f"history.{state}_runs": "1000" for state in FINAL}
+    assert {line.key: line.value for line in described if line.value != line.default} == unset
 
 
 def test_all_problems_are_told_at_once(tmp_path: Path) -> None:

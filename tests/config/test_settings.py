@@ -17,6 +17,7 @@ from trioarm.config import (
 )
 from trioarm.core.errors import ConfigurationError
 from trioarm.core.instants import parse_duration
+from trioarm.core.states import FINAL
 
 
 @attrs.frozen
@@ -57,6 +58,8 @@ TABLE = [
     Documented("scheduler.horizon", None, H, 60, D, True, True),
     Documented("scheduler.retention", None, 90 * D, D, 3660 * D, True, True),
     Documented("scheduler.retention_runs", None, 10000, 1, 1_000_000, True),
+    *(Documented(f"history.{state}", None, None, D, 3660 * D, True, True) for state in sorted(FINAL)),
+    *(Documented(f"history.{state}_runs", None, None, 1, 1_000_000, True) for state in sorted(FINAL)),
     Documented("scheduler.chunk", None, 1000, 10, 10000, True),
     Documented("scheduler.timezone", None, "UTC"),
     Documented("arming.workers", None, None, 1, 1000),
@@ -206,6 +209,10 @@ def test_an_empty_variable_says_nothing() -> None:
         ("[scheduler]\ntimezone = 'Prague/Europe'", None),
         ("[log]\nformat = 'xml'", 'log.format: "xml" is unknown; there is auto, console, json'),
         ("[log]\nlevel = 'warn'", 'log.level: "warn" is unknown; did you mean warning?'),
+        ("[history]\nfailed = '1h'", 'history.failed: "1h" is outside 1d to 3660d'),
+        ("[history]\nmissed_runs = 0", "history.missed_runs: 0 is outside 1 to 1000000"),
+        ("[history]\nfaild = '30d'", "history.faild: unknown key; did you mean failed?"),
+        ("[history]\npending = '30d'", None),
         ("[executer]\n", "executer: unknown key; did you mean executor?"),
         ("executor = 3", "executor: 3 is no table: write it like { key = value }"),
         ("[http]\nport = 1", "http: [http] is not available yet: leave it out"),
@@ -215,9 +222,8 @@ def test_an_empty_variable_says_nothing() -> None:
 def test_a_mistaken_setting_is_one_line(text: str, line: str | None, tmp_path: Path) -> None:
     """What is wrong with a setting is said with its path, its value and what would be right."""
     (found,) = problems_of(tmp_path, text)
-    assert found == line or (
-        line is None and found.startswith("scheduler.timezone: time zone 'Prague/Europe' is unknown")
-    )
+    others = ("scheduler.timezone: time zone 'Prague/Europe' is unknown", "history.pending: unknown key")
+    assert found == line or (line is None and found.startswith(others))
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.programs import started
+from tests.config.writing import config_of
 from trioarm.bootstrap import FLUSH_S
 from trioarm.cli.app import main
 from trioarm.cli.exits import Exit
@@ -17,9 +18,13 @@ from trioarm.cli.node import LEAVE_AFTER_S, SIGNALS
 from trioarm.cli.pid1 import HANDED_ON
 from trioarm.cli.systemd import SOCKET_ENV, WATCHDOG_ENV, WATCHDOG_PID_ENV, WATCHDOG_SHARE
 from trioarm.config import SchedulerConfig
-from trioarm.core.instants import parse_duration
+from trioarm.core.instants import DAY, parse_duration
+from trioarm.core.states import FINAL, State
 from trioarm.engine.health import LATE_PASS_S
+from trioarm.handlers.housekeeping import PRUNE_EVERY_S
 from trioarm.links.ping import DEADLINE_S
+from trioarm.repositories.sqlite.database import LOG_PAGES
+from trioarm.repositories.sqlite.pruning import HELD_S, ROWS, ROWS_MIN
 
 PAGE = (files("trioarm") / "docs" / "operating.md").read_text(encoding="utf-8")
 UNIT = (files("trioarm") / "examples" / "trioarm.service").read_text(encoding="utf-8")
@@ -91,6 +96,26 @@ def test_every_setting_of_the_page_is_one() -> None:
     for key in ("executor.max_concurrent", "executor.queue_timeout", "executor.timeout"):
         assert SETTINGS[key].live
     assert f"`scheduler.drain` ({SETTINGS['scheduler.drain'].default})" in PAGE
+
+
+def test_the_example_of_what_is_kept_says_what_the_page_says(tmp_path: Path) -> None:
+    """It can be used as it stands; the page names every state that can be kept apart, and the numbers that are so."""
+    [example] = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    now = 1_000 * DAY
+    retention = config_of(tmp_path, example).retention(now)
+    kept = {state: (now - each.before, each.most) for each in retention.kept for state in each.states}
+    assert kept.pop(State.FAILED) == kept.pop(State.MISSED) == (365 * DAY, 10_000)
+    assert kept.pop(State.SKIPPED) == (30 * DAY, 100)
+    assert set(kept.values()) == {(30 * DAY, 10_000)}
+    text = " ".join(PAGE.split())
+    [states] = re.findall(r"The states are (.*?);", text)
+    assert set(re.findall(r"`([a-z_]+)`", states)) == set(FINAL)
+    assert (
+        f"transactions of {ROWS_MIN} to {ROWS} rows: fewer where a transaction takes longer than {HELD_S * 1000:.0f} ms"
+        in (text)
+    )
+    assert f"Every {LOG_PAGES:_} pages".replace("_", " ") in text
+    assert PRUNE_EVERY_S == 6 * 3600
 
 
 def test_every_key_of_systemd_is_in_the_unit() -> None:

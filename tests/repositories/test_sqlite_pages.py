@@ -16,13 +16,15 @@ from trioarm.core.states import State
 from trioarm.repositories.sqlite import statements
 from trioarm.repositories.sqlite.pages import (
     FEW,
+    FEW_ENTRIES,
     Way,
+    ask_for_runs,
     run_page,
     schedule_page,
     schedules_in_order,
     way_to,
 )
-from trioarm.repositories.sqlite.schema import MIGRATIONS
+from trioarm.repositories.sqlite.schema import MIGRATIONS, SPAN
 
 RUNS = 30_000
 STEP = 1_000  # microseconds between two runs
@@ -65,6 +67,16 @@ def history() -> Iterator[sqlite3.Connection]:
                 connection.execute(statement)
         for statement in (_SCHEDULES, _CURSORS, _RUNS, "INSERT INTO tags SELECT owner, key FROM schedules"):
             connection.execute(statement)
+        connection.commit()
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def scattered(history: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """The same, with what is due one after the other decided far apart."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        history.backup(connection)
+        connection.execute(f"UPDATE runs SET due_at = id * 7919 % {RUNS} * {STEP}")
         yield connection
 
 
@@ -110,6 +122,12 @@ NARROWED = {
     "failed or succeeded": RunQuery(states=FAILED | SUCCEEDED),
     "pending": RunQuery(states=frozenset({State.PENDING})),
     "range": RunQuery(**DAY),
+    "from": RunQuery(due_from=LONG // 2),
+    "until": RunQuery(due_until=LONG // 2),
+    "wide range": RunQuery(due_from=LONG // 4, due_until=LONG // 4 * 3),
+    "future": RunQuery(due_from=2 * LONG),
+    "owner, from": RunQuery(owner="app", due_from=LONG // 2),
+    "failed, until": RunQuery(states=FAILED, due_until=LONG // 2),
     "schedule, failed": RunQuery(schedule="s/50", states=FAILED),
     "busy, failed": RunQuery(schedule="s/1", states=FAILED),
     "busy, range": RunQuery(schedule="s/1", **DAY),
@@ -133,7 +151,7 @@ def test_every_page_is_found_in_few_steps(history: sqlite3.Connection, query: Ru
     for one in ordered(query):
 
         def ask(one: RunQuery = one) -> None:
-            history.execute(*run_page(one, way_to(one, history))).fetchall()
+            ask_for_runs(one, history)
 
         assert thousands_of_steps(history, ask) < STEPS_MAX, one
 
@@ -149,7 +167,8 @@ def test_every_way_leads_to_the_same_page(history: sqlite3.Connection, query: Ru
             ways += [Way.BY_LANE] if one.lane else []
             ways += [] if {one.schedule, one.under, one.owner, one.handler, one.tag} == {None} else [Way.BY_SCHEDULE]
         found = [[row[0] for row in history.execute(*run_page(one, way))] for way in ways]
-        assert found == [found[0]] * len(ways), one
+        found.append([row[0] for row in ask_for_runs(one, history)])
+        assert found == [found[0]] * len(found), one
         assert found[0] == sorted(found[0], key=_place(history, one), reverse=one.descending), one
 
 
@@ -170,8 +189,68 @@ def test_the_way_depends_on_how_much_there_is(history: sqlite3.Connection) -> No
     assert way_to(RunQuery(schedule="rare", order=by_due), history) is Way.BY_SCHEDULE
     assert way_to(RunQuery(schedule="s/1"), history) is Way.BY_SCHEDULE
     assert way_to(RunQuery(lane="rare", order=by_due), history) is Way.BY_LANE
-    assert way_to(RunQuery(**DAY), history) is Way.BY_DUE
+    assert way_to(RunQuery(**DAY), history) is Way.IN_ORDER
     assert way_to(RunQuery(states=frozenset({State.PENDING})), history) is Way.UNFINISHED
+
+
+def test_a_range_of_runs_that_lie_far_apart_is_sorted(scattered: sqlite3.Connection) -> None:
+    """Due in another order than they were decided: few are found by their instants, many in the order of decision."""
+    for few, way in ((500, Way.BY_DUE), (FEW_ENTRIES + 1, Way.IN_ORDER)):
+        query = RunQuery(due_from=LONG // 4, due_until=LONG // 4 + few * STEP, limit=50)
+        assert way_to(query, scattered) is way
+        found = [row[0] for row in ask_for_runs(query, scattered)]
+        assert found == [row[0] for row in scattered.execute(*run_page(query))]
+        assert len(found) == 51
+
+
+def test_spans_tell_when_runs_are_due_and_never_too_little(history: sqlite3.Connection) -> None:
+    """Of every complete thousand, whether its runs were there first, come one by one or are put off."""
+    assert spans(history) == [(first, low, high) for first, low, high in _exact(history) if first + SPAN <= RUNS + 1]
+    with closing(sqlite3.connect(":memory:")) as other:
+        history.backup(other)
+        other.execute("UPDATE runs SET due_at = ? WHERE id = 1500", (LONG * 2,))
+        other.execute("UPDATE runs SET due_at = ? WHERE id = 2500", (-LONG,))
+        other.execute("UPDATE runs SET due_at = due_at + 1 WHERE id = 3500")
+        assert spans(other) == [(first, low, high) for first, low, high in _exact(other) if first + SPAN <= RUNS + 1]
+        assert [row[0] for row in ask_for_runs(RunQuery(due_from=LONG + STEP), other)] == [1500]
+        assert [row[0] for row in ask_for_runs(RunQuery(due_until=-STEP * 100, descending=True), other)] == [2500]
+
+
+@pytest.mark.parametrize("run_id", [1, SPAN, SPAN + 1, 2 * SPAN, 2 * SPAN + 1, RUNS])
+def test_the_first_and_the_last_run_of_a_span_are_found(history: sqlite3.Connection, run_id: int) -> None:
+    """Between spans that are passed over, in either order, and from the middle of it on."""
+    with closing(sqlite3.connect(":memory:")) as other:
+        history.backup(other)
+        other.execute("UPDATE runs SET due_at = ? WHERE id = ?", (LONG * 2, run_id))
+        for descending, before in ((False, (None, 0, run_id - 1)), (True, (None, RUNS + 1, run_id + 1))):
+            for after in (None if place is None else f"[0, {place}]" for place in before):
+                query = RunQuery(due_from=LONG + STEP, descending=descending, after=after)
+                assert [row[0] for row in ask_for_runs(query, other)] == [run_id]
+
+
+def test_spans_of_runs_that_are_forgotten_go_with_them(history: sqlite3.Connection) -> None:
+    """The last of them go with the last run; one that some runs are left of stays."""
+    with closing(sqlite3.connect(":memory:")) as other:
+        history.backup(other)
+        for upto, first in ((SPAN - 1, 1), (SPAN, SPAN + 1), (SPAN * 3 + 1, SPAN * 3 + 1)):
+            other.execute("DELETE FROM runs WHERE id <= ?", (upto,))
+            other.execute(statements.FORGET_SPANS)
+            assert spans(other)[0][0] == first
+        other.execute("DELETE FROM runs")
+        other.execute("UPDATE store SET last_run_id = ?", (RUNS,))
+        other.execute(statements.FORGET_SPANS)
+        assert spans(other) == []
+
+
+def spans(connection: sqlite3.Connection) -> list[tuple[int, int, int]]:
+    """Return all that are kept."""
+    return connection.execute("SELECT first_id, due_from, due_upto FROM spans ORDER BY first_id").fetchall()
+
+
+def _exact(connection: sqlite3.Connection) -> list[tuple[int, int, int]]:
+    """Return what a look at every run says they are."""
+    begins = f"(id - 1) / {SPAN} * {SPAN} + 1"
+    return connection.execute(f"SELECT {begins}, min(due_at), max(due_at) FROM runs GROUP BY 1").fetchall()
 
 
 def test_counts_read_no_run_that_went_well(history: sqlite3.Connection) -> None:

@@ -16,7 +16,7 @@ from tests.repositories.test_sqlite import open_sqlite
 from trioarm.core.changes import Change, Finished
 from trioarm.core.queries import RunOrder, RunQuery, ScheduleQuery
 from trioarm.core.schedule import ScheduleState
-from trioarm.core.states import State, Step
+from trioarm.core.states import FINAL, State, Step
 from trioarm.repositories.sqlite import statements
 from trioarm.repositories.sqlite.database import Database
 from trioarm.repositories.sqlite.pages import run_page, schedule_page, way_to
@@ -105,11 +105,20 @@ def test_a_decision_moves_a_cursor_and_looks_at_nothing_else(
 
 def test_what_may_be_forgotten_is_found_in_the_order_of_a_table_or_an_index(connection: sqlite3.Connection) -> None:
     """What is old is met from where the search came to; what is too much is counted by an index alone."""
-    assert plan_of(connection, statements.OLD) == ["SEARCH runs USING INTEGER PRIMARY KEY (rowid>?)"]
-    values = {"most": 1, "limit": 1}
-    steps = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statements.SURPLUS}", values)]
-    assert "SCAN r USING COVERING INDEX runs_schedule" in steps
-    assert not [step for step in steps if step.startswith("SCAN r") and "COVERING" not in step]
+    values = {"key": 1, "newer": 1, "limit": 1, "after": 0, "upto": 1, "states": "[]", **dict.fromkeys(FINAL, 0)}
+
+    def plan(statement: str) -> list[str]:
+        return [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)]
+
+    assert plan(statements.OLD) == ["SEARCH runs USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"]
+    assert plan_of(connection, statements.NTH_NEWEST) == ["SEARCH runs USING COVERING INDEX runs_schedule (key=?)"]
+    for statement in (
+        *(statements.KEYS_WITH_RUNS, statements.NTH_NEWEST_TROUBLED, statements.NEWER_OTHERS),
+        *(statements.SURPLUS, statements.TROUBLED_SURPLUS),
+    ):
+        steps = plan(statement)
+        assert [step for step in steps if step.startswith("SEARCH") and "runs_" in step]
+        assert not [step for step in steps if step.startswith(("SCAN r", "SCAN runs"))]
 
 
 FAILED = frozenset({State.FAILED})

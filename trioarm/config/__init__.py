@@ -10,6 +10,7 @@ from trioarm.config.settings import (
     ArmingSettings,
     ExecutorSettings,
     FeatureSettings,
+    HistorySettings,
     LogSettings,
     SchedulerSettings,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "Description",
     "ExecutorSettings",
     "FeatureSettings",
+    "HistorySettings",
     "LogSettings",
     "SchedulerConfig",
     "SchedulerSettings",

@@ -25,6 +25,7 @@ from trioarm.config.settings import (
     ArmingSettings,
     ExecutorSettings,
     FeatureSettings,
+    HistorySettings,
     LogSettings,
     SchedulerSettings,
 )
@@ -35,10 +36,11 @@ from trioarm.core.errors import ConfigurationError, InvalidSchedule
 from trioarm.core.instants import DAY, microseconds
 from trioarm.core.operations import JOURNAL
 from trioarm.core.planning import PlanRules
-from trioarm.core.queries import Retention
+from trioarm.core.queries import Kept, Retention
 from trioarm.core.reading import Problems, Table, show, suggest
 from trioarm.core.retrying import RetryRules
 from trioarm.core.schedule import RetryPolicy, Schedule
+from trioarm.core.states import FINAL, State
 from trioarm.core.triggers import Events
 from trioarm.core.triggers.day_calendars import DayCalendar
 from trioarm.feeds.source import FeedSource
@@ -118,6 +120,7 @@ class SchedulerConfig:
 
     scheduler: SchedulerSettings = attrs.field(factory=SchedulerSettings)
     executor: ExecutorSettings = attrs.field(factory=ExecutorSettings)
+    history: HistorySettings = attrs.field(factory=HistorySettings)
     arming: ArmingSettings = attrs.field(factory=ArmingSettings)
     features: FeatureSettings = attrs.field(factory=FeatureSettings)
     log: LogSettings = attrs.field(factory=LogSettings)
@@ -247,15 +250,25 @@ class SchedulerConfig:
             runs_before=now - microseconds(self.scheduler.retention_s),
             runs_max=self.scheduler.retention_runs,
             schedules_before=now - FINISHED_KEPT,
+            apart=tuple(kept for state in State if state in FINAL and (kept := self._kept(state, now))),
             journal=JOURNAL,
             limit=self.scheduler.chunk,
         )
+
+    def _kept(self, state: State, now: int) -> Kept | None:
+        """Return what holds for runs in a final state instead of what holds for all; None when nothing does."""
+        kept_s, runs = self.history.of(state)
+        if kept_s is None and runs is None:
+            return None
+        before = now - microseconds(self.scheduler.retention_s if kept_s is None else kept_s)
+        return Kept(frozenset({state}), before, self.scheduler.retention_runs if runs is None else runs)
 
     def describe(self) -> tuple[Description, ...]:
         """Return every setting, as `config show` lists them."""
         sections: tuple[attrs.AttrsInstance, ...] = (
             self.scheduler,
             self.executor,
+            self.history,
             self.arming,
             self.features,
             self.log,
@@ -339,6 +352,7 @@ def _read(reading: Reading) -> SchedulerConfig:
     return SchedulerConfig(
         scheduler=scheduler,
         executor=_section(ExecutorSettings, values["executor"]),
+        history=_section(HistorySettings, values["history"]),
         arming=arming,
         features=features,
         log=_section(LogSettings, values["log"]),

@@ -47,7 +47,7 @@ class Key:
         live: whether a running node takes a change over.
         judge: looks at a text and returns it, or raises ValueError saying what would be right.
         allowed: what a text may be, in words; empty for any.
-        sample: a text to show where none is set.
+        sample: what to show where nothing is set.
         masked: returns a text as it may be shown.
     """
 
@@ -117,7 +117,8 @@ class Key:
         """Write a value as TOML: a sample, or the smallest one allowed, for a setting that is not set."""
         match value:
             case None:
-                return f'"{self.sample}"' if self.kind is Kind.TEXT else f"{self.least:.0f}"
+                sample = self.sample or f"{self.least:.0f}"
+                return sample if self.kind is Kind.COUNT else f'"{sample}"'
             case str():
                 return f'"{self.masked(value)}"'
             case _:

@@ -16,6 +16,7 @@ from trioarm.config.settings import (
     ArmingSettings,
     ExecutorSettings,
     FeatureSettings,
+    HistorySettings,
     LogSettings,
     SchedulerSettings,
 )
@@ -25,6 +26,7 @@ from trioarm.core.reading import Problems, Table, suggest
 SECTIONS: Final[dict[str, type[attrs.AttrsInstance]]] = {
     "scheduler": SchedulerSettings,
     "executor": ExecutorSettings,
+    "history": HistorySettings,
     "arming": ArmingSettings,
     "features": FeatureSettings,
     "log": LogSettings,

@@ -15,6 +15,7 @@ from trioarm.config.store_url import MEMORY, store_url
 from trioarm.core.forms.family import zone
 from trioarm.core.reading import show, suggest
 from trioarm.core.schedule import DURATION_S_MAX
+from trioarm.core.states import State
 
 HOUR_S: Final = 3600.0
 DAY_S: Final = 86400.0
@@ -127,6 +128,49 @@ class ArmingSettings:
         None, Key(Kind.COUNT, "workers of arming; not set: one per partition", None, 1, 1_000)
     )
     late_disarm_s: float = _span(900, 0, DAY_S, "how late a scheduled disarm may still be sent", live=False)
+
+
+def _kept_s(runs: str) -> float | None:
+    what = f"how long {runs} are kept; not set: scheduler.retention"
+    return setting(None, Key(Kind.DURATION, what, None, DAY_S, 3660 * DAY_S, live=True, sample="365d"))
+
+
+def _kept_runs(runs: str) -> int | None:
+    what = f"how many {runs} are kept of one schedule, counted apart from others; not set: scheduler.retention_runs"
+    return setting(None, Key(Kind.COUNT, what, None, 1, 1_000_000, live=True, sample="1000"))
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class HistorySettings:
+    """`[history]`: final states whose runs are kept longer or shorter, more or fewer, than all others (S9.1).
+
+    The names are those of the states. A state of which anything is said is counted apart.
+    """
+
+    succeeded_s: float | None = _kept_s("runs that succeeded")
+    succeeded_runs: int | None = _kept_runs("runs that succeeded")
+    failed_s: float | None = _kept_s("runs that failed")
+    failed_runs: int | None = _kept_runs("runs that failed")
+    cancelled_s: float | None = _kept_s("cancelled runs")
+    cancelled_runs: int | None = _kept_runs("cancelled runs")
+    timed_out_s: float | None = _kept_s("runs that timed out")
+    timed_out_runs: int | None = _kept_runs("runs that timed out")
+    overridden_s: float | None = _kept_s("overridden runs")
+    overridden_runs: int | None = _kept_runs("overridden runs")
+    unknown_s: float | None = _kept_s("runs of which nobody knows the outcome")
+    unknown_runs: int | None = _kept_runs("runs of which nobody knows the outcome")
+    skipped_s: float | None = _kept_s("skipped occurrences")
+    skipped_runs: int | None = _kept_runs("skipped occurrences")
+    missed_s: float | None = _kept_s("missed occurrences")
+    missed_runs: int | None = _kept_runs("missed occurrences")
+    superseded_s: float | None = _kept_s("superseded occurrences")
+    superseded_runs: int | None = _kept_runs("superseded occurrences")
+
+    def of(self, state: State) -> tuple[float | None, int | None]:
+        """Return how long runs in a final state are kept, in seconds, and how many; None where nothing is said."""
+        kept_s: float | None = getattr(self, f"{state.value}_s")
+        runs: int | None = getattr(self, f"{state.value}_runs")
+        return kept_s, runs
 
 
 @attrs.frozen(slots=True, kw_only=True)

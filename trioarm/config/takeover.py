@@ -15,6 +15,7 @@ from trioarm.config.settings import (
     ArmingSettings,
     ExecutorSettings,
     FeatureSettings,
+    HistorySettings,
     LogSettings,
     SchedulerSettings,
 )
@@ -55,6 +56,7 @@ def take_over(running: SchedulerConfig, wanted: SchedulerConfig) -> Takeover:
         readable,
         scheduler=_kept(SchedulerSettings, running.scheduler, readable.scheduler),
         executor=_kept(ExecutorSettings, running.executor, readable.executor),
+        history=_kept(HistorySettings, running.history, readable.history),
         arming=_kept(ArmingSettings, running.arming, readable.arming),
         features=_kept(FeatureSettings, running.features, readable.features),
         log=_kept(LogSettings, running.log, readable.log),

@@ -10,7 +10,7 @@ import attrs
 
 from trioarm.core.jsonable import Json
 from trioarm.core.schedule import ScheduleState
-from trioarm.core.states import State
+from trioarm.core.states import FINAL, State
 
 PAGE_MAX: Final = 1_000  # rows handed out at once, so that no question makes a node hold its whole history
 JOURNAL_MAX: Final = 100_000  # entries of a journal that may forget: some hundred megabytes at the very most
@@ -21,6 +21,12 @@ T_co = TypeVar("T_co", covariant=True)
 def _page_limit(owner: object, attribute: attrs.Attribute[int], value: int) -> None:
     if not 1 <= value <= PAGE_MAX:
         raise ValueError(f"limit is {value!r}: it must lie between 1 and {PAGE_MAX}")
+
+
+def _no_state_twice(owner: object, attribute: attrs.Attribute[tuple[Kept, ...]], value: tuple[Kept, ...]) -> None:
+    states = [state for kept in value for state in kept.states]
+    if len({*states}) < len(states) or not FINAL.issuperset(states):
+        raise ValueError(f"{attribute.name}: each state must be final, and in one of them")
 
 
 class ScheduleOrder(StrEnum):
@@ -136,6 +142,21 @@ class Statistics:
     oldest_pending_at: int | None
 
 
+@attrs.frozen(slots=True)
+class Kept:
+    """How long final runs of some states are kept, and how many of them.
+
+    Args:
+        states: counted together.
+        before: those that finished before this instant may be forgotten.
+        most: those beyond this many per schedule as well, the oldest first.
+    """
+
+    states: frozenset[State]
+    before: int
+    most: int
+
+
 @attrs.frozen(slots=True, kw_only=True)
 class Retention:
     """What may be forgotten (S9.1).
@@ -143,6 +164,8 @@ class Retention:
     Args:
         runs_before: final runs that finished before this instant.
         runs_max: final runs beyond this many per schedule, the oldest first.
+        apart: final states for which something else holds; they are counted apart from all others. A state is in no
+            more than one of them.
         schedules_before: finished schedules whose last occurrence was decided before this instant.
         journal: a journal that may forget as runs are: what is older than `runs_before`, from its beginning on. None
             for none: a journal is kept for ever unless it is named here.
@@ -153,6 +176,13 @@ class Retention:
     runs_before: int
     runs_max: int
     schedules_before: int
+    apart: tuple[Kept, ...] = attrs.field(default=(), validator=_no_state_twice)
     journal: str | None = None
     journal_max: int = JOURNAL_MAX
     limit: int = 5_000
+
+    @property
+    def kept(self) -> tuple[Kept, ...]:
+        """What holds for each final state: each is in exactly one of them."""
+        others = FINAL.difference(*(kept.states for kept in self.apart))
+        return (*self.apart, Kept(others, self.runs_before, self.runs_max)) if others else self.apart

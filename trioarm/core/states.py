@@ -93,6 +93,7 @@ class Reason(StrEnum):
 
 ACTIVE: Final = frozenset({State.PENDING, State.CLAIMED, State.RUNNING})
 NEVER_RAN: Final = frozenset({State.SKIPPED, State.MISSED, State.SUPERSEDED})
+FINAL: Final = frozenset(State) - ACTIVE
 
 _PENDING: Final = {
     Step.CLAIM: State.CLAIMED,

@@ -28,7 +28,7 @@ from trioarm.core.changes import (
     Started,
     Verdict,
 )
-from trioarm.core.queries import Retention, RunOrder, RunQuery, ScheduleOrder, ScheduleQuery
+from trioarm.core.queries import Kept, Retention, RunOrder, RunQuery, ScheduleOrder, ScheduleQuery
 from trioarm.core.run import Origin, RunRecord
 from trioarm.core.schedule import Pause, ScheduleRecord, ScheduleState
 from trioarm.core.states import Reason, State, Step, WaitingFor
@@ -336,15 +336,19 @@ class History:
         assert self.repository.next_due_at == model.next_due_at(now)
 
     async def _prune(self, act: Act) -> None:
-        retention = {
+        apart = Kept(frozenset({State.SUCCEEDED, State.MISSED}), self.now - 3 * act.when, 1 + act.how % 3)
+        retention: dict[str, Any] = {
             "runs_before": self.now - act.when,
             "runs_max": 1 + act.how % 4,
             "schedules_before": self.now - act.when,
             "limit": (1, 2, 1_000)[act.who % 3],
+            "apart": (apart,) if act.how % 2 else (),
         }
-        pruned = await self.repository.prune(Retention(**retention))
-        assert pruned == self.model.prune(**retention)
-        self.met["pruned"] += pruned
+        pruned = -1
+        while pruned:  # until nothing is left: which of what may be forgotten goes first, is not said
+            pruned = await self.repository.prune(Retention(**retention))
+            assert pruned == self.model.prune(**retention)
+            self.met["pruned"] += pruned
 
     # Comparing
 

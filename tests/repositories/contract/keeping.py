@@ -7,14 +7,15 @@ import attrs
 from tests.making import HOUR, MINUTE, NOW
 from tests.repositories.contract.acts import claim, decide, finish, keep, moving, put, refuse, remove
 from trioarm.core.changes import AppendJournal
-from trioarm.core.queries import Retention, RunQuery
+from trioarm.core.queries import Kept, Retention, RunQuery
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import ScheduleRecord, ScheduleState
-from trioarm.core.states import Reason, State, Step
+from trioarm.core.states import FINAL, TABLE, Reason, State, Step
 from trioarm.engine.ports import ScheduleRepository
 
 _NEVER = NOW - 1000 * HOUR
 _MANY = 10**9
+_FAILED = frozenset({State.FAILED})
 
 
 def _retention(
@@ -23,9 +24,13 @@ def _retention(
     return Retention(runs_before=runs_before, runs_max=runs_max, schedules_before=schedules_before, limit=limit)
 
 
-async def _ended(repository: ScheduleRepository, record: ScheduleRecord, place: int) -> RunRecord:
-    run = await claim(repository, await decide(repository, record, NOW + place))
-    return await finish(repository, run, at=NOW + place)
+async def _ended(
+    repository: ScheduleRepository, record: ScheduleRecord, place: int, step: Step = Step.SUCCEED
+) -> RunRecord:
+    run = await decide(repository, record, NOW + place)
+    if step not in TABLE[State.PENDING]:
+        run = await claim(repository, run)
+    return await finish(repository, run, step, at=NOW + place)
 
 
 async def _kept(repository: ScheduleRepository) -> list[int]:
@@ -85,6 +90,37 @@ class KeepingContract:
         assert await _kept(repository) == [run.run_id for run in (*firsts[2:], *seconds)]
         assert await repository.prune(_retention(runs_max=0)) == 4
         assert await _kept(repository) == []
+
+    async def test_states_are_kept_apart(self, repository: ScheduleRepository) -> None:
+        """What failed is kept longer than what went well, and is pushed out by no number of it; what was missed, less
+        long; all others share an age and a count."""
+        record, other = await put(repository), await put(repository, "other")
+        ends = [Step.FAIL, Step.SUCCEED, Step.MISS, Step.CANCEL] * 2
+        runs = [await _ended(repository, record, place, step) for place, step in enumerate(ends)]
+        await _ended(repository, other, 50, Step.FAIL)
+        apart = (Kept(_FAILED, NOW + 1, _MANY), Kept(frozenset({State.MISSED}), NOW + 7, _MANY))
+        assert await repository.prune(attrs.evolve(_retention(runs_before=NOW + 4), apart=apart)) == 5
+        assert await _kept(repository) == [*(runs[place].run_id for place in (4, 5, 7)), runs[7].run_id + 1]
+
+    async def test_states_are_counted_apart(self, repository: ScheduleRepository) -> None:
+        """So many of what failed and so many of all others are kept of each schedule, whatever the other count is."""
+        record, other = await put(repository), await put(repository, "other")
+        ends = [Step.FAIL, Step.SUCCEED, Step.FAIL, Step.CANCEL, Step.SUCCEED, Step.FAIL, Step.SUCCEED]
+        runs = [await _ended(repository, record, place, step) for place, step in enumerate(ends)]
+        others = [await _ended(repository, other, 10 + place, Step.FAIL) for place in range(2)]
+        going_on = await claim(repository, await decide(repository, record, NOW + 20))
+
+        async def kept_with(most: int, *apart: Kept) -> list[int]:
+            while await repository.prune(attrs.evolve(_retention(runs_max=most, limit=1), apart=apart)):
+                pass
+            return [run_id - runs[0].run_id for run_id in await _kept(repository)]
+
+        rest = [*(run.run_id - runs[0].run_id for run in (*others, going_on))]
+        assert await kept_with(3, Kept(_FAILED, _NEVER, 2)) == [2, 3, 4, 5, 6, *rest]
+        assert await kept_with(_MANY, Kept(frozenset({State.SUCCEEDED}), _NEVER, 1)) == [2, 3, 5, 6, *rest]
+        assert await kept_with(2, Kept(frozenset({State.SUCCEEDED}), _NEVER, 1)) == [3, 5, 6, *rest]
+        assert await kept_with(0, Kept(_FAILED, _NEVER, 1)) == [5, *rest[1:]]
+        assert await kept_with(_MANY, Kept(FINAL, _NEVER, 0)) == rest[2:]
 
     async def test_unfinished_runs_are_never_forgotten(self, repository: ScheduleRepository) -> None:
         """However old: what has steps to go stays, and does not count towards the maximum."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import attrs
 
+from trioarm.core.queries import Kept
 from trioarm.core.schedule import Pause, ScheduleState
 from trioarm.core.states import ACTIVE, TABLE, State, Step
 
@@ -158,14 +159,19 @@ class Model:
 
     # What it forgets
 
-    def prune(self, runs_before: int, runs_max: int, schedules_before: int, limit: int) -> int:
+    def prune(
+        self, runs_before: int, runs_max: int, schedules_before: int, limit: int, apart: tuple[Kept, ...] = ()
+    ) -> int:
         """Forget as `Retention` says and return how many rows were."""
+        rules = {state: kept for kept in apart for state in kept.states}
+        rest = Kept(frozenset(State) - {*rules} - ACTIVE, runs_before, runs_max)
         old = []
         for place, run in enumerate(self.runs):
             if run.state in ACTIVE or run.finished_at is None:
                 continue
-            newer = [one for one in self.runs[place + 1 :] if one.schedule is run.schedule and one.state not in ACTIVE]
-            if run.finished_at < runs_before or len(newer) >= runs_max:
+            kept = rules.get(run.state, rest)
+            newer = [one for one in self.runs[place + 1 :] if one.schedule is run.schedule and one.state in kept.states]
+            if run.finished_at < kept.before or len(newer) >= kept.most:
                 old.append(run)
         gone = old[:limit]
         self.runs = [run for run in self.runs if run not in gone]

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, ValuesView
 from itertools import islice
 
-from trioarm.core.queries import Retention
+from trioarm.core.queries import Kept, Retention
 from trioarm.core.run import Origin, RunRecord
-from trioarm.core.states import State
+from trioarm.core.states import FINAL, State
 
 
 class History:
@@ -19,7 +19,7 @@ class History:
     def __init__(self) -> None:
         self._runs: dict[int, RunRecord] = {}
         self._occurrences: dict[Origin, dict[tuple[int, int, int], RunRecord]] = {origin: {} for origin in Origin}
-        self._final: dict[int, int] = {}  # final runs per schedule key
+        self._final: dict[State, dict[int, int]] = {state: {} for state in FINAL}  # runs per state and schedule key
         self._last_run_id = 0
 
     def add(self, run: RunRecord) -> None:
@@ -31,8 +31,8 @@ class History:
 
     def ended(self, run: RunRecord) -> None:
         """Note that a kept run is final."""
-        key = run.schedule.key
-        self._final[key] = self._final.get(key, 0) + 1
+        key, counts = run.schedule.key, self._final[run.state]
+        counts[key] = counts.get(key, 0) + 1
 
     def decided(self, run: RunRecord) -> bool:
         """Whether the occurrence of a run is decided already."""
@@ -65,24 +65,34 @@ class History:
         for run in old:
             del self._runs[run.run_id]
             del self._occurrences[run.origin][run.occurrence]
-            key = run.schedule.key
-            self._final[key] -= 1
-            if not self._final[key]:
-                del self._final[key]
+            key, counts = run.schedule.key, self._final[run.state]
+            counts[key] -= 1
+            if not counts[key]:
+                del counts[key]
         return len(old)
 
     def _forgettable(self, retention: Retention) -> Iterator[RunRecord]:
         """Yield from the oldest on what is too old or one too many; without the latter, only the old are looked at."""
-        surplus = {key: count - retention.runs_max for key, count in self._final.items() if count > retention.runs_max}
+        rules = [(kept, self._surplus(kept)) for kept in retention.kept]
+        latest = max(kept.before for kept, _ in rules)
+        by_state = {state: (kept.before, surplus) for kept, surplus in rules for state in kept.states}
         for run in self._runs.values():
-            if not surplus and run.decided_at >= retention.runs_before:
+            if run.decided_at >= latest and not any(surplus for _, surplus in rules):
                 return
             if run.finished_at is None:
                 continue
+            before, surplus = by_state[run.state]
             key = run.schedule.key
-            if run.finished_at < retention.runs_before or key in surplus:
+            if run.finished_at < before or key in surplus:
                 yield run
                 if key in surplus:
                     surplus[key] -= 1
                     if not surplus[key]:
                         del surplus[key]
+
+    def _surplus(self, kept: Kept) -> dict[int, int]:
+        """Return how many runs of these states are too many, per schedule key."""
+        counts: Counter[int] = Counter()
+        for state in kept.states:
+            counts.update(self._final[state])
+        return {key: count - kept.most for key, count in counts.items() if count > kept.most}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from trioarm.core.queries import Document, JournalEntry, Page, RunQuery, ScheduleQuery, Statistics
 from trioarm.core.run import Origin, RunRecord
@@ -18,12 +19,11 @@ from trioarm.repositories.sqlite.database import Database
 from trioarm.repositories.sqlite.hot import Found, with_schedules
 from trioarm.repositories.sqlite.pages import (
     Where,
-    run_page,
+    ask_for_runs,
     run_place,
     schedule_page,
     schedule_place,
     schedules_in_order,
-    way_to,
 )
 from trioarm.repositories.sqlite.rows import Records, Row, by_state, document, journal_entry
 from trioarm.repositories.sqlite.schema import HELD, UNFINISHED
@@ -77,11 +77,7 @@ class History:
 
     async def run_page(self, query: RunQuery) -> Page[RunRecord]:
         """Return one page of runs."""
-
-        def ask(connection: sqlite3.Connection) -> list[Row]:
-            return connection.execute(*run_page(query, way_to(query, connection))).fetchall()
-
-        runs = await self._runs(ask)
+        runs = await self._runs(partial(ask_for_runs, query))
         if len(runs) <= query.limit:
             return Page(runs, None)
         last = runs[query.limit - 1]

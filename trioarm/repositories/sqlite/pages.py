@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Iterable
 from contextlib import suppress
 from enum import Enum, auto
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import attrs
 
@@ -20,11 +20,14 @@ from trioarm.core.queries import RunOrder, RunQuery, ScheduleOrder, ScheduleQuer
 from trioarm.core.schedule import ScheduleState
 from trioarm.core.states import ACTIVE, State
 from trioarm.repositories.sqlite import statements
+from trioarm.repositories.sqlite.rows import Row
 from trioarm.repositories.sqlite.schema import IDLE, TROUBLED, UNFINISHED
+from trioarm.repositories.sqlite.spans import EVERYWHERE, Piece, pieces
 
 FEW: Final = 2_000  # rows that may be read and sorted for one page: measured, some milliseconds
 FEW_ENTRIES: Final = 20_000  # entries of an index that may be, likewise
 FEW_KEYS: Final = 500  # schedules whose runs are merged for one page: as many places of an index, likewise
+DUE_AT: Final = 5  # column of statements.RUN
 _NEVER: Final = 2**63 - 1  # sorts schedules with nothing to come behind all others, in every store
 _DUE: Final = f"coalesce(c.next_due_at, {_NEVER})"
 _WELL: Final = frozenset({*ACTIVE, State.SUCCEEDED})  # states whose rows are not in the indexes of troubled ones
@@ -150,27 +153,62 @@ class Way(Enum):
     UNFINISHED = auto()  # those that have steps to go
 
 
-def run_page(query: RunQuery, way: Way = Way.IN_ORDER) -> Question:
-    """Return the statement for one page of runs, and one row more."""
+def ask_for_runs(query: RunQuery, connection: sqlite3.Connection) -> list[Row]:
+    """Return the rows of one page of runs, and one row more."""
+    kinds = _kinds_of_states(query)
+    if len(kinds) < 2:
+        return _ask(query, connection)
+    rows = [row for states in kinds for row in _ask(attrs.evolve(query, states=states), connection)]
+    by_due = query.order is RunOrder.DUE_AT
+    rows.sort(key=lambda row: (row[DUE_AT] if by_due else 0, row[0]), reverse=query.descending)
+    return rows[: query.limit + 1]
+
+
+def _kinds_of_states(query: RunQuery) -> list[frozenset[State]]:
+    """Return the states that are asked for, apart as far as each has an index that is in order."""
+    states = query.states or frozenset()
+    active = states & ACTIVE
+    return [*([active] if active else []), *(frozenset({state}) for state in sorted(states - ACTIVE))]
+
+
+def _ask(query: RunQuery, connection: sqlite3.Connection) -> list[Row]:
+    way, found = way_to(query, connection), list[Row]()
+    in_pieces = way in (Way.IN_ORDER, Way.BY_SCHEDULE) and _is_spanned(query)
+    for piece in _pieces(query, connection) if in_pieces else (EVERYWHERE,):
+        found += connection.execute(*run_page(query, way, piece, len(found)))
+        if len(found) > query.limit:
+            break
+    return found
+
+
+def run_page(query: RunQuery, way: Way = Way.IN_ORDER, piece: Piece = EVERYWHERE, found: int = 0) -> Question:
+    """Return the statement for one page of runs, and one row more.
+
+    Args:
+        piece: numbers among which they are looked for.
+        found: how many rows of the page there are already.
+    """
     where = Where()
+    if piece != EVERYWHERE:
+        where.add("r.id BETWEEN ? AND ?", *piece)
     _schedules(where, query, way)
     for column, wanted in (("r.lane", query.lane), ("r.node", query.node)):
         if wanted is not None:
             where.add(f"{column} = ? AND {column} IS NOT NULL", wanted)
     if query.states is not None:
         _states(where, query.states)
-    where.within("r.due_at", query.due_from, query.due_until)
     by_due = query.order is RunOrder.DUE_AT
+    where.within("r.due_at", *(_range_left(query) if by_due else (query.due_from, query.due_until)))
     _after(where, query.after, ("r.due_at" if by_due else "", "r.id"), (int, int), query.descending)
     turn = "DESC" if query.descending else "ASC"
     order = f"r.due_at {turn}, r.id {turn}" if by_due else f"r.id {turn}"
     rest = f"FROM runs r {_index(query, way)} WHERE {where.text()} ORDER BY {order} LIMIT ?"
-    values = [*where.values, query.limit + 1]
+    values = [*where.values, query.limit + 1 - found]
     if way is Way.IN_ORDER:
         return f"SELECT {statements.RUN} {rest}", values
     # Sorted by their numbers, and read once they are known to be of the page.
-    found = f"SELECT r.id {rest}"
-    return f"SELECT {statements.RUN} FROM ({found}) f CROSS JOIN runs r ON r.id = f.id ORDER BY {order}", values
+    numbers = f"SELECT r.id {rest}"
+    return f"SELECT {statements.RUN} FROM ({numbers}) f CROSS JOIN runs r ON r.id = f.id ORDER BY {order}", values
 
 
 def way_to(query: RunQuery, connection: sqlite3.Connection) -> Way:
@@ -178,17 +216,17 @@ def way_to(query: RunQuery, connection: sqlite3.Connection) -> Way:
     if _is_unfinished(query):
         few = _of_schedules(query).terms or not _has_more(connection, _UNFINISHED_ROWS, FEW_ENTRIES)
         return Way.UNFINISHED if few else Way.IN_ORDER
-    ranged = query.due_from is not None or query.due_until is not None
-    merged = False
+    ranged, merged = _is_ranged(query), False
     if _of_schedules(query).terms:
         merged = query.order is RunOrder.DECIDED and query.lane is None
         merged = merged and not _has_more(connection, _keys(query), FEW_KEYS)
         if (merged and not ranged) or not _has_more(connection, _rows_of_schedules(query), FEW):
             return Way.BY_SCHEDULE
-    if ranged and not _has_more(connection, _rows_in_range(query), FEW_ENTRIES):
-        return Way.BY_DUE
     if query.lane is not None and not _has_more(connection, _rows_of_lane(query), FEW):
         return Way.BY_LANE
+    if _is_spanned(query) and not _are_together(query, connection):
+        few = not _has_more(connection, _rows_in_range(query), _few_in_range(query))
+        return Way.BY_DUE if few else Way.BY_SCHEDULE if merged else Way.IN_ORDER
     return Way.BY_SCHEDULE if merged else Way.IN_ORDER
 
 
@@ -199,6 +237,42 @@ def run_place(order: RunOrder, run_id: int, due_at: int) -> str:
 
 def _is_unfinished(query: RunQuery) -> bool:
     return bool(query.states) and query.states is not None and query.states <= ACTIVE
+
+
+def _is_ranged(query: RunQuery) -> bool:
+    return query.due_from is not None or query.due_until is not None
+
+
+def _is_spanned(query: RunQuery) -> bool:
+    return query.order is RunOrder.DECIDED and _is_ranged(query)
+
+
+def _pieces(query: RunQuery, connection: sqlite3.Connection) -> list[Piece]:
+    return pieces(query, None if query.after is None else _read(query.after, (int, int))[1], connection)
+
+
+def _are_together(query: RunQuery, connection: sqlite3.Connection) -> bool:
+    """Whether the runs of a range were decided one after the other, so that few others are met among them."""
+    (last,) = connection.execute(statements.LAST_RUN).fetchone()
+    numbers = sum(min(upto, last or 0) - first + 1 for first, upto in _pieces(query, connection))
+    return numbers <= FEW_ENTRIES
+
+
+def _few_in_range(query: RunQuery) -> int:
+    """Return how many runs of a range of time may be sorted: more, where their index has all that is asked."""
+    narrowed = query.states is not None or query.lane is not None or query.node is not None
+    return FEW if narrowed else FEW_ENTRIES
+
+
+def _range_left(query: RunQuery) -> tuple[int | None, int | None]:
+    """Return the range of time, without what the pages before have shown: an index is entered by one condition."""
+    start, until = query.due_from, query.due_until
+    if query.after is None:
+        return start, until
+    ended_at, _ = _read(query.after, (int, int))
+    if query.descending:
+        return start, ended_at + 1 if until is None else min(until, ended_at + 1)
+    return ended_at if start is None else max(start, ended_at), until
 
 
 def _is_troubled(query: RunQuery) -> bool:
@@ -314,7 +388,7 @@ def _after(
     where.add(f"({', '.join(names)}) {'<' if descending else '>'} ({', '.join('?' * len(names))})", *values)
 
 
-def _read(after: str, kinds: tuple[type, type]) -> tuple[object, object]:
+def _read(after: str, kinds: tuple[type, type]) -> tuple[Any, Any]:
     with suppress(ValueError, TypeError):
         first, second = json.loads(after)
         if (type(first), type(second)) == kinds:

@@ -15,10 +15,14 @@ from typing import Any, Final, Protocol, TypeAlias
 import attrs
 import trio
 
-from trioarm.core.queries import Retention
+from trioarm.core.queries import Kept, Retention
 from trioarm.repositories.sqlite import statements
+from trioarm.repositories.sqlite.surplus import KEYS, Surplus, keys_after, surplus_of
 
-ROWS: Final = 250  # taken away in one transaction: measured, a tenth of what anybody should have to wait for
+ROWS: Final = 250  # taken away in one transaction, where they lie together
+ROWS_MIN: Final = 20  # where each lies in pages of its own, or the disk is slow
+HELD_S: Final = 0.02  # what a transaction may take before the next one is smaller: S9.1 allows others to wait 0.05 s
+LOOKED_AT: Final = 50_000  # runs in one question: it takes some milliseconds, and others have questions, too
 
 Values: TypeAlias = "Sequence[object] | dict[str, object]"
 
@@ -67,8 +71,14 @@ class Pruning:
         self._read = read
         self._write = write
         self._dropped = dropped
-        # Runs up to this number ended at or after an instant, or go on: what ends from now on is no older.
-        self._young_from, self._young_upto = 0, 0
+        self._rows = ROWS_MIN  # of the next transaction
+        self._begin(None)
+
+    def _begin(self, retention: Retention | None) -> None:
+        """Begin a round: all that is kept is looked at once, however many calls it takes to forget what is found."""
+        self._retention = retention
+        self._looked_upto = 0  # runs up to this number are not too old: what ends from now on is no older
+        self._surplus: list[Surplus] | None = None  # what is left of it; None before it was looked for
 
     async def forget(self, retention: Retention) -> int:
         """Forget up to `retention.limit` rows that may be forgotten, and return how many were.
@@ -78,13 +88,21 @@ class Pruning:
 
         Cancellation: between two transactions; what was forgotten is.
         """
-        found: Forgettable = await self._read(partial(self._search, retention))
-        for start in range(0, max(len(found.runs), len(found.schedules), len(found.removed)), ROWS):
-            await self._forget_some(found, slice(start, start + ROWS))
-        for upto in range(found.upto - found.entries + ROWS, found.upto + ROWS, ROWS):
-            await self._shortly(partial(_forget_entries, found.journal, min(upto, found.upto)))
+        runs = await self._runs(retention)
+        found: Forgettable = await self._read(partial(_search, retention, runs))
+        start, end = 0, max(len(found.runs), len(found.schedules), len(found.removed))
+        while start < end:
+            some = slice(start, start + self._rows)
+            await self._forget_some(found, some)
+            start = some.stop
+        upto = found.upto - found.entries
+        while upto < found.upto:
+            upto = min(upto + self._rows, found.upto)
+            await self._shortly(partial(_forget_entries, found.journal, upto))
+        if found.runs:
+            await self._shortly(_forget_spans)
         if not found.count:
-            self._young_upto = 0  # the next round looks at every row
+            self._begin(None)
         return found.count
 
     async def _forget_some(self, found: Forgettable, some: slice) -> None:
@@ -92,38 +110,69 @@ class Pruning:
         self._dropped(await self._shortly(work))
 
     async def _shortly(self, work: Callable[[sqlite3.Connection], Any]) -> Any:
-        """Carry out work in a transaction, then leave the file to others for as long as that took."""
+        """Carry out work in a transaction, then leave the file to others for as long as that took.
+
+        How much the next one does depends on that as well: rows that lie together are quickly taken away; of those
+        that lie apart, each has some pages of its own to write.
+        """
         began = trio.current_time()
         done = await self._write(work)
-        await trio.sleep(trio.current_time() - began)
+        took_s = trio.current_time() - began
+        if took_s > HELD_S:
+            self._rows = max(self._rows // 2, ROWS_MIN)
+        elif took_s < HELD_S / 2:
+            self._rows = min(self._rows * 2, ROWS)
+        await trio.sleep(took_s)
         return done
 
-    def _search(self, retention: Retention, connection: sqlite3.Connection) -> Forgettable:
-        """Find up to `retention.limit` rows that may be forgotten, the oldest first."""
-        limit = retention.limit
-        runs = sorted({*self._old(retention, connection), *_surplus(retention, connection)})[:limit]
-        left = limit - len(runs)
-        over = _numbers(connection, statements.OVER, (retention.schedules_before, left)) if left else []
-        removed = _numbers(connection, statements.REMOVED, (limit,))
-        found = Forgettable(runs, over, removed, retention.journal)
-        if retention.journal is not None and left > len(over):
-            _search_journal(retention, left - len(over), found, connection)
+    async def _runs(self, retention: Retention) -> list[int]:
+        """Find up to `retention.limit` runs that may be forgotten: those that are too old, then those too many."""
+        if retention != self._retention:
+            self._begin(retention)
+        found = await self._old(retention)
+        if self._surplus is None and len(found) < retention.limit:
+            self._surplus = await self._look_for_surplus(retention.kept)
+        runs = {*found}
+        while self._surplus and len(runs) < retention.limit:
+            wanted = retention.limit - len(runs)
+            some: list[int] = await self._read(partial(self._surplus[-1].take, wanted))
+            runs.update(some)
+            if len(some) < wanted:
+                self._surplus.pop()
+        return sorted(runs)
+
+    async def _old(self, retention: Retention) -> list[int]:
+        """Find those that are too old, each question going on where the one before came to."""
+        befores = {state.value: kept.before for kept in retention.kept for state in kept.states}
+        found: list[int] = []
+        (last,) = await self._read(lambda connection: connection.execute(statements.LAST_RUN).fetchone())
+        while last is not None and self._looked_upto < last and len(found) < retention.limit:
+            upto, limit = min(last, self._looked_upto + LOOKED_AT), retention.limit - len(found)
+            values = {**befores, "after": self._looked_upto, "upto": upto, "limit": limit}
+            some: list[int] = await self._read(partial(_numbers, statement=statements.OLD, values=values))
+            found += some
+            self._looked_upto = upto if len(some) < limit else some[-1]
         return found
 
-    def _old(self, retention: Retention, connection: sqlite3.Connection) -> list[int]:
-        before = retention.runs_before
-        if before > self._young_from:
-            self._young_upto = 0
-        self._young_from = before
-        (last,) = connection.execute(statements.LAST_RUN).fetchone()  # before searching: more may come meanwhile
-        found = _numbers(connection, statements.OLD, (self._young_upto, before, retention.limit))
-        if len(found) < retention.limit and last is not None:
-            self._young_upto = last
+    async def _look_for_surplus(self, rules: Sequence[Kept]) -> list[Surplus]:
+        found: list[Surplus] = []
+        keys: list[int] = await self._read(partial(keys_after, 0))
+        while keys:
+            for kept in rules:
+                found += await self._read(partial(surplus_of, keys, kept))
+            keys = await self._read(partial(keys_after, keys[-1])) if len(keys) == KEYS else []
         return found
 
 
-def _surplus(retention: Retention, connection: sqlite3.Connection) -> list[int]:
-    return _numbers(connection, statements.SURPLUS, {"most": retention.runs_max, "limit": retention.limit})
+def _search(retention: Retention, runs: list[int], connection: sqlite3.Connection) -> Forgettable:
+    """Find what else may be forgotten, as far as the limit allows."""
+    left = retention.limit - len(runs)
+    over = _numbers(connection, statements.OVER, (retention.schedules_before, left)) if left else []
+    removed = _numbers(connection, statements.REMOVED, (retention.limit,))
+    found = Forgettable(runs, over, removed, retention.journal)
+    if retention.journal is not None and left > len(over):
+        _search_journal(retention, left - len(over), found, connection)
+    return found
 
 
 def _numbers(connection: sqlite3.Connection, statement: str, values: Values) -> list[int]:
@@ -151,6 +200,10 @@ def _forget(
     keys.update(dropped)
     connection.execute(statements.FORGET_SCHEDULES, (json.dumps([*keys]),))
     return dropped
+
+
+def _forget_spans(connection: sqlite3.Connection) -> None:
+    connection.execute(statements.FORGET_SPANS)
 
 
 def _forget_entries(journal: str | None, upto: int, connection: sqlite3.Connection) -> None:

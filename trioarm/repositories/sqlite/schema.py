@@ -32,7 +32,7 @@ def _one_of(column: str, members: Iterable[str]) -> str:
 
 
 _ACTIVE: Final = ("pending", "claimed", "running")
-_FINAL: Final = (
+FINAL: Final = (
     *("succeeded", "failed", "cancelled", "timed_out", "overridden", "unknown"),
     *("skipped", "missed", "superseded"),
 )
@@ -138,7 +138,7 @@ _FIRST: Final = (
         handler TEXT NOT NULL,
         rank INTEGER NOT NULL,
         voided_at INTEGER,
-        CHECK (CASE WHEN finished_at IS NULL THEN {_one_of("state", _ACTIVE)} ELSE {_one_of("state", _FINAL)} END)
+        CHECK (CASE WHEN finished_at IS NULL THEN {_one_of("state", _ACTIVE)} ELSE {_one_of("state", FINAL)} END)
     ) STRICT
     """,
     # The instant first: occurrences are decided in its order, so that new rows are appended.
@@ -195,7 +195,36 @@ _SECOND: Final = (
     f"CREATE INDEX cursors_idle ON cursors (next_due_at) WHERE {IDLE}",
 )
 
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _SECOND)
+SPAN: Final = 1_000  # runs: their numbers begin with one that is one more than a multiple of it
+_BEGINS: Final = f"(id - 1) / {SPAN} * {SPAN} + 1"
+# Pages of a range of time, in order of decision: see `spans`. A span is made when its last run is decided.
+_THIRD: Final = (
+    """
+    CREATE TABLE spans (
+        first_id INTEGER PRIMARY KEY,
+        due_from INTEGER NOT NULL,
+        due_upto INTEGER NOT NULL
+    ) STRICT
+    """,
+    f"""
+    INSERT INTO spans SELECT {_BEGINS}, min(due_at), max(due_at) FROM runs
+    WHERE id <= (SELECT last_run_id FROM store) / {SPAN} * {SPAN} GROUP BY 1
+    """,
+    f"""
+    CREATE TRIGGER runs_complete_a_span AFTER INSERT ON runs WHEN new.id % {SPAN} = 0 BEGIN
+        INSERT OR REPLACE INTO spans SELECT new.id - {SPAN - 1}, min(due_at), max(due_at) FROM runs
+        WHERE id > new.id - {SPAN} AND id <= new.id;
+    END
+    """,
+    f"""
+    CREATE TRIGGER runs_widen_a_span AFTER UPDATE OF due_at ON runs BEGIN
+        UPDATE spans SET due_from = min(due_from, new.due_at), due_upto = max(due_upto, new.due_at)
+        WHERE first_id = {_BEGINS.replace("id", "new.id")} AND NOT (new.due_at BETWEEN due_from AND due_upto);
+    END
+    """,
+)
+
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _SECOND, _THIRD)
 """What to carry out, in order, to come from version n to n + 1; a migration that was released is never changed."""
 
 VERSION: Final = len(MIGRATIONS)

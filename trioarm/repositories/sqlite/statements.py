@@ -7,7 +7,7 @@ from typing import Final
 
 import attrs
 
-from trioarm.repositories.sqlite.schema import HELD, PENDING, TROUBLED, UNFINISHED
+from trioarm.repositories.sqlite.schema import FINAL, HELD, PENDING, SPAN, TROUBLED, UNFINISHED
 
 # What records are made of
 
@@ -291,6 +291,11 @@ RUN_OF: Final = (
     f"SELECT {RUN} FROM runs r JOIN schedules s ON s.key = r.key "
     "WHERE r.nominal_at = ? AND r.origin = ? AND r.epoch = ? AND s.name = ? ORDER BY s.removed, r.id LIMIT 1"
 )
+# Those with no run of a range of time.
+FAR_SPANS: Final = (
+    "SELECT first_id FROM spans WHERE first_id >= :first AND first_id <= :last "
+    "AND (due_upto < :from OR due_from >= :until) ORDER BY first_id"
+)
 DOCUMENT: Final = "SELECT namespace, key, version, body FROM documents WHERE namespace = ? AND key = ?"
 DOCUMENTS: Final = (
     "SELECT namespace, key, version, body FROM documents WHERE namespace = ? AND key > ? ORDER BY key LIMIT ?"
@@ -319,21 +324,40 @@ RANGE_COUNTS: Final = (
 )
 OLDEST_PENDING: Final = f"SELECT min(due_at) FROM runs INDEXED BY runs_unfinished WHERE {PENDING} AND {UNFINISHED}"
 LAST_RUN: Final = "SELECT max(id) FROM runs"
-# Found by the numbers in their order: what is old was mostly decided first.
-OLD: Final = f"SELECT id FROM runs WHERE id > ? AND finished_at < ? AND NOT ({UNFINISHED}) ORDER BY id LIMIT ?"
-# Up to which number a schedule has more runs than it may keep is told by the index of schedules alone. What others
-# forget meanwhile does not change it, so that two nodes never forget more than one.
-SURPLUS: Final = f"""
-    WITH many AS MATERIALIZED (
-        SELECT key, (
-            SELECT n.id FROM runs n INDEXED BY runs_schedule WHERE n.key = r.key AND n.id NOT IN (
-                SELECT u.id FROM runs u INDEXED BY runs_unfinished WHERE u.key = r.key AND u.{UNFINISHED}
-            ) ORDER BY n.id DESC LIMIT 1 OFFSET :most
-        ) AS upto FROM runs r INDEXED BY runs_schedule GROUP BY key HAVING count(*) > :most
+_BY_STATE: Final = " ".join(f"WHEN '{state}' THEN :{state}" for state in sorted(FINAL))
+# Found by the numbers in their order: what is old was mostly decided first. The names of values are those of states.
+OLD: Final = (
+    f"SELECT id FROM runs WHERE id > :after AND id <= :upto AND NOT ({UNFINISHED}) AND finished_at < CASE state "
+    f"{_BY_STATE} END ORDER BY id LIMIT :limit"
+)
+KEYS_WITH_RUNS: Final = """
+    WITH RECURSIVE k(key) AS (
+        SELECT min(key) FROM runs INDEXED BY runs_schedule WHERE key > :after
+        UNION ALL
+        SELECT (SELECT min(r.key) FROM runs r INDEXED BY runs_schedule WHERE r.key > k.key) FROM k WHERE k.key NOTNULL
     )
-    SELECT r.id FROM many m CROSS JOIN runs r INDEXED BY runs_schedule ON r.key = m.key AND r.id <= m.upto
-    WHERE NOT (r.{UNFINISHED}) ORDER BY r.id LIMIT :limit
+    SELECT key FROM k WHERE key NOTNULL LIMIT :limit
 """
+NTH_NEWEST: Final = "SELECT id FROM runs INDEXED BY runs_schedule WHERE key = ? ORDER BY id DESC LIMIT 1 OFFSET ?"
+_IN_STATES: Final = "state IN (SELECT value FROM json_each(:states))"
+NTH_NEWEST_TROUBLED: Final = (
+    f"SELECT id FROM runs INDEXED BY runs_troubled_of WHERE key = :key AND {_IN_STATES} AND {TROUBLED} "
+    "ORDER BY id DESC LIMIT 1 OFFSET :newer"
+)
+NEWER_OTHERS: Final = f"""
+    SELECT
+        (SELECT count(*) FROM runs INDEXED BY runs_unfinished WHERE key = :key AND id > :after AND {UNFINISHED})
+        + (SELECT count(*) FROM runs INDEXED BY runs_troubled_of
+           WHERE key = :key AND id > :after AND {_IN_STATES} AND {TROUBLED})
+"""
+SURPLUS: Final = (
+    "SELECT id FROM runs INDEXED BY runs_schedule WHERE key = :key AND id > :after AND id <= :upto "
+    f"AND NOT ({UNFINISHED}) AND NOT ({_IN_STATES}) ORDER BY id LIMIT :limit"
+)
+TROUBLED_SURPLUS: Final = (
+    "SELECT id FROM runs INDEXED BY runs_troubled_of WHERE key = :key AND id > :after AND id <= :upto "
+    f"AND {_IN_STATES} AND {TROUBLED} ORDER BY id LIMIT :limit"
+)
 KEYS_OF_RUNS: Final = "SELECT DISTINCT key FROM runs WHERE id IN (SELECT value FROM json_each(?))"
 FORGET_RUNS: Final = "DELETE FROM runs WHERE id IN (SELECT value FROM json_each(?))"
 OVER: Final = (
@@ -353,6 +377,11 @@ FORGET_SCHEDULES: Final = (
     "DELETE FROM schedules WHERE key IN (SELECT value FROM json_each(?)) AND removed = 1 "
     "AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.key = schedules.key)"
 )
+# All of whose runs are forgotten.
+FORGET_SPANS: Final = f"""
+    DELETE FROM spans
+    WHERE first_id <= coalesce((SELECT min(id) FROM runs), (SELECT last_run_id + 1 FROM store)) - {SPAN}
+"""
 JOURNAL_ENDS: Final = "SELECT min(seq), max(seq) FROM journal WHERE namespace = ?"
 FIRST_YOUNG: Final = "SELECT seq FROM journal WHERE namespace = ? AND at >= ? ORDER BY seq LIMIT 1"
 FORGET_ENTRIES: Final = "DELETE FROM journal WHERE namespace = ? AND seq <= ?"
