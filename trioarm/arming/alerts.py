@@ -141,9 +141,7 @@ def alert_rule(change: Change) -> Sequence[PutDocument]:
         if run.state is State.MISSED and _arms(run):
             found.append(_raise(run, AlertKind.NOT_APPLIED, _missed(run), run.decided_at))
     for step in change.steps:
-        if not isinstance(step, Finished) or step.step is Step.SUCCEED:  # by far the most: no set is asked about them
-            continue
-        if step.step in _BAD_ENDS and _arms(step.run) and not _is_told(change):
+        if isinstance(step, Finished) and step.step in _BAD_ENDS and _arms(step.run) and not _is_told(change):
             text = f"it did not become {_said(step.run, 'target')}: {step.error or step.reason or step.step}"
             found.append(_raise(step.run, _kind_of_end(step.run), text, step.at))
     return found
