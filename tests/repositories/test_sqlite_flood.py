@@ -14,11 +14,11 @@ import trio.testing
 from tests.making import HOUR, NOW, a_record
 from tests.repositories.contract.acts import claim, decide, finish, put
 from tests.repositories.test_sqlite import open_sqlite
+from trioarm.core.overlap import UNFINISHED_MAX
 from trioarm.core.queries import RunQuery
 from trioarm.core.run import RunRecord
 from trioarm.core.states import Reason, State
 from trioarm.repositories.sqlite import SqliteScheduleRepository
-from trioarm.repositories.sqlite.hot import UNFINISHED_MAX
 from trioarm.repositories.sqlite.quarantine import NAMED_MAX
 
 ROWS = 3_000

@@ -36,7 +36,7 @@ class Order:
 
     Args:
         args: instead of the schedule's own.
-        overlap: whether it may run beside an unfinished run.
+        overlap: what happens while a run of it is unfinished; None for what its schedule suggests.
         author: who does it.
         note: why.
         wait: until the runs have ended.
@@ -44,7 +44,7 @@ class Order:
     """
 
     args: dict[str, Json] | None
-    overlap: Overlap
+    overlap: Overlap | None
     author: str
     note: str
     wait: bool
@@ -55,8 +55,9 @@ def fire(
     *names: Name,
     args: Annotated[str | None, Parameter(help="Instead of its own, as a JSON object.")] = None,
     overlap: Annotated[
-        str, Parameter(help="allow: beside an unfinished run of it; skip: not while there is one.")
-    ] = "allow",
+        str | None,
+        Parameter(help="What happens while a run of it is unfinished: skip, allow, buffer_all, cancel_running, ..."),
+    ] = None,
     wait: Annotated[bool, Parameter(help="Wait until it has ended; exit code 1 unless it succeeds.")] = False,
     note: Note = "",
     author: Author = None,
@@ -74,7 +75,7 @@ def fire(
     """
     if not names:
         raise UsageError("name a schedule: `trioarm schedules list` shows what there is")
-    [policy] = among(Overlap, [overlap], "--overlap") or (Overlap.ALLOW,)
+    [policy] = (None,) if overlap is None else among(Overlap, [overlap], "--overlap") or (None,)
     order = Order(args=read_args(args), overlap=policy, author=author_of(author), note=note, wait=wait, json=json)
 
     async def work(container: Container) -> Exit:

@@ -78,7 +78,8 @@ What a schedule may say beside its trigger. Durations are written 90s, 5m, 1h30m
   misfire          latest, each or skip: see `trioarm help misfires`
   misfire_window   how old an occurrence may be and still run late
   overlap          what happens while the run before has not ended: skip (the
-                   default) or allow
+                   default), allow, buffer_one, buffer_latest, buffer_all or
+                   cancel_running: see `trioarm help overlap`
   lane             runs of one lane never overlap, whatever their schedule
   supersede        in its lane only the newest of what came due together counts
   timeout          how long one attempt may take
@@ -106,6 +107,24 @@ Of what one schedule missed, only the newest can still be on time. For the rest,
 
 With scheduler.auto_recovery = false, nothing that came due while the node was down is caught up.
 Arming has rules of its own: see `trioarm help arming`."""
+
+OVERLAP: Final = """\
+An occurrence may come due while an earlier run of its schedule is unfinished: it works, waits for a worker,
+or for its next attempt. `overlap` says what happens then.
+
+  skip            the occurrence is skipped (this is the default)
+  buffer_one      it waits, and is the only one that does; further ones are
+                  skipped
+  buffer_latest   it waits, and takes the place of one that waited before,
+                  which is superseded
+  buffer_all      it waits behind all before it; beyond 100 of them,
+                  occurrences are skipped
+  cancel_running  the run before is cancelled, and it starts once that has ended
+  allow           both run at once
+
+With the four in the middle, runs of the schedule never overlap, those fired by hand included. What waits
+shows as pending, with what it waits for. It is given up, as missed, when it could only start later than its
+misfire_window. In a superseding lane older runs give way, so there only skip and allow have a meaning."""
 
 DST: Final = """\
 Once a year clocks skip an hour, once they repeat one. `gap` and `fold` say what that means.
@@ -276,6 +295,7 @@ TOPICS: Final = {
     "triggers": Topic("the rules that say when", TRIGGERS),
     "policies": Topic("what else a schedule may say", POLICIES),
     "misfires": Topic("what becomes of what was noticed too late", MISFIRES),
+    "overlap": Topic("what happens while the run before has not ended", OVERLAP),
     "dst": Topic("what happens when clocks change", DST),
     "arming": Topic("schedules that arm alarm panels", ARMING),
     "schedules": Topic("what can be done with stored schedules", SCHEDULES),

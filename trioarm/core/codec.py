@@ -58,7 +58,6 @@ from trioarm.core.schedule import (
 from trioarm.core.triggers import Events, Every
 from trioarm.core.triggers.day_calendars import DayCalendar
 
-OVERLAPS_LATER: Final = ("buffer_one", "buffer_latest", "buffer_all", "cancel_running")
 TOLERANCE_S_MAX: Final = 86400.0  # this bound and the next two are the core's own, said here once more per key
 RETRIES_MAX: Final = 1000
 FACTOR_MAX: Final = 100
@@ -164,7 +163,7 @@ def _read_policies(table: Table, schedule: Schedule) -> Schedule:
         tolerance_s=table.take("tolerance", duration(0, TOLERANCE_S_MAX), None),
         misfire=table.take("misfire", member(Misfire), schedule.misfire),
         misfire_window_s=table.take("misfire_window", duration(0, DURATION_S_MAX), None),
-        overlap=table.take("overlap", member(Overlap, OVERLAPS_LATER), schedule.overlap),
+        overlap=table.take("overlap", member(Overlap), schedule.overlap),
         lane=lane,
         supersede=supersede and lane is not None,
         timeout_s=table.take("timeout", duration(0.001, DURATION_S_MAX), None),

@@ -14,6 +14,7 @@ import attrs
 from trioarm.core.changes import Change, CursorMove, apply, restarted
 from trioarm.core.due_index import DueIndex
 from trioarm.core.instants import SECOND, as_datetime, microseconds, render_duration, render_instant
+from trioarm.core.overlap import UNFINISHED_MAX
 from trioarm.core.planning import Group, PlanRules, plan
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import Misfire, Overlap, Schedule, ScheduleRecord, ScheduleState
@@ -330,6 +331,20 @@ def _why(record: ScheduleRecord, upcoming: list[int], zone: Zone, now: int) -> s
     return "it is the first one that the rule yields from now on"
 
 
+_OVERLAPS: Final = {
+    Overlap.SKIP: "while a run of it is unfinished, further occurrences are skipped",
+    Overlap.BUFFER_ONE: "while a run of it is unfinished, the next occurrence waits for up to {longest}; "
+    "further ones are skipped",
+    Overlap.BUFFER_LATEST: "while a run of it is unfinished, the latest occurrence waits for up to {longest}; "
+    "those before it give way",
+    Overlap.BUFFER_ALL: f"its runs wait for each other, for up to {{longest}}; beyond {UNFINISHED_MAX} of them, "
+    "occurrences are skipped",
+    Overlap.CANCEL_RUNNING: "an occurrence cancels the run before it where that is unfinished, and starts when it "
+    "has ended",
+    Overlap.ALLOW: "its runs may overlap",
+}
+
+
 def _policies(schedule: Schedule, rules: PlanRules) -> Iterator[str]:
     tolerance = rules.tolerance if schedule.tolerance_s is None else microseconds(schedule.tolerance_s)
     window = rules.misfire_window if schedule.misfire_window_s is None else microseconds(schedule.misfire_window_s)
@@ -345,10 +360,8 @@ def _policies(schedule: Schedule, rules: PlanRules) -> Iterator[str]:
             assert_never(schedule.misfire)
     if schedule.supersede:
         yield f"in lane {schedule.lane}, only the last of all occurrences that came due counts; older runs give way"
-    elif schedule.overlap is Overlap.SKIP:
-        yield "while a run of it is unfinished, further occurrences are skipped"
     else:
-        yield "its runs may overlap"
+        yield _OVERLAPS[schedule.overlap].format(longest=longest)
     if schedule.lane is not None and not schedule.supersede:
         yield f"its runs wait for lane {schedule.lane}"
     if schedule.jitter_s:

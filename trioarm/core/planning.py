@@ -11,12 +11,13 @@ from typing import Final
 
 import attrs
 
-from trioarm.core.changes import CancelAsked, Change, CursorMove, Finished, Requeued, RunStep, freed, restarted
+from trioarm.core.changes import Change, CursorMove, Finished, Requeued, freed, restarted
 from trioarm.core.instants import HOUR, MINUTE, SECOND, microseconds
 from trioarm.core.jitter import jitter_of
+from trioarm.core.overlap import Earlier, give_way, make_way
 from trioarm.core.ranges import end_of_pause, none_run, not_run, skips, stretches
 from trioarm.core.run import Origin, RunRecord
-from trioarm.core.schedule import Delivery, Misfire, Overlap, RetryPolicy, ScheduleRecord, ScheduleState
+from trioarm.core.schedule import Delivery, Misfire, RetryPolicy, ScheduleRecord, ScheduleState
 from trioarm.core.states import Reason, State, Step, WaitingFor
 from trioarm.core.triggers import After, Trigger
 
@@ -131,7 +132,7 @@ def plan(group: Group, now: int, rules: PlanRules) -> Change:
     due = _evaluate(first, now)
     if due is None:
         return Change()
-    return _plan_schedule(due, len(group.unfinished) > 0, now, rules)
+    return _plan_schedule(due, group.unfinished, now, rules)
 
 
 def expire(run: RunRecord, now: int, rules: PlanRules) -> Finished | None:
@@ -139,6 +140,9 @@ def expire(run: RunRecord, now: int, rules: PlanRules) -> Finished | None:
     if run.give_up_at is None or now < run.give_up_at or run.state is not State.PENDING:
         return None
     waited = (now - run.due_at) // 1_000_000
+    if run.schedule.schedule.overlap.keeps_apart:
+        error = f"for {waited} s the run before it had not ended, or no worker was free: its misfire window is over"
+        return Finished(run, run.token, Step.MISS, now, Reason.TOO_LATE, error)
     error = (
         f"no worker was free for {waited} s: raise executor.max_concurrent, "
         "or let it wait longer with executor.queue_timeout"
@@ -213,36 +217,43 @@ def _is_late(record: ScheduleRecord, starts_at: int, now: int, rules: PlanRules)
 
 def _oldest(record: ScheduleRecord, now: int, rules: PlanRules) -> int:
     """Return the oldest instant that may still run: on time within the tolerance, late within its window (S5.2)."""
-    schedule = record.schedule
-    allowed = rules.tolerance if schedule.tolerance_s is None else microseconds(schedule.tolerance_s)
-    allowed = max(allowed, NOTICED_WITHIN)
-    if schedule.misfire is not Misfire.SKIP:
-        window = rules.misfire_window if schedule.misfire_window_s is None else microseconds(schedule.misfire_window_s)
-        allowed = max(allowed, window)
-    oldest = now - allowed
+    oldest = now - _window(record, rules)
     return oldest if rules.recover_from is None else max(oldest, rules.recover_from)
 
 
-def _plan_schedule(due: _Due, unfinished: bool, now: int, rules: PlanRules) -> Change:
+def _window(record: ScheduleRecord, rules: PlanRules) -> int:
+    """Return by how much an occurrence may start late."""
+    schedule = record.schedule
+    allowed = rules.tolerance if schedule.tolerance_s is None else microseconds(schedule.tolerance_s)
+    allowed = max(allowed, NOTICED_WITHIN)
+    if schedule.misfire is Misfire.SKIP:
+        return allowed
+    window = rules.misfire_window if schedule.misfire_window_s is None else microseconds(schedule.misfire_window_s)
+    return max(allowed, window)
+
+
+def _plan_schedule(due: _Due, unfinished: Collection[RunRecord], now: int, rules: PlanRules) -> Change:
     record, newest = due.record, due.newest
-    if record.schedule.misfire is Misfire.EACH and due.first != due.last:
-        return _plan_each(due, unfinished, now, rules)
+    overlap = record.schedule.overlap
+    if record.schedule.misfire is Misfire.EACH and due.first != due.last and not overlap.only_newest:
+        return _plan_each(due, Earlier.of(unfinished), now, rules)
     starts_at = due.last if newest is None else due.starts_at(newest)
     if newest is None or _is_late(record, starts_at, now, rules):
         reason = Reason.USER if newest is None else _late(starts_at, rules)
         return Change(due.none_run((due.first, due.last), State.MISSED, reason, now), [_move(due, now, ran=0)])
     decided: Sequence[RunRecord]
-    overlaps = unfinished and record.schedule.overlap is Overlap.SKIP
-    if overlaps:
-        decided = due.none_run((newest, newest), State.SKIPPED, Reason.OVERLAP, now)
-    else:
+    runs = not unfinished or Earlier.of(unfinished).leave_room(overlap)
+    if runs:
         decided = (_run(due, newest, starts_at, now, rules),)
+    else:
+        decided = due.none_run((newest, newest), State.SKIPPED, Reason.OVERLAP, now)
     if due.first != due.last:  # mostly there is only one
         decided = [*due.before(newest, State.MISSED, Reason.COALESCED, now), *decided, *due.behind_newest(now)]
-    return Change(decided, (_move(due, now, ran=int(not overlaps)),))
+    steps = make_way(overlap, unfinished, now) if unfinished else ()
+    return Change(decided, (_move(due, now, ran=int(runs)),), steps)
 
 
-def _plan_each(due: _Due, unfinished: bool, now: int, rules: PlanRules) -> Change:
+def _plan_each(due: _Due, earlier: Earlier, now: int, rules: PlanRules) -> Change:
     """Decide every occurrence on its own, oldest first, at most DECISIONS_MAX; the next pass takes the rest."""
     record = due.record
     oldest = _oldest(record, now, rules)
@@ -258,11 +269,11 @@ def _plan_each(due: _Due, unfinished: bool, now: int, rules: PlanRules) -> Chang
             decided += due.none_run((first, last), State.MISSED, _late(first, rules), now)
         elif skips(record, due.trigger, first, first):
             decided += due.none_run((first, first), State.SKIPPED, Reason.USER, now)
-        elif unfinished and record.schedule.overlap is Overlap.SKIP:
+        elif not earlier.leave_room(record.schedule.overlap):
             decided += due.none_run((first, first), State.SKIPPED, Reason.OVERLAP, now)
         else:
             decided.append(_run(due, first, starts_at, now, rules))
-            ran, unfinished = ran + 1, True
+            ran, earlier.waiting = ran + 1, earlier.waiting + 1
         cursor_at = last
     return Change(decided, [_move(due, now, ran=ran)])
 
@@ -334,15 +345,6 @@ def quarantine(record: ScheduleRecord) -> CursorMove:
     return CursorMove(record, record.cursor_at, record.revision, record.cursor_at, None, record.runs, state)
 
 
-def give_way(run: RunRecord, now: int) -> RunStep | None:
-    """Return the step by which an unfinished run makes room for a newer one of its superseding lane."""
-    if run.state is not State.PENDING:
-        return None if run.cancel is not None else CancelAsked(run, run.token, Reason.SUPERSEDED, now)
-    began = run.attempt > 0 or run.started_at is not None  # a snooze counts no attempt, but its handler was called
-    step = Step.CANCEL if began else Step.SUPERSEDE
-    return Finished(run, run.token, step, now, Reason.SUPERSEDED, run.error)
-
-
 def _order(due: _Due) -> tuple[int, int, int, str]:
     """Order newest occurrences as S4.4 says: instant, nominal local time, priority, name; the last one wins."""
     schedule, newest = due.record.schedule, due.first if due.newest is None else due.newest
@@ -357,7 +359,7 @@ def _late(instant: int, rules: PlanRules) -> Reason:
 
 def _run(due: _Due, nominal_at: int, starts_at: int, now: int, rules: PlanRules) -> RunRecord:
     record = due.record
-    run = RunRecord(record, nominal_at, starts_at, now, record.schedule.lane)
+    run = RunRecord(record, nominal_at, starts_at, now, record.lane(record.schedule.overlap))
     if record.epoch:
         run.epoch = record.epoch
     if starts_at > now and nominal_at in due.postponed:
@@ -368,8 +370,15 @@ def _run(due: _Due, nominal_at: int, starts_at: int, now: int, rules: PlanRules)
 
 
 def give_up_at(record: ScheduleRecord, starts_at: int, now: int, rules: PlanRules) -> int | None:
-    """Return when a run that may start at `starts_at` has waited for a worker too long; None when it may for ever."""
-    return max(starts_at, now) + rules.queue_timeout if record.schedule.handler in rules.impatient else None
+    """Return when a run that may start at `starts_at` has waited too long; None when it may wait for ever.
+
+    It waits for a worker, or for its turn: that may last as long as the occurrence could be late (S5.4).
+    """
+    if record.schedule.handler not in rules.impatient:
+        return None
+    if record.schedule.overlap.keeps_apart:
+        return starts_at + _window(record, rules)
+    return max(starts_at, now) + rules.queue_timeout
 
 
 def _move(due: _Due, cursor_at: int, *, ran: int) -> CursorMove:

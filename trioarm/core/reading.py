@@ -279,18 +279,11 @@ def duration(least_s: float, most_s: float) -> Reader[float]:
     return read_duration
 
 
-def member(kind: type[E], later: Collection[str] = ()) -> Reader[E]:
-    """Return a reader of one word out of an enumeration.
-
-    Args:
-        kind: the enumeration.
-        later: words that will be part of it one day.
-    """
+def member(kind: type[E]) -> Reader[E]:
+    """Return a reader of one word out of an enumeration."""
 
     def read_member(value: object) -> E:
         word = text(value)
-        if word in later:
-            raise ValueError(f"{show(word)} is not available yet; there is {', '.join(kind)}")
         try:
             return kind(word)
         except ValueError:

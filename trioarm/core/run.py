@@ -15,7 +15,7 @@ import attrs
 from trioarm.core.errors import UnknownRun
 from trioarm.core.instants import as_datetime, parse_instant, render_instant
 from trioarm.core.jsonable import Json
-from trioarm.core.schedule import ScheduleRecord
+from trioarm.core.schedule import OWN_LANE, ScheduleRecord
 from trioarm.core.states import ACTIVE, Reason, State, WaitingFor
 
 
@@ -109,6 +109,11 @@ class RunRecord:
             or self.state is State.RUNNING
             or (self.state is State.PENDING and self.token > 0)
         )
+
+
+def behind(lane: str) -> WaitingFor:
+    """Return what a run waits for while another holds its lane."""
+    return WaitingFor.OVERLAP if lane.startswith(OWN_LANE) else WaitingFor.LANE
 
 
 def render_run_id(name: str, nominal_at: int, origin: Origin, epoch: int = 0) -> str:

@@ -29,6 +29,9 @@ AMENDMENTS_MAX: Final = 32  # of one schedule: a month of days, named one by one
 NO_ARGS: Final[dict[str, Json]] = {}
 
 
+OWN_LANE: Final = "~"  # before the key of a schedule whose runs are kept apart: no name of a lane begins so
+
+
 class Misfire(StrEnum):
     """What happens to occurrences noticed later than `tolerance_s` (S5.2)."""
 
@@ -41,7 +44,21 @@ class Overlap(StrEnum):
     """What happens to an occurrence due while an earlier run of its schedule is unfinished (S5.4)."""
 
     SKIP = "skip"
+    BUFFER_ONE = "buffer_one"
+    BUFFER_LATEST = "buffer_latest"
+    BUFFER_ALL = "buffer_all"
+    CANCEL_RUNNING = "cancel_running"
     ALLOW = "allow"
+
+    @property
+    def keeps_apart(self) -> bool:
+        """Whether a run waits until no other of its schedule is unfinished."""
+        return self is not Overlap.SKIP and self is not Overlap.ALLOW
+
+    @property
+    def only_newest(self) -> bool:
+        """Whether what came due earlier gives way, so that of several due together only the newest counts."""
+        return self is Overlap.BUFFER_LATEST or self is Overlap.CANCEL_RUNNING
 
 
 class Delivery(StrEnum):
@@ -216,6 +233,11 @@ class Schedule:
             check_name(self.lane, f"{self.name}: lane")
         elif self.supersede:
             raise InvalidSchedule(f"{self.name}: supersede needs a lane: say which runs replace each other")
+        if self.supersede and self.overlap.keeps_apart:
+            raise InvalidSchedule(
+                f"{self.name}: overlap {self.overlap} has no place in a superseding lane, where older runs give way: "
+                "leave one of the two out"
+            )
         if self.max_runs is not None:
             check_whole(f"{self.name}: max_runs is", self.max_runs, 1, None)
         if self.start_at is not None and self.end_at is not None and self.end_at < self.start_at:
@@ -367,6 +389,12 @@ class ScheduleRecord:
     def trigger(self) -> Trigger:
         """The schedule's trigger, anchored: what planning evaluates."""
         return self.schedule.anchored(self.anchor_at)
+
+    def lane(self, overlap: Overlap) -> str | None:
+        """Return the lane that a run takes: that of its schedule, or one for this schedule alone where they are kept
+        apart; None for none."""
+        schedule = self.schedule
+        return f"{OWN_LANE}{self.key}" if schedule.lane is None and overlap.keeps_apart else schedule.lane
 
     @property
     def wakes_at(self) -> int | None:

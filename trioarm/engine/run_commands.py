@@ -15,7 +15,7 @@ from trioarm.core.diff import cancellation
 from trioarm.core.errors import InvalidSchedule, RepositoryError, RevisionConflict, UnknownRun, UnknownSchedule
 from trioarm.core.jsonable import Json
 from trioarm.core.operations import Operation, Verb, entry
-from trioarm.core.planning import give_way
+from trioarm.core.overlap import Earlier, by_hand, give_way, make_way
 from trioarm.core.run import Origin, RunRecord, render_run_id
 from trioarm.core.schedule import Overlap, ScheduleRecord, as_overlap, checked_args
 from trioarm.core.states import Reason, State
@@ -58,7 +58,7 @@ class RunCommands:
         name: str,
         args: dict[str, Json] | None = None,
         *,
-        overlap: str = Overlap.ALLOW,
+        overlap: str | None = None,
         author: str = API,
         note: str = "",
     ) -> RunRecord:
@@ -66,7 +66,8 @@ class RunCommands:
 
         Args:
             args: instead of the schedule's own.
-            overlap: whether it runs beside an unfinished run of the schedule, or is refused while there is one (S5.3).
+            overlap: what happens while a run of the schedule is unfinished (S5.3): by any policy that has no room for
+                it, it is refused. None for beside it, or behind it where the schedule keeps its runs apart.
             author: who does it.
             note: why.
 
@@ -78,7 +79,8 @@ class RunCommands:
         record = await self._record(name)
         if args is not None:
             args = checked_args(args)
-        said = _Said(Verb.FIRE, author, note, as_overlap(overlap))
+        policy = by_hand(record.schedule) if overlap is None else as_overlap(overlap)
+        said = _Said(Verb.FIRE, author, note, policy)
         return await self._decide_to_run(record, Origin.MANUAL, args, None, said)
 
     async def retry(self, run: RunRecord, *, author: str = API, note: str = "") -> RunRecord:
@@ -92,24 +94,19 @@ class RunCommands:
         if run.schedule.removed:
             raise InvalidSchedule(f"the schedule {run.schedule.schedule.name} of run {run.run_id} was removed")
         check_author(author, note)
-        return await self._decide_to_run(
-            run.schedule, Origin.RETRY, run.args, run.run_id, _Said(Verb.RETRY, author, note, Overlap.ALLOW)
-        )
+        said = _Said(Verb.RETRY, author, note, by_hand(run.schedule.schedule))
+        return await self._decide_to_run(run.schedule, Origin.RETRY, run.args, run.run_id, said)
 
     async def _decide_to_run(
         self, record: ScheduleRecord, origin: Origin, args: dict[str, Json] | None, retry_of: int | None, said: _Said
     ) -> RunRecord:
         refused = taken = 0
         while refused < TRIES:
-            if said.overlap is Overlap.SKIP:
-                await self._check_overlap(record)
             now = self._clock.look()
-            run = RunRecord(record, now + taken, now, now, record.schedule.lane, origin, args=args, retry_of=retry_of)
+            lane = record.lane(said.overlap)
+            run = RunRecord(record, now + taken, now, now, lane, origin, args=args, retry_of=retry_of)
             run.epoch = record.epoch
-            steps: list[RunStep] = []
-            if record.schedule.supersede:
-                rivals = await self._repository.unfinished_runs(lane=run.lane)
-                steps = [step for rival in rivals if (step := give_way(rival, now)) is not None]
+            steps = await self._make_way(record, said.overlap, now)
             ended = [step.run for step in steps if isinstance(step, Finished)]
             moved = [move for rival in ended if (move := freed(rival, now)) is not None]
             operation = Operation(said.author, said.verb, _id(run), said.note)
@@ -126,12 +123,27 @@ class RunCommands:
                 taken += 1  # two in one microsecond are two occurrences
         raise self._given_up(record.schedule.name)
 
-    async def _check_overlap(self, record: ScheduleRecord) -> None:
-        unfinished = await self._repository.unfinished_runs(schedule=record)
-        if unfinished:
-            raise InvalidSchedule(
-                f"{_id(unfinished[0])} is still {unfinished[0].state}: wait for it, cancel it, or let both run"
-            )
+    async def _make_way(self, record: ScheduleRecord, overlap: Overlap, now: int) -> list[RunStep]:
+        """Return the steps by which others make way for a run.
+
+        Raises:
+            InvalidSchedule: there is no room for it.
+        """
+        steps: list[RunStep] = []
+        if overlap is not Overlap.ALLOW:
+            unfinished = await self._repository.unfinished_runs(schedule=record)
+            if not Earlier.of(unfinished).leave_room(overlap):
+                first, more = unfinished[0], len(unfinished) - 1
+                others = f", and {more} more wait" if more else ""
+                raise InvalidSchedule(
+                    f"{_id(first)} is still {first.state}{others}: wait for it, cancel it, or let both run"
+                )
+            steps += make_way(overlap, unfinished, now)
+        if record.schedule.supersede:
+            rivals = await self._repository.unfinished_runs(lane=record.schedule.lane)
+            gone = {step.run.run_id for step in steps}
+            steps += [step for run in rivals if run.run_id not in gone and (step := give_way(run, now)) is not None]
+        return steps
 
     async def cancel(self, run: RunRecord, *, author: str = API, note: str = "") -> None:
         """Cancel an unfinished run: at once while it waits, by asking its handler while it works.

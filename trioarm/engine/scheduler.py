@@ -15,7 +15,7 @@ from trioarm.core.instants import DAY, instant
 from trioarm.core.jsonable import Json
 from trioarm.core.queries import PAGE_MAX, Page, RunQuery, ScheduleQuery, Statistics
 from trioarm.core.run import Run, RunRecord, parse_run_id
-from trioarm.core.schedule import Overlap, Schedule, ScheduleRecord, ScheduleState, StoredSchedule
+from trioarm.core.schedule import Schedule, ScheduleRecord, ScheduleState, StoredSchedule
 from trioarm.core.states import WaitingFor
 from trioarm.engine.alert_commands import AlertCommands
 from trioarm.engine.commands import Commands, PutResult
@@ -213,7 +213,7 @@ class Runs:
         name: str,
         args: dict[str, Json] | None = None,
         *,
-        overlap: str = Overlap.ALLOW,
+        overlap: str | None = None,
         author: str = API,
         note: str = "",
     ) -> Run:
@@ -221,7 +221,9 @@ class Runs:
 
         Args:
             args: instead of the schedule's own.
-            overlap: `allow` lets it run beside an unfinished run of the schedule, `skip` refuses it while there is one.
+            overlap: what happens while a run of the schedule is unfinished, as in `Schedule`: where that would skip an
+                occurrence, this is refused. None lets it run beside others, or after them where the schedule keeps its
+                runs apart.
             note: why.
 
         Raises:

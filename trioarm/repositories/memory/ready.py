@@ -12,7 +12,7 @@ from typing import Final
 
 import attrs
 
-from trioarm.core.run import RunRecord
+from trioarm.core.run import RunRecord, behind
 from trioarm.core.states import State, WaitingFor
 
 _Entry = tuple[int, int, int, int, RunRecord]  # (*urgency, token, run); one tuple, to be light on the collector
@@ -113,7 +113,7 @@ class Lane:
 
     def wait(self, run: RunRecord) -> None:
         """Queue a run that could start but for the lane."""
-        run.waiting_for = WaitingFor.LANE
+        run.waiting_for = WaitingFor.LANE if run.lane is None else behind(run.lane)
         queue = self._waiting.setdefault(run.schedule.schedule.handler, [])
         heappush(queue, _entry(run))
 
@@ -138,7 +138,7 @@ class Lane:
             run.state is State.PENDING
             and run.token == token
             and run.due_at == due_at
-            and run.waiting_for is WaitingFor.LANE
+            and (run.waiting_for is WaitingFor.LANE or run.waiting_for is WaitingFor.OVERLAP)
             and schedule.handler == handler
             and schedule.priority == -urgent
         )

@@ -357,7 +357,7 @@ class InMemoryScheduleRepository:
         return [
             run
             for run in self._unfinished.of(record.key)
-            if run.waiting_for is WaitingFor.HANDLER or run.waiting_for is WaitingFor.LANE
+            if run.waiting_for in (WaitingFor.HANDLER, WaitingFor.LANE, WaitingFor.OVERLAP)
         ]
 
     def _drop_schedule(self, record: ScheduleRecord) -> None:

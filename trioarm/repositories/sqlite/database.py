@@ -36,6 +36,7 @@ CACHE_KIB: Final = 32 * 1024  # of pages per connection
 # Of 4 KiB in the log before it is folded into the file, which the commit that reaches so many waits for: measured, the
 # disk takes 25 to 50 us for each, and with half as many a node comes to a tenth less.
 LOG_PAGES: Final = 2_000
+SYNCED: Final = "PRAGMA synchronous = FULL"  # a commit returns once it is on the disk
 _HEADER: Final = b"SQLite format 3\0"
 
 
@@ -93,15 +94,20 @@ class Database:
                 writer, self._writer = self._writer, None
                 await self._writing.run(partial(self._with_writer, writer.close))
 
-    async def write(self, work: Work[T]) -> T:
+    async def write(self, work: Work[T], *, synced: bool = True) -> T:
         """Carry out work in a transaction of its own, and commit it.
+
+        Args:
+            synced: false for what may be undone when the power fails, as long as nothing was committed after it: then
+                nobody waits for the disk.
 
         Raises:
             RepositoryError: nothing was kept, or nobody knows whether it was.
 
         Cancellation: before the transaction has begun; then nothing was written.
         """
-        return await self._telling("write", partial(self._transaction, self._opened(self._writer), work))
+        transaction = self._transaction if synced else self._unsynced
+        return await self._telling("write", partial(transaction, self._opened(self._writer), work))
 
     def write_blocking(self, work: Work[T]) -> T:
         """Do as `write`, from any thread and without trio, but wait for no other process.
@@ -181,6 +187,13 @@ class Database:
         done = _transaction(connection, partial(self._known, work))
         self._look_for_the_file()
         return done
+
+    def _unsynced(self, connection: sqlite3.Connection, work: Work[T]) -> T:
+        connection.execute("PRAGMA synchronous = NORMAL")
+        try:
+            return self._transaction(connection, work)
+        finally:
+            connection.execute(SYNCED)
 
     def _readably(self, connection: sqlite3.Connection, work: Work[T]) -> T:
         self._look_for_the_file()
@@ -281,7 +294,7 @@ def check_header(path: Path) -> None:
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
     try:
-        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(SYNCED)
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
         connection.execute("PRAGMA temp_store = MEMORY")  # the rows of one statement are no reason to make a file

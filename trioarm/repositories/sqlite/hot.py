@@ -13,11 +13,11 @@ from typing import Final
 
 import attrs
 
+from trioarm.core.overlap import UNFINISHED_MAX
 from trioarm.repositories.sqlite import statements
 from trioarm.repositories.sqlite.rows import Row
 
 RANKS: Final = range(-9, 1)  # of priorities 9 to 0: the most urgent first
-UNFINISHED_MAX: Final = 100  # runs with steps to go that are read of one schedule; in a superseding lane all are
 _LANE, _SUPERSEDE, _KEY = 13, 14, 1  # columns of statements.SCHEDULE, and that of statements.RUN
 
 

@@ -95,7 +95,8 @@ class SqliteScheduleRepository:
         self._nodes = Nodes(self.path, boot_clock or SystemBootClock(), lease_s)
         self._recall = Recall(self._records)
         self._quarantine = Quarantine(self._write)
-        self._pruning = Pruning(self._database.read, self._write, self._recall.forget_schedules)
+        forget = partial(self._write, synced=False)  # what comes back when the power fails is forgotten once more
+        self._pruning = Pruning(self._database.read, forget, self._recall.forget_schedules)
         self._commits = Commits(self._write, self._recall.keep, self._recall.forget)
         self._seen_at = -inf  # trio's time at which the file was last seen, and whether another process had committed
         self._version: int | None = None  # of the data: SQLite changes it when another connection commits
@@ -170,8 +171,8 @@ class SqliteScheduleRepository:
         self._note(version)
         return found
 
-    async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        version, done = await self._database.write(partial(_and_version_after, work))
+    async def _write(self, work: Callable[[sqlite3.Connection], T], *, synced: bool = True) -> T:
+        version, done = await self._database.write(partial(_and_version_after, work), synced=synced)
         self._note(version)
         return done
 

@@ -17,7 +17,7 @@ from trioarm.core.errors import InvalidSchedule, TrioarmError
 from trioarm.core.instants import EARLIEST, LATEST
 from trioarm.core.jsonable import Json
 from trioarm.core.queries import Document, JournalEntry
-from trioarm.core.run import Origin, RunRecord
+from trioarm.core.run import Origin, RunRecord, behind
 from trioarm.core.schedule import Amendment, Pause, Schedule, ScheduleRecord, ScheduleState
 from trioarm.core.states import Reason, State, WaitingFor
 from trioarm.core.triggers import Once
@@ -214,7 +214,7 @@ def _run(row: Row, schedule: ScheduleRecord, now: int) -> RunRecord:
     except _NONSENSE as found:
         return _unreadable(row, schedule, found)
     if run.state is State.PENDING and due_at <= now:
-        run.waiting_for = WaitingFor.LANE if blocked else WaitingFor.HANDLER
+        run.waiting_for = behind(lane) if blocked else WaitingFor.HANDLER
     return run
 
 
