@@ -122,6 +122,7 @@ RETRIES = st.builds(
 def schedules(draw: st.DrawFn) -> Schedule:
     """Draw any valid schedule."""
     lane = draw(st.none() | NAMES)
+    overlap = draw(st.sampled_from(Overlap))
     bounds = sorted(draw(st.tuples(INSTANTS, INSTANTS)))
     return Schedule(
         draw(NAMES),
@@ -131,9 +132,9 @@ def schedules(draw: st.DrawFn) -> Schedule:
         tolerance_s=draw(st.none() | st.floats(0, 86400)),
         misfire=draw(st.sampled_from(Misfire)),
         misfire_window_s=draw(st.none() | st.floats(0, 366 * 86400.0)),
-        overlap=draw(st.sampled_from(Overlap)),
+        overlap=overlap,
         lane=lane,
-        supersede=lane is not None and draw(st.booleans()),
+        supersede=lane is not None and not overlap.keeps_apart and draw(st.booleans()),
         timeout_s=draw(st.none() | st.floats(0.001, 366 * 86400.0) | st.integers(1, 366 * 86400)),
         retry=draw(st.none() | RETRIES),
         delivery=draw(st.sampled_from(Delivery)),
@@ -376,7 +377,7 @@ def test_a_mistaken_trigger_is_one_line(keys: dict[str, object], line: str) -> N
         ("tolerance", -1, ": -1 is outside 0s to 1d"),
         ("misfire", "lates", ': "lates" is unknown; did you mean latest?'),
         ("misfire_window", float("nan"), ": nan is outside 0s to 366d"),
-        ("overlap", "buffer_one", ': "buffer_one" is not available yet; there is skip, allow'),
+        ("overlap", "buffer_on", ': "buffer_on" is unknown; did you mean buffer_one?'),
         (
             "lane",
             "The Disk",

@@ -92,7 +92,7 @@ def test_names_that_are_none(name: Any) -> None:
         ({"timeout_s": 0.0}, "timeout_s is 0.0: it must lie between 0.001"),
         ({"timeout_s": float("inf")}, "timeout_s is inf"),
         ({"misfire": "sometimes"}, "misfire 'sometimes': it is one of latest, each, skip"),
-        ({"overlap": "maybe"}, "overlap 'maybe': it is one of skip, allow"),
+        ({"overlap": "maybe"}, "overlap 'maybe': it is one of skip, buffer_one, buffer_latest,"),
         ({"delivery": "exactly_once"}, "delivery 'exactly_once': it is one of at_least_once, at_most_once"),
         ({"args": [1]}, "must be a mapping"),
         ({"args": {"a": {1}}}, r"args\.a: a set cannot be kept"),

@@ -215,8 +215,8 @@ def test_firing_may_be_refused_while_a_run_is_unfinished() -> None:
         rows = await rows_of(repository, HOURLY)
         assert [(run.origin, run.state) for run in rows] == [(Origin.MANUAL, State.SUCCEEDED)] * 3
         assert first.id == "hourly@2026-11-23T22:00:00Z+manual"
-        with pytest.raises(InvalidSchedule, match=r"^overlap 'buffer_one': it is one of skip, allow$"):
-            await scheduler.runs.fire("hourly", overlap="buffer_one")
+        with pytest.raises(InvalidSchedule, match=r"^overlap 'buffer': it is one of skip, buffer_one, buffer_l"):
+            await scheduler.runs.fire("hourly", overlap="buffer")
 
     with_a_node(main)
 

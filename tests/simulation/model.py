@@ -14,8 +14,8 @@ from collections.abc import Iterator
 import attrs
 
 from tests.simulation.play import HEAL_S, Course, Definition
-from tests.simulation.witness import Call
-from trioarm import After, Misfire, Once, Schedule, ScheduleState, State
+from tests.simulation.witness import STUBBORN, Call
+from trioarm import After, Misfire, Once, Overlap, Schedule, ScheduleState, State
 from trioarm.core.instants import SECOND
 from trioarm.core.run import Origin, RunRecord, render_run_id
 from trioarm.core.schedule import ScheduleRecord
@@ -24,6 +24,7 @@ from trioarm.core.states import Reason
 NEVER_RAN = (State.SKIPPED, State.MISSED, State.SUPERSEDED)
 SLACK = 5 * SECOND  # for how long what is due may be undecided once all is well
 ON_TIME_S = 300.0  # tolerance where a schedule says none
+KEPT_APART = (Overlap.BUFFER_ONE, Overlap.BUFFER_LATEST, Overlap.BUFFER_ALL, Overlap.CANCEL_RUNNING)
 LONGEST_S = 120.0  # an attempt and what comes before it
 
 
@@ -172,6 +173,9 @@ def _ended_wrongly(course: Course) -> Iterator[str]:
         yield from _ran_too_late(run, row)
     if not course.set_back:
         yield from _began_too_early(course)
+    yield from _ran_at_once(course)
+    yield from _overlaps_anyway(course)
+    yield from _gave_way_to_nothing(course)
     yield from _waits_for_nothing(course, healed_at)
     yield from _out_of_order(course)
     yield from _superseded_by_nothing(course)
@@ -208,6 +212,57 @@ def _waits_for_nothing(course: Course, healed_at: int) -> Iterator[str]:
     for row in course.rows:
         if row.lane not in held and row.unfinished and row.due_at <= course.now - SLACK and row.decided_at <= healed_at:
             yield f"{row.schedule.schedule.name}: {row.nominal_at} waits for {row.waiting_for}, and nothing works"
+
+
+def _ran_at_once(course: Course) -> Iterator[str]:
+    """Of a schedule that keeps its runs apart, one call begins after the other has ended (S5.4)."""
+    calls: dict[int, list[Call]] = defaultdict(list)
+    for row in course.rows:
+        schedule = row.schedule
+        if schedule.schedule.overlap in KEPT_APART and schedule.revision == 1:
+            calls[schedule.key] += course.witness.calls.get(row.run_id, [])
+    for of_one in calls.values():
+        of_one.sort(key=lambda call: call.began_at)
+        for before, after in itertools.pairwise(of_one):
+            if before.behaviour != STUBBORN and (before.ended_at or 0.0) > after.began_at:
+                yield f"{after.run}: was called while {before.run} worked"
+
+
+def _overlaps_anyway(course: Course) -> Iterator[str]:
+    """Of a schedule whose occurrences are skipped while a run is unfinished, none is decided to run meanwhile (S5.4)."""
+    if course.set_back:
+        return
+    of_key: dict[int, list[RunRecord]] = defaultdict(list)
+    for row in course.rows:
+        schedule = row.schedule
+        if schedule.schedule.overlap is Overlap.SKIP and schedule.revision == 1 and row.state not in NEVER_RAN:
+            if not schedule.schedule.supersede and row.origin is Origin.SCHEDULE:
+                of_key[schedule.key].append(row)
+    for rows in of_key.values():
+        rows.sort(key=lambda row: row.decided_at)
+        for before, after in itertools.pairwise(rows):
+            if after.decided_at < (before.finished_at or course.now):
+                yield f"{after.schedule.schedule.name}: {after.nominal_at} runs, and {before.nominal_at} is unfinished"
+
+
+def _gave_way_to_nothing(course: Course) -> Iterator[str]:
+    """Who does not run for the sake of another of its schedule has one: before it, or after it (S5.4)."""
+    if course.set_back:
+        return
+    of_key: dict[int, list[RunRecord]] = defaultdict(list)
+    for row in course.rows:
+        of_key[row.schedule.key].append(row)
+    for row in course.rows:
+        if row.reason is not Reason.OVERLAP:
+            continue
+        others = [other for other in of_key[row.schedule.key] if other is not row and other.state not in NEVER_RAN]
+        at = row.decided_at
+        if row.state is State.SKIPPED:
+            found = any(one.decided_at <= at <= (one.finished_at or at) for one in others)
+        else:
+            found = any(at <= one.decided_at for one in of_key[row.schedule.key] if one is not row)
+        if not found:
+            yield f"{row.schedule.schedule.name}: {row.nominal_at} is {row.state} for the sake of nothing"
 
 
 def _superseded_by_nothing(course: Course) -> Iterator[str]:

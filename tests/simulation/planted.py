@@ -14,6 +14,7 @@ from trioarm import Every, Once, RetryPolicy, Schedule
 from trioarm.core import planning, retrying
 from trioarm.core.changes import Change, Verdict
 from trioarm.core.instants import MINUTE
+from trioarm.core.overlap import Earlier
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import ScheduleRecord
 from trioarm.core.states import State
@@ -70,6 +71,13 @@ TRIES_AGAIN: Final = History(  # and another is waiting for its lane meanwhile
     acts=((130.0, Joined()),),
     faults={},
     workers=1,
+    with_file=False,
+)
+WAITS_ITS_TURN: Final = History(
+    schedules=(Schedule("a", Every(20.0), handler="is_slow", overlap="buffer_all", timeout_s=100.0),),
+    acts=((130.0, Joined()),),
+    faults={},
+    workers=2,
     with_file=False,
 )
 NEVER_ANSWERED: Final = History(
@@ -214,6 +222,14 @@ def _lets_the_first_win(patch: Patch) -> None:
     patch.setattr(planning, "_order", lambda due: (-order(due)[0], *order(due)[1:]))
 
 
+def _keeps_nothing_apart(patch: Patch) -> None:
+    patch.setattr(ScheduleRecord, "lane", lambda self, overlap: self.schedule.lane)
+
+
+def _lets_everything_run(patch: Patch) -> None:
+    patch.setattr(Earlier, "leave_room", lambda self, overlap: True)
+
+
 def _works_on_without_a_lease(patch: Patch) -> None:
     patch.setattr(Lease, "_stop_everything", lambda self, why: None)
 
@@ -251,6 +267,10 @@ PLANTED: Final = {
     "busy": Planted("S2.7", "a count says who is busy, and is wrong at times", _counts_who_is_busy),
     "early": Planted("S3.2", "what is almost due is begun at once", _does_not_wait_for_the_rest),
     "late": Planted("S5.2", "nothing is too late to run", _runs_what_is_too_late),
+    "apart": Planted(
+        "S5.4", "runs of a schedule that keeps them apart overlap", _keeps_nothing_apart, made=WAITS_ITS_TURN
+    ),
+    "room": Planted("S5.4", "there is always room for one more run", _lets_everything_run),
     "lane": Planted("S5.5", "a lane is free between two attempts", _frees_the_lane_of_a_retry, made=TRIES_AGAIN),
     "order": Planted("S5.5", "the first of a superseding lane runs, not the last", _lets_the_first_win, made=BOTH_DUE),
     "lease": Planted("S7.2", "a node works on without a lease", _works_on_without_a_lease, made=CUT_OFF),

@@ -22,6 +22,7 @@ from tests.repositories.contract.acts import (
 )
 from trioarm.core.changes import Change, Claim, Finished, Verdict
 from trioarm.core.run import RunRecord
+from trioarm.core.schedule import Overlap
 from trioarm.core.states import Reason, State, Step, WaitingFor
 from trioarm.engine.ports import ScheduleRepository
 
@@ -81,6 +82,18 @@ class LanesContract:
         await finish(repository, await run_of(repository, holder))
         assert await ready_ids(repository) == [waiter.run_id]
         assert (await run_of(repository, waiter)).waiting_for is WaitingFor.HANDLER
+
+    async def test_what_waits_for_the_run_before_it_says_so(self, repository: ScheduleRepository) -> None:
+        """In the lane of a schedule that keeps its runs apart, a run waits for the one before it (S5.4)."""
+        record = await put(repository, next_due_at=None, overlap="buffer_all")
+        first = await decide(repository, record, lane=record.lane(Overlap.BUFFER_ALL))
+        await claim(repository, first)
+        second = await decide(repository, record, NOW + 1, lane=first.lane)
+        assert second.waiting_for is WaitingFor.OVERLAP
+        assert await ready_ids(repository) == []
+        await finish(repository, await run_of(repository, first), at=NOW + 1)
+        assert await ready_ids(repository) == [second.run_id]
+        assert (await run_of(repository, second)).waiting_for is WaitingFor.HANDLER
 
     async def test_a_blocked_run_hides_no_other(self, repository: ScheduleRepository) -> None:
         """Runs that were ready when their lane was taken stand in nobody's way: those behind are offered (S6.6)."""
