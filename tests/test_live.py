@@ -361,6 +361,11 @@ def node_of(folder: Path, text: str, body: Callable[[Scheduler, Container], Awai
     in_virtual_time(main)
 
 
+async def never_ends(run: RunContext) -> None:
+    """Hang until cancelled."""
+    await trio.sleep_forever()
+
+
 BEAT = '[[schedule]]\nname = "{}"\nhandler = "log"\nevery = "{}"\n'
 
 
@@ -672,3 +677,32 @@ class TestPools:
 
         self.of(tmp_path, 6)
         node_of(tmp_path, (tmp_path / "scheduler.toml").read_text(), body)
+
+    def test_a_handler_with_workers_of_its_own_waits_for_nobody(self, tmp_path: Path) -> None:
+        """With every other worker hanging it begins at its instant, and no more of it at once than it has workers; how
+        many that are is live, and which handlers have some waits for the next start (S6.1)."""
+        began: list[float] = []
+        most, running = [0], [0]
+
+        async def quick(run: RunContext) -> None:
+            began.append(trio.current_time())
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+            await trio.sleep(5)
+            running[0] -= 1
+
+        async def body(scheduler: Scheduler, container: Container) -> None:
+            hang = [once(f"hang{index}", 1, handler="hangs") for index in range(60)]
+            await scheduler.schedules.put_many([*hang, *(once(f"q{index}", 10, handler="quick") for index in range(6))])
+            start = trio.current_time()
+            await trio.sleep(30)
+            assert [at - start for at in began] == [10, 10, 15, 15, 20, 20]
+            assert most == [2]
+            write(tmp_path, "[handler.quick]\nworkers = 3\n[handler.hangs]\nworkers = 1\n")
+            assert (await scheduler.reload()).waiting == ("handler.hangs",)
+            await scheduler.schedules.put_many([once(f"r{index}", 40, handler="quick") for index in range(6)])
+            await trio.sleep(30)
+            assert [at - start for at in began[6:]] == [40, 40, 40, 45, 45, 45]
+            assert most == [3]
+
+        node_of(tmp_path, "[handler.quick]\nworkers = 2\n", body, quick=quick, hangs=never_ends)

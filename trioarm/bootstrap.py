@@ -41,7 +41,7 @@ from trioarm.handlers.log import log
 from trioarm.handlers.registry import Handlers, register
 from trioarm.links.threads import Thread
 from trioarm.links.zone_data import zone_data_version
-from trioarm.live import POOL, LiveConfig
+from trioarm.live import POOL, LiveConfig, pool_of
 from trioarm.repositories.memory import InMemoryScheduleRepository
 from trioarm.repositories.sqlite import SqliteScheduleRepository
 
@@ -121,15 +121,18 @@ def _refreshing(c: Container) -> Refreshing:
 
 
 def _executor(c: Container, ordinary: dict[str, Handler]) -> RunExecutor:
-    """Make the pools: arming and housekeeping have workers of their own, so that nothing else can keep them waiting."""
+    """Make the pools: arming, housekeeping, and handlers for which somebody asked, have workers of their own, so that
+    nothing else can keep them waiting (S6.1)."""
     config, installation = c.get(SchedulerConfig), c.get(Installation)
     rest = dict(ordinary)
     arming = {name: rest.pop(name, handler) for name, handler in installation.handlers.items()}
     built_in = {**c.get(Housekeeping).handlers, **c.get(Refreshing).handlers}
     housekeeping = {name: rest.pop(name, handler) for name, handler in built_in.items()}
+    own = {name: rest.pop(name) for name in config.workers if name in rest}  # of others the start complains
     pools = [
         Pool("arming", PoolSettings(installation.workers, installation.workers), arming),
         Pool("housekeeping", HOUSEKEEPERS, housekeeping),
+        *(Pool(pool_of(name), _workers(config.workers[name]), {name: handler}) for name, handler in own.items()),
         Pool(POOL, PoolSettings(config.executor.max_concurrent, config.scheduler.max_concurrent), rest),
     ]
     return RunExecutor(
@@ -140,6 +143,10 @@ def _executor(c: Container, ordinary: dict[str, Handler]) -> RunExecutor:
         config.executor.timeout_s,
         wake=lambda: c.get(SchedulingEngine).wake(),  # the engine is made later: it is the one that knows the executor
     )
+
+
+def _workers(count: int) -> PoolSettings:
+    return PoolSettings(count, count)
 
 
 def _recorder(c: Container) -> Recorder:

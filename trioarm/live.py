@@ -38,9 +38,14 @@ from trioarm.handlers.housekeeping import OWNER, Housekeeping, housekeeping_sche
 from trioarm.repositories.sqlite import SqliteScheduleRepository
 
 CODE_OWNER: Final = "config"  # who owns schedules of a configuration that was made in code, not read from a file
-POOL: Final = "default"  # the pool of all handlers but those of arming and housekeeping
+POOL: Final = "default"  # the pool of all handlers that have none of their own
 
 _log = logging.getLogger("trioarm.node")
+
+
+def pool_of(handler: str) -> str:
+    """Return the name of the pool of a handler that has one of its own."""
+    return f"handler {handler}"
 
 
 def built_in_schedules(config: SchedulerConfig) -> list[Schedule]:
@@ -202,6 +207,8 @@ class LiveConfig:
         c.get(Recorder).rules = config.retry_rules()
         executor.timeout_s = config.executor.timeout_s
         executor.resize(POOL, PoolSettings(config.executor.max_concurrent, scheduler.max_concurrent))
+        for handler, workers in config.workers.items():
+            executor.resize(pool_of(handler), PoolSettings(workers, workers))
         c.get(Health).check_interval_s = scheduler.check_interval_s
         c.get(Metrics).histograms = config.features.performance_monitoring
         c.get(Housekeeping).retention = config.retention

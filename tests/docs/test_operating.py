@@ -28,6 +28,7 @@ from trioarm.repositories.sqlite.pruning import HELD_S, ROWS, ROWS_MIN
 
 PAGE = (files("trioarm") / "docs" / "operating.md").read_text(encoding="utf-8")
 UNIT = (files("trioarm") / "examples" / "trioarm.service").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
 SETTINGS = {setting.key: setting for setting in SchedulerConfig().describe()}
 SECTIONS = {key.partition(".")[0] for key in SETTINGS}
 IN_UNIT = [line.partition("=") for line in UNIT.splitlines() if re.match(r"#?[A-Z][A-Za-z]+=", line)]
@@ -100,7 +101,7 @@ def test_every_setting_of_the_page_is_one() -> None:
 
 def test_the_example_of_what_is_kept_says_what_the_page_says(tmp_path: Path) -> None:
     """It can be used as it stands; the page names every state that can be kept apart, and the numbers that are so."""
-    [example] = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    [_, example] = EXAMPLES
     now = 1_000 * DAY
     retention = config_of(tmp_path, example).retention(now)
     kept = {state: (now - each.before, each.most) for each in retention.kept for state in each.states}
@@ -116,6 +117,14 @@ def test_the_example_of_what_is_kept_says_what_the_page_says(tmp_path: Path) -> 
     )
     assert f"Every {LOG_PAGES:_} pages".replace("_", " ") in text
     assert PRUNE_EVERY_S == 6 * 3600
+
+
+def test_the_example_of_workers_can_be_used_as_it_stands(tmp_path: Path) -> None:
+    """It gives one handler one worker; the numbers of the page are the defaults."""
+    config = config_of(tmp_path, EXAMPLES[0])
+    assert config.workers == {"command": 1}
+    assert f"`executor.max_concurrent` handlers ({config.executor.max_concurrent})" in PAGE
+    assert f"`scheduler.max_concurrent` runs ({config.scheduler.max_concurrent})" in PAGE
 
 
 def test_every_key_of_systemd_is_in_the_unit() -> None:

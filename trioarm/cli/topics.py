@@ -275,6 +275,9 @@ scheduler.local.toml beside the file, [environment.NAME], the file, the default.
 live. SIGHUP has it read everything again: settings, and declared schedules. What is not live, and sites and
 partitions, waits for the next start; a configuration with problems changes nothing.
 
+[handler.NAME] with workers = 2 gives a handler workers of its own: it begins although all others hang, and
+no more of it run at once.
+
 Settings, with their defaults:"""
 
 

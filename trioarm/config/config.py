@@ -17,6 +17,7 @@ import attrs
 from trioarm.arming.compile import engine_schedules
 from trioarm.arming.model import HANDLER, Premises
 from trioarm.config.calendars import Surroundings, read_calendars
+from trioarm.config.handlers import read_workers
 from trioarm.config.keys import Setting, file_key, keys_of
 from trioarm.config.layering import SECTIONS, read_settings
 from trioarm.config.premises import read_partitions, read_sites
@@ -110,6 +111,7 @@ class SchedulerConfig:
         premises: sites, partitions, and the schedules that arm.
         calendars: working days and holidays by name, for schedules that are read beside these.
         feeds: calendars of events by name; what they hold is read when the node runs.
+        workers: how many workers of its own a handler has, by name; others share those of the executor.
         source: the file it was read from; None for code and variables.
         sources: who said what, by key; what is not there is the default.
         reading: from what it was read; None for code.
@@ -128,6 +130,7 @@ class SchedulerConfig:
     premises: Premises = attrs.field(factory=Premises)
     calendars: Mapping[str, DayCalendar] = attrs.field(factory=dict)
     feeds: Mapping[str, FeedSource] = attrs.field(factory=dict)
+    workers: Mapping[str, int] = attrs.field(factory=dict)
     source: Path | None = None
     sources: Mapping[str, str] = attrs.field(factory=dict, eq=False)
     reading: Reading | None = attrs.field(default=None, eq=False, repr=False)
@@ -290,11 +293,11 @@ def compile_problems(premises: Premises) -> Iterator[str]:
 
 
 def unknown_handlers(config: SchedulerConfig, known: Collection[str]) -> tuple[str, ...]:
-    """Return a line for every declared schedule whose handler is not among those `known`."""
+    """Return a line for every declared schedule whose handler is not among those `known`, and for others named."""
+    named = [(f'schedule "{schedule.name}".handler', schedule.handler) for schedule in config.schedules]
+    named += [("handler", name) for name in config.workers]
     return tuple(
-        f'schedule "{schedule.name}".handler: {show(schedule.handler)} is unknown{suggest(schedule.handler, known)}'
-        for schedule in config.schedules
-        if schedule.handler not in known
+        f"{where}: {show(name)} is unknown{suggest(name, known)}" for where, name in named if name not in known
     )
 
 
@@ -348,6 +351,7 @@ def _read(reading: Reading) -> SchedulerConfig:
         owner=None if path is None else f"file:{path.name}",
     )
     schedules, premises = _read_declared(whole, defaults, arming, scheduler.tolerance_s)
+    workers = read_workers(whole)
     problems.settle()
     return SchedulerConfig(
         scheduler=scheduler,
@@ -360,6 +364,7 @@ def _read(reading: Reading) -> SchedulerConfig:
         premises=premises,
         calendars=calendars.days,
         feeds=calendars.feeds,
+        workers=workers,
         source=path,
         sources=settings.sources,
         reading=reading,

@@ -61,6 +61,7 @@ def take_over(running: SchedulerConfig, wanted: SchedulerConfig) -> Takeover:
         features=_kept(FeatureSettings, running.features, readable.features),
         log=_kept(LogSettings, running.log, readable.log),
         premises=_premises(running.premises, readable.premises),
+        workers={name: readable.workers.get(name, workers) for name, workers in running.workers.items()},
         sources=_sources(running, readable),
         reading=wanted.reading,
     )
@@ -69,7 +70,8 @@ def take_over(running: SchedulerConfig, wanted: SchedulerConfig) -> Takeover:
         SettingChange(key, _key(key).render(_said(running, key)), _key(key).render(_said(config, key)))
         for key in changed
     )
-    return Takeover(config, settings, (*waiting, *_waiting_premises(config.premises, readable.premises)))
+    unequal = (f"handler.{name}" for name in _differing(config.workers, readable.workers))
+    return Takeover(config, settings, (*waiting, *unequal, *_waiting_premises(config.premises, readable.premises)))
 
 
 def _as_read_by(running: SchedulerConfig, wanted: SchedulerConfig) -> SchedulerConfig:
