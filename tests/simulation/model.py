@@ -229,15 +229,14 @@ def _ran_at_once(course: Course) -> Iterator[str]:
 
 
 def _overlaps_anyway(course: Course) -> Iterator[str]:
-    """Of a schedule whose occurrences are skipped while a run is unfinished, none is decided to run meanwhile (S5.4)."""
+    """Where occurrences are skipped while a run is unfinished, none is decided to run meanwhile (S5.4)."""
     if course.set_back:
         return
     of_key: dict[int, list[RunRecord]] = defaultdict(list)
     for row in course.rows:
-        schedule = row.schedule
-        if schedule.schedule.overlap is Overlap.SKIP and schedule.revision == 1 and row.state not in NEVER_RAN:
-            if not schedule.schedule.supersede and row.origin is Origin.SCHEDULE:
-                of_key[schedule.key].append(row)
+        schedule, ran = row.schedule.schedule, row.state not in NEVER_RAN and row.origin is Origin.SCHEDULE
+        if ran and schedule.overlap is Overlap.SKIP and not schedule.supersede and row.schedule.revision == 1:
+            of_key[row.schedule.key].append(row)
     for rows in of_key.values():
         rows.sort(key=lambda row: row.decided_at)
         for before, after in itertools.pairwise(rows):
