@@ -15,6 +15,7 @@ import attrs
 
 from tests.crash.marks import HELD, Act, Marks
 from trioarm.core.changes import Change, Claim, Finished, Requeued, Started, Verdict
+from trioarm.core.instants import EARLIEST
 from trioarm.core.run import RunRecord
 from trioarm.core.states import State
 from trioarm.engine.leases import LEASE_S
@@ -124,10 +125,10 @@ class Fragile(SqliteScheduleRepository):
         with self._call(Act.READ):
             return await super().read_due(now, limit)
 
-    async def read_ready(self, handlers: Collection[str], limit: int) -> list[RunRecord]:
+    async def read_ready(self, handlers: Collection[str], limit: int, aged_at: int = EARLIEST) -> list[RunRecord]:
         """Return what could start."""
         with self._call(Act.READ):
-            return await super().read_ready(handlers, limit)
+            return await super().read_ready(handlers, limit, aged_at)
 
     async def commit(self, changes: Sequence[Change]) -> list[Verdict]:
         """Keep changes."""

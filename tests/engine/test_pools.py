@@ -343,3 +343,25 @@ def test_a_schedule_whose_trigger_raises_is_quarantined_and_others_go_on(policie
             assert (await rows_of(repository, once("bad")))[-1].state is State.SUCCEEDED
 
     in_virtual_time(main)
+
+
+def test_what_is_urgent_does_not_starve_the_rest() -> None:
+    """With more urgent work than there are workers, a patient run begins after half of the queue timeout (S6.6)."""
+    began: list[float] = []
+
+    async def work(run: RunContext) -> None:
+        if run.schedule == "patient":
+            began.append(trio.current_time())
+        await trio.sleep(2)
+
+    async def main() -> None:
+        async with a_node({"work": work}, a_config(1, queue_timeout_s=600)) as (scheduler, _):
+            await scheduler.schedules.put(every("urgent", Every(1), overlap=Overlap.ALLOW, priority=9))
+            await trio.sleep(60)
+            put_at = trio.current_time()
+            await scheduler.schedules.put(once("patient", 60, priority=1))
+            await trio.sleep(500)
+            [at] = began
+            assert 300 <= at - put_at <= 304
+
+    in_virtual_time(main)

@@ -87,7 +87,8 @@ What a schedule may say beside its trigger. Durations are written 90s, 5m, 1h30m
   delivery         at_least_once (the default): what was interrupted is started
                    again; at_most_once: one call per run, and what was
                    interrupted ends as unknown
-  priority         0 to 9, 9 is most urgent
+  priority         0 to 9, 9 is most urgent; what has waited for a worker for
+                   half of executor.queue_timeout goes before all others
   jitter           each occurrence starts up to so much later, always by the
                    same for the same one
   gap, fold        what happens when clocks change: see `trioarm help dst`

@@ -324,7 +324,8 @@ class SchedulingEngine:
         for pool in self._executor.pools:
             pool.backlog = self._repository.may_be_ready(pool.callable())
             while pool.backlog and (free := pool.free) > 0:
-                waiting = await self._repository.read_ready(pool.callable(), free)
+                aged_at = now - self.rules.queue_timeout // 2  # before they are missed, they have their turn (S6.6)
+                waiting = await self._repository.read_ready(pool.callable(), free, aged_at)
                 pool.backlog = len(waiting) >= free
                 if not waiting:
                     break

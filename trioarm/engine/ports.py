@@ -14,6 +14,7 @@ import trio
 from trioarm.core.changes import Change, Verdict
 from trioarm.core.correcting import Ahead
 from trioarm.core.course import ClockStep, Doubt
+from trioarm.core.instants import EARLIEST
 from trioarm.core.planning import Group
 from trioarm.core.queries import Document, JournalEntry, Page, Retention, RunQuery, ScheduleQuery, Statistics
 from trioarm.core.run import Origin, RunRecord
@@ -143,10 +144,11 @@ class ScheduleRepository(Protocol):
     def may_be_ready(self, handlers: Collection[str]) -> bool:
         """Whether `read_ready` may find a run of these handlers; True where that is not known without looking."""
 
-    async def read_ready(self, handlers: Collection[str], limit: int) -> list[RunRecord]:
+    async def read_ready(self, handlers: Collection[str], limit: int, aged_at: int = EARLIEST) -> list[RunRecord]:
         """Return up to `limit` pending runs of these handlers that wait for nothing but a worker.
 
-        Most urgent first, then by `due_at`, then in order of decision.
+        What has been due since `aged_at` comes first, the longest due before all (S6.6); then the most urgent, by
+        `due_at`, then in order of decision. Of the runs of one lane, the most urgent is the one that is meant.
         """
 
     async def commit(self, changes: Sequence[Change]) -> list[Verdict]:

@@ -327,12 +327,17 @@ class History:
             await self._commit("expire", [self._finish(Act("finish", 0, 3, 0, False), run, record, run.token)])
         for handlers in (("arm",), ("work",), HANDLERS):
             ready = model.ready(now, handlers)
-            found = [run.run_id for run in await self.repository.read_ready(handlers, 1_000)]
+            runs = await self.repository.read_ready(handlers, 1_000)
+            found = [run.run_id for run in runs]
             assert [run_id for run_id in ready if run_id in found] == found
             assert set(model.first_ready(ready)) <= set(found)
             self.met["ready"] += len(found)
             for limit in (1, 2):
                 assert [run.run_id for run in await self.repository.read_ready(handlers, limit)] == found[:limit]
+            aged = sorted((run for run in runs if run.due_at < now - 1), key=lambda run: (run.due_at, run.run_id))
+            in_turn = [*aged, *(run for run in runs if run not in aged)]
+            for limit in (1, 2, 1_000):
+                assert await self.repository.read_ready(handlers, limit, now - 2) == in_turn[:limit]
         assert self.repository.next_due_at == model.next_due_at(now)
 
     async def _prune(self, act: Act) -> None:

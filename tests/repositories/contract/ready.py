@@ -29,6 +29,22 @@ class ReadyContract:
         for limit in range(1, 6):
             assert [names[run_id] for run_id in await ready_ids(repository, limit=limit)] == ordered[:limit]
 
+    async def test_what_has_waited_long_comes_first(self, repository: ScheduleRepository) -> None:
+        """However urgent others are, the longest due has its turn; of what waits less, the most urgent (S6.6)."""
+        low, high = await put(repository, "low", priority=1), await put(repository, "high", priority=9)
+        old = [await decide(repository, low, NOW - HOUR + number) for number in range(3)]
+        oldest = await decide(repository, high, NOW - 2 * HOUR)
+        urgent = [await decide(repository, high, NOW - number) for number in (2, 1, 0)]
+        late = await decide(repository, low, NOW - 3)
+        ordered = [run.run_id for run in (oldest, *old, *urgent, late)]
+        for limit in range(1, 9):
+            found = await repository.read_ready(["work"], limit, NOW - MINUTE)
+            assert [run.run_id for run in found] == ordered[:limit]
+        assert await ready_ids(repository, limit=4) == [run.run_id for run in (oldest, *urgent)]
+        await claim(repository, old[0])
+        found = await repository.read_ready(["work"], 2, NOW - MINUTE)
+        assert [run.run_id for run in found] == [oldest.run_id, old[1].run_id]
+
     async def test_only_the_handlers_asked_for_are_answered(self, repository: ScheduleRepository) -> None:
         """A node reads runs of its own handlers; several of them are merged in one order."""
         runs = []

@@ -6,8 +6,10 @@ priority and passed over.
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush
+from itertools import islice
 from typing import Final
 
 import attrs
@@ -22,6 +24,15 @@ _SLACK: Final = 1_024  # used-up entries kept before they are swept away, so tha
 def urgency(run: RunRecord) -> tuple[int, int, int]:
     """Return the order in which runs start: most urgent, then longest due, then first decided."""
     return (-run.schedule.schedule.priority, run.due_at, run.run_id)
+
+
+def in_turn(runs: Iterable[RunRecord], limit: int, aged_at: int) -> list[RunRecord]:
+    """Return the first of some runs: the longest due of those that have been due since `aged_at`, then by urgency."""
+
+    def turn(run: RunRecord) -> tuple[int, ...]:
+        return (0, run.due_at, run.run_id) if run.due_at <= aged_at else (1, *urgency(run))
+
+    return sorted(runs, key=turn)[:limit]
 
 
 def _entry(run: RunRecord) -> _Entry:
@@ -57,8 +68,28 @@ class ReadyQueue:
         else:
             insort(entries, entry, lo=self._head)
 
-    def peek(self, limit: int) -> list[RunRecord]:
-        """Return up to `limit` runs that still wait here, most urgent first; they stay until they move on."""
+    def peek(self, limit: int, aged_at: int) -> list[RunRecord]:
+        """Return up to `limit` runs that still wait here, in turn; they stay until they move on.
+
+        Args:
+            aged_at: what has been due since then comes first.
+        """
+        found = self._most_urgent(limit)
+        if not found or self._entries[-1][0] == self._entries[self._head][0]:
+            return found  # all are equally urgent, as mostly
+        runs = {run.run_id: run for run in (*found, *self._aged(limit, aged_at))}
+        return in_turn(runs.values(), limit, aged_at)
+
+    def _aged(self, limit: int, aged_at: int) -> Iterator[RunRecord]:
+        """Yield up to `limit` runs of each urgency that have been due since then."""
+        entries, first = self._entries, self._head
+        while first < len(entries):
+            urgent = entries[first][0]
+            upto = bisect_left(entries, (urgent, aged_at + 1), first)
+            yield from islice((entry[4] for entry in islice(entries, first, upto) if self._waits(entry)), limit)
+            first = bisect_left(entries, (urgent + 1,), first)
+
+    def _most_urgent(self, limit: int) -> list[RunRecord]:
         found: list[RunRecord] = []
         entries, last, used_up = self._entries, None, 0
         for index in range(self._head, len(entries)):

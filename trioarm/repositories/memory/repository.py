@@ -32,6 +32,7 @@ from trioarm.core.changes import (
 )
 from trioarm.core.correcting import ROWS_MAX, Ahead, is_ahead
 from trioarm.core.due_index import DueIndex
+from trioarm.core.instants import EARLIEST
 from trioarm.core.planning import Group
 from trioarm.core.queries import Document, JournalEntry, Page, Retention, RunQuery, ScheduleQuery, Statistics
 from trioarm.core.run import Origin, RunRecord
@@ -152,9 +153,9 @@ class InMemoryScheduleRepository:
         """Whether a queue of these handlers holds anything, be it used up."""
         return self._waiting.may_be_ready(handlers)
 
-    async def read_ready(self, handlers: Collection[str], limit: int) -> list[RunRecord]:
+    async def read_ready(self, handlers: Collection[str], limit: int, aged_at: int = EARLIEST) -> list[RunRecord]:
         """Return up to `limit` pending runs of these handlers that wait for nothing but a worker."""
-        return self._waiting.ready(handlers, limit)
+        return self._waiting.ready(handlers, limit, aged_at)
 
     # Committing
 

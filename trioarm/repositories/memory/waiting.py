@@ -7,7 +7,7 @@ from collections.abc import Collection
 from trioarm.core.due_index import DueIndex
 from trioarm.core.run import RunRecord
 from trioarm.core.states import WaitingFor
-from trioarm.repositories.memory.ready import Lane, ReadyQueue, urgency
+from trioarm.repositories.memory.ready import Lane, ReadyQueue, in_turn
 
 
 class Waiting:
@@ -85,13 +85,17 @@ class Waiting:
         """Whether a queue of these handlers holds anything, be it used up."""
         return any(handler in self._ready and bool(self._ready[handler]) for handler in handlers)
 
-    def ready(self, handlers: Collection[str], limit: int) -> list[RunRecord]:
-        """Return up to `limit` pending runs of these handlers that wait for nothing but a worker."""
+    def ready(self, handlers: Collection[str], limit: int, aged_at: int) -> list[RunRecord]:
+        """Return up to `limit` pending runs of these handlers that wait for nothing but a worker.
+
+        Args:
+            aged_at: what has been due since then comes first.
+        """
         queues = [self._ready[handler] for handler in handlers if handler in self._ready]
         while queues:
-            runs = [run for queue in queues for run in queue.peek(limit)]
+            runs = [run for queue in queues for run in queue.peek(limit, aged_at)]
             if len(queues) > 1:
-                runs = sorted(runs, key=urgency)[:limit]
+                runs = in_turn(runs, limit, aged_at)
             blocked = [run for run in runs if run.lane in self.busy_lanes and not run.holds_lane]
             if not blocked:
                 return runs

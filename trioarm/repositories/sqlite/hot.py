@@ -120,27 +120,46 @@ class Ready:
     found: Found
 
 
-def read_ready(
-    connection: sqlite3.Connection, handlers: Collection[str], now: int, limit: int, known: Container[int]
-) -> Ready:
-    """Find up to `limit` pending runs that wait for nothing but a worker, the most urgent first.
+@attrs.frozen(slots=True)
+class Asked:
+    """Which runs are asked for that could start.
+
+    Args:
+        handlers: of these.
+        now: due by then.
+        limit: the most of them.
+        aged_at: those that have been due since then come first, however urgent the others are.
+    """
+
+    handlers: Collection[str]
+    now: int
+    limit: int
+    aged_at: int
+
+    def turn(self, place: tuple[int, int, int]) -> tuple[int, ...]:
+        """Return by what runs are put in order."""
+        return (0, *place[1:]) if place[1] <= self.aged_at else (1, *place)
+
+
+def read_ready(connection: sqlite3.Connection, asked: Asked, known: Container[int]) -> Ready:
+    """Find pending runs that wait for nothing but a worker, in turn.
 
     Of each lane and handler it is the first: the others could not start before it has ended.
 
     Args:
         known: runs whose rows are not asked for.
     """
-    waiting = connection.execute(statements.WAITING, (json.dumps([*handlers]),)).fetchall()
-    places = [place for handler, _, lane in waiting for place in _first_of_lanes(connection, handler, lane, now)]
+    now, limit = asked.now, asked.limit
+    waiting = connection.execute(statements.WAITING, (json.dumps([*asked.handlers]),)).fetchall()
+    places = [place for handler, _, _, lane in waiting for place in _first_of_lanes(connection, handler, lane, now)]
     enough = limit + len(places)
-    begins_at = {handler: rank for handler, rank, _ in waiting if rank is not None}
-    for rank in range(min(begins_at.values(), default=RANKS.stop), RANKS.stop):
-        if len(places) >= enough:
-            break
-        for handler, first in begins_at.items():
-            if first <= rank:
-                places += connection.execute(statements.READY, (handler, rank, now, limit)).fetchall()
-    places.sort()
+    ranks = {handler: range(first, last + 1) for handler, first, last, _ in waiting if first is not None}
+    for rank in RANKS if ranks else ():
+        until = now if len(places) < enough else asked.aged_at
+        for handler, of_it in ranks.items():
+            if rank in of_it:
+                places += connection.execute(statements.READY, (handler, rank, until, limit)).fetchall()
+    places.sort(key=asked.turn)
     run_ids = [run_id for _, _, run_id in places[:limit]]
     unknown = [run_id for run_id in run_ids if run_id not in known]
     rows = connection.execute(statements.RUNS_BY_ID, (json.dumps(unknown),)).fetchall() if unknown else []

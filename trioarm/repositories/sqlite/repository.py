@@ -19,7 +19,7 @@ import trio
 from trioarm.core.changes import Change, Verdict
 from trioarm.core.correcting import Ahead
 from trioarm.core.errors import RepositoryError
-from trioarm.core.instants import LATEST, SECOND
+from trioarm.core.instants import EARLIEST, LATEST, SECOND
 from trioarm.core.planning import Group
 from trioarm.core.queries import (
     Document,
@@ -367,7 +367,7 @@ class SqliteScheduleRepository:
         """Whether a run of these handlers may wait for a worker, as far as this process knows."""
         return self._recall.may_be_ready(handlers)
 
-    async def read_ready(self, handlers: Collection[str], limit: int) -> list[RunRecord]:
+    async def read_ready(self, handlers: Collection[str], limit: int, aged_at: int = EARLIEST) -> list[RunRecord]:
         """Return up to `limit` pending runs of these handlers that wait for nothing but a worker.
 
         Raises:
@@ -375,30 +375,32 @@ class SqliteScheduleRepository:
         """
         recall = self._recall
         recall.none_ready(handlers)  # before asking: what is kept meanwhile counts
-        ready, runs = await self._readable_ready(handlers, limit)
+        ready, runs = await self._readable_ready(handlers, limit, aged_at)
         if len(runs) < len(ready.run_ids):  # some cannot be read: who waits behind them is found by the next look
-            await self._readable_ready(handlers, BAD_MAX)
+            await self._readable_ready(handlers, BAD_MAX, aged_at)
             self._tell_changed()
         if ready.run_ids:
             recall.some_ready(handlers)
         return runs
 
-    async def _readable_ready(self, handlers: Collection[str], limit: int) -> tuple[hot.Ready, list[RunRecord]]:
+    async def _readable_ready(
+        self, handlers: Collection[str], limit: int, aged_at: int
+    ) -> tuple[hot.Ready, list[RunRecord]]:
         """Find runs that could start, put those that cannot be read out of the way, and return the others."""
         recall = self._recall
-        ready = await self._read_ready(handlers, limit)
+        ready = await self._read_ready(handlers, limit, aged_at)
         if any(recall.ready(run_id) is None for run_id in ready.run_ids) and not ready.found.runs:
-            ready = await self._read_ready(handlers, limit)  # another process committed since
+            ready = await self._read_ready(handlers, limit, aged_at)  # another process committed since
         rows = ready.found
         asked = await self._readable(self._records.runs(rows.runs, await self._learn(rows.schedules), recall.now))
         found = {run.run_id: run for run in asked}
         runs = (found.get(run_id) or recall.ready(run_id) for run_id in ready.run_ids)
         return ready, [run for run in runs if run is not None]
 
-    async def _read_ready(self, handlers: Collection[str], limit: int) -> hot.Ready:
-        known = self._recall.runs
-        work = partial(hot.read_ready, handlers=handlers, now=self._recall.now, limit=limit, known=known)
-        return await self._ask(work)
+    async def _read_ready(self, handlers: Collection[str], limit: int, aged_at: int) -> hot.Ready:
+        recall = self._recall
+        asked = hot.Asked(handlers, recall.now, limit, aged_at)
+        return await self._ask(partial(hot.read_ready, asked=asked, known=recall.runs))
 
     async def _readable(self, runs: list[RunRecord]) -> list[RunRecord]:
         """Return runs without those whose rows are nonsense, which end here."""

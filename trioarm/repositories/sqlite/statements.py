@@ -80,8 +80,9 @@ READY: Final = (
     "ORDER BY due_at, id LIMIT ?"
 )
 NEXT_LANE: Final = f"SELECT min(lane) FROM runs WHERE handler = ? AND lane IS NOT NULL AND {PENDING} AND lane > ?"
-WAITING: Final = (  # of each handler the most urgent rank and the first lane
+WAITING: Final = (  # of each handler the most urgent rank, the least urgent one, and the first lane
     f"SELECT j.value, (SELECT min(rank) FROM runs WHERE handler = j.value AND lane IS NULL AND {PENDING}), "
+    f"(SELECT max(rank) FROM runs WHERE handler = j.value AND lane IS NULL AND {PENDING}), "
     f"(SELECT min(lane) FROM runs WHERE handler = j.value AND lane IS NOT NULL AND {PENDING}) FROM json_each(?) j"
 )
 LANE_HOLDER: Final = f"SELECT id FROM runs WHERE lane = ? AND lane IS NOT NULL AND token > 0 AND {UNFINISHED}"
