@@ -22,6 +22,7 @@ from trioarm.engine.attempt import Handler
 from trioarm.engine.clock import SystemClock, wait_until_set
 from trioarm.engine.engine import SchedulingEngine
 from trioarm.engine.executor import Pool, PoolSettings, RunExecutor
+from trioarm.engine.gatekeeper import Gatekeeper
 from trioarm.engine.health import Health, HealthReport
 from trioarm.engine.hub import Hub
 from trioarm.engine.leases import Lease
@@ -77,6 +78,7 @@ def scheduler_components(config: SchedulerConfig, handlers: Handlers = ()) -> Co
     container.register(Feeds, _feeds)
     container.register(Refreshing, _refreshing)
     container.register(RunExecutor, lambda c: _executor(c, ordinary))
+    container.register(Gatekeeper, lambda c: Gatekeeper(c.get(ScheduleRepository), c.get(SchedulerConfig).resources))
     container.register(Recorder, _recorder)
     container.register(Lease, _lease)
     container.register(SchedulingEngine, _engine)
@@ -155,6 +157,7 @@ def _recorder(c: Container) -> Recorder:
         c.get(Clock),
         c.get(Hub),
         c.get(Metrics),
+        c.get(Gatekeeper),
         c.get(Chance),
         c.get(SchedulerConfig).retry_rules(),
         release=c.get(RunExecutor).release,
@@ -179,6 +182,7 @@ def _engine(c: Container) -> SchedulingEngine:
         clock,
         c.get(Hub),
         c.get(Metrics),
+        c.get(Gatekeeper),
         node=lease.node,
         rules=config.plan_rules(executor.handlers, clock.now()),
         chunk=config.scheduler.chunk,

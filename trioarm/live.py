@@ -26,6 +26,7 @@ from trioarm.core.schedule import Schedule
 from trioarm.engine.clock import SystemClock
 from trioarm.engine.engine import SchedulingEngine
 from trioarm.engine.executor import PoolSettings, RunExecutor
+from trioarm.engine.gatekeeper import Gatekeeper
 from trioarm.engine.health import Health
 from trioarm.engine.hub import Hub
 from trioarm.engine.metrics import Metrics
@@ -205,6 +206,7 @@ class LiveConfig:
         engine.rules = attrs.evolve(rules, recover_from=engine.rules.recover_from)
         engine.chunk = scheduler.chunk
         c.get(Recorder).rules = config.retry_rules()
+        c.get(Gatekeeper).resources = config.resources
         executor.timeout_s = config.executor.timeout_s
         executor.resize(POOL, PoolSettings(config.executor.max_concurrent, scheduler.max_concurrent))
         for handler, workers in config.workers.items():

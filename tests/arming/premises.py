@@ -28,6 +28,7 @@ from trioarm.engine.clock import VirtualClock
 from trioarm.engine.commands import Commands
 from trioarm.engine.engine import SchedulingEngine
 from trioarm.engine.executor import Pool, PoolSettings, RunExecutor
+from trioarm.engine.gatekeeper import Gatekeeper
 from trioarm.engine.hub import Hub
 from trioarm.engine.metrics import Metrics
 from trioarm.engine.recorder import Recorder
@@ -131,13 +132,17 @@ async def a_node(
     ]
     executor = RunExecutor(pools, clock, hub, metrics, wake=lambda: engine.wake())
     rule = installation.alert_rule
-    engine = SchedulingEngine(repository, executor, clock, hub, metrics, node="one", rules=PlanRules(), alerts=rule)
+    gatekeeper = Gatekeeper(repository, {})
+    engine = SchedulingEngine(
+        repository, executor, clock, hub, metrics, gatekeeper, node="one", rules=PlanRules(), alerts=rule
+    )
 
     recorder = Recorder(
         repository,
         clock,
         hub,
         metrics,
+        gatekeeper,
         random.Random(1),
         RetryRules(),
         release=executor.release,

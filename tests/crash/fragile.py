@@ -125,10 +125,12 @@ class Fragile(SqliteScheduleRepository):
         with self._call(Act.READ):
             return await super().read_due(now, limit)
 
-    async def read_ready(self, handlers: Collection[str], limit: int, aged_at: int = EARLIEST) -> list[RunRecord]:
+    async def read_ready(
+        self, handlers: Collection[str], limit: int, aged_at: int = EARLIEST, closed: Collection[str] = ()
+    ) -> list[RunRecord]:
         """Return what could start."""
         with self._call(Act.READ):
-            return await super().read_ready(handlers, limit, aged_at)
+            return await super().read_ready(handlers, limit, aged_at, closed)
 
     async def commit(self, changes: Sequence[Change]) -> list[Verdict]:
         """Keep changes."""

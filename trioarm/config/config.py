@@ -21,6 +21,7 @@ from trioarm.config.handlers import read_workers
 from trioarm.config.keys import Setting, file_key, keys_of
 from trioarm.config.layering import SECTIONS, read_settings
 from trioarm.config.premises import read_partitions, read_sites
+from trioarm.config.resources import read_resources
 from trioarm.config.schedules import Declarations
 from trioarm.config.settings import (
     ArmingSettings,
@@ -39,6 +40,7 @@ from trioarm.core.operations import JOURNAL
 from trioarm.core.planning import PlanRules
 from trioarm.core.queries import Kept, Retention
 from trioarm.core.reading import Problems, Table, show, suggest
+from trioarm.core.resources import Resources
 from trioarm.core.retrying import RetryRules
 from trioarm.core.schedule import RetryPolicy, Schedule
 from trioarm.core.states import FINAL, State
@@ -111,6 +113,7 @@ class SchedulerConfig:
         premises: sites, partitions, and the schedules that arm.
         calendars: working days and holidays by name, for schedules that are read beside these.
         feeds: calendars of events by name; what they hold is read when the node runs.
+        resources: what holds for those that schedules name, by name.
         workers: how many workers of its own a handler has, by name; others share those of the executor.
         source: the file it was read from; None for code and variables.
         sources: who said what, by key; what is not there is the default.
@@ -130,6 +133,7 @@ class SchedulerConfig:
     premises: Premises = attrs.field(factory=Premises)
     calendars: Mapping[str, DayCalendar] = attrs.field(factory=dict)
     feeds: Mapping[str, FeedSource] = attrs.field(factory=dict)
+    resources: Resources = attrs.field(factory=dict)
     workers: Mapping[str, int] = attrs.field(factory=dict)
     source: Path | None = None
     sources: Mapping[str, str] = attrs.field(factory=dict, eq=False)
@@ -350,7 +354,10 @@ def _read(reading: Reading) -> SchedulerConfig:
         feeds={name: Events.unread(name) for name in calendars.feeds},
         owner=None if path is None else f"file:{path.name}",
     )
+    resources = read_resources(whole)
     schedules, premises = _read_declared(whole, defaults, arming, scheduler.tolerance_s)
+    for schedule in (*schedules, *(one.schedule for one in premises.schedules)):
+        _check_resources(schedule, resources, problems)
     workers = read_workers(whole)
     problems.settle()
     return SchedulerConfig(
@@ -364,6 +371,7 @@ def _read(reading: Reading) -> SchedulerConfig:
         premises=premises,
         calendars=calendars.days,
         feeds=calendars.feeds,
+        resources=resources,
         workers=workers,
         source=path,
         sources=settings.sources,
@@ -388,6 +396,14 @@ def _read_declared(
         workers=arming.workers,
     )
     return tuple(declarations.plain), premises
+
+
+def _check_resources(schedule: Schedule, known: Collection[str], problems: Problems) -> None:
+    """Note every resource that a declared schedule needs and of which nothing is said."""
+    for name in schedule.resources:
+        if name not in known:
+            path = f'schedule "{schedule.name}".resources'
+            problems.add(path, f"there is no resource {show(name)}{suggest(name, known)}")
 
 
 def _each_schedule(value: object) -> list[object]:

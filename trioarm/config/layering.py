@@ -31,7 +31,14 @@ SECTIONS: Final[dict[str, type[attrs.AttrsInstance]]] = {
     "features": FeatureSettings,
     "log": LogSettings,
 }
-DECLARED: Final = ("calendar", "handler", "site", "partition", "schedule")  # the rest of what a file may hold
+DECLARED: Final = (
+    "calendar",
+    "handler",
+    "resource",
+    "site",
+    "partition",
+    "schedule",
+)  # the rest of what a file may hold
 SECTIONS_LATER: Final = ("http", "notify")
 COMMAND_LINE: Final = "command line"
 ENVIRONMENT_ENV: Final = "SCHEDULER_ENV"

@@ -20,7 +20,8 @@ class Room:
 
     Args:
         free: runs it may claim.
-        idle: workers with nothing to do; the only ones an at-most-once run is claimed for (S2.2).
+        idle: workers with nothing to do; the only ones that a run is claimed for that runs at most once (S2.2), or
+            needs resources, so that it begins when these say.
     """
 
     free: int
@@ -48,7 +49,7 @@ class Admission:
         room = self._rooms.get(schedule.handler)
         if room is None or room.free <= 0:
             return False
-        if schedule.delivery is Delivery.AT_MOST_ONCE and room.idle <= 0:
+        if room.idle <= 0 and (schedule.delivery is Delivery.AT_MOST_ONCE or schedule.resources):
             return False
         lane = run.lane
         if lane is not None:
@@ -63,9 +64,11 @@ class Admission:
 def start_at_once(decided: Iterable[RunRecord], admission: Admission, node: str) -> None:
     """Turn newly decided runs that can start now into claimed ones, before they are first written (S6.2).
 
-    The node may start them once they are kept.
+    The node may start them once they are kept. What needs resources is claimed later, by a look at them.
     """
     for run in decided:
+        if run.schedule.schedule.resources:
+            continue
         if run.state is State.PENDING and run.due_at <= run.decided_at and admission.admit(run):
             run.state = State.CLAIMED
             run.waiting_for = run.give_up_at = None

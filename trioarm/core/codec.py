@@ -45,6 +45,7 @@ from trioarm.core.schedule import (
     DURATION_S_MAX,
     HANDLER_LENGTH_MAX,
     JITTER_S_MAX,
+    RESOURCES_MAX,
     TAGS_MAX,
     Amendment,
     Delivery,
@@ -134,7 +135,8 @@ def read_schedule(table: Table, defaults: Defaults = PLAIN) -> Schedule | None:
         handler=defaults.handler or _read_handler(table),
         args=table.take("args", _args, {}),
         retry=_read_retry(table),
-        tags=table.take("tags", _tags, ()),
+        resources=table.take("resources", _few("resource", RESOURCES_MAX), ()),
+        tags=table.take("tags", _few("tag", TAGS_MAX), ()),
         owner=table.take("owner", text, defaults.owner),
         enabled=table.take("enabled", flag, True),
     )
@@ -218,11 +220,16 @@ def _args(value: object) -> dict[str, Json]:
     return copy if isinstance(copy, dict) else {}
 
 
-def _tags(value: object) -> tuple[str, ...]:
-    tags = tuple(listed(named("tag"))(value))
-    if len(tags) > TAGS_MAX:
-        raise ValueError(f"{len(tags)} tags are too many: at most {TAGS_MAX}")
-    return tags
+def _few(what: str, most: int) -> Reader[tuple[str, ...]]:
+    """Return a reader of so many names of something at most."""
+
+    def read(value: object) -> tuple[str, ...]:
+        names = tuple(listed(named(what))(value))
+        if len(names) > most:
+            raise ValueError(f"{len(names)} {what}s are too many: at most {most}")
+        return names
+
+    return read
 
 
 def unstructure_schedule(schedule: Schedule) -> dict[str, Json]:
@@ -246,6 +253,7 @@ def unstructure_schedule(schedule: Schedule) -> dict[str, Json]:
         "start": write_instant(schedule.start_at),
         "end": write_instant(schedule.end_at),
         "max_runs": schedule.max_runs,
+        "resources": _unless([*schedule.resources], []),
         "tags": _unless([*schedule.tags], []),
         "owner": schedule.owner,
         "enabled": _unless(schedule.enabled, True),
@@ -279,6 +287,7 @@ def schedule_to_json(record: ScheduleRecord) -> dict[str, Json]:
         "tags": [*schedule.tags],
         "trigger": schedule.trigger.describe(),
         "lane": schedule.lane,
+        "resources": [*schedule.resources],
         "priority": schedule.priority,
         "runs": record.runs,
         "paused_by": None if record.pause is None else record.pause.author,

@@ -140,8 +140,10 @@ def expire(run: RunRecord, now: int, rules: PlanRules) -> Finished | None:
     if run.give_up_at is None or now < run.give_up_at or run.state is not State.PENDING:
         return None
     waited = (now - run.due_at) // 1_000_000
-    if run.schedule.schedule.overlap.keeps_apart:
-        error = f"for {waited} s the run before it had not ended, or no worker was free: its misfire window is over"
+    schedule = run.schedule.schedule
+    if schedule.overlap.keeps_apart or schedule.resources:
+        for_what = "the run before it had not ended" if schedule.overlap.keeps_apart else "a resource was taken"
+        error = f"for {waited} s {for_what}, or no worker was free: its misfire window is over"
         return Finished(run, run.token, Step.MISS, now, Reason.TOO_LATE, error)
     error = (
         f"no worker was free for {waited} s: raise executor.max_concurrent, "
@@ -372,11 +374,11 @@ def _run(due: _Due, nominal_at: int, starts_at: int, now: int, rules: PlanRules)
 def give_up_at(record: ScheduleRecord, starts_at: int, now: int, rules: PlanRules) -> int | None:
     """Return when a run that may start at `starts_at` has waited too long; None when it may wait for ever.
 
-    It waits for a worker, or for its turn: that may last as long as the occurrence could be late (S5.4).
+    It waits for a worker; or for its turn, or a resource: that may last as long as it could be late (S5.4, S6.5).
     """
     if record.schedule.handler not in rules.impatient:
         return None
-    if record.schedule.overlap.keeps_apart:
+    if record.schedule.overlap.keeps_apart or record.schedule.resources:
         return starts_at + _window(record, rules)
     return max(starts_at, now) + rules.queue_timeout
 

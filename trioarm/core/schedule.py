@@ -22,6 +22,7 @@ from trioarm.core.triggers import After, Once, Trigger
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._/-]{0,62}")
 DURATION_S_MAX: Final = 366 * 86400.0  # a policy longer than a year is a mistake in units
 TAGS_MAX: Final = 32
+RESOURCES_MAX: Final = 8
 HANDLER_LENGTH_MAX: Final = 255  # `module:qualname` of real programs stays far below
 JITTER_S_MAX: Final = 86400.0  # what starts more than a day later is another schedule
 AMENDMENTS_MAX: Final = 32  # of one schedule: a month of days, named one by one; who wants more pauses it
@@ -158,16 +159,24 @@ def checked_args(value: dict[str, Json]) -> dict[str, Json]:
 
 
 def _tags(value: Iterable[str]) -> tuple[str, ...]:
+    return _names(value, "tag", TAGS_MAX)
+
+
+def _resources(value: Iterable[str]) -> tuple[str, ...]:
+    return _names(value, "resource", RESOURCES_MAX)
+
+
+def _names(value: Iterable[str], what: str, most: int) -> tuple[str, ...]:
     if value == ():
         return ()
     if isinstance(value, str):
-        raise InvalidSchedule(f"tags {value!r}: give a list of words, such as [{value!r}]")
-    tags = tuple(value)
-    if len(tags) > TAGS_MAX:
-        raise InvalidSchedule(f"{len(tags)} tags: at most {TAGS_MAX}")
-    for tag in tags:
-        check_name(tag, "tag")
-    return tags
+        raise InvalidSchedule(f"{what}s {value!r}: give a list of words, such as [{value!r}]")
+    names = tuple(value)
+    if len(names) > most:
+        raise InvalidSchedule(f"{len(names)} {what}s: at most {most}")
+    for name in names:
+        check_name(name, what)
+    return names
 
 
 @attrs.frozen(slots=True)
@@ -193,6 +202,7 @@ class Schedule:
         start_at: no occurrence before this instant.
         end_at: no occurrence after this instant.
         max_runs: finished after this many runs; what never ran does not count.
+        resources: what its runs need beside a worker, by name (S6.5).
         tags: words to filter by.
         owner: who declared it, such as `file:scheduler.toml`.
         enabled: false keeps it stored but paused.
@@ -220,6 +230,7 @@ class Schedule:
     start_at: int | None = attrs.field(kw_only=True, default=None, converter=_optional_instant)
     end_at: int | None = attrs.field(kw_only=True, default=None, converter=_optional_instant)
     max_runs: int | None = attrs.field(kw_only=True, default=None)
+    resources: tuple[str, ...] = attrs.field(kw_only=True, default=(), converter=_resources)
     tags: tuple[str, ...] = attrs.field(kw_only=True, default=(), converter=_tags)
     owner: str | None = attrs.field(kw_only=True, default=None)
     enabled: bool = attrs.field(kw_only=True, default=True)

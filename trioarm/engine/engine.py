@@ -30,6 +30,7 @@ from trioarm.core.schedule import ScheduleState
 from trioarm.core.states import Reason, State, Step
 from trioarm.engine.announcing import announce
 from trioarm.engine.executor import Pool, RunExecutor
+from trioarm.engine.gatekeeper import Gatekeeper
 from trioarm.engine.hub import Hub
 from trioarm.engine.metrics import Metrics
 from trioarm.engine.ports import Clock, DueView, ScheduleRepository
@@ -63,6 +64,7 @@ class SchedulingEngine:
         clock: what time it is.
         hub: told of decisions.
         metrics: counts them.
+        gatekeeper: looks at the resources that runs need.
         node: this node's name, random per boot.
         rules: what schedules leave open; may be replaced while it runs.
         may_hold: whether this node may hold runs now: its lease is good.
@@ -77,6 +79,7 @@ class SchedulingEngine:
         clock: Clock,
         hub: Hub,
         metrics: Metrics,
+        gatekeeper: Gatekeeper,
         *,
         node: str,
         rules: PlanRules,
@@ -89,6 +92,7 @@ class SchedulingEngine:
         self._clock = clock
         self._hub = hub
         self._metrics = metrics
+        self._gatekeeper = gatekeeper
         self._timekeeping = Timekeeping(repository, clock, hub, metrics)
         self.node = node
         self.rules = rules
@@ -103,6 +107,7 @@ class SchedulingEngine:
         self._may_begin = trio.Event()
         self._stopping = False
         self._in_doubt = False
+        self._opens_at: int | None = None  # when a resource opens that runs wait for; None while time opens none
         self._deciding = trio.Lock()  # what a command decides is given, or not, before anybody asks what is held
 
     def wake(self) -> None:
@@ -178,6 +183,8 @@ class SchedulingEngine:
 
     def _next_look_at(self, now: int) -> int | None:
         due_at = self._repository.next_due_at
+        if self._opens_at is not None and (due_at is None or self._opens_at < due_at):
+            due_at = self._opens_at
         if self._executor.watch_at == inf:
             return due_at
         watch_s = self._executor.watch_at - trio.current_time()
@@ -321,25 +328,54 @@ class SchedulingEngine:
         progress = True
         if not self._may_hold():
             return progress
+        closed: dict[str, int | None] = {}
         for pool in self._executor.pools:
-            pool.backlog = self._repository.may_be_ready(pool.callable())
-            while pool.backlog and (free := pool.free) > 0:
-                aged_at = now - self.rules.queue_timeout // 2  # before they are missed, they have their turn (S6.6)
-                waiting = await self._repository.read_ready(pool.callable(), free, aged_at)
-                pool.backlog = len(waiting) >= free
-                if not waiting:
-                    break
-                claimed, kept = await self._claim_for(pool, waiting, now)
-                progress &= kept
-                if not claimed or claimed == len(waiting) or not kept:
-                    break  # else what waits for the lane of another has made room in the queue: look behind it
+            progress &= await self._claim_for_pool(pool, closed, now)
+        self._opens_at = min((at for at in closed.values() if at is not None), default=None)
+        self._executor.awaited = bool(closed)
         return progress
 
-    async def _claim_for(self, pool: Pool, waiting: list[RunRecord], now: int) -> tuple[int, bool]:
+    async def _claim_for_pool(self, pool: Pool, closed: dict[str, int | None], now: int) -> bool:
+        """Do so for one pool.
+
+        Args:
+            closed: resources that keep runs waiting, with when they open as far as time says; more may be found.
+        """
+        pool.backlog = self._repository.may_be_ready(pool.callable())
+        aged_at = now - self.rules.queue_timeout // 2  # before they are missed, they have their turn (S6.6)
+        while pool.backlog and (free := pool.free) > 0:
+            known = len(closed)
+            waiting = await self._repository.read_ready(pool.callable(), free, aged_at, closed)
+            pool.backlog = len(waiting) >= free
+            if not waiting:
+                break
+            claimed, kept = await self._claim_some(pool, waiting, closed, now)
+            if not kept:
+                return False
+            # What waits for a resource, or for the lane of another, made room in the queue: look behind it.
+            if len(closed) == known and claimed in (0, len(waiting)):
+                break
+        return True
+
+    async def _claim_some(
+        self, pool: Pool, waiting: list[RunRecord], closed: dict[str, int | None], now: int
+    ) -> tuple[int, bool]:
+        """Claim those of the waiting runs that may begin; return how many were, and whether all of that was kept."""
         admission = Admission(dict.fromkeys(pool.callable(), pool.room()), ())
-        runs = [run for run in waiting if admission.admit(run)]
-        pool.backlog |= len(runs) < len(waiting)
-        changes = [Change(steps=(Claim(run, run.token, self.node, now),)) for run in runs]
+        needs = {run.run_id: self._gatekeeper.needs(run) for run in waiting}
+        gates = await self._gatekeeper.look((name for names in needs.values() for name in names), now)
+        runs, changes, shut = [], [], 0
+        for run in waiting:
+            named = needs[run.run_id]
+            if named and (found := gates.closed(named)):
+                closed.update(found)
+                shut += 1
+            elif admission.admit(run):
+                runs.append(run)
+                changes.append(Change(steps=(Claim(run, run.token, self.node, now),)))
+                if named:
+                    changes[-1].documents = gates.begin(named)
+        pool.backlog |= len(runs) + shut < len(waiting)
         verdicts = await self._repository.commit(changes)
         self._executor.give([run for run, verdict in zip(runs, verdicts, strict=True) if verdict is Verdict.DONE])
         self._in_doubt |= Verdict.UNKNOWN in verdicts

@@ -125,6 +125,8 @@ class RunExecutor:
         self._pool_of = {handler: pool for pool in pools for handler in pool.handlers}
         self._unbegun: dict[int, Reason] = {}  # cancelled before a worker came to them
         self._watch_at = inf
+        self.awaited = False
+        """Whether a run waits for a resource that others hold: whoever ends may let it begin."""
         self._quiet = trio.Event()
         self._released = trio.Event()
 
@@ -218,7 +220,7 @@ class RunExecutor:
         Returns:
             whether a run may be waiting for it.
         """
-        wanted = False
+        wanted = self.awaited
         for attempt in attempts:
             run_id = attempt.run.run_id
             pool = self._pool_of[attempt.handler]

@@ -5,7 +5,7 @@ Adapters implement them, fakes lie beside them, and one contract suite holds eve
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from typing import Protocol
 
 import attrs
@@ -144,11 +144,14 @@ class ScheduleRepository(Protocol):
     def may_be_ready(self, handlers: Collection[str]) -> bool:
         """Whether `read_ready` may find a run of these handlers; True where that is not known without looking."""
 
-    async def read_ready(self, handlers: Collection[str], limit: int, aged_at: int = EARLIEST) -> list[RunRecord]:
+    async def read_ready(
+        self, handlers: Collection[str], limit: int, aged_at: int = EARLIEST, closed: Collection[str] = ()
+    ) -> list[RunRecord]:
         """Return up to `limit` pending runs of these handlers that wait for nothing but a worker.
 
         What has been due since `aged_at` comes first, the longest due before all (S6.6); then the most urgent, by
         `due_at`, then in order of decision. Of the runs of one lane, the most urgent is the one that is meant.
+        What needs one of the resources that are `closed` is left out.
         """
 
     async def commit(self, changes: Sequence[Change]) -> list[Verdict]:
@@ -186,6 +189,9 @@ class ScheduleRepository(Protocol):
 
     async def prune(self, retention: Retention) -> int:
         """Forget up to `retention.limit` rows that may be forgotten and return how many were. Repeat until 0."""
+
+    async def held_needing(self, resources: Collection[str]) -> Mapping[str, int]:
+        """Return how many claimed and running runs need each of these, on all nodes; none is left out as 0."""
 
     async def get_document(self, namespace: str, key: str) -> Document | None:
         """Return a document, or None."""

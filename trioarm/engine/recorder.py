@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter
 from typing import Final
 
@@ -14,11 +14,13 @@ from trioarm.core.changes import AppendJournal, Change, Finished, PutDocument, R
 from trioarm.core.errors import RepositoryError
 from trioarm.core.events import ResultRefused, RunFinished, RunRequeued, RunStarted
 from trioarm.core.outcome import Outcome, Stopped
+from trioarm.core.resources import Use
 from trioarm.core.retrying import RetryRules, settle
 from trioarm.core.run import Run, RunRecord
 from trioarm.core.states import ACTIVE, Reason, State, Step
 from trioarm.engine.announcing import announce
 from trioarm.engine.attempt import Attempt, RunContext
+from trioarm.engine.gatekeeper import Gatekeeper
 from trioarm.engine.hub import Hub
 from trioarm.engine.metrics import Metrics
 from trioarm.engine.ports import Chance, Clock, ScheduleRepository
@@ -39,6 +41,7 @@ class Recorder:
         clock: for the pause after an unknown verdict.
         hub: told of what was recorded.
         metrics: counts it.
+        gatekeeper: told how attempts went that needed resources.
         chance: spreads retries.
         rules: the node's retry rules; may be replaced while it runs.
         release: called with attempts whose outcome is recorded, or refused for good; says whether a run waits for
@@ -54,6 +57,7 @@ class Recorder:
         clock: Clock,
         hub: Hub,
         metrics: Metrics,
+        gatekeeper: Gatekeeper,
         chance: Chance,
         rules: RetryRules,
         release: Callable[[Iterable[Attempt]], bool],
@@ -66,6 +70,7 @@ class Recorder:
         self._clock = clock
         self._hub = hub
         self._metrics = metrics
+        self._gatekeeper = gatekeeper
         self._chance = chance
         self.rules = rules
         self._release = release
@@ -155,7 +160,8 @@ class Recorder:
         told = 0
         try:
             steps = [self._settle(attempt) for attempt in ended]
-            changes = [self._change(attempt, step) for attempt, step in zip(ended, steps, strict=True)]
+            uses = await self._gatekeeper.uses((one.run, step) for one, step in zip(ended, steps, strict=True))
+            changes = [self._change(attempt, step, uses) for attempt, step in zip(ended, steps, strict=True)]
             verdicts = await self._repository.commit(changes)
             for attempt, step, change, verdict in zip(ended, steps, changes, verdicts, strict=True):
                 if verdict is Verdict.REFUSED:
@@ -196,7 +202,7 @@ class Recorder:
             chance=self._chance.random(),
         )
 
-    def _change(self, attempt: Attempt, step: Finished | Requeued) -> Change:
+    def _change(self, attempt: Attempt, step: Finished | Requeued, uses: Mapping[str, Use]) -> Change:
         change = Change(steps=(step,))
         if isinstance(step, Finished) and (move := restarted(attempt.run.schedule, step.at)) is not None:
             change.moved = (move,)
@@ -205,6 +211,8 @@ class Recorder:
             change.journal = [kept for kept in attempt.keep if isinstance(kept, AppendJournal)]
         if step.step is not Step.SUCCEED and (alerts := self._alerts(change)):
             change.documents = [*change.documents, *alerts]
+        if uses:
+            change.documents = [*change.documents, *self._gatekeeper.settle(attempt.run, step, uses)]
         return change
 
     async def _record_again(self, attempt: Attempt, change: Change) -> tuple[Verdict, Change]:
@@ -214,7 +222,9 @@ class Recorder:
             if run is None or run.token != attempt.token or run.state not in (State.CLAIMED, State.RUNNING):
                 return self._not_ours(attempt, run), change
             attempt.run = run  # it was asked to stop, or its schedule has changed, since it was claimed
-            change = await self._fitting(attempt, self._change(attempt, self._settle(attempt)))
+            step = self._settle(attempt)
+            uses = await self._gatekeeper.uses([(run, step)])
+            change = await self._fitting(attempt, self._change(attempt, step, uses))
         except RepositoryError:
             return Verdict.UNKNOWN, change
         [verdict] = await self._repository.commit([change])

@@ -45,6 +45,46 @@ class ReadyContract:
         found = await repository.read_ready(["work"], 2, NOW - MINUTE)
         assert [run.run_id for run in found] == [oldest.run_id, old[1].run_id]
 
+    async def test_what_needs_a_closed_resource_hides_no_other(self, repository: ScheduleRepository) -> None:
+        """It is left out, in a lane or in none; who waits behind it is found however many are left out (S6.6)."""
+        nas = await put(repository, "nas", priority=9, resources=["nas"])
+        both = await put(repository, "both", priority=9, resources=["mail", "nas"])
+        mail = await put(repository, "mail", resources=["mail"])
+        apart = await put(repository, "apart", priority=9, lane="house", resources=["nas"])
+        left_out = [await decide(repository, nas, NOW - number) for number in range(1, 30)]
+        left_out += [await decide(repository, both), await decide(repository, apart, lane="house")]
+        runs = [await decide(repository, mail), await decide(repository, await put(repository))]
+        behind = [run.run_id for run in runs]
+        for limit in (1, 2):
+            found = await repository.read_ready(["work"], limit, closed=["nas", "unknown"])
+            assert [run.run_id for run in found] == behind[:limit]
+        found = await repository.read_ready(["work"], 9, NOW, ["nas", "mail"])
+        assert [run.run_id for run in found] == behind[1:]
+        assert await repository.read_ready(["work"], 99, closed=["nas"])
+        assert len(await ready_ids(repository)) == len(left_out) + 2
+        for run in runs:
+            await claim(repository, run)
+        assert await repository.read_ready(["work"], 9, closed=["nas"]) == []
+        assert repository.may_be_ready(["work"])
+
+    async def test_who_holds_a_resource_is_counted(self, repository: ScheduleRepository) -> None:
+        """Claimed and running runs count, on whichever node; those that wait, also for another attempt, do not."""
+        nas = await put(repository, "nas", resources=["nas"])
+        first, third = await decide(repository, nas), await decide(repository, nas, NOW + 1)
+        second = await decide(repository, await put(repository, "both", resources=["nas", "b"]))
+        assert dict(await repository.held_needing(["nas", "b"])) == {}
+        first = await claim(repository, first, "n1")
+        await claim(repository, second, "n2")
+        assert dict(await repository.held_needing(["nas", "b"])) == {"nas": 2, "b": 1}
+        assert dict(await repository.held_needing(["b"])) == {"b": 1}
+        await requeue(repository, first, Step.RETRY, attempt=1, due_at=NOW + MINUTE)
+        assert dict(await repository.held_needing(["nas", "b"])) == {"nas": 1, "b": 1}
+        await finish(repository, await run_of(repository, second))
+        assert dict(await repository.held_needing(["nas", "b"])) == {}
+        await claim(repository, third)
+        await revise(repository, nas, resources=["b"])
+        assert dict(await repository.held_needing(["nas", "b"])) == {"b": 1}
+
     async def test_only_the_handlers_asked_for_are_answered(self, repository: ScheduleRepository) -> None:
         """A node reads runs of its own handlers; several of them are merged in one order."""
         runs = []

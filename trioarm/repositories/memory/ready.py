@@ -7,13 +7,14 @@ priority and passed over.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from heapq import heappop, heappush
 from itertools import islice
 from typing import Final
 
 import attrs
 
+from trioarm.core.resources import needs_of
 from trioarm.core.run import RunRecord, behind
 from trioarm.core.states import State, WaitingFor
 
@@ -33,6 +34,10 @@ def in_turn(runs: Iterable[RunRecord], limit: int, aged_at: int) -> list[RunReco
         return (0, run.due_at, run.run_id) if run.due_at <= aged_at else (1, *urgency(run))
 
     return sorted(runs, key=turn)[:limit]
+
+
+def _may_begin(run: RunRecord, closed: Collection[str]) -> bool:
+    return not closed or not needs_of(run.schedule.schedule, closed)
 
 
 def _entry(run: RunRecord) -> _Entry:
@@ -68,36 +73,40 @@ class ReadyQueue:
         else:
             insort(entries, entry, lo=self._head)
 
-    def peek(self, limit: int, aged_at: int) -> list[RunRecord]:
+    def peek(self, limit: int, aged_at: int, closed: Collection[str]) -> list[RunRecord]:
         """Return up to `limit` runs that still wait here, in turn; they stay until they move on.
 
         Args:
             aged_at: what has been due since then comes first.
+            closed: resources: runs that need one of these are left out.
         """
-        found = self._most_urgent(limit)
+        found = self._most_urgent(limit, closed)
         if not found or self._entries[-1][0] == self._entries[self._head][0]:
             return found  # all are equally urgent, as mostly
-        runs = {run.run_id: run for run in (*found, *self._aged(limit, aged_at))}
+        runs = {run.run_id: run for run in (*found, *self._aged(limit, aged_at, closed))}
         return in_turn(runs.values(), limit, aged_at)
 
-    def _aged(self, limit: int, aged_at: int) -> Iterator[RunRecord]:
+    def _aged(self, limit: int, aged_at: int, closed: Collection[str]) -> Iterator[RunRecord]:
         """Yield up to `limit` runs of each urgency that have been due since then."""
         entries, first = self._entries, self._head
         while first < len(entries):
             urgent = entries[first][0]
             upto = bisect_left(entries, (urgent, aged_at + 1), first)
-            yield from islice((entry[4] for entry in islice(entries, first, upto) if self._waits(entry)), limit)
+            waiting = (entry[4] for entry in islice(entries, first, upto) if self._waits(entry))
+            yield from islice((run for run in waiting if _may_begin(run, closed)), limit)
             first = bisect_left(entries, (urgent + 1,), first)
 
-    def _most_urgent(self, limit: int) -> list[RunRecord]:
+    def _most_urgent(self, limit: int, closed: Collection[str]) -> list[RunRecord]:
         found: list[RunRecord] = []
         entries, last, used_up = self._entries, None, 0
         for index in range(self._head, len(entries)):
             entry = entries[index]
             run = entry[4]
             if run is not last and self._waits(entry):  # put twice, a run's entries are neighbours
-                found.append(run)
                 last = run
+                if closed and not _may_begin(run, closed):
+                    continue
+                found.append(run)
                 if len(found) == limit:
                     break
             elif index == self._head:

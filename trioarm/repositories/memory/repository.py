@@ -7,7 +7,7 @@ anything.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import trio
 
@@ -35,6 +35,7 @@ from trioarm.core.due_index import DueIndex
 from trioarm.core.instants import EARLIEST
 from trioarm.core.planning import Group
 from trioarm.core.queries import Document, JournalEntry, Page, Retention, RunQuery, ScheduleQuery, Statistics
+from trioarm.core.resources import needs_of
 from trioarm.core.run import Origin, RunRecord
 from trioarm.core.schedule import ScheduleRecord, ScheduleState
 from trioarm.core.states import ACTIVE, TABLE, State, WaitingFor
@@ -69,6 +70,7 @@ class InMemoryScheduleRepository:
         self._unfinished = Unfinished()
         self._waiting = Waiting(self._index)
         self._papers = Papers()
+        self._held: dict[int, RunRecord] = {}  # claimed and running
         self._last_key = 0
 
     async def open(self) -> None:
@@ -153,9 +155,15 @@ class InMemoryScheduleRepository:
         """Whether a queue of these handlers holds anything, be it used up."""
         return self._waiting.may_be_ready(handlers)
 
-    async def read_ready(self, handlers: Collection[str], limit: int, aged_at: int = EARLIEST) -> list[RunRecord]:
+    async def read_ready(
+        self, handlers: Collection[str], limit: int, aged_at: int = EARLIEST, closed: Collection[str] = ()
+    ) -> list[RunRecord]:
         """Return up to `limit` pending runs of these handlers that wait for nothing but a worker."""
-        return self._waiting.ready(handlers, limit, aged_at)
+        return self._waiting.ready(handlers, limit, aged_at, closed)
+
+    async def held_needing(self, resources: Collection[str]) -> Mapping[str, int]:
+        """Return how many claimed and running runs need each of these resources."""
+        return Counter(name for run in self._held.values() for name in needs_of(run.schedule.schedule, resources))
 
     # Committing
 
@@ -263,7 +271,9 @@ class InMemoryScheduleRepository:
             self._waiting.enter(run, run.lane)
         if run.state is State.PENDING:
             self._waiting.put(run, run.decided_at)
-        elif run.lane is not None:
+            return
+        self._held[run.run_id] = run
+        if run.lane is not None:
             self._waiting.hold(run, run.lane)
 
     def _keep_move(self, move: CursorMove) -> None:
@@ -285,12 +295,15 @@ class InMemoryScheduleRepository:
         apply(step)
         match step:
             case Finished():
+                self._held.pop(run.run_id, None)
                 self._forget_unfinished(run, step.at)
             case Claim():
+                self._held[run.run_id] = run
                 self._index.discard(~run.run_id)
                 if run.lane is not None:
                     self._waiting.hold(run, run.lane)
             case Requeued():
+                self._held.pop(run.run_id, None)
                 self._waiting.put_again(run, step.at)
             case Started() | CancelAsked() | Voided() | Cut():
                 pass

@@ -85,15 +85,16 @@ class Waiting:
         """Whether a queue of these handlers holds anything, be it used up."""
         return any(handler in self._ready and bool(self._ready[handler]) for handler in handlers)
 
-    def ready(self, handlers: Collection[str], limit: int, aged_at: int) -> list[RunRecord]:
+    def ready(self, handlers: Collection[str], limit: int, aged_at: int, closed: Collection[str]) -> list[RunRecord]:
         """Return up to `limit` pending runs of these handlers that wait for nothing but a worker.
 
         Args:
             aged_at: what has been due since then comes first.
+            closed: resources: runs that need one of these are left out.
         """
         queues = [self._ready[handler] for handler in handlers if handler in self._ready]
         while queues:
-            runs = [run for queue in queues for run in queue.peek(limit, aged_at)]
+            runs = [run for queue in queues for run in queue.peek(limit, aged_at, closed)]
             if len(queues) > 1:
                 runs = in_turn(runs, limit, aged_at)
             blocked = [run for run in runs if run.lane in self.busy_lanes and not run.holds_lane]

@@ -248,6 +248,8 @@ def _strays(connection: sqlite3.Connection, progress: Progress) -> Iterator[str]
         yield f"a cursor belongs to no schedule: there is none with key {key}"
     for tag, key in connection.execute(statements.TAGS_OF_NOBODY):
         yield f"tag {tag} belongs to no schedule: there is none with key {key}"
+    for resource, key in connection.execute(statements.NEEDS_OF_NOBODY):
+        yield f"resource {resource} is needed by no schedule: there is none with key {key}"
 
 
 def _lanes(connection: sqlite3.Connection, progress: Progress) -> Iterator[str]:

@@ -129,12 +129,14 @@ class Asked:
         now: due by then.
         limit: the most of them.
         aged_at: those that have been due since then come first, however urgent the others are.
+        closed: resources: runs that need one of these are left out.
     """
 
     handlers: Collection[str]
     now: int
     limit: int
     aged_at: int
+    closed: Collection[str]
 
     def turn(self, place: tuple[int, int, int]) -> tuple[int, ...]:
         """Return by what runs are put in order."""
@@ -151,14 +153,18 @@ def read_ready(connection: sqlite3.Connection, asked: Asked, known: Container[in
     """
     now, limit = asked.now, asked.limit
     waiting = connection.execute(statements.WAITING, (json.dumps([*asked.handlers]),)).fetchall()
-    places = [place for handler, _, _, lane in waiting for place in _first_of_lanes(connection, handler, lane, now)]
+    values: dict[str, object] = {"closed": json.dumps([*asked.closed]), "limit": limit}
+    places: list[Row] = []
+    for handler, _, _, lane in waiting:
+        places += _first_of_lanes(connection, {**values, "handler": handler, "lane": lane, "until": now})
     enough = limit + len(places)
     ranks = {handler: range(first, last + 1) for handler, first, last, _ in waiting if first is not None}
     for rank in RANKS if ranks else ():
         until = now if len(places) < enough else asked.aged_at
         for handler, of_it in ranks.items():
             if rank in of_it:
-                places += connection.execute(statements.READY, (handler, rank, until, limit)).fetchall()
+                of_one = {**values, "handler": handler, "rank": rank, "until": until}
+                places += connection.execute(statements.READY, of_one).fetchall()
     places.sort(key=asked.turn)
     run_ids = [run_id for _, _, run_id in places[:limit]]
     unknown = [run_id for run_id in run_ids if run_id not in known]
@@ -166,15 +172,16 @@ def read_ready(connection: sqlite3.Connection, asked: Asked, known: Container[in
     return Ready(run_ids, with_schedules(connection, rows))
 
 
-def _first_of_lanes(connection: sqlite3.Connection, handler: str, lane: str | None, now: int) -> Iterator[Row]:
+def _first_of_lanes(connection: sqlite3.Connection, values: dict[str, object]) -> Iterator[Row]:
     """Yield urgency and number of the first run of each lane of a handler that could start, from one lane on."""
-    while lane is not None:
-        yield from _first_of_lane(connection, handler, lane, now)
-        (lane,) = connection.execute(statements.NEXT_LANE, (handler, lane)).fetchone()
+    while values["lane"] is not None:
+        yield from _first_of_lane(connection, values)
+        (lane,) = connection.execute(statements.NEXT_LANE, (values["handler"], values["lane"])).fetchone()
+        values = {**values, "lane": lane}
 
 
-def _first_of_lane(connection: sqlite3.Connection, handler: str, lane: str, now: int) -> list[Row]:
-    holder = connection.execute(statements.LANE_HOLDER, (lane,)).fetchone()
+def _first_of_lane(connection: sqlite3.Connection, values: dict[str, object]) -> list[Row]:
+    holder = connection.execute(statements.LANE_HOLDER, (values["lane"],)).fetchone()
     if holder is None:
-        return connection.execute(statements.LANE_FIRST, (handler, lane, now)).fetchall()
-    return connection.execute(statements.HOLDER_WAITS, (holder[0], handler, now)).fetchall()
+        return connection.execute(statements.LANE_FIRST, values).fetchall()
+    return connection.execute(statements.HOLDER_WAITS, {**values, "holder": holder[0]}).fetchall()

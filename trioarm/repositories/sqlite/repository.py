@@ -6,6 +6,7 @@ memory as well, up to a horizon; what another process commits has it read anew.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -14,6 +15,7 @@ from math import inf
 from pathlib import Path
 from typing import Final, TypeVar
 
+import attrs
 import trio
 
 from trioarm.core.changes import Change, Verdict
@@ -367,7 +369,9 @@ class SqliteScheduleRepository:
         """Whether a run of these handlers may wait for a worker, as far as this process knows."""
         return self._recall.may_be_ready(handlers)
 
-    async def read_ready(self, handlers: Collection[str], limit: int, aged_at: int = EARLIEST) -> list[RunRecord]:
+    async def read_ready(
+        self, handlers: Collection[str], limit: int, aged_at: int = EARLIEST, closed: Collection[str] = ()
+    ) -> list[RunRecord]:
         """Return up to `limit` pending runs of these handlers that wait for nothing but a worker.
 
         Raises:
@@ -375,32 +379,38 @@ class SqliteScheduleRepository:
         """
         recall = self._recall
         recall.none_ready(handlers)  # before asking: what is kept meanwhile counts
-        ready, runs = await self._readable_ready(handlers, limit, aged_at)
+        asked = hot.Asked(handlers, recall.now, limit, aged_at, closed)
+        ready, runs = await self._readable_ready(asked)
         if len(runs) < len(ready.run_ids):  # some cannot be read: who waits behind them is found by the next look
-            await self._readable_ready(handlers, BAD_MAX, aged_at)
+            await self._readable_ready(attrs.evolve(asked, limit=BAD_MAX))
             self._tell_changed()
-        if ready.run_ids:
+        if ready.run_ids or closed:  # or some wait for a resource
             recall.some_ready(handlers)
         return runs
 
-    async def _readable_ready(
-        self, handlers: Collection[str], limit: int, aged_at: int
-    ) -> tuple[hot.Ready, list[RunRecord]]:
+    async def held_needing(self, resources: Collection[str]) -> Mapping[str, int]:
+        """Return how many claimed and running runs need each of these resources.
+
+        Raises:
+            RepositoryError: the file cannot be read.
+        """
+        asked = (json.dumps([*resources]),)
+        return dict(await self._ask(lambda connection: connection.execute(statements.HELD_NEEDING, asked).fetchall()))
+
+    async def _readable_ready(self, asked: hot.Asked) -> tuple[hot.Ready, list[RunRecord]]:
         """Find runs that could start, put those that cannot be read out of the way, and return the others."""
         recall = self._recall
-        ready = await self._read_ready(handlers, limit, aged_at)
+        ready = await self._read_ready(asked)
         if any(recall.ready(run_id) is None for run_id in ready.run_ids) and not ready.found.runs:
-            ready = await self._read_ready(handlers, limit, aged_at)  # another process committed since
+            ready = await self._read_ready(asked)  # another process committed since
         rows = ready.found
-        asked = await self._readable(self._records.runs(rows.runs, await self._learn(rows.schedules), recall.now))
-        found = {run.run_id: run for run in asked}
+        read = await self._readable(self._records.runs(rows.runs, await self._learn(rows.schedules), recall.now))
+        found = {run.run_id: run for run in read}
         runs = (found.get(run_id) or recall.ready(run_id) for run_id in ready.run_ids)
         return ready, [run for run in runs if run is not None]
 
-    async def _read_ready(self, handlers: Collection[str], limit: int, aged_at: int) -> hot.Ready:
-        recall = self._recall
-        asked = hot.Asked(handlers, recall.now, limit, aged_at)
-        return await self._ask(partial(hot.read_ready, asked=asked, known=recall.runs))
+    async def _read_ready(self, asked: hot.Asked) -> hot.Ready:
+        return await self._ask(partial(hot.read_ready, asked=asked, known=self._recall.runs))
 
     async def _readable(self, runs: list[RunRecord]) -> list[RunRecord]:
         """Return runs without those whose rows are nonsense, which end here."""

@@ -224,7 +224,24 @@ _THIRD: Final = (
     """,
 )
 
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _SECOND, _THIRD)
+# Which schedules need which resources (S6.5).
+_FOURTH: Final = (
+    """
+    CREATE TABLE needs (
+        resource TEXT NOT NULL,
+        key INTEGER NOT NULL,
+        PRIMARY KEY (resource, key)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX needs_key ON needs (key)",
+    """
+    CREATE TRIGGER schedules_need_nothing AFTER DELETE ON schedules BEGIN
+        DELETE FROM needs WHERE key = old.key;
+    END
+    """,
+)
+
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _SECOND, _THIRD, _FOURTH)
 """What to carry out, in order, to come from version n to n + 1; a migration that was released is never changed."""
 
 VERSION: Final = len(MIGRATIONS)

@@ -75,9 +75,15 @@ HELD_BY: Final = (
 # What could start
 
 _URGENCY: Final = "rank, due_at, id"
+# Of the first parameter, resources that are closed; an empty list keeps nobody waiting.
+_MAY_BEGIN: Final = "key NOT IN (SELECT n.key FROM needs n JOIN json_each(:closed) j ON n.resource = j.value)"
 READY: Final = (
-    f"SELECT {_URGENCY} FROM runs WHERE handler = ? AND rank = ? AND lane IS NULL AND {PENDING} AND due_at <= ? "
-    "ORDER BY due_at, id LIMIT ?"
+    f"SELECT {_URGENCY} FROM runs WHERE handler = :handler AND rank = :rank AND lane IS NULL AND {PENDING} "
+    f"AND due_at <= :until AND {_MAY_BEGIN} ORDER BY due_at, id LIMIT :limit"
+)
+HELD_NEEDING: Final = (
+    "SELECT n.resource, count(*) FROM runs r INDEXED BY runs_held JOIN needs n ON n.key = r.key "
+    f"WHERE r.node IS NOT NULL AND r.{HELD} AND n.resource IN (SELECT value FROM json_each(?)) GROUP BY 1"
 )
 NEXT_LANE: Final = f"SELECT min(lane) FROM runs WHERE handler = ? AND lane IS NOT NULL AND {PENDING} AND lane > ?"
 WAITING: Final = (  # of each handler the most urgent rank, the least urgent one, and the first lane
@@ -87,10 +93,13 @@ WAITING: Final = (  # of each handler the most urgent rank, the least urgent one
 )
 LANE_HOLDER: Final = f"SELECT id FROM runs WHERE lane = ? AND lane IS NOT NULL AND token > 0 AND {UNFINISHED}"
 LANE_FIRST: Final = (
-    f"SELECT {_URGENCY} FROM runs WHERE handler = ? AND lane = ? AND lane IS NOT NULL AND {PENDING} "
-    "AND due_at <= ? ORDER BY rank, due_at, id LIMIT 1"
+    f"SELECT {_URGENCY} FROM runs WHERE handler = :handler AND lane = :lane AND lane IS NOT NULL AND {PENDING} "
+    f"AND due_at <= :until AND {_MAY_BEGIN} ORDER BY rank, due_at, id LIMIT 1"
 )
-HOLDER_WAITS: Final = f"SELECT {_URGENCY} FROM runs WHERE id = ? AND handler = ? AND {PENDING} AND due_at <= ?"
+HOLDER_WAITS: Final = (
+    f"SELECT {_URGENCY} FROM runs WHERE id = :holder AND handler = :handler AND {PENDING} AND due_at <= :until "
+    f"AND {_MAY_BEGIN}"
+)
 
 # Committing: each changes one row, or none when what it expects is no longer so
 
@@ -244,6 +253,8 @@ REMOVE: Final = (
     "AND ? = coalesce((SELECT c.revision FROM cursors c WHERE c.key = schedules.key), 0)"
 )
 FORGET_TAGS: Final = "DELETE FROM tags WHERE key = ?"
+FORGET_NEEDS: Final = "DELETE FROM needs WHERE key = ?"
+INSERT_NEED: Final = "INSERT OR IGNORE INTO needs VALUES (?, ?)"
 INSERT_TAG: Final = "INSERT OR IGNORE INTO tags VALUES (?, ?)"
 
 INSERT_DOCUMENT: Final = "INSERT INTO documents VALUES (?, ?, 1, ?)"
@@ -399,6 +410,7 @@ DISAGREEING: Final = (
     "SELECT s.name, s.key FROM schedules s JOIN cursors c ON c.key = s.key WHERE c.removed <> s.removed"
 )
 CURSORS_OF_NOBODY: Final = "SELECT key FROM cursors WHERE key NOT IN (SELECT key FROM schedules)"
+NEEDS_OF_NOBODY: Final = "SELECT resource, key FROM needs WHERE key NOT IN (SELECT key FROM schedules)"
 TAGS_OF_NOBODY: Final = "SELECT tag, key FROM tags WHERE key NOT IN (SELECT key FROM schedules)"
 JOURNAL_GAPS: Final = (
     "SELECT namespace, count(*), max(seq) FROM journal GROUP BY namespace HAVING count(*) <> max(seq) OR min(seq) <> 1"

@@ -263,8 +263,11 @@ class _Pen:
         if put.expected_key:
             self._connection.execute(statements.CARRY_OVER, (schedule.handler, -schedule.priority, key))
             self._connection.execute(statements.FORGET_TAGS, (key,))
+            self._connection.execute(statements.FORGET_NEEDS, (key,))
         if schedule.tags:
             self._connection.executemany(statements.INSERT_TAG, [(tag, key) for tag in schedule.tags])
+        if schedule.resources:
+            self._connection.executemany(statements.INSERT_NEED, [(name, key) for name in schedule.resources])
         return key
 
     def _both_rows(self, put: PutSchedule) -> int:

@@ -1,0 +1,103 @@
+"""The gatekeeper: looks at the resources that runs need, before they are claimed and after they have ended (S6.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from trioarm.core.alerts import Alert, Severity, alert_id, raising
+from trioarm.core.changes import Finished, PutDocument, Requeued
+from trioarm.core.errors import RepositoryError
+from trioarm.core.instants import render_duration
+from trioarm.core.resources import NAMESPACE, Breaker, Gate, Gates, Resources, Use, needs_of, settle_use, went
+from trioarm.core.run import RunRecord, render_run_id
+from trioarm.engine.ports import ScheduleRepository
+
+BREAKER_OPEN: Final = "breaker_open"  # the kind of an alert
+_NO_GATES: Final = Gates({})
+
+
+class Gatekeeper:
+    """Knows what holds for each resource, and looks at them.
+
+    Args:
+        repository: that keeps how they are used.
+        resources: what holds for each; may be replaced while it works.
+    """
+
+    def __init__(self, repository: ScheduleRepository, resources: Resources) -> None:
+        self._repository = repository
+        self.resources = resources
+
+    def needs(self, run: RunRecord) -> Sequence[str]:
+        """Return the resources that a run needs, of those for which something holds."""
+        return needs_of(run.schedule.schedule, self.resources)
+
+    # Before a claim
+
+    async def look(self, names: Iterable[str], now: int) -> Gates:
+        """Look at resources, at all of them at once.
+
+        How they are used is asked before who holds them: a claim of another node in between is counted, or its change
+        of the document refuses what was to be claimed by this look.
+
+        Raises:
+            RepositoryError: they cannot be looked at.
+        """
+        wanted = sorted(set(names))
+        if not wanted:
+            return _NO_GATES
+        uses = {name: await self._use(name) for name in wanted}
+        held = await self._repository.held_needing(wanted)
+        return Gates({name: Gate(self.resources[name], use, held.get(name, 0), now) for name, use in uses.items()})
+
+    async def _use(self, name: str) -> Use:
+        return Use.of(await self._repository.get_document(NAMESPACE, name))
+
+    # After an attempt
+
+    async def uses(self, ended: Iterable[tuple[RunRecord, Finished | Requeued]]) -> dict[str, Use]:
+        """Look at the resources whose breakers these attempts speak for or against.
+
+        None when the repository cannot be asked: what an attempt said of them is not worth losing its outcome.
+        """
+        names = {name for run, step in ended for name in self._spoken_of(run, step)}
+        try:
+            return {name: await self._use(name) for name in sorted(names)}
+        except RepositoryError:
+            return {}
+
+    def settle(self, run: RunRecord, step: Finished | Requeued, uses: Mapping[str, Use]) -> list[PutDocument]:
+        """Return what is kept with the outcome of an attempt: how often its resources failed, and an alert when that
+        opened a breaker."""
+        documents: list[PutDocument] = []
+        for name, breaker in self._spoken_of(run, step).items():
+            use = uses.get(name)
+            opened = None if use is None else settle_use(use, breaker, bool(went(step)), step.at)
+            if use is None or opened is None:
+                continue
+            documents.append(use.put(name))
+            if opened:
+                documents.append(_alert(name, breaker, use, run, step))
+        return documents
+
+    def _spoken_of(self, run: RunRecord, step: Finished | Requeued) -> dict[str, Breaker]:
+        if not self.resources or went(step) is None:
+            return {}
+        named = {name: self.resources[name].breaker for name in self.needs(run)}
+        return {name: breaker for name, breaker in named.items() if breaker is not None}
+
+
+def _alert(name: str, breaker: Breaker, use: Use, run: RunRecord, step: Finished | Requeued) -> PutDocument:
+    subject = f"resource/{name}"
+    pause = render_duration(breaker.pause_s)
+    alert = Alert(
+        subject=subject,
+        kind=BREAKER_OPEN,
+        severity=Severity.WARNING,
+        text=f"resource {name}: {use.failures} attempts in a row failed, the last with: {step.error}",
+        advice=f"Runs that need it wait; after {pause} one at a time tries, and all begin once one goes well.",
+        raised_at=step.at,
+        run=render_run_id(run.schedule.schedule.name, run.nominal_at, run.origin, run.epoch),
+    )
+    return raising(alert_id(subject, BREAKER_OPEN, run), alert)
