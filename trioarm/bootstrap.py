@@ -358,10 +358,7 @@ async def open_store(config: SchedulerConfig) -> AsyncIterator[Container]:
     """
     container = scheduler_components(config)
     if config.scheduler.store != MEMORY:
-        path, horizon_s = config.store_path, config.scheduler.horizon_s
-        container.override(
-            ScheduleRepository, lambda _: SqliteScheduleRepository(path, horizon_s=horizon_s, migrate=False)
-        )
+        container.override(ScheduleRepository, _store_of_others)
     repository = container.get(ScheduleRepository)
     await repository.open()
     try:
@@ -369,6 +366,13 @@ async def open_store(config: SchedulerConfig) -> AsyncIterator[Container]:
     finally:
         with trio.CancelScope(shield=True):
             await repository.close()
+
+
+def _store_of_others(c: Container) -> ScheduleRepository:
+    config = c.get(SchedulerConfig)
+    store = SqliteScheduleRepository(config.store_path, horizon_s=config.scheduler.horizon_s, migrate=False)
+    store.take_for_now(c.get(Clock).now())
+    return store
 
 
 async def serve(

@@ -210,7 +210,11 @@ def _waits_for_nothing(course: Course, healed_at: int) -> Iterator[str]:
     soon = range(course.now - SLACK, course.now + round(LONGEST_S * SECOND))
     held = {row.lane for row in course.rows if row.unfinished and row.token and row.due_at in soon} - {None}
     for row in course.rows:
-        if row.lane not in held and row.unfinished and row.due_at <= course.now - SLACK and row.decided_at <= healed_at:
+        patience = (
+            10 * LONGEST_S if "mail" in row.schedule.schedule.resources else SLACK / SECOND
+        )  # its breaker is open
+        waits = row.unfinished and row.due_at <= course.now - patience * SECOND
+        if row.lane not in held and waits and row.decided_at <= healed_at:
             yield f"{row.schedule.schedule.name}: {row.nominal_at} waits for {row.waiting_for}, and nothing works"
 
 

@@ -80,6 +80,16 @@ WAITS_ITS_TURN: Final = History(
     workers=2,
     with_file=False,
 )
+BOTH_NEED_IT: Final = History(
+    schedules=(
+        _once("a", 1, handler="is_slow", resources=["nas"]),
+        _once("b", 1, handler="is_slow", resources=["nas"]),
+    ),
+    acts=((130.0, Joined()),),
+    faults={},
+    workers=2,
+    with_file=False,
+)
 NEVER_ANSWERED: Final = History(
     schedules=(Schedule("a", Every(20.0), handler="succeeds", timeout_s=20.0),),
     acts=((130.0, Joined()),),
@@ -230,6 +240,13 @@ def _lets_everything_run(patch: Patch) -> None:
     patch.setattr(Earlier, "leave_room", lambda self, overlap: True)
 
 
+def _lets_everybody_in(patch: Patch) -> None:
+    async def nobody(self: Memory, resources: Any) -> dict[str, int]:
+        return {}
+
+    patch.setattr(Memory, "held_needing", nobody)
+
+
 def _works_on_without_a_lease(patch: Patch) -> None:
     patch.setattr(Lease, "_stop_everything", lambda self, why: None)
 
@@ -273,6 +290,7 @@ PLANTED: Final = {
     "room": Planted("S5.4", "there is always room for one more run", _lets_everything_run),
     "lane": Planted("S5.5", "a lane is free between two attempts", _frees_the_lane_of_a_retry, made=TRIES_AGAIN),
     "order": Planted("S5.5", "the first of a superseding lane runs, not the last", _lets_the_first_win, made=BOTH_DUE),
+    "limit": Planted("S6.5", "who holds a resource is not counted", _lets_everybody_in, made=BOTH_NEED_IT),
     "lease": Planted("S7.2", "a node works on without a lease", _works_on_without_a_lease, made=CUT_OFF),
     "unknown": Planted("S7.4", "a claim that may be kept counts as refused", _doubts_nothing, made=NEVER_ANSWERED),
 }

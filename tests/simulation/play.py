@@ -24,11 +24,12 @@ from tests.simulation.history import (
     Stepped,
     Stopped,
 )
-from tests.simulation.witness import Witness
+from tests.simulation.witness import LIMIT, LIMITED, Witness
 from trioarm import Schedule
 from trioarm.core.errors import TrioarmError
 from trioarm.core.instants import HOUR
 from trioarm.core.queries import RunQuery
+from trioarm.core.resources import Breaker, Resource
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import ScheduleRecord
 from trioarm.core.states import ACTIVE
@@ -37,6 +38,7 @@ from trioarm.testing import FileStore, MemoryDisk, Node, World, a_world, all_run
 NODES_MAX = 3
 HEAL_S = 420.0  # enough for a lease to end, the longest handler, its retries and what waits behind it in a lane
 DRAIN_S = 5.0
+RESOURCES = {LIMITED: Resource(limit=LIMIT), "mail": Resource(gap_s=2.0, breaker=Breaker(failures=3, pause_s=30.0))}
 OUTAGE = 3 * HOUR  # a clock that is further behind than this opens a new epoch (S3.3)
 BETWEEN_S = 0.4  # after whole seconds, at which everything is done, so that nothing is halfway when it is looked at
 
@@ -124,7 +126,8 @@ async def _play(history: History, path: Path | None) -> Course:
 class _Player:
     def __init__(self, world: World, history: History, course: Course) -> None:
         self._world = world
-        self._config = a_config(history.workers, history.workers + 2, drain_s=DRAIN_S)
+        config = a_config(history.workers, history.workers + 2, drain_s=DRAIN_S)
+        self._config = attrs.evolve(config, resources=RESOURCES)
         self._several = history.with_file
         self._course = course
 

@@ -15,6 +15,7 @@ from trioarm.core.instants import MINUTE
 from trioarm.testing import Node
 
 STUBBORN = "ignores_cancellation"  # by the only one that may overlap with its successor (S6.3)
+LIMITED, LIMIT = "nas", 1  # a resource, and how many runs may need it at once
 STUBBORN_S = 40.0  # how long a handler that ignores its cancellation goes on
 
 
@@ -64,6 +65,7 @@ class Witness:
         self.calls: dict[int, list[Call]] = defaultdict(list)
         self.complaints: list[str] = []
         self._working: dict[int, Call] = {}
+        self._limited: dict[int, Call] = {}
         self._lanes: dict[str, Call] = {}
         self._last_in: dict[str, Call] = {}
         self._dead: set[str] = set()
@@ -83,6 +85,7 @@ class Witness:
         """Forget what worked on a node that was killed: it does not any more."""
         self._dead.add(node.name)
         self._working = {run_id: call for run_id, call in self._working.items() if call.node != node.name}
+        self._limited = {run_id: call for run_id, call in self._limited.items() if call.node != node.name}
         self._lanes = {lane: call for lane, call in self._lanes.items() if call.node != node.name}
 
     async def _called(self, run: RunContext, behaviour: str, node: str) -> object:
@@ -95,6 +98,11 @@ class Witness:
         )
         call.lane = record.lane
         self._judge(call)
+        if LIMITED in record.schedule.schedule.resources and record.schedule.revision == 1 and behaviour != STUBBORN:
+            self._limited[record.run_id] = call
+            if len(self._limited) > LIMIT:
+                others = ", ".join(other.run for other in self._limited.values() if other is not call)
+                self.complaints.append(f"{call.run} is called while {others} need {LIMITED}, too")
         self.calls[record.run_id].append(call)
         self._working[record.run_id] = call
         if record.lane is not None:
@@ -109,6 +117,8 @@ class Witness:
         finally:
             if node not in self._dead:
                 call.ended_at, call.ended_wall = trio.current_time(), self.wall()
+                if self._limited.get(call.run_id) is call:
+                    del self._limited[call.run_id]
                 if self._working.get(call.run_id) is call:
                     del self._working[call.run_id]
                 if self._lanes.get(record.lane or "") is call:

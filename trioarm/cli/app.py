@@ -92,6 +92,12 @@ GROUPS: Final = {
             "ack": "trioarm.cli.alerts:ack",
         },
     ),
+    "resources": (
+        "Look at what runs need beside a worker.",
+        {
+            "list": "trioarm.cli.resources:list_",
+        },
+    ),
     "calendars": (
         "Look at calendars of events, and what is known of them.",
         {

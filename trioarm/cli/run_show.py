@@ -22,6 +22,8 @@ from trioarm.core.codec import run_to_json
 from trioarm.core.instants import instant, render_instant
 from trioarm.core.jsonable import Json
 from trioarm.core.run import Run, RunRecord, render_run_id
+from trioarm.core.states import WaitingFor
+from trioarm.engine.gatekeeper import Gatekeeper
 from trioarm.engine.ports import ScheduleRepository
 
 
@@ -44,15 +46,26 @@ def show(
     async def work(container: Container) -> Exit:
         repository = container.get(ScheduleRepository)
         record = await run_meant(repository, run_id)
+        needed = await _look_at_needs(container.get(Gatekeeper), record)
         retried = None if record.retry_of is None else await repository.get_run(record.retry_of)
         retry_of = None if retried is None else _id(retried)
         if json:
             say_json(_as_json(record, retry_of))
         else:
-            say_sheet(_id(record), _entries(record, retry_of, current_instant()))
+            say_sheet(_id(record), (*_entries(record, retry_of, current_instant()), *needed))
         return Exit.CLEAN
 
     return with_store(config, store, work)
+
+
+async def _look_at_needs(gatekeeper: Gatekeeper, record: RunRecord) -> list[tuple[str, str]]:
+    """Let a run that is due say that it waits for a resource, where it does; return what keeps it waiting."""
+    if record.waiting_for is not WaitingFor.HANDLER:
+        return []
+    gates = (await gatekeeper.look(gatekeeper.needs(record), current_instant())).gates
+    for gate in gates.values():
+        record.waiting_for = gate.waiting_for or record.waiting_for
+    return [("needs", f"{name}: {gate.describe()}") for name, gate in gates.items() if gate.waiting_for is not None]
 
 
 def _id(record: RunRecord) -> str:

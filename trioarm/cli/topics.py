@@ -81,6 +81,8 @@ What a schedule may say beside its trigger. Durations are written 90s, 5m, 1h30m
                    default), allow, buffer_one, buffer_latest, buffer_all or
                    cancel_running: see `trioarm help overlap`
   lane             runs of one lane never overlap, whatever their schedule
+  resources        what its runs need beside a worker, such as ["nas"]: see
+                   `trioarm help resources`
   supersede        in its lane only the newest of what came due together counts
   timeout          how long one attempt may take
   retry            { max_retries = 3, base = "1s", max = "30s", factor = 2.0 }
@@ -108,6 +110,24 @@ Of what one schedule missed, only the newest can still be on time. For the rest,
 
 With scheduler.auto_recovery = false, nothing that came due while the node was down is caught up.
 Arming has rules of its own: see `trioarm help arming`."""
+
+RESOURCES: Final = """\
+A resource is something that several schedules need, and that must not be asked too much: a disk, a mail
+server, an alarm panel. What holds for it is said once, for all nodes of a store together:
+
+  [resource.nas]
+  limit = 2                              so many runs need it at once
+  gap = "5s"                             between the beginnings of two
+  rate = { runs = 10, per = "1m" }       so many begin within a time
+  breaker = { failures = 5, pause = "1m" }
+
+and a schedule names what its runs need: resources = ["nas"]. A run begins when all of them are free and a
+worker is, too; until then it waits, and keeps nobody waiting who needs other things. A run between two
+attempts holds nothing. What could only begin later than its misfire_window is given up, as missed.
+
+After `failures` attempts in a row that failed, or took too long, a breaker opens: nothing begins that needs
+the resource, so that no attempts are wasted, and one alert says so. After `pause` one run at a time tries;
+the first that goes well closes the breaker. `trioarm resources list` shows who holds what, and since when."""
 
 OVERLAP: Final = """\
 An occurrence may come due while an earlier run of its schedule is unfinished: it works, waits for a worker,
@@ -299,6 +319,7 @@ TOPICS: Final = {
     "triggers": Topic("the rules that say when", TRIGGERS),
     "policies": Topic("what else a schedule may say", POLICIES),
     "misfires": Topic("what becomes of what was noticed too late", MISFIRES),
+    "resources": Topic("what runs need beside a worker: limits, gaps, rates, breakers", RESOURCES),
     "overlap": Topic("what happens while the run before has not ended", OVERLAP),
     "dst": Topic("what happens when clocks change", DST),
     "arming": Topic("schedules that arm alarm panels", ARMING),

@@ -163,6 +163,22 @@ class Gate:
             return None
         return WaitingFor.RESOURCE if self.use.open_until is None else WaitingFor.BREAKER
 
+    def describe(self) -> str:
+        """Say in words who keeps a run waiting that needs it; nothing where it may begin."""
+        at = self.free_at
+        if at is not None and at <= self.now:
+            return ""
+        if self.use.open_until is not None:
+            failed = f"{self.use.failures} attempts in a row failed"
+            return (
+                f"{failed}, and one run tries whether it works again"
+                if at is None
+                else f"{failed}: its breaker is open"
+            )
+        if at is None:
+            return f"{self.held} of {self.resource.limit} runs hold it"
+        return "the run before it has only just begun"
+
     def begin(self) -> None:
         """Let one run begin."""
         self.held += 1
