@@ -10,7 +10,17 @@ from typing import Final
 import trio
 
 from trioarm.core.alerts import AlertRule, no_alerts
-from trioarm.core.changes import AppendJournal, Change, Finished, PutDocument, Requeued, Started, Verdict, restarted
+from trioarm.core.changes import (
+    AppendJournal,
+    Change,
+    Finished,
+    Progressed,
+    PutDocument,
+    Requeued,
+    Started,
+    Verdict,
+    restarted,
+)
 from trioarm.core.errors import RepositoryError
 from trioarm.core.events import ResultRefused, RunFinished, RunRequeued, RunStarted
 from trioarm.core.outcome import Outcome, Stopped
@@ -198,6 +208,9 @@ class Recorder:
 
     def _change(self, attempt: Attempt, step: Finished | Requeued) -> Change:
         change = Change(steps=(step,))
+        progress = attempt.progress
+        if progress is not None and not progress.kept:
+            change.steps = (Progressed(attempt.run, attempt.token, progress.value, step.at), step)
         if isinstance(step, Finished) and (move := restarted(attempt.run.schedule, step.at)) is not None:
             change.moved = (move,)
         if attempt.keep:
@@ -259,7 +272,7 @@ class Recorder:
 
 
 def _outcome(change: Change) -> Finished | Requeued:
-    [step] = change.steps
+    step = change.steps[-1]
     if not isinstance(step, (Finished, Requeued)):  # a union would be made anew each time
         raise AssertionError("the recorder settles attempts, and nothing else ends one")
     return step

@@ -18,6 +18,7 @@ from trioarm.core.changes import (
     CursorMove,
     Cut,
     Finished,
+    Progressed,
     PutSchedule,
     RemoveSchedule,
     Requeued,
@@ -210,7 +211,7 @@ class InMemoryScheduleRepository:
                 return run.state is State.PENDING and free
             case Started():
                 return run.state is State.CLAIMED
-            case CancelAsked():
+            case CancelAsked() | Progressed():
                 return run.state is State.CLAIMED or run.state is State.RUNNING
             case Requeued():
                 return step.step in TABLE[run.state] and run.cancel is None
@@ -291,7 +292,7 @@ class InMemoryScheduleRepository:
                     self._waiting.hold(run, run.lane)
             case Requeued():
                 self._waiting.put_again(run, step.at)
-            case Started() | CancelAsked() | Voided() | Cut():
+            case Started() | Progressed() | CancelAsked() | Voided() | Cut():
                 pass
 
     def _forget_unfinished(self, run: RunRecord, now: int) -> None:

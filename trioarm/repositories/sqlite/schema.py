@@ -224,7 +224,10 @@ _THIRD: Final = (
     """,
 )
 
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _SECOND, _THIRD)
+# How far a handler says it is.
+_FOURTH: Final = ("ALTER TABLE runs ADD COLUMN progress TEXT",)
+
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _SECOND, _THIRD, _FOURTH)
 """What to carry out, in order, to come from version n to n + 1; a migration that was released is never changed."""
 
 VERSION: Final = len(MIGRATIONS)
