@@ -49,6 +49,7 @@ class Session:
 
 
 SEEN: list[Any] = []
+MANY = "missing 'to', 'lines', unexpected 'a', 'b', 'c', 'd', 'e' and 3 more"
 
 
 async def nothing() -> None:

@@ -94,6 +94,8 @@ def _work(record: RunRecord, now: int) -> Iterator[tuple[str, str]]:
         yield "args", json_text.dumps(args, ensure_ascii=False)
     if record.error is not None:
         yield "error", record.error
+    if record.progress is not None:
+        yield "progress", json_text.dumps(record.progress, ensure_ascii=False)
     if record.result is not None:
         yield "result", json_text.dumps(record.result, ensure_ascii=False)
 

@@ -69,6 +69,9 @@ def _key(key: object, path: str) -> str:
 def _text(text: str, path: str) -> str:
     if text.isascii() and len(text) <= TEXT_BYTES_MAX and "\0" not in text:
         return text  # by far the most
+    if len(text) > TEXT_BYTES_MAX:  # by so much, perhaps, that counting its bytes would take a while
+        least = "" if text.isascii() else "at least "
+        raise ValueError(f"{path}: a text of {least}{len(text)} bytes cannot be kept: at most {TEXT_BYTES_MAX}")
     try:
         size = len(text.encode())
     except UnicodeEncodeError as error:
