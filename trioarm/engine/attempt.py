@@ -112,6 +112,11 @@ def current_run() -> RunContext | None:
     return _running.get()
 
 
+def run_of_task(task: trio.lowlevel.Task) -> RunContext | None:
+    """Return the run whose handler a task works for; None where it works for none."""
+    return task.context.get(_running)
+
+
 class RunContext:
     """What a handler is told about its run."""
 
@@ -139,6 +144,11 @@ class RunContext:
     def schedule(self) -> str:
         """Name of the schedule."""
         return self._attempt.run.schedule.schedule.name
+
+    @property
+    def handler(self) -> str:
+        """The registered name of the handler."""
+        return self._attempt.handler
 
     @property
     def nominal_at(self) -> datetime:
