@@ -80,6 +80,7 @@ class Attempt:
         host: what its pool has for it; None where it has nothing.
         thread: set when the thread its handler runs in has ended; None for a handler that runs in none.
         progress: how far it says it is; None while it has said nothing.
+        left: the result of its run if it is the last one and does not succeed.
     """
 
     run: RunRecord
@@ -97,6 +98,7 @@ class Attempt:
     host: Host | None = None
     thread: trio.Event | None = None
     progress: Progress | None = None
+    left: Json = None
 
     def cancel(self, reason: Reason) -> None:
         """Ask the handler to stop. The first reason counts."""
@@ -217,6 +219,14 @@ class RunContext:
         """What attempts before this one said last of how far they were, a copy; None when there is nothing."""
         progress, run = self._attempt.progress, self._attempt.run
         return as_json(run.progress if progress is None else progress.before, what="progress")
+
+    def leave(self, result: object) -> None:
+        """Leave a result in case that this attempt does not return one: it is kept with a run that fails or times out.
+
+        Raises:
+            ValueError: it cannot be kept.
+        """
+        self._attempt.left = as_json(result, what="result")
 
     def keep(self, step: PutDocument | AppendJournal) -> None:
         """Commit a document or journal entry in the transaction that records the outcome of this attempt."""

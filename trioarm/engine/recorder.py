@@ -193,6 +193,8 @@ class Recorder:
         cancelled = attempt.run.cancel
         if cancelled is not None and isinstance(step, Requeued):  # asked for after the attempt ended: no other follows
             step = self._step(attempt, Stopped(cancelled))
+        if attempt.left is not None and isinstance(step, Finished) and step.step is not Step.SUCCEED:
+            step.result = attempt.left
         step.token = attempt.token  # the run's own has moved on where an earlier write was kept after all
         return step
 
