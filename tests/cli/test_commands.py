@@ -52,7 +52,7 @@ def test_check_tells_what_is_wrong_with_the_arguments_of_commands(
 
 async def test_what_a_failed_program_said_is_shown_line_by_line(tmp_path: Path) -> None:
     """With nothing in it that would steer a terminal."""
-    code = r"printf 'one\n\033[2Jtwo "quoted"\n\nlast\n'; exit 7"
+    code = r"printf 'one\n\033[2Jtwo (quoted)\n\nlast\n'; exit 7"
     (tmp_path / "scheduler.toml").write_text(
         f"""
         [[schedule]]
@@ -74,4 +74,4 @@ async def test_what_a_failed_program_said_is_shown_line_by_line(tmp_path: Path) 
         assert await program.end() == (0, "")
     begin = next(number for number, line in enumerate(program.lines) if line.strip().startswith("result"))
     shown = [line[12:].strip() for line in program.lines[begin : begin + 4]]
-    assert shown == ["one", r'\x1b[2Jtwo "quoted"', "", "last"]
+    assert shown == ["one", r"\x1b[2Jtwo (quoted)", "", "last"]
