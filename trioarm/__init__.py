@@ -65,7 +65,7 @@ from trioarm.core.triggers import (
     Weekly,
     Yearly,
 )
-from trioarm.engine.attempt import Handler, RunContext
+from trioarm.engine.attempt import Handler, RunContext, current_run
 from trioarm.engine.engine import SchedulingEngine
 from trioarm.engine.executor import RunExecutor
 from trioarm.engine.ports import ScheduleRepository
@@ -154,6 +154,7 @@ __all__ = [
     "Weekly",
     "Yearly",
     "__version__",
+    "current_run",
     "open_scheduler",
     "scheduler_components",
     "serve",

@@ -606,6 +606,7 @@ def test_a_listed_run_says_what_people_ask() -> None:
         "result": None,
         "node": "n1",
         "voided_at": None,
+        "progress": None,
     }
 
 

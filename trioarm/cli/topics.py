@@ -198,6 +198,23 @@ runs acts on them at once. Who did what is kept, with the login name, or whoever
 The name of a schedule that arms several partitions means each of them: weeknight means weeknight/house and
 weeknight/garage. Instants are written 2026-12-24T18:00:00+01:00, or as a duration such as 2h."""
 
+HANDLERS: Final = """\
+A schedule calls a handler, by its name. Two come with the program: `log` writes a line, `command` runs a
+program, never a shell.
+
+  argv     the program and its arguments, a list
+  env      variables for it, { NAME = "value" }
+  inherit  names of variables of the node to pass on, or true for all; else
+           it gets PATH, HOME, the language, the zone and who it is
+  cwd      the directory it works in
+  stdin    a text it can read
+
+Its exit code decides; the end of what it said is kept and shown by `trioarm runs show`. At its timeout, all
+it started is told to terminate, and killed three seconds later. It knows itself by TRIOARM_RUN_ID,
+TRIOARM_SCHEDULE, TRIOARM_DUE_AT, TRIOARM_ATTEMPT, TRIOARM_TOKEN and TRIOARM_ARGS.
+
+Programs in Python bring handlers of their own: trioarm/docs/handlers.md says how."""
+
 RUNS: Final = """\
 Every occurrence of a schedule is decided exactly once: to run, or not to, and then why. Both are runs, and
 are listed; many occurrences that were skipped together are one line with both ends and a count.
@@ -324,6 +341,7 @@ TOPICS: Final = {
     "dst": Topic("what happens when clocks change", DST),
     "arming": Topic("schedules that arm alarm panels", ARMING),
     "schedules": Topic("what can be done with stored schedules", SCHEDULES),
+    "handlers": Topic("what schedules call, and how programs are run", HANDLERS),
     "runs": Topic("what became of each occurrence, and how to read it", RUNS),
     "status": Topic("how a node is, for people and for containers", STATUS),
     "store": Topic("the file that everything is kept in, its backups and checks", STORE),

@@ -60,6 +60,7 @@ class RunRecord:
         result: what the handler returned.
         retry_of: the run it repeats.
         voided_at: when the clock was set back behind its occurrence; None when that never happened (S3.3).
+        progress: how far its handler said last that it is.
     """
 
     schedule: ScheduleRecord
@@ -87,6 +88,7 @@ class RunRecord:
     result: Json = None
     retry_of: int | None = None
     voided_at: int | None = None
+    progress: Json = None
 
     @property
     def occurrence(self) -> tuple[int, int, int]:
@@ -159,6 +161,7 @@ class Run:
         occurrences: how many occurrences the row stands for; more than one only for ranges that did not run.
         last_at: the last occurrence of such a range.
         voided_at: when the clock was set back behind its occurrence, whose instant may come again (S3.3).
+        progress: how far its handler said last that it is; None where it never said.
     """
 
     id: str
@@ -182,6 +185,7 @@ class Run:
     token: int
     node: str | None
     voided_at: datetime | None
+    progress: Json
 
     @classmethod
     def of(cls, record: RunRecord) -> Run:
@@ -210,4 +214,5 @@ class Run:
             token=record.token,
             node=record.node,
             voided_at=_when(record.voided_at),
+            progress=record.progress,
         )

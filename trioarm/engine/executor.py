@@ -17,7 +17,7 @@ from trioarm.core.outcome import Stopped, TimedOut
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import Schedule
 from trioarm.core.states import Reason
-from trioarm.engine.attempt import STUCK_GRACE_S, Attempt, Handler, call
+from trioarm.engine.attempt import STUCK_GRACE_S, Attempt, Handler, Host, call
 from trioarm.engine.hub import Hub
 from trioarm.engine.metrics import Metrics
 from trioarm.engine.ports import Clock
@@ -62,8 +62,14 @@ class Pool:
         self.stuck: dict[int, Attempt] = {}
         self.workers = 0  # tasks that work for it; those lost to stuck handlers do not
         self.wanted = settings.workers  # how many there should be
+        self.threads = trio.CapacityLimiter(_threads(settings))  # for plain functions
         self.backlog = False  # whether runs were left waiting when it was last full
         self.send, self.receive = trio.open_memory_channel[RunRecord | None](POOL_MAX)  # None sends an idle worker home
+
+    def resize(self, settings: PoolSettings) -> None:
+        """Give it another size."""
+        self.settings = settings
+        self.threads.total_tokens = _threads(settings)
 
     def recount(self) -> None:
         """Say anew how many workers there should be: those lost to stuck handlers are replaced once, then missing."""
@@ -91,6 +97,12 @@ class Pool:
         return lost < self.settings.workers
 
 
+def _threads(settings: PoolSettings) -> int:
+    """Return how many threads a pool may need: one for each worker, and those lost to stuck handlers, who are replaced
+    up to once its size. So no worker ever waits for one."""
+    return max(1, 2 * settings.workers)
+
+
 class RunExecutor:
     """Calls handlers for claimed runs.
 
@@ -101,6 +113,7 @@ class RunExecutor:
         metrics: counts attempts.
         timeout_s: for schedules that say nothing; may be replaced while it works.
         wake: called when a handler that ignored its cancellation has returned: it may be called again.
+        progressed: told of attempts that say how far they are.
     """
 
     def __init__(
@@ -112,6 +125,7 @@ class RunExecutor:
         timeout_s: float = 300.0,
         *,
         wake: Callable[[], None],
+        progressed: Callable[[Attempt], None] = lambda attempt: None,
     ) -> None:
         self.pools = tuple(pools)
         self.timeout_s = timeout_s
@@ -122,6 +136,7 @@ class RunExecutor:
         self._hub = hub
         self._metrics = metrics
         self._wake_engine = wake
+        self._hosts = {pool.name: Host(pool.threads, progressed) for pool in pools}
         self._pool_of = {handler: pool for pool in pools for handler in pool.handlers}
         self._unbegun: dict[int, Reason] = {}  # cancelled before a worker came to them
         self._watch_at = inf
@@ -268,7 +283,7 @@ class RunExecutor:
         """
         for pool in self.pools:
             if pool.name == name and pool.settings != settings:
-                pool.settings = settings
+                pool.resize(settings)
                 self._staff(pool)
                 self._wake_engine()
 
@@ -309,7 +324,9 @@ class RunExecutor:
         handler = pool.held[run.run_id]
         now = trio.current_time()
         deadline = now + self._timeout_s(run.schedule.schedule)
-        attempt = Attempt(run, run.token, handler, deadline, stuck_at=deadline + STUCK_GRACE_S)
+        attempt = Attempt(
+            run, run.token, handler, deadline, stuck_at=deadline + STUCK_GRACE_S, host=self._hosts[pool.name]
+        )
         unbegun = self._unbegun.pop(run.run_id, None) if self._unbegun else None
         if unbegun is not None or now >= self.trusted_until:
             attempt.outcome = Stopped(unbegun or Reason.LOST)

@@ -10,7 +10,17 @@ from typing import Final
 import trio
 
 from trioarm.core.alerts import AlertRule, no_alerts
-from trioarm.core.changes import AppendJournal, Change, Finished, PutDocument, Requeued, Started, Verdict, restarted
+from trioarm.core.changes import (
+    AppendJournal,
+    Change,
+    Finished,
+    Progressed,
+    PutDocument,
+    Requeued,
+    Started,
+    Verdict,
+    restarted,
+)
 from trioarm.core.errors import RepositoryError
 from trioarm.core.events import ResultRefused, RunFinished, RunRequeued, RunStarted
 from trioarm.core.outcome import Outcome, Stopped
@@ -189,6 +199,8 @@ class Recorder:
         cancelled = attempt.run.cancel
         if cancelled is not None and isinstance(step, Requeued):  # asked for after the attempt ended: no other follows
             step = self._step(attempt, Stopped(cancelled))
+        if attempt.left is not None and isinstance(step, Finished) and step.step is not Step.SUCCEED:
+            step.result = attempt.left
         step.token = attempt.token  # the run's own has moved on where an earlier write was kept after all
         return step
 
@@ -204,6 +216,9 @@ class Recorder:
 
     def _change(self, attempt: Attempt, step: Finished | Requeued, uses: Mapping[str, Use]) -> Change:
         change = Change(steps=(step,))
+        progress = attempt.progress
+        if progress is not None and not progress.kept:
+            change.steps = (Progressed(attempt.run, attempt.token, progress.value, step.at), step)
         if isinstance(step, Finished) and (move := restarted(attempt.run.schedule, step.at)) is not None:
             change.moved = (move,)
         if attempt.keep:
@@ -269,7 +284,7 @@ class Recorder:
 
 
 def _outcome(change: Change) -> Finished | Requeued:
-    [step] = change.steps
+    step = change.steps[-1]
     if not isinstance(step, (Finished, Requeued)):  # a union would be made anew each time
         raise AssertionError("the recorder settles attempts, and nothing else ends one")
     return step

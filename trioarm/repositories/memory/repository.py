@@ -18,6 +18,7 @@ from trioarm.core.changes import (
     CursorMove,
     Cut,
     Finished,
+    Progressed,
     PutSchedule,
     RemoveSchedule,
     Requeued,
@@ -219,7 +220,7 @@ class InMemoryScheduleRepository:
                 return run.state is State.PENDING and free
             case Started():
                 return run.state is State.CLAIMED
-            case CancelAsked():
+            case CancelAsked() | Progressed():
                 return run.state is State.CLAIMED or run.state is State.RUNNING
             case Requeued():
                 return step.step in TABLE[run.state] and run.cancel is None
@@ -305,7 +306,7 @@ class InMemoryScheduleRepository:
             case Requeued():
                 self._held.pop(run.run_id, None)
                 self._waiting.put_again(run, step.at)
-            case Started() | CancelAsked() | Voided() | Cut():
+            case Started() | Progressed() | CancelAsked() | Voided() | Cut():
                 pass
 
     def _forget_unfinished(self, run: RunRecord, now: int) -> None:

@@ -35,6 +35,7 @@ from trioarm.core.queries import (
 from trioarm.core.run import Origin, RunRecord
 from trioarm.core.schedule import ScheduleRecord
 from trioarm.core.states import Reason, State
+from trioarm.engine.attempt import RunContext, current_run
 from trioarm.engine.leases import LEASE_S
 from trioarm.engine.ports import DueView
 from trioarm.links.threads import Thread
@@ -108,6 +109,7 @@ class SqliteScheduleRepository:
         self._news_until = -inf  # trio's time until which it pays to look for nodes that are gone again and again
         self._changed = trio.Event()
         self._news = News(self.path, self._look_for_changes, self._hear_of_a_node)
+        self._opened_by: RunContext | None = None  # a handler may open one of its own
         self.written_at: int | None = None
         self.zone_data: str | None = None
 
@@ -118,11 +120,18 @@ class SqliteScheduleRepository:
             RepositoryError: it cannot be opened; the message says what to do.
         """
         await self._database.open(migrate=self._migrate)
+        self._opened_by = current_run()
         await self._look_ahead(0, LATEST)
         self.written_at, self.zone_data = await self._ask(ahead.written)
 
     async def close(self) -> None:
-        """Close the file. Calling it again does nothing."""
+        """Close the file. Calling it again does nothing.
+
+        Raises:
+            RepositoryError: a handler calls it, whose node needs it.
+        """
+        if current_run() not in (None, self._opened_by):
+            raise RepositoryError(f"{self.path} is the store of the node: a handler cannot close it")
         await self._database.close()
         self._nodes.unlock()
 

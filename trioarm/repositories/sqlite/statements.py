@@ -25,7 +25,7 @@ _BLOCKED: Final = (
 RUN: Final = (
     "r.id, r.key, r.epoch, r.nominal_at, r.origin, r.due_at, r.decided_at, r.lane, r.state, r.reason, r.last_at, "
     "r.count, r.waiting_for, r.give_up_at, r.attempt, r.token, r.node, r.args, r.started_at, r.finished_at, r.cancel, "
-    f"r.error, r.result, r.retry_of, r.voided_at, {_BLOCKED}"
+    f"r.error, r.result, r.retry_of, r.voided_at, r.progress, {_BLOCKED}"
 )
 
 # The horizon: what time alone starts
@@ -186,6 +186,11 @@ START: Final = ForRows(
     "UPDATE runs SET state = 'running', started_at = v.column1 FROM (VALUES ",
     3,
     ") AS v WHERE id = v.column2 AND token = v.column3 AND state = 'claimed'",
+)
+PROGRESS: Final = ForRows(
+    "UPDATE runs SET progress = v.column1 FROM (VALUES ",
+    3,
+    f") AS v WHERE id = v.column2 AND token = v.column3 AND {HELD}",
 )
 ASK: Final = ForRows(
     "UPDATE runs SET cancel = v.column1 FROM (VALUES ",

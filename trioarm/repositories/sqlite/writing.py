@@ -22,6 +22,7 @@ from trioarm.core.changes import (
     CursorMove,
     Cut,
     Finished,
+    Progressed,
     PutDocument,
     PutSchedule,
     RemoveSchedule,
@@ -318,6 +319,7 @@ def _text(statement: ForRows, rows: int) -> str:
 _STEP_STATEMENTS: Final[dict[type, ForRows]] = {
     Claim: statements.CLAIM,
     Started: statements.START,
+    Progressed: statements.PROGRESS,
     CancelAsked: statements.ASK,
     Finished: statements.FINISH,
     Requeued: statements.REQUEUE,
@@ -359,6 +361,8 @@ def _step_values(statement: ForRows, step: RunStep) -> Values:
             return (step.node, run_id, token)
         case Started():
             return (step.at, run_id, token)
+        case Progressed():
+            return (optional_json(step.value), run_id, token)
         case CancelAsked():
             return (step.reason.value, run_id, token)
         case Voided():
