@@ -66,6 +66,7 @@ from trioarm.core.triggers import (
     Yearly,
 )
 from trioarm.engine.attempt import Handler, RunContext
+from trioarm.engine.backfill_commands import Backfilled, BackfillOutcome
 from trioarm.engine.engine import SchedulingEngine
 from trioarm.engine.executor import RunExecutor
 from trioarm.engine.ports import ScheduleRepository
@@ -82,6 +83,8 @@ __all__ = [
     "AlertState",
     "Amendment",
     "AmendmentKind",
+    "BackfillOutcome",
+    "Backfilled",
     "Calendar",
     "CalendarUnavailable",
     "Closing",

@@ -9,7 +9,7 @@ from collections.abc import Container, Iterable, Mapping
 
 import attrs
 
-from trioarm.core.run import RunRecord
+from trioarm.core.run import Origin, RunRecord
 from trioarm.core.schedule import Delivery
 from trioarm.core.states import State
 
@@ -21,10 +21,12 @@ class Room:
     Args:
         free: runs it may claim.
         idle: workers with nothing to do; the only ones an at-most-once run is claimed for (S2.2).
+        reserved: how many of them no backfilled run is claimed for (S5.3).
     """
 
     free: int
     idle: int
+    reserved: int = 0
 
 
 class Admission:
@@ -49,6 +51,8 @@ class Admission:
         if room is None or room.free <= 0:
             return False
         if schedule.delivery is Delivery.AT_MOST_ONCE and room.idle <= 0:
+            return False
+        if run.origin is Origin.BACKFILL and min(room.free, room.idle) <= room.reserved:
             return False
         lane = run.lane
         if lane is not None:

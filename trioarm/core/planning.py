@@ -131,7 +131,8 @@ def plan(group: Group, now: int, rules: PlanRules) -> Change:
     due = _evaluate(first, now)
     if due is None:
         return Change()
-    return _plan_schedule(due, len(group.unfinished) > 0, now, rules)
+    unfinished = any(run.origin is not Origin.BACKFILL for run in group.unfinished)  # that has its own policy (S5.3)
+    return _plan_schedule(due, unfinished, now, rules)
 
 
 def expire(run: RunRecord, now: int, rules: PlanRules) -> Finished | None:

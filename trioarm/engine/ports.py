@@ -171,6 +171,17 @@ class ScheduleRepository(Protocol):
     async def get_run_of(self, name: str, nominal_at: int, origin: Origin, epoch: int) -> RunRecord | None:
         """Return the run of an occurrence, or None; of a removed schedule too, while its history is kept."""
 
+    async def runs_of(self, schedule: ScheduleRecord, instants: Sequence[int]) -> list[RunRecord]:
+        """Return what stands for occurrences of a schedule, whatever made it, in order of decision.
+
+        Those of a millisecond that begins with one of these instants count: repeated backfills are told apart by
+        microseconds. So do ranges that reach across one, and it may be that they reach across none.
+
+        Args:
+            schedule: whose they are.
+            instants: of the occurrences, in order; at least one.
+        """
+
     async def unfinished_runs(
         self, *, schedule: ScheduleRecord | None = None, lane: str | None = None, node: str | None = None
     ) -> list[RunRecord]:

@@ -18,6 +18,7 @@ from trioarm.core.run import Run, RunRecord, parse_run_id
 from trioarm.core.schedule import Overlap, Schedule, ScheduleRecord, ScheduleState, StoredSchedule
 from trioarm.core.states import WaitingFor
 from trioarm.engine.alert_commands import AlertCommands
+from trioarm.engine.backfill_commands import Backfill, Backfilled
 from trioarm.engine.commands import Commands, PutResult
 from trioarm.engine.engine import SchedulingEngine
 from trioarm.engine.executor import RunExecutor
@@ -229,6 +230,42 @@ class Runs:
             InvalidSchedule: a run is unfinished, and none may run beside it.
         """
         return Run.of(await self._commands.fire(name, args, overlap=overlap, author=author, note=note))
+
+    async def backfill(
+        self,
+        name: str,
+        after: datetime | int,
+        until: datetime | int,
+        *,
+        at_once: int = 1,
+        again: bool = False,
+        dry_run: bool = False,
+        author: str = API,
+        note: str = "",
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> list[Backfilled]:
+        """Run each occurrence of a schedule in `(after, until]` anew, also what was decided before (S5.3).
+
+        Pauses, misfires and max_runs do not count. The runs are less urgent than all others, and never take the last
+        idle worker of several; the schedule's own occurrences come as if there were none. Called again for the same
+        range, it goes on where it was interrupted: what is backfilled and unfinished, or went well, is left alone.
+
+        Args:
+            after: an aware datetime, or an instant.
+            until: likewise; it may not be to come.
+            at_once: how many of its runs work at once, 1 to 100; in the lane of a schedule it is always one.
+            again: also what was backfilled already.
+            dry_run: only say what would be done.
+            note: why.
+            progress: told how many occurrences are done, and of how many.
+
+        Raises:
+            UnknownSchedule: there is none of that name.
+            InvalidSchedule: the range is not over, it has more than 10 000 occurrences, or the schedule cannot be
+                backfilled: it follows the end of its own runs, or is in a superseding lane.
+        """
+        how = Backfill(at_once=at_once, again=again, dry_run=dry_run, author=author, note=note, progress=progress)
+        return await self._commands.backfill(name, instant(after), instant(until), how)
 
     async def cancel(self, run_id: str | int, *, author: str = API, note: str = "") -> None:
         """Cancel an unfinished run: at once while it waits, by cancelling its handler while it works.

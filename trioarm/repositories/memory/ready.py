@@ -21,11 +21,11 @@ _SLACK: Final = 1_024  # used-up entries kept before they are swept away, so tha
 
 def urgency(run: RunRecord) -> tuple[int, int, int]:
     """Return the order in which runs start: most urgent, then longest due, then first decided."""
-    return (-run.schedule.schedule.priority, run.due_at, run.run_id)
+    return (run.rank, run.due_at, run.run_id)
 
 
 def _entry(run: RunRecord) -> _Entry:
-    return (-run.schedule.schedule.priority, run.due_at, run.run_id, run.token, run)
+    return (run.rank, run.due_at, run.run_id, run.token, run)
 
 
 class ReadyQueue:
@@ -86,15 +86,14 @@ class ReadyQueue:
         self._sweep_at = 2 * len(self._entries) + _SLACK
 
     def _waits(self, entry: _Entry) -> bool:
-        urgent, due_at, _, token, run = entry
-        schedule = run.schedule.schedule
+        rank, due_at, _, token, run = entry
         return (
             run.state is State.PENDING
             and run.token == token
             and run.due_at == due_at
             and run.waiting_for is WaitingFor.HANDLER
-            and schedule.handler == self._handler
-            and schedule.priority == -urgent
+            and run.schedule.schedule.handler == self._handler
+            and run.rank == rank
         )
 
 
@@ -132,13 +131,12 @@ class Lane:
 
     @staticmethod
     def _waits(entry: _Entry, handler: str) -> bool:
-        urgent, due_at, _, token, run = entry
-        schedule = run.schedule.schedule
+        rank, due_at, _, token, run = entry
         return (
             run.state is State.PENDING
             and run.token == token
             and run.due_at == due_at
             and run.waiting_for is WaitingFor.LANE
-            and schedule.handler == handler
-            and schedule.priority == -urgent
+            and run.schedule.schedule.handler == handler
+            and run.rank == rank
         )

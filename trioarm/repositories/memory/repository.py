@@ -40,7 +40,7 @@ from trioarm.core.states import ACTIVE, TABLE, State, WaitingFor
 from trioarm.engine.ports import DueView
 from trioarm.repositories.memory.history import History
 from trioarm.repositories.memory.papers import Papers
-from trioarm.repositories.memory.search import page_of_runs, page_of_schedules
+from trioarm.repositories.memory.search import page_of_runs, page_of_schedules, stands_for_one
 from trioarm.repositories.memory.unfinished import Unfinished
 from trioarm.repositories.memory.waiting import Waiting
 
@@ -400,6 +400,14 @@ class InMemoryScheduleRepository:
                 return run
         return None
 
+    async def runs_of(self, schedule: ScheduleRecord, instants: Sequence[int]) -> list[RunRecord]:
+        """Return what stands for occurrences of a schedule, in order of decision; all runs are looked through."""
+        return [
+            run
+            for run in self._history.all()
+            if run.schedule.key == schedule.key and stands_for_one(instants, run.nominal_at, run.last_at)
+        ]
+
     async def unfinished_runs(
         self, *, schedule: ScheduleRecord | None = None, lane: str | None = None, node: str | None = None
     ) -> list[RunRecord]:
@@ -422,7 +430,8 @@ class InMemoryScheduleRepository:
     async def statistics(self) -> Statistics:
         """Return counts over all that is kept."""
         runs, occurrences = self._history.counts()
-        pending = [run.due_at for run in self._unfinished if run.state is State.PENDING]
+        waiting = [run for run in self._unfinished if run.state is State.PENDING]
+        pending = [run.due_at for run in waiting if run.origin is not Origin.BACKFILL]
         schedules = Counter(record.state for record in self._schedules.values())
         return Statistics(schedules, runs, occurrences, min(pending, default=None))
 

@@ -197,6 +197,8 @@ def run_page(query: RunQuery, way: Way = Way.IN_ORDER, piece: Piece = EVERYWHERE
             where.add(f"{column} = ? AND {column} IS NOT NULL", wanted)
     if query.states is not None:
         _states(where, query.states)
+    if query.origins is not None:
+        where.among("r.origin", [origin.value for origin in query.origins])
     by_due = query.order is RunOrder.DUE_AT
     where.within("r.due_at", *(_range_left(query) if by_due else (query.due_from, query.due_until)))
     _after(where, query.after, ("r.due_at" if by_due else "", "r.id"), (int, int), query.descending)
@@ -260,7 +262,7 @@ def _are_together(query: RunQuery, connection: sqlite3.Connection) -> bool:
 
 def _few_in_range(query: RunQuery) -> int:
     """Return how many runs of a range of time may be sorted: more, where their index has all that is asked."""
-    narrowed = query.states is not None or query.lane is not None or query.node is not None
+    narrowed = (query.states, query.lane, query.node, query.origins) != (None,) * 4
     return FEW if narrowed else FEW_ENTRIES
 
 

@@ -448,6 +448,10 @@ class SqliteScheduleRepository:
         """Return the run of an occurrence, or None; of a removed schedule too, while its history is kept."""
         return await self._history.run_of(name, nominal_at, origin, epoch)
 
+    async def runs_of(self, schedule: ScheduleRecord, instants: Sequence[int]) -> list[RunRecord]:
+        """Return what stands for occurrences of a schedule, whatever made it, in order of decision."""
+        return await self._history.runs_of(schedule.key, instants)
+
     async def unfinished_runs(
         self, *, schedule: ScheduleRecord | None = None, lane: str | None = None, node: str | None = None
     ) -> list[RunRecord]:

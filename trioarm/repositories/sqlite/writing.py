@@ -396,7 +396,7 @@ def _plain_values(run: RunRecord, schedule: Schedule) -> Values:
     return (
         0, run.schedule.key, run.nominal_at, run.origin._value_, run.due_at, run.decided_at, _or_null(run.lane),
         run.state._value_, _or_null(_waits_for(run)), _or_null(run.give_up_at), run.attempt, run.token,
-        _or_null(run.node), schedule.handler, -schedule.priority,
+        _or_null(run.node), schedule.handler, run.rank,
     )  # fmt: skip
 
 
@@ -411,7 +411,7 @@ def _all_values(run: RunRecord, schedule: Schedule) -> Values:
         _waits_for(run), run.give_up_at, run.attempt, run.token, run.node,
         None if run.args is None else write_json(run.args), run.started_at, run.finished_at,
         None if run.cancel is None else run.cancel.value, run.error, optional_json(run.result), run.retry_of,
-        schedule.handler, -schedule.priority,
+        schedule.handler, run.rank,
     )  # fmt: skip
 
 
