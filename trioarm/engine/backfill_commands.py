@@ -83,12 +83,20 @@ class _Chunk:
         instants: in order.
         first: place of the first of them in the whole backfill.
         tried: runs whose commit nobody knows the end of.
+        noting: the occurrence whose commit may have noted the operation.
     """
 
     instants: Sequence[int]
     first: int
     results: dict[int, Backfilled] = attrs.Factory(dict)
     tried: dict[int, RunRecord] = attrs.Factory(dict)
+    noting: int | None = None
+
+    @property
+    def is_noted(self) -> bool:
+        """Whether the operation is noted, since the commit that was to do so was kept."""
+        done = None if self.noting is None else self.results.get(self.noting)
+        return done is not None and done.outcome is BackfillOutcome.BACKFILLED
 
 
 class BackfillCommands(AmendingCommands):
@@ -141,13 +149,12 @@ class BackfillCommands(AmendingCommands):
             record = await self._record(name)
             found = known(left, await self._repository.runs_of(record, left))
             wanted = self._wanted(record, chunk, dict(zip(left, found, strict=True)), how)
-            if wanted and unnoted is not None:
-                first = next(iter(wanted.values()))
-                first.journal = [entry(unnoted, first.decided[0].decided_at)]
+            if wanted and unnoted is not None and not chunk.is_noted:
+                chunk.noting = next(iter(wanted))
+                wanted[chunk.noting].journal = [entry(unnoted, self._clock.now())]
             verdicts = await self._repository.commit(list(wanted.values()))
-            if verdicts and verdicts[0] is Verdict.DONE:
-                unnoted = None
             self._settle(chunk, wanted, verdicts, dict(zip(left, found, strict=True)))
+            unnoted = None if chunk.is_noted else unnoted
             if len(chunk.results) == len(chunk.instants):
                 return unnoted
         for at in chunk.instants:
