@@ -67,6 +67,7 @@ from trioarm.core.triggers import (
 )
 from trioarm.engine.attempt import Handler, RunContext
 from trioarm.engine.backfill_commands import Backfilled, BackfillOutcome
+from trioarm.engine.bulk_commands import BulkOutcome, BulkResult
 from trioarm.engine.engine import SchedulingEngine
 from trioarm.engine.executor import RunExecutor
 from trioarm.engine.ports import ScheduleRepository
@@ -85,6 +86,8 @@ __all__ = [
     "AmendmentKind",
     "BackfillOutcome",
     "Backfilled",
+    "BulkOutcome",
+    "BulkResult",
     "Calendar",
     "CalendarUnavailable",
     "Closing",

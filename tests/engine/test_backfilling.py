@@ -214,7 +214,9 @@ def test_the_same_backfill_again_does_only_what_is_left(store: Store) -> None:
         async with a_world(store) as world:
             node = await world.start({"work": work})
             runs = node.scheduler.runs
-            await node.scheduler.schedules.put(Schedule("hourly", Every(3600), handler="work", retry=RetryPolicy(max_retries=0)))
+            await node.scheduler.schedules.put(
+                Schedule("hourly", Every(3600), handler="work", retry=RetryPolicy(max_retries=0))
+            )
             first = await runs.backfill("hourly", BEGIN - 4 * HOUR, BEGIN)
             again = await runs.backfill("hourly", BEGIN - 5 * HOUR, BEGIN)
             assert [one.outcome for one in again] == ["backfilled", *["kept"] * 4]

@@ -56,6 +56,10 @@ class TestLanes(contract.LanesContract):
     """Memory guards lanes."""
 
 
+class TestBackfilling(contract.BackfillingContract):
+    """Memory keeps what is backfilled apart."""
+
+
 class TestReady(contract.ReadyContract):
     """Memory orders what could start."""
 

@@ -58,6 +58,10 @@ class TestClaiming(contract.ClaimingContract):
     """SQLite keeps claims as the contract says."""
 
 
+class TestBackfilling(contract.BackfillingContract):
+    """A file keeps what is backfilled apart."""
+
+
 class TestReady(contract.ReadyContract):
     """SQLite says what could start as the contract says."""
 

@@ -50,6 +50,7 @@ class ScheduleQuery:
 
     Args:
         prefix: the beginning of the name.
+        not_owner: whose schedules are left out.
         due_from: next occurrence at or after this instant.
         due_until: next occurrence before this instant.
         after: the `next` of the page before.
@@ -57,6 +58,7 @@ class ScheduleQuery:
 
     prefix: str | None = None
     owner: str | None = None
+    not_owner: str | None = None
     states: frozenset[ScheduleState] | None = None
     handler: str | None = None
     tag: str | None = None

@@ -24,7 +24,7 @@ from trioarm.core.queries import PAGE_MAX, ScheduleQuery
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import Schedule, ScheduleRecord
 from trioarm.engine.amending_commands import Wanted
-from trioarm.engine.backfill_commands import BackfillCommands
+from trioarm.engine.bulk_commands import BulkCommands
 from trioarm.engine.rivals import FASTER, TRIES
 from trioarm.engine.run_commands import API
 
@@ -65,7 +65,7 @@ class PutResult:
     error: str | None = None
 
 
-class Commands(BackfillCommands):
+class Commands(BulkCommands):
     """What can be asked of a scheduler: what is stored here, the rest in its bases."""
 
     async def put_many(self, schedules: Sequence[Schedule], *, author: str = API) -> list[PutResult]:

@@ -19,6 +19,7 @@ from trioarm.core.schedule import Overlap, Schedule, ScheduleRecord, ScheduleSta
 from trioarm.core.states import WaitingFor
 from trioarm.engine.alert_commands import AlertCommands
 from trioarm.engine.backfill_commands import Backfill, Backfilled
+from trioarm.engine.bulk_commands import Bulk, BulkResult, Progress
 from trioarm.engine.commands import Commands, PutResult
 from trioarm.engine.engine import SchedulingEngine
 from trioarm.engine.executor import RunExecutor
@@ -101,6 +102,44 @@ class Schedules:
             InvalidSchedule: it is disabled by its definition.
         """
         return StoredSchedule.of(await self._commands.resume(name, author=author, note=note))
+
+    async def pause_many(
+        self,
+        query: ScheduleQuery,
+        *,
+        until: datetime | int | None = None,
+        dry_run: bool = False,
+        author: str = API,
+        note: str = "",
+        progress: Progress = lambda done, total: None,
+    ) -> list[BulkResult]:
+        """Pause every schedule that a question finds, each on its own, and return what became of each.
+
+        Args:
+            query: which; its `limit` and `after` mean nothing here.
+            until: when they are active again by themselves; None for when they are resumed.
+            dry_run: only say what would become of each.
+            note: why.
+            progress: told how many are done, and of how many.
+
+        Raises:
+            InvalidSchedule: it finds more than 10 000; nothing was changed.
+        """
+        how = Bulk(dry_run=dry_run, author=author, note=note, progress=progress)
+        return await self._commands.pause_many(query, None if until is None else instant(until), how)
+
+    async def resume_many(
+        self,
+        query: ScheduleQuery,
+        *,
+        dry_run: bool = False,
+        author: str = API,
+        note: str = "",
+        progress: Progress = lambda done, total: None,
+    ) -> list[BulkResult]:
+        """Resume every schedule that a question finds, as `pause_many` pauses them."""
+        how = Bulk(dry_run=dry_run, author=author, note=note, progress=progress)
+        return await self._commands.resume_many(query, how)
 
     async def skip_next(self, name: str, *, author: str = API, note: str = "") -> StoredSchedule:
         """Skip the next occurrence; asked twice for the same one, it is skipped once.
@@ -242,7 +281,7 @@ class Runs:
         dry_run: bool = False,
         author: str = API,
         note: str = "",
-        progress: Callable[[int, int], None] = lambda done, total: None,
+        progress: Progress = lambda done, total: None,
     ) -> list[Backfilled]:
         """Run each occurrence of a schedule in `(after, until]` anew, also what was decided before (S5.3).
 
@@ -275,6 +314,29 @@ class Runs:
             InvalidSchedule: it is final already.
         """
         await self._commands.cancel(await self._record(run_id), author=author, note=note)
+
+    async def cancel_many(
+        self,
+        query: RunQuery,
+        *,
+        dry_run: bool = False,
+        author: str = API,
+        note: str = "",
+        progress: Progress = lambda done, total: None,
+    ) -> list[BulkResult]:
+        """Cancel every unfinished run that a question finds, each on its own, and return what became of each.
+
+        Args:
+            query: which; without states all that are unfinished. Its `limit` and `after` mean nothing here.
+            dry_run: only say what would become of each.
+            note: why.
+            progress: told how many are done, and of how many.
+
+        Raises:
+            InvalidSchedule: it asks for runs that are over, or finds more than 10 000; nothing was changed.
+        """
+        how = Bulk(dry_run=dry_run, author=author, note=note, progress=progress)
+        return await self._commands.cancel_many(query, how)
 
     async def retry(self, run_id: str | int, *, author: str = API, note: str = "") -> Run:
         """Run again what is final, as a new run.

@@ -7,6 +7,7 @@ Nothing here relies on records being shared between caller and repository: whate
 from __future__ import annotations
 
 from tests.repositories.contract.amending import AmendingContract
+from tests.repositories.contract.backfilling import BackfillingContract
 from tests.repositories.contract.claiming import ClaimingContract
 from tests.repositories.contract.correcting import CorrectingContract
 from tests.repositories.contract.deciding import DecidingContract
@@ -22,6 +23,7 @@ from tests.repositories.contract.schedules import SchedulesContract
 
 __all__ = [
     "AmendingContract",
+    "BackfillingContract",
     "ClaimingContract",
     "CorrectingContract",
     "DecidingContract",

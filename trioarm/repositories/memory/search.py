@@ -49,6 +49,7 @@ def _schedules(records: Iterable[ScheduleRecord], query: ScheduleQuery) -> Itera
         if (
             (query.prefix is None or schedule.name.startswith(query.prefix))
             and (query.owner is None or schedule.owner == query.owner)
+            and (query.not_owner is None or schedule.owner != query.not_owner)
             and (query.states is None or record.state in query.states)
             and (query.handler is None or schedule.handler == query.handler)
             and (query.tag is None or query.tag in schedule.tags)

@@ -123,6 +123,8 @@ def schedules_in_order(query: ScheduleQuery) -> Question | None:
 def _narrowed(query: ScheduleQuery) -> Where:
     where = Where(["s.removed = 0"])
     where.equals(owner=query.owner, handler=query.handler, lane=query.lane)
+    if query.not_owner is not None:
+        where.add("s.owner IS NOT ?", query.not_owner)
     if query.prefix is not None:
         where.add("s.name >= ? AND s.name < ?", query.prefix, query.prefix + "\U0010ffff")
     if query.states is not None:
