@@ -29,6 +29,7 @@ from trioarm.core.instants import HOUR, MINUTE, SECOND, as_datetime, render_inst
 from trioarm.core.operations import JOURNAL, Operation, Verb, read_operation
 from trioarm.core.run import RunRecord
 from trioarm.engine.health import Level
+from trioarm.engine.many import ManyRuns
 from trioarm.engine.scheduler import Scheduler
 from trioarm.testing import Fault, FileStore, MemoryDisk, Store, World, a_world, all_runs, in_virtual_time
 from trioarm.testing.nodes import Node
@@ -372,4 +373,4 @@ def test_what_cannot_be_backfilled_is_refused_in_one_line(
 def test_its_limits_are_those_it_tells_of() -> None:
     """10 000 occurrences of one backfill, and 1 000 backfills of one occurrence."""
     assert (OCCURRENCES_MAX, TIMES_MAX) == (10_000, 1_000)
-    assert "10 000" in str(Scheduler.__init__.__globals__["Runs"].backfill.__doc__)
+    assert "10 000" in str(ManyRuns.backfill.__doc__)

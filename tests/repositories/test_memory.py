@@ -60,6 +60,10 @@ class TestBackfilling(contract.BackfillingContract):
     """Memory keeps what is backfilled apart."""
 
 
+class TestQuotas(contract.QuotasContract):
+    """Memory counts what owners have."""
+
+
 class TestReady(contract.ReadyContract):
     """Memory orders what could start."""
 

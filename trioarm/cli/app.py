@@ -63,6 +63,7 @@ GROUPS: Final = {
             "postpone": "trioarm.cli.schedule_changes:postpone",
             "undo": "trioarm.cli.schedule_changes:undo",
             "fire": "trioarm.cli.fire:fire",
+            "backfill": "trioarm.cli.backfill:backfill",
         },
     ),
     "runs": (

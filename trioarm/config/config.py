@@ -19,6 +19,7 @@ from trioarm.arming.model import HANDLER, Premises
 from trioarm.config.calendars import Surroundings, read_calendars
 from trioarm.config.keys import Setting, file_key, keys_of
 from trioarm.config.layering import SECTIONS, read_settings
+from trioarm.config.owners import read_owners
 from trioarm.config.premises import read_partitions, read_sites
 from trioarm.config.schedules import Declarations
 from trioarm.config.settings import (
@@ -110,6 +111,7 @@ class SchedulerConfig:
         premises: sites, partitions, and the schedules that arm.
         calendars: working days and holidays by name, for schedules that are read beside these.
         feeds: calendars of events by name; what they hold is read when the node runs.
+        owners: how many schedules each owner may have stored, by name; one that is not there may have any number.
         source: the file it was read from; None for code and variables.
         sources: who said what, by key; what is not there is the default.
         reading: from what it was read; None for code.
@@ -128,6 +130,7 @@ class SchedulerConfig:
     premises: Premises = attrs.field(factory=Premises)
     calendars: Mapping[str, DayCalendar] = attrs.field(factory=dict)
     feeds: Mapping[str, FeedSource] = attrs.field(factory=dict)
+    owners: Mapping[str, int] = attrs.field(factory=dict)
     source: Path | None = None
     sources: Mapping[str, str] = attrs.field(factory=dict, eq=False)
     reading: Reading | None = attrs.field(default=None, eq=False, repr=False)
@@ -347,6 +350,7 @@ def _read(reading: Reading) -> SchedulerConfig:
         feeds={name: Events.unread(name) for name in calendars.feeds},
         owner=None if path is None else f"file:{path.name}",
     )
+    owners = read_owners(whole)
     schedules, premises = _read_declared(whole, defaults, arming, scheduler.tolerance_s)
     problems.settle()
     return SchedulerConfig(
@@ -360,6 +364,7 @@ def _read(reading: Reading) -> SchedulerConfig:
         premises=premises,
         calendars=calendars.days,
         feeds=calendars.feeds,
+        owners=owners,
         source=path,
         sources=settings.sources,
         reading=reading,

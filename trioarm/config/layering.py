@@ -31,7 +31,7 @@ SECTIONS: Final[dict[str, type[attrs.AttrsInstance]]] = {
     "features": FeatureSettings,
     "log": LogSettings,
 }
-DECLARED: Final = ("calendar", "site", "partition", "schedule")  # the rest of what a file may hold
+DECLARED: Final = ("owner", "calendar", "site", "partition", "schedule")  # the rest of what a file may hold
 SECTIONS_LATER: Final = ("http", "notify")
 COMMAND_LINE: Final = "command line"
 ENVIRONMENT_ENV: Final = "SCHEDULER_ENV"

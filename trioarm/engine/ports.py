@@ -162,6 +162,9 @@ class ScheduleRepository(Protocol):
     async def get_schedules(self, names: Sequence[str]) -> list[ScheduleRecord | None]:
         """Return the schedules of these names, None for each that is not there."""
 
+    async def count_owned(self, owner: str) -> int:
+        """Return how many schedules an owner has stored."""
+
     async def find_schedules(self, query: ScheduleQuery) -> Page[ScheduleRecord]:
         """Return one page of schedules."""
 

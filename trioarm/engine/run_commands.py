@@ -5,6 +5,7 @@ Each reads, decides by a pure rule, and commits; refused because somebody was fa
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import attrs
@@ -52,6 +53,8 @@ class RunCommands:
         self._clock = clock
         self._hub = hub
         self._engine = engine
+        self.owners: Mapping[str, int] = {}
+        """How many schedules each owner may have stored, by name; one that is not there may have any number."""
 
     async def fire(
         self,

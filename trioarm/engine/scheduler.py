@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 
@@ -18,22 +18,22 @@ from trioarm.core.run import Run, RunRecord, parse_run_id
 from trioarm.core.schedule import Overlap, Schedule, ScheduleRecord, ScheduleState, StoredSchedule
 from trioarm.core.states import WaitingFor
 from trioarm.engine.alert_commands import AlertCommands
-from trioarm.engine.backfill_commands import Backfill, Backfilled
-from trioarm.engine.bulk_commands import Bulk, BulkResult, Progress
 from trioarm.engine.commands import Commands, PutResult
 from trioarm.engine.engine import SchedulingEngine
 from trioarm.engine.executor import RunExecutor
 from trioarm.engine.health import Health, HealthReport
 from trioarm.engine.hub import Hub, Subscription
+from trioarm.engine.many import ManyRuns, ManySchedules
 from trioarm.engine.metrics import Metrics, MetricsSnapshot
 from trioarm.engine.ports import Clock, ScheduleRepository
 from trioarm.engine.run_commands import API
 
 
-class Schedules:
+class Schedules(ManySchedules):
     """The schedules of a scheduler."""
 
     def __init__(self, repository: ScheduleRepository, commands: Commands) -> None:
+        super().__init__(commands)
         self._repository = repository
         self._commands = commands
 
@@ -102,44 +102,6 @@ class Schedules:
             InvalidSchedule: it is disabled by its definition.
         """
         return StoredSchedule.of(await self._commands.resume(name, author=author, note=note))
-
-    async def pause_many(
-        self,
-        query: ScheduleQuery,
-        *,
-        until: datetime | int | None = None,
-        dry_run: bool = False,
-        author: str = API,
-        note: str = "",
-        progress: Progress = lambda done, total: None,
-    ) -> list[BulkResult]:
-        """Pause every schedule that a question finds, each on its own, and return what became of each.
-
-        Args:
-            query: which; its `limit` and `after` mean nothing here.
-            until: when they are active again by themselves; None for when they are resumed.
-            dry_run: only say what would become of each.
-            note: why.
-            progress: told how many are done, and of how many.
-
-        Raises:
-            InvalidSchedule: it finds more than 10 000; nothing was changed.
-        """
-        how = Bulk(dry_run=dry_run, author=author, note=note, progress=progress)
-        return await self._commands.pause_many(query, None if until is None else instant(until), how)
-
-    async def resume_many(
-        self,
-        query: ScheduleQuery,
-        *,
-        dry_run: bool = False,
-        author: str = API,
-        note: str = "",
-        progress: Progress = lambda done, total: None,
-    ) -> list[BulkResult]:
-        """Resume every schedule that a question finds, as `pause_many` pauses them."""
-        how = Bulk(dry_run=dry_run, author=author, note=note, progress=progress)
-        return await self._commands.resume_many(query, how)
 
     async def skip_next(self, name: str, *, author: str = API, note: str = "") -> StoredSchedule:
         """Skip the next occurrence; asked twice for the same one, it is skipped once.
@@ -224,10 +186,11 @@ class Schedules:
         return await self._commands.sync(owner, declared, dry_run=dry_run, author=author)
 
 
-class Runs:
+class Runs(ManyRuns):
     """The runs of a scheduler, those that never ran included."""
 
     def __init__(self, repository: ScheduleRepository, commands: Commands, hub: Hub) -> None:
+        super().__init__(commands)
         self._repository = repository
         self._commands = commands
         self._hub = hub
@@ -270,42 +233,6 @@ class Runs:
         """
         return Run.of(await self._commands.fire(name, args, overlap=overlap, author=author, note=note))
 
-    async def backfill(
-        self,
-        name: str,
-        after: datetime | int,
-        until: datetime | int,
-        *,
-        at_once: int = 1,
-        again: bool = False,
-        dry_run: bool = False,
-        author: str = API,
-        note: str = "",
-        progress: Progress = lambda done, total: None,
-    ) -> list[Backfilled]:
-        """Run each occurrence of a schedule in `(after, until]` anew, also what was decided before (S5.3).
-
-        Pauses, misfires and max_runs do not count. The runs are less urgent than all others, and never take the last
-        idle worker of several; the schedule's own occurrences come as if there were none. Called again for the same
-        range, it goes on where it was interrupted: what is backfilled and unfinished, or went well, is left alone.
-
-        Args:
-            after: an aware datetime, or an instant.
-            until: likewise; it may not be to come.
-            at_once: how many of its runs work at once, 1 to 100; in the lane of a schedule it is always one.
-            again: also what was backfilled already.
-            dry_run: only say what would be done.
-            note: why.
-            progress: told how many occurrences are done, and of how many.
-
-        Raises:
-            UnknownSchedule: there is none of that name.
-            InvalidSchedule: the range is not over, it has more than 10 000 occurrences, or the schedule cannot be
-                backfilled: it follows the end of its own runs, or is in a superseding lane.
-        """
-        how = Backfill(at_once=at_once, again=again, dry_run=dry_run, author=author, note=note, progress=progress)
-        return await self._commands.backfill(name, instant(after), instant(until), how)
-
     async def cancel(self, run_id: str | int, *, author: str = API, note: str = "") -> None:
         """Cancel an unfinished run: at once while it waits, by cancelling its handler while it works.
 
@@ -314,29 +241,6 @@ class Runs:
             InvalidSchedule: it is final already.
         """
         await self._commands.cancel(await self._record(run_id), author=author, note=note)
-
-    async def cancel_many(
-        self,
-        query: RunQuery,
-        *,
-        dry_run: bool = False,
-        author: str = API,
-        note: str = "",
-        progress: Progress = lambda done, total: None,
-    ) -> list[BulkResult]:
-        """Cancel every unfinished run that a question finds, each on its own, and return what became of each.
-
-        Args:
-            query: which; without states all that are unfinished. Its `limit` and `after` mean nothing here.
-            dry_run: only say what would become of each.
-            note: why.
-            progress: told how many are done, and of how many.
-
-        Raises:
-            InvalidSchedule: it asks for runs that are over, or finds more than 10 000; nothing was changed.
-        """
-        how = Bulk(dry_run=dry_run, author=author, note=note, progress=progress)
-        return await self._commands.cancel_many(query, how)
 
     async def retry(self, run_id: str | int, *, author: str = API, note: str = "") -> Run:
         """Run again what is final, as a new run.
@@ -409,7 +313,7 @@ class Scheduler:
         clock: Clock,
         reload: Callable[[], Awaitable[ConfigChanged]],
     ) -> None:
-        commands = Commands(repository, clock, hub, engine)
+        self._commands = commands = Commands(repository, clock, hub, engine)
         self.schedules = Schedules(repository, commands)
         self.runs = Runs(repository, commands, hub)
         self.alerts = Alerts(AlertCommands(repository, clock))
@@ -426,6 +330,15 @@ class Scheduler:
     def node(self) -> str:
         """This node's name, random per boot."""
         return self._engine.node
+
+    @property
+    def owners(self) -> Mapping[str, int]:
+        """How many schedules each owner may have stored, by name; may be set, and whoever has more keeps them."""
+        return self._commands.owners
+
+    @owners.setter
+    def owners(self, owners: Mapping[str, int]) -> None:
+        self._commands.owners = owners
 
     def start(self) -> None:
         """Begin to decide and run, for a node configured with `auto_start = false` (S8.4)."""

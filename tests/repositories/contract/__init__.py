@@ -18,6 +18,7 @@ from tests.repositories.contract.keeping import KeepingContract
 from tests.repositories.contract.lanes import LanesContract
 from tests.repositories.contract.paging import PagingContract
 from tests.repositories.contract.papers import PapersContract
+from tests.repositories.contract.quotas import QuotasContract
 from tests.repositories.contract.ready import ReadyContract
 from tests.repositories.contract.schedules import SchedulesContract
 
@@ -33,6 +34,7 @@ __all__ = [
     "LanesContract",
     "PagingContract",
     "PapersContract",
+    "QuotasContract",
     "ReadyContract",
     "SchedulesContract",
     "check_histories",

@@ -68,6 +68,7 @@ class InMemoryScheduleRepository:
         self._unfinished = Unfinished()
         self._waiting = Waiting(self._index)
         self._papers = Papers()
+        self._owned: Counter[str] = Counter()  # schedules per owner
         self._last_key = 0
 
     async def open(self) -> None:
@@ -193,6 +194,7 @@ class InMemoryScheduleRepository:
         if change.schedules or change.documents or change.journal:
             return (
                 all(map(self._schedule_fits, change.schedules))
+                and all(self._owned[quota.owner] + quota.added <= quota.most for quota in change.quotas)
                 and all(map(self._papers.document_fits, change.documents))
                 and all(map(self._papers.entry_fits, change.journal))
             )
@@ -310,6 +312,10 @@ class InMemoryScheduleRepository:
         """Return the schedules of these names, None for each that is not there."""
         return [self._names.get(name) for name in names]
 
+    async def count_owned(self, owner: str) -> int:
+        """Return how many schedules an owner has stored."""
+        return self._owned[owner]
+
     async def find_schedules(self, query: ScheduleQuery) -> Page[ScheduleRecord]:
         """Return one page of schedules."""
         return page_of_schedules(self._names.values(), query)
@@ -333,6 +339,7 @@ class InMemoryScheduleRepository:
             )
             self._schedules[record.key] = self._names[schedule.name] = record
         else:
+            self._disown(record)
             self._leave_lane(record)
             queued = self._queued_runs(record, put)
             record.schedule = schedule
@@ -345,6 +352,8 @@ class InMemoryScheduleRepository:
             record.anchor_at = put.anchor_at
             for run in queued:
                 self._waiting.put_again(run, max(run.due_at, put.cursor_at))
+        if schedule.owner is not None:
+            self._owned[schedule.owner] += 1
         if schedule.supersede and schedule.lane is not None:
             self._superseding.setdefault(schedule.lane, {})[record.key] = record
         self._index_schedule(record)
@@ -362,10 +371,18 @@ class InMemoryScheduleRepository:
 
     def _drop_schedule(self, record: ScheduleRecord) -> None:
         record.removed = True
+        self._disown(record)
         self._leave_lane(record)
         self._index.discard(record.key)
         del self._names[record.schedule.name]
         del self._schedules[record.key]
+
+    def _disown(self, record: ScheduleRecord) -> None:
+        owner = record.schedule.owner
+        if owner is not None:
+            self._owned[owner] -= 1
+            if not self._owned[owner]:
+                del self._owned[owner]
 
     def _leave_lane(self, record: ScheduleRecord) -> None:
         lane = record.schedule.lane

@@ -51,6 +51,11 @@ class History:
         found = {row[1]: self._records.schedule(row) for row in rows}
         return [found.get(name) for name in names]
 
+    async def count_owned(self, owner: str) -> int:
+        """Return how many schedules an owner has stored."""
+        [(count,)] = await self._rows(statements.OWNED, (owner,))
+        return int(count)
+
     async def schedule_page(self, query: ScheduleQuery) -> Page[ScheduleRecord]:
         """Return one page of schedules."""
 

@@ -435,6 +435,10 @@ class SqliteScheduleRepository:
         """Return the schedules of these names, None for each that is not there."""
         return await self._history.schedules(names)
 
+    async def count_owned(self, owner: str) -> int:
+        """Return how many schedules an owner has stored."""
+        return await self._history.count_owned(owner)
+
     async def find_schedules(self, query: ScheduleQuery) -> Page[ScheduleRecord]:
         """Return one page of schedules."""
         return await self._history.schedule_page(query)

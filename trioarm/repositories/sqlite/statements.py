@@ -295,6 +295,7 @@ RUN_OF: Final = (
     f"SELECT {RUN} FROM runs r JOIN schedules s ON s.key = r.key "
     "WHERE r.nominal_at = ? AND r.origin = ? AND r.epoch = ? AND s.name = ? ORDER BY s.removed, r.id LIMIT 1"
 )
+OWNED: Final = "SELECT count(*) FROM schedules WHERE owner = ? AND removed = 0"
 # What stands for occurrences of one schedule, whatever made it; those told apart by microseconds, and ranges, included.
 RUNS_OF_EACH: Final = (
     f"SELECT {RUN} FROM runs r WHERE r.id IN (SELECT o.id FROM json_each(?2) j CROSS JOIN runs o INDEXED BY "
