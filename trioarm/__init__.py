@@ -31,6 +31,7 @@ from trioarm.core.errors import (
 from trioarm.core.outcome import Discard, Override, Retry, Snooze
 from trioarm.core.queries import Page, RunOrder, RunQuery, ScheduleOrder, ScheduleQuery, Statistics
 from trioarm.core.run import Origin, Run
+from trioarm.core.run_statistics import GroupBy, GroupStatistics, LastFailure, RunStatistics, Spread
 from trioarm.core.schedule import (
     Amendment,
     AmendmentKind,
@@ -103,6 +104,8 @@ __all__ = [
     "Fact",
     "Fold",
     "Gap",
+    "GroupBy",
+    "GroupStatistics",
     "Handler",
     "HandlerRefused",
     "InMemoryScheduleRepository",
@@ -113,6 +116,7 @@ __all__ = [
     "InvalidSchedule",
     "InvalidTransition",
     "InvalidTrigger",
+    "LastFailure",
     "Misfire",
     "MonthEnd",
     "Monthly",
@@ -133,6 +137,7 @@ __all__ = [
     "RunExecutor",
     "RunOrder",
     "RunQuery",
+    "RunStatistics",
     "Schedule",
     "ScheduleOrder",
     "ScheduleQuery",
@@ -145,6 +150,7 @@ __all__ = [
     "SchedulingEngine",
     "Severity",
     "Snooze",
+    "Spread",
     "SqliteScheduleRepository",
     "State",
     "Statistics",

@@ -91,6 +91,16 @@ class LiveConfig:
         self._open = True
         await self._container.get(Refreshing).look()
 
+    async def foresee(self) -> SyncDiff:
+        """Return what the next start, or reload, would change of the schedules declared here; nothing is changed.
+
+        Raises:
+            ConfigurationError: one cannot be carried out.
+            InvalidSchedule: they are more than their owner may have.
+        """
+        declared = self._declared(await self._with_calendars(self._said))
+        return await self._container.get(Scheduler).schedules.sync(self._owner, declared, dry_run=True)
+
     async def _declare_own(self) -> None:
         declared = self._declared(self.config)
         if declared or self.config.owner:

@@ -44,6 +44,7 @@ COMMANDS: Final = {
     "preview": "trioarm.cli.preview:preview",
     "explain": "trioarm.cli.explain:explain",
     "status": "trioarm.cli.status:status",
+    "statistics": "trioarm.cli.statistics:statistics",
     "help": "trioarm.cli.topics:help_",
     "completion": "trioarm.cli.completion:completion",
 }

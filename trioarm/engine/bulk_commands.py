@@ -17,8 +17,9 @@ from trioarm.core.diff import cancellation
 from trioarm.core.errors import InvalidSchedule, TrioarmError
 from trioarm.core.events import ScheduleChange, ScheduleChanged
 from trioarm.core.operations import Operation, Verb, entry
-from trioarm.core.queries import PAGE_MAX, RunQuery, ScheduleQuery
+from trioarm.core.queries import PAGE_MAX, RunOrder, RunQuery, ScheduleQuery
 from trioarm.core.run import RunRecord, render_run_id
+from trioarm.core.run_statistics import GroupBy, RunStatistics, Tally
 from trioarm.core.schedule import ScheduleRecord
 from trioarm.core.states import ACTIVE, Reason, State
 from trioarm.engine.amending_commands import Wanted
@@ -27,6 +28,9 @@ from trioarm.engine.rivals import FASTER, TRIES
 from trioarm.engine.run_commands import API
 
 BULK_MAX: Final = 10_000  # schedules or runs that one call may change: who means more does it in parts
+STATISTICS_RUNS: Final = 100_000  # rows that figures are made of, unless somebody asks for more: seconds, not minutes
+STATISTICS_PAGE: Final = 500  # of them read at once: some ten milliseconds, so that others come between
+STATISTICS_RUNS_MAX: Final = 1_000_000  # ten times as long
 CHUNK: Final = 500  # of them changed in one transaction, so that a node's decisions come between
 
 Progress: TypeAlias = Callable[[int, int], None]
@@ -208,6 +212,26 @@ class BulkCommands(BackfillCommands):
             _check_count(len(runs), "runs")
             if page.next is None:
                 return runs
+            query = attrs.evolve(query, after=page.next)
+
+    async def statistics(self, query: RunQuery, by: GroupBy, limit: int, not_owner: str | None) -> RunStatistics:
+        """Return what the newest runs amount to that a question finds.
+
+        Raises:
+            ValueError: the limit is out of bounds.
+        """
+        if not 1 <= limit <= STATISTICS_RUNS_MAX:
+            raise ValueError(f"limit is {limit}: it must lie between 1 and {STATISTICS_RUNS_MAX}")
+        query = attrs.evolve(query, order=RunOrder.DECIDED, descending=True, after=None)
+        tally, left = Tally(by), limit
+        while True:
+            page = await self._repository.find_runs(attrs.evolve(query, limit=min(STATISTICS_PAGE, left)))
+            left -= len(page.rows)
+            for run in page.rows:
+                if not_owner is None or run.schedule.schedule.owner != not_owner:
+                    tally.add(run)
+            if page.next is None or not left:
+                return tally.statistics(complete=page.next is None)
             query = attrs.evolve(query, after=page.next)
 
     # Both

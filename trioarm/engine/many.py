@@ -6,8 +6,9 @@ from datetime import datetime
 
 from trioarm.core.instants import instant
 from trioarm.core.queries import RunQuery, ScheduleQuery
+from trioarm.core.run_statistics import GroupBy, RunStatistics
 from trioarm.engine.backfill_commands import Backfill, Backfilled
-from trioarm.engine.bulk_commands import Bulk, BulkCommands, BulkResult, Progress
+from trioarm.engine.bulk_commands import STATISTICS_RUNS, Bulk, BulkCommands, BulkResult, Progress
 from trioarm.engine.run_commands import API
 
 
@@ -61,6 +62,30 @@ class ManyRuns:
 
     def __init__(self, commands: BulkCommands) -> None:
         self._many = commands
+
+    async def statistics(
+        self,
+        query: RunQuery | None = None,
+        *,
+        by: GroupBy = GroupBy.SCHEDULE,
+        limit: int = STATISTICS_RUNS,
+        not_owner: str | None = None,
+    ) -> RunStatistics:
+        """Return what the runs amount to that a question finds: counts, success, lateness, durations, last failures.
+
+        It reads the newest of them a page at a time, and no more than `limit`: what it costs grows with those alone,
+        not with the history.
+
+        Args:
+            query: which runs; its `limit`, `after` and order mean nothing here.
+            by: what they are told apart by.
+            limit: how many rows are read at most, the newest first; 1 to 1 000 000. A hundred thousand take seconds.
+            not_owner: whose runs do not count, such as `trioarm`, for housekeeping.
+
+        Raises:
+            ValueError: the limit is out of bounds.
+        """
+        return await self._many.statistics(query or RunQuery(), by, limit, not_owner)
 
     async def backfill(
         self,
