@@ -111,7 +111,7 @@ def _cells(group: GroupStatistics, shows_bars: bool) -> list[str]:
     return [
         group.name,
         grouped(sum(group.states.values())),
-        "-" if rate is None else _percent(rate),
+        percent(rate),
         *([bar(rate)] if shows_bars else []),
         grouped(group.failures),
         grouped(never),
@@ -121,8 +121,10 @@ def _cells(group: GroupStatistics, shows_bars: bool) -> list[str]:
     ]
 
 
-def _percent(rate: float) -> str:
-    """Return a rate that is 100 % only where nothing failed."""
+def percent(rate: float | None) -> str:
+    """Return a rate, which is 100 % only where nothing failed."""
+    if rate is None:
+        return "-"
     return f"{min(rate * 100, 99.9) if rate < 1 else 100:.1f} %".replace(".0 %", " %")
 
 
