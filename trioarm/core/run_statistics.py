@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
+from itertools import accumulate
 from math import ceil, log
 from typing import Final
 
@@ -68,12 +70,10 @@ class _Scale:
         return Spread(self._quantile(0.5), self._quantile(0.95), self._longest)
 
     def _quantile(self, share: float) -> float:
-        wanted, seen = ceil(share * self._counts.total()), 0
-        for step in sorted(self._counts):
-            seen += self._counts[step]
-            if seen >= wanted:
-                return min(self._longest, LEAST_S * FINENESS**step) if step else min(self._longest, LEAST_S)
-        return self._longest
+        steps = sorted(self._counts)
+        sums = list(accumulate(self._counts[step] for step in steps))
+        step = steps[bisect_left(sums, ceil(share * sums[-1]))]
+        return min(self._longest, LEAST_S * FINENESS**step)
 
 
 @attrs.frozen(slots=True)
@@ -183,7 +183,7 @@ class Tally:
                 yield schedule.owner or NONE
             case GroupBy.TAG:
                 yield from schedule.tags or (NONE,)
-            case GroupBy.ALL:
+            case _:
                 yield "all"
 
     def statistics(self, *, complete: bool) -> RunStatistics:
