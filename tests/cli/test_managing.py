@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import shlex
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -245,6 +246,30 @@ def test_a_rate_is_a_hundred_only_where_nothing_failed(house: Path, capsys: Capt
     assert statistics.percent(group.success_rate) == "99.9 %"
     assert statistics.percent(1.0) == "100 %"
     assert statistics.percent(None) == "-"
+
+
+def test_a_backfill_that_is_killed_goes_on_where_it_was(house: Path, capsys: Captured) -> None:
+    """The program is killed as soon as it has done something; said again, it does the rest, and nothing twice."""
+    words = ["schedules", "backfill", "report", "--from", "2025-09-01T00:00:00Z", "--until", "2026-01-01T00:00:00Z"]
+    ours, its = pty.openpty()
+    command = [sys.executable, "-m", "trioarm", *words]
+    with subprocess.Popen(command, cwd=house, env=environment({"TERM": "xterm"}), stderr=its) as process:
+        os.close(its)
+        said = b""
+        while b"backfilling" not in said:
+            said += os.read(ours, 1024)
+        process.kill()
+    os.close(ours)
+    assert process.returncode == -signal.SIGKILL
+    with closing(sqlite3.connect(house / "trioarm.db")) as connection:
+        (before,) = connection.execute("SELECT count(*) FROM runs WHERE origin = 'backfill'").fetchone()
+        assert 500 <= before < 2928
+        outcomes = [row["outcome"] for row in rows(capsys, " ".join(words))]
+        assert outcomes == [*["kept"] * before, *["backfilled"] * (2928 - before)]
+        counts = "SELECT count(*), count(DISTINCT nominal_at), min(due_at = nominal_at) FROM runs"
+        assert connection.execute(f"{counts} WHERE origin = 'backfill'").fetchone() == (2928, 2928, 1)
+        journal = "SELECT count(*) FROM journal WHERE body LIKE '%backfill%'"
+        assert connection.execute(journal).fetchone() == (2,)  # it was asked for twice
 
 
 def test_progress_is_for_terminals(house: Path, capsys: Captured) -> None:
