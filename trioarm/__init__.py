@@ -31,6 +31,7 @@ from trioarm.core.errors import (
 from trioarm.core.outcome import Discard, Override, Retry, Snooze
 from trioarm.core.queries import Page, RunOrder, RunQuery, ScheduleOrder, ScheduleQuery, Statistics
 from trioarm.core.run import Origin, Run
+from trioarm.core.run_statistics import GroupBy, GroupStatistics, LastFailure, RunStatistics, Spread
 from trioarm.core.schedule import (
     Amendment,
     AmendmentKind,
@@ -66,6 +67,8 @@ from trioarm.core.triggers import (
     Yearly,
 )
 from trioarm.engine.attempt import Handler, RunContext, current_run
+from trioarm.engine.backfill_commands import Backfilled, BackfillOutcome
+from trioarm.engine.bulk_commands import BulkOutcome, BulkResult
 from trioarm.engine.engine import SchedulingEngine
 from trioarm.engine.executor import RunExecutor
 from trioarm.engine.ports import ScheduleRepository
@@ -82,6 +85,10 @@ __all__ = [
     "AlertState",
     "Amendment",
     "AmendmentKind",
+    "BackfillOutcome",
+    "Backfilled",
+    "BulkOutcome",
+    "BulkResult",
     "Calendar",
     "CalendarUnavailable",
     "Closing",
@@ -97,6 +104,8 @@ __all__ = [
     "Fact",
     "Fold",
     "Gap",
+    "GroupBy",
+    "GroupStatistics",
     "Handler",
     "HandlerRefused",
     "InMemoryScheduleRepository",
@@ -107,6 +116,7 @@ __all__ = [
     "InvalidSchedule",
     "InvalidTransition",
     "InvalidTrigger",
+    "LastFailure",
     "Misfire",
     "MonthEnd",
     "Monthly",
@@ -127,6 +137,7 @@ __all__ = [
     "RunExecutor",
     "RunOrder",
     "RunQuery",
+    "RunStatistics",
     "Schedule",
     "ScheduleOrder",
     "ScheduleQuery",
@@ -139,6 +150,7 @@ __all__ = [
     "SchedulingEngine",
     "Severity",
     "Snooze",
+    "Spread",
     "SqliteScheduleRepository",
     "State",
     "Statistics",

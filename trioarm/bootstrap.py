@@ -209,7 +209,7 @@ def _health(c: Container) -> Health:
 
 
 def _scheduler(c: Container) -> Scheduler:
-    return Scheduler(
+    scheduler = Scheduler(
         c.get(ScheduleRepository),
         c.get(SchedulingEngine),
         c.get(RunExecutor),
@@ -219,6 +219,8 @@ def _scheduler(c: Container) -> Scheduler:
         c.get(Clock),
         lambda: c.get(LiveConfig).reload(),  # made later: it knows every component
     )
+    scheduler.owners = c.get(SchedulerConfig).owners
+    return scheduler
 
 
 class SchedulerBootstrap:

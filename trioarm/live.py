@@ -97,6 +97,16 @@ class LiveConfig:
         self._open = True
         await self._container.get(Refreshing).look()
 
+    async def foresee(self) -> SyncDiff:
+        """Return what the next start, or reload, would change of the schedules declared here; nothing is changed.
+
+        Raises:
+            ConfigurationError: one cannot be carried out.
+            InvalidSchedule: they are more than their owner may have.
+        """
+        declared = self._declared(await self._with_calendars(self._said))
+        return await self._container.get(Scheduler).schedules.sync(self._owner, declared, dry_run=True)
+
     async def _declare_own(self) -> None:
         declared = self._declared(self.config)
         if declared or self.config.owner:
@@ -125,7 +135,7 @@ class LiveConfig:
                 raise ConfigurationError(problems)
             found = take_over(self._said, wanted)
             config = await self._with_calendars(found.config)
-            diff = await self._redeclare(config)
+            diff = await self._redeclare_as(config)
             self._said = found.config
             self._apply(config)
             await self._container.get(Refreshing).look()
@@ -177,6 +187,16 @@ class LiveConfig:
             names = ", ".join(sorted(taken))
             raise ConfigurationError((f"{names}: the name is still that of a schedule that arms: restart the node",))
         return [*config.schedules, *arming]
+
+    async def _redeclare_as(self, config: SchedulerConfig) -> SyncDiff:
+        """Declare what a changed configuration declares, as many schedules as it allows; or leave it at what was."""
+        scheduler = self._container.get(Scheduler)
+        allowed, scheduler.owners = scheduler.owners, config.owners
+        try:
+            return await self._redeclare(config)
+        except BaseException:
+            scheduler.owners = allowed
+            raise
 
     async def _redeclare(self, config: SchedulerConfig) -> SyncDiff:
         scheduler, declared = self._container.get(Scheduler), self._declared(config)

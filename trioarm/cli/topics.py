@@ -193,7 +193,14 @@ runs acts on them at once. Who did what is kept, with the login name, or whoever
                        two hours, three times, never past the next one
   schedules undo       what was said of an occurrence
   schedules fire       a run now; --wait until it has ended
+  schedules backfill   each occurrence of a range that is over, --from and
+                       --until, whatever was decided of it; behind all else
   schedules remove     its runs stay; what a file declares is removed there
+
+Instead of names, pause and resume take --tag, --owner, --handler, --lane or --under, with --dry-run to see
+what they would do. `trioarm check --diff` says what the file would change. In the file, [owner.cli] with
+max_schedules = 100 bounds how many schedules an owner may have. All of it, with examples, is in
+trioarm/docs/managing.md of the installed package.
 
 The name of a schedule that arms several partitions means each of them: weeknight means weeknight/house and
 weeknight/garage. Instants are written 2026-12-24T18:00:00+01:00, or as a duration such as 2h."""
@@ -230,8 +237,10 @@ are listed; many occurrences that were skipped together are one line with both e
                      it never ran
 
 `trioarm runs list` shows the newest last, --all shows all, --follow tells of each as it changes. A run is
-named by its schedule and its instant, backup@2026-11-23T01:30:00Z; one that somebody fired or retried ends
-in +manual or +retry. `runs cancel` and `runs retry` take several of them."""
+named by its schedule and its instant, backup@2026-11-23T01:30:00Z; one that somebody fired, retried or
+backfilled ends in +manual, +retry or +backfill. `runs cancel` and `runs retry` take several of them; instead
+of ids, `runs cancel` takes --schedule, --tag, --state, --origin and others. `trioarm statistics` says how
+many went well, how late they began and how long they took."""
 
 STORE: Final = """\
 With scheduler.store = "sqlite:///trioarm.db", everything is kept in one file beside the configuration, with

@@ -360,6 +360,21 @@ ScheduleStep: TypeAlias = PutSchedule | RemoveSchedule | SetBack
 
 
 @attrs.define(slots=True, eq=False)
+class Quota:
+    """An owner may have only so many schedules. Refused where a change would make them more.
+
+    Args:
+        owner: whose they are.
+        added: by how many the change makes them more.
+        most: how many there may be.
+    """
+
+    owner: str
+    added: int
+    most: int
+
+
+@attrs.define(slots=True, eq=False)
 class Change:
     """One atomic unit of what is to be kept."""
 
@@ -369,3 +384,4 @@ class Change:
     schedules: Sequence[ScheduleStep] = ()
     documents: Sequence[PutDocument] = ()
     journal: Sequence[AppendJournal] = ()
+    quotas: Sequence[Quota] = ()

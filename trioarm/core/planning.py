@@ -132,7 +132,10 @@ def plan(group: Group, now: int, rules: PlanRules) -> Change:
     due = _evaluate(first, now)
     if due is None:
         return Change()
-    return _plan_schedule(due, group.unfinished, now, rules)
+    unfinished = group.unfinished  # what is backfilled has a policy of its own (S5.3)
+    if unfinished:
+        unfinished = [run for run in unfinished if run.origin is not Origin.BACKFILL]
+    return _plan_schedule(due, unfinished, now, rules)
 
 
 def expire(run: RunRecord, now: int, rules: PlanRules) -> Finished | None:

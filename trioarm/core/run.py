@@ -18,6 +18,8 @@ from trioarm.core.jsonable import Json
 from trioarm.core.schedule import OWN_LANE, ScheduleRecord
 from trioarm.core.states import ACTIVE, Reason, State, WaitingFor
 
+BACKFILL_RANK: Final = 1  # behind the least urgent of all others, whose rank is 0
+
 
 class Origin(StrEnum):
     """What made the run: its trigger, or a person."""
@@ -99,6 +101,11 @@ class RunRecord:
         return (self.schedule.key, self.epoch, self.nominal_at)
 
     @property
+    def rank(self) -> int:
+        """Its place among runs that could start: the lower, the sooner; what is backfilled comes after all others."""
+        return BACKFILL_RANK if self.origin is Origin.BACKFILL else -self.schedule.schedule.priority
+
+    @property
     def unfinished(self) -> bool:
         """Whether it still has steps to go."""
         return self.state in ACTIVE
@@ -157,7 +164,8 @@ class Run:
         id: readable identity.
         key: the repository's number for it; grows in order of decision.
         schedule: name of its schedule.
-        late_s: how long after `due_at` the latest attempt began, in seconds; None while it has not.
+        late_s: how long after `due_at` the latest attempt began, in seconds; None while it has not, and of what is
+            backfilled: that is never on time.
         occurrences: how many occurrences the row stands for; more than one only for ranges that did not run.
         last_at: the last occurrence of such a range.
         voided_at: when the clock was set back behind its occurrence, whose instant may come again (S3.3).
@@ -191,7 +199,8 @@ class Run:
     def of(cls, record: RunRecord) -> Run:
         """Copy what a repository keeps into a value that may leave it."""
         schedule = record.schedule.schedule
-        began_at = None if record.state is State.PENDING else record.started_at  # what waits again is not late yet
+        waits = record.state is State.PENDING  # what waits again is not late yet
+        began_at = None if waits or record.origin is Origin.BACKFILL else record.started_at
         return cls(
             id=render_run_id(schedule.name, record.nominal_at, record.origin, record.epoch),
             key=record.run_id,

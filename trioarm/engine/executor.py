@@ -14,7 +14,7 @@ from trioarm.core.admission import Room
 from trioarm.core.events import HandlerStuck
 from trioarm.core.instants import SECOND
 from trioarm.core.outcome import Stopped, TimedOut
-from trioarm.core.run import RunRecord
+from trioarm.core.run import Origin, RunRecord
 from trioarm.core.schedule import Schedule
 from trioarm.core.states import Reason
 from trioarm.engine.attempt import STUCK_GRACE_S, Attempt, Handler, Host, call
@@ -83,7 +83,8 @@ class Pool:
 
     def room(self) -> Room:
         """Return what it can take now."""
-        return Room(self.free, self.wanted - self.open)
+        several = min(self.wanted, self.settings.held) > 1
+        return Room(self.free, self.wanted - self.open, reserved=int(several))
 
     def callable(self) -> tuple[str, ...]:
         """Return the handlers it may be given runs for."""
@@ -353,7 +354,8 @@ class RunExecutor:
         pool.open -= 1
         started_at = attempt.started_at
         if started_at is not None:
-            self._metrics.attempt_ended((started_at - attempt.run.due_at) / SECOND, (ended_at - started_at) / SECOND)
+            late_s = (started_at - attempt.run.due_at) / SECOND if attempt.run.origin is not Origin.BACKFILL else None
+            self._metrics.attempt_ended(late_s, (ended_at - started_at) / SECOND)
         self._recorder.ended(attempt)
         if not pool.open and not any(other.open for other in self.pools):
             self._watch_at = inf

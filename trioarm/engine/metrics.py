@@ -102,11 +102,12 @@ class Metrics:
         self.late_s = Histogram()
         self.took_s = Histogram()
 
-    def attempt_ended(self, late_s: float, took_s: float) -> None:
-        """Count one attempt."""
+    def attempt_ended(self, late_s: float | None, took_s: float) -> None:
+        """Count one attempt; `late_s` is None for what is backfilled, which is never on time."""
         self.attempts += 1
         if self.histograms:
-            self.late_s.observe(late_s)
+            if late_s is not None:
+                self.late_s.observe(late_s)
             self.took_s.observe(took_s)
 
     def retried(self, reason: Reason | str) -> None:

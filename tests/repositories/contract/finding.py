@@ -22,6 +22,8 @@ _SCHEDULES: list[tuple[dict[str, Any], set[str]]] = [
     ({"prefix": "arm%"}, set()),
     ({"owner": "file:a.toml"}, {"arm-night", "backup"}),
     ({"owner": "file:b.toml"}, set()),
+    ({"not_owner": "file:a.toml"}, {"arm-noon", "report"}),
+    ({"not_owner": "file:b.toml", "tag": "night"}, {"arm-night", "backup"}),
     ({"states": frozenset({ScheduleState.PAUSED})}, {"arm-noon"}),
     ({"states": frozenset({ScheduleState.PAUSED, ScheduleState.FINISHED})}, {"arm-noon", "report"}),
     ({"states": frozenset()}, set()),

@@ -9,7 +9,9 @@ import json
 import sqlite3
 from collections.abc import Callable, Sequence
 from functools import partial
+from operator import itemgetter
 
+from trioarm.core.backfilling import TIMES_MAX
 from trioarm.core.queries import Document, JournalEntry, Page, RunQuery, ScheduleQuery, Statistics
 from trioarm.core.run import Origin, RunRecord
 from trioarm.core.schedule import ScheduleRecord, ScheduleState
@@ -49,6 +51,11 @@ class History:
         found = {row[1]: self._records.schedule(row) for row in rows}
         return [found.get(name) for name in names]
 
+    async def count_owned(self, owner: str) -> int:
+        """Return how many schedules an owner has stored."""
+        [(count,)] = await self._rows(statements.OWNED, (owner,))
+        return int(count)
+
     async def schedule_page(self, query: ScheduleQuery) -> Page[ScheduleRecord]:
         """Return one page of schedules."""
 
@@ -87,6 +94,16 @@ class History:
         """Return the run of an occurrence, or None."""
         runs = await self.runs(statements.RUN_OF, (nominal_at, origin.value, epoch, name))
         return runs[0] if runs else None
+
+    async def runs_of(self, schedule: int, instants: Sequence[int]) -> list[RunRecord]:
+        """Return what stands for occurrences of a schedule, in order of decision."""
+
+        def ask(connection: sqlite3.Connection) -> list[Row]:
+            each = connection.execute(statements.RUNS_OF_EACH, (schedule, json.dumps(instants), TIMES_MAX))
+            across = connection.execute(statements.RANGES_ACROSS, (schedule, instants[-1], instants[0]))
+            return sorted({row[0]: row for rows in (each, across) for row in rows}.values(), key=itemgetter(0))
+
+        return await self._runs(ask)
 
     async def unfinished(self, schedule: int | None, lane: str | None, node: str | None) -> list[RunRecord]:
         """Return the runs with steps to go, of one schedule or lane, or held by one node, in order of decision."""

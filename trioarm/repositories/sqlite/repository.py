@@ -461,6 +461,10 @@ class SqliteScheduleRepository:
         """Return the schedules of these names, None for each that is not there."""
         return await self._history.schedules(names)
 
+    async def count_owned(self, owner: str) -> int:
+        """Return how many schedules an owner has stored."""
+        return await self._history.count_owned(owner)
+
     async def find_schedules(self, query: ScheduleQuery) -> Page[ScheduleRecord]:
         """Return one page of schedules."""
         return await self._history.schedule_page(query)
@@ -473,6 +477,10 @@ class SqliteScheduleRepository:
     async def get_run_of(self, name: str, nominal_at: int, origin: Origin, epoch: int) -> RunRecord | None:
         """Return the run of an occurrence, or None; of a removed schedule too, while its history is kept."""
         return await self._history.run_of(name, nominal_at, origin, epoch)
+
+    async def runs_of(self, schedule: ScheduleRecord, instants: Sequence[int]) -> list[RunRecord]:
+        """Return what stands for occurrences of a schedule, whatever made it, in order of decision."""
+        return await self._history.runs_of(schedule.key, instants)
 
     async def unfinished_runs(
         self, *, schedule: ScheduleRecord | None = None, lane: str | None = None, node: str | None = None
