@@ -53,6 +53,13 @@ REPLACED: Final = History(
     workers=1,
     with_file=False,
 )
+CUT_SHORT: Final = History(  # by the end of its node
+    schedules=(_once("a", 1, handler="is_slow"),),
+    acts=((70.0, Killed(30.0)),),
+    faults={},
+    workers=1,
+    with_file=False,
+)
 BOTH_DUE: Final = History(
     schedules=(
         _once("a", 10, handler="succeeds", lane="red", supersede=True),
@@ -275,7 +282,9 @@ def _runs_what_is_too_late(patch: Patch) -> None:
 PLANTED: Final = {
     "missed": Planted("S2.1", "occurrences that are missed have no row", _forgets_the_missed),
     "again": Planted("S2.1", "an occurrence may have two decisions", _decides_again),
-    "not begun again": Planted("S2.2", "runs of a node that is gone are left as they are", _does_not_start_again),
+    "not begun again": Planted(
+        "S2.2", "runs of a node that is gone are left as they are", _does_not_start_again, made=CUT_SHORT
+    ),
     "at most once": Planted("S2.2", "what runs at most once is called again", _calls_again_what_runs_once),
     "stale": Planted("S2.3", "results are taken whatever their token", _takes_stale_results, made=TAKEN_OVER),
     "keys": Planted("S2.4", "the key of a removed schedule is used again", _uses_keys_again, made=REPLACED),

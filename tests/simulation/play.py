@@ -73,6 +73,7 @@ class Course:
         highest: the latest that it ever showed.
         set_back: whether the clock was ever set back.
         corrected: whether the clock was set back far enough for a new epoch.
+        stepped_at: trio's times at which it was set.
         counts: of what happened.
         virtual_s: how long it lasted.
     """
@@ -85,6 +86,7 @@ class Course:
     highest: int = 0
     set_back: bool = False
     corrected: bool = False
+    stepped_at: set[float] = attrs.Factory(set)
     counts: Counter[str] = attrs.Factory(Counter)
     virtual_s: float = 0.0
 
@@ -165,6 +167,7 @@ class _Player:
             case Stepped(by_s):
                 self.look()
                 self._course.set_back |= by_s < 0
+                self._course.stepped_at.add(trio.current_time())
                 self._world.step(by_s)
                 self._course.corrected |= self.look() < self._course.highest - OUTAGE
             case Stalled(for_s) if node is not None:
