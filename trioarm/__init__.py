@@ -30,6 +30,7 @@ from trioarm.core.errors import (
 )
 from trioarm.core.outcome import Discard, Override, Retry, Snooze
 from trioarm.core.queries import Page, RunOrder, RunQuery, ScheduleOrder, ScheduleQuery, Statistics
+from trioarm.core.retry_policy import ErrorPolicy, RetryPolicy, Strategy
 from trioarm.core.run import Origin, Run
 from trioarm.core.schedule import (
     Amendment,
@@ -38,7 +39,6 @@ from trioarm.core.schedule import (
     Misfire,
     Overlap,
     Pause,
-    RetryPolicy,
     Schedule,
     ScheduleState,
     StoredSchedule,
@@ -91,6 +91,7 @@ __all__ = [
     "Cron",
     "Delivery",
     "Discard",
+    "ErrorPolicy",
     "Events",
     "Every",
     "Exclude",
@@ -144,6 +145,7 @@ __all__ = [
     "Statistics",
     "StoredAlert",
     "StoredSchedule",
+    "Strategy",
     "Sun",
     "Trigger",
     "TrioarmError",

@@ -10,8 +10,9 @@ from tests.arming.premises import DISARMED, NIGHT, a_partition, arming, the_prem
 from trioarm.arming.compile import attempt_s, engine_schedules
 from trioarm.arming.model import VirtualPanel
 from trioarm.core.errors import InvalidSchedule
+from trioarm.core.retry_policy import RetryPolicy
 from trioarm.core.retrying import backoff_s
-from trioarm.core.schedule import Delivery, RetryPolicy
+from trioarm.core.schedule import Delivery
 from trioarm.core.triggers import Weekly
 
 

@@ -9,7 +9,8 @@ import attrs
 from trioarm.arming.model import HANDLER, ArmingSchedule, Partition, Premises, Target
 from trioarm.arming.verify import SENDS_MAX
 from trioarm.core.errors import InvalidSchedule
-from trioarm.core.schedule import NAME, Delivery, RetryPolicy, Schedule
+from trioarm.core.retry_policy import RetryPolicy
+from trioarm.core.schedule import NAME, Delivery, Schedule
 
 LANE: Final = "partition/"
 LATE_ARM_S: Final = 86400.0  # a late arm applies this long, unless the partition's next occurrence replaces it (A2.3)

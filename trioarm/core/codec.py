@@ -17,8 +17,10 @@ import attrs
 from cattrs import BaseValidationError, Converter, ForbiddenExtraKeysError, transform_error
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
+from trioarm.core.bounds import DURATION_S_MAX
 from trioarm.core.errors import InvalidSchedule, TrioarmError
 from trioarm.core.forms import Around, read_trigger, write_trigger
+from trioarm.core.forms.retry import read_retry, write_retry
 from trioarm.core.forms.scalars import write_duration, write_instant
 from trioarm.core.instants import render_instant
 from trioarm.core.jsonable import Json, as_json
@@ -38,11 +40,9 @@ from trioarm.core.reading import (
     suggest,
     text,
     whole,
-    within,
 )
 from trioarm.core.run import Run
 from trioarm.core.schedule import (
-    DURATION_S_MAX,
     HANDLER_LENGTH_MAX,
     JITTER_S_MAX,
     TAGS_MAX,
@@ -50,7 +50,6 @@ from trioarm.core.schedule import (
     Delivery,
     Misfire,
     Overlap,
-    RetryPolicy,
     Schedule,
     ScheduleRecord,
     check_name,
@@ -59,9 +58,7 @@ from trioarm.core.triggers import Events, Every
 from trioarm.core.triggers.day_calendars import DayCalendar
 
 OVERLAPS_LATER: Final = ("buffer_one", "buffer_latest", "buffer_all", "cancel_running")
-TOLERANCE_S_MAX: Final = 86400.0  # this bound and the next two are the core's own, said here once more per key
-RETRIES_MAX: Final = 1000
-FACTOR_MAX: Final = 100
+TOLERANCE_S_MAX: Final = 86400.0  # the core's own bound, said here once more per key
 
 
 class InvalidDefinition(InvalidSchedule):
@@ -134,7 +131,7 @@ def read_schedule(table: Table, defaults: Defaults = PLAIN) -> Schedule | None:
         trigger=read_trigger(table, _around(defaults)) or _NOTHING.trigger,
         handler=defaults.handler or _read_handler(table),
         args=table.take("args", _args, {}),
-        retry=_read_retry(table),
+        retry=read_retry(table),
         tags=table.take("tags", _tags, ()),
         owner=table.take("owner", text, defaults.owner),
         enabled=table.take("enabled", flag, True),
@@ -187,21 +184,6 @@ def _read_handler(table: Table) -> str:
     return table.need("handler", _handler, 'name what to call, like handler = "command"') or _NOTHING.handler
 
 
-def _read_retry(table: Table) -> RetryPolicy | None:
-    retry = table.table("retry")
-    if retry is None:
-        return None
-    plain = RetryPolicy()
-    policy = RetryPolicy(
-        max_retries=retry.take("max_retries", whole(0, RETRIES_MAX), plain.max_retries),
-        base_s=retry.take("base", duration(0, DURATION_S_MAX), plain.base_s),
-        max_s=retry.take("max", duration(0, DURATION_S_MAX), plain.max_s),
-        factor=retry.take("factor", within(number, 1, FACTOR_MAX), plain.factor),
-    )
-    retry.close()
-    return policy
-
-
 def named(what: str) -> Reader[str]:
     """Return a reader of names of schedules, lanes, partitions and the like (S2.4)."""
     return lambda value: check_name(text(value), what)
@@ -240,7 +222,7 @@ def unstructure_schedule(schedule: Schedule) -> dict[str, Json]:
         "lane": schedule.lane,
         "supersede": _unless(schedule.supersede, False),
         "timeout": write_duration(schedule.timeout_s),
-        "retry": None if schedule.retry is None else _retry_form(schedule.retry),
+        "retry": None if schedule.retry is None else write_retry(schedule.retry),
         "delivery": _unless(schedule.delivery.value, Delivery.AT_LEAST_ONCE),
         "jitter": write_duration(schedule.jitter_s),
         "priority": _unless(schedule.priority, _NOTHING.priority),
@@ -252,15 +234,6 @@ def unstructure_schedule(schedule: Schedule) -> dict[str, Json]:
         "enabled": _unless(schedule.enabled, True),
     }
     return {key: value for key, value in form.items() if value is not None}
-
-
-def _retry_form(retry: RetryPolicy) -> dict[str, Json]:
-    return {
-        "max_retries": retry.max_retries,
-        "base": write_duration(retry.base_s),
-        "max": write_duration(retry.max_s),
-        "factor": retry.factor,
-    }
 
 
 def _unless(value: Json, default: Json) -> Json:

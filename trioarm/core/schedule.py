@@ -13,14 +13,14 @@ from typing import Final, TypeVar
 
 import attrs
 
-from trioarm.core.bounds import SECONDS, check_author, check_number, check_seconds, check_whole
+from trioarm.core.bounds import DURATION_S_MAX, check_author, check_seconds, check_whole
 from trioarm.core.errors import InvalidSchedule
 from trioarm.core.instants import as_datetime, instant
 from trioarm.core.jsonable import Json, as_json
+from trioarm.core.retry_policy import RetryPolicy
 from trioarm.core.triggers import After, Once, Trigger
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._/-]{0,62}")
-DURATION_S_MAX: Final = 366 * 86400.0  # a policy longer than a year is a mistake in units
 TAGS_MAX: Final = 32
 HANDLER_LENGTH_MAX: Final = 255  # `module:qualname` of real programs stays far below
 JITTER_S_MAX: Final = 86400.0  # what starts more than a day later is another schedule
@@ -72,29 +72,6 @@ def check_name(name: str, what: str) -> str:
             "and goes on with up to 62 more of a-z 0-9 . _ / -"
         )
     return name
-
-
-@attrs.frozen(slots=True)
-class RetryPolicy:
-    """When a failed attempt is followed by another (S6.4).
-
-    Args:
-        max_retries: how many attempts may follow the first, 0 to 1000.
-        base_s: delay before the second attempt, in seconds.
-        max_s: the longest delay, in seconds; applied before jitter.
-        factor: by how much each delay exceeds the one before, 1 to 100.
-    """
-
-    max_retries: int = 3
-    base_s: float = 1.0
-    max_s: float = 30.0
-    factor: float = 2.0
-
-    def __attrs_post_init__(self) -> None:
-        check_whole("max_retries is", self.max_retries, 0, 1000)
-        check_number("retry base_s is", self.base_s, 0, DURATION_S_MAX, SECONDS)
-        check_number("retry max_s is", self.max_s, 0, DURATION_S_MAX, SECONDS)
-        check_number("retry factor is", self.factor, 1, 100, "a number, such as 2.0")
 
 
 def _optional_instant(value: datetime | int | None) -> int | None:

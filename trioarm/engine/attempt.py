@@ -29,6 +29,7 @@ from trioarm.core.outcome import (
     Snoozed,
     Stopped,
     TimedOut,
+    kinds_of,
 )
 from trioarm.core.run import RunRecord, render_run_id
 from trioarm.core.states import Reason
@@ -181,8 +182,8 @@ async def call(attempt: Attempt, handler: Handler) -> None:
     except BaseException as error:
         try:
             attempt.outcome = _raised(attempt, error)
-        except RecursionError:  # a tree of nurseries, each of which wraps what it passes on
-            attempt.outcome = Failed(f"{type(error).__name__}: nested too deep to be looked into")
+        except RecursionError as deep:  # a tree of nurseries, each of which wraps what it passes on
+            attempt.outcome = Failed(f"{type(error).__name__}: nested too deep to be looked into", kinds=kinds_of(deep))
         if attempt.outcome is None:
             attempt.outcome = Stopped(Reason.SHUTDOWN)
             raise
@@ -242,7 +243,7 @@ def _raised(attempt: Attempt, error: BaseException) -> Outcome | None:
         return _cancelled(attempt)
     if _log.isEnabledFor(logging.DEBUG):
         _log.debug("run %s failed", RunContext(attempt).id, exc_info=error)
-    return Failed(f"{type(error).__name__}: {_one_line(error, 'no message')}")
+    return Failed(f"{type(error).__name__}: {_one_line(error, 'no message')}", kinds=kinds_of(error))
 
 
 def _one_line(error: BaseException, otherwise: str) -> str:
