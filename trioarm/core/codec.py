@@ -45,6 +45,7 @@ from trioarm.core.run import Run
 from trioarm.core.schedule import (
     HANDLER_LENGTH_MAX,
     JITTER_S_MAX,
+    PAUSE_AFTER_MAX,
     TAGS_MAX,
     Amendment,
     Delivery,
@@ -168,6 +169,7 @@ def _read_policies(table: Table, schedule: Schedule) -> Schedule:
         delivery=table.take("delivery", member(Delivery), schedule.delivery),
         priority=table.take("priority", whole(0, 9), schedule.priority),
         jitter_s=table.take("jitter", duration(0, JITTER_S_MAX), None),
+        pause_after_failures=table.take("pause_after_failures", whole(1, PAUSE_AFTER_MAX), None),
     )
 
 
@@ -229,6 +231,7 @@ def unstructure_schedule(schedule: Schedule) -> dict[str, Json]:
         "start": write_instant(schedule.start_at),
         "end": write_instant(schedule.end_at),
         "max_runs": schedule.max_runs,
+        "pause_after_failures": schedule.pause_after_failures,
         "tags": _unless([*schedule.tags], []),
         "owner": schedule.owner,
         "enabled": _unless(schedule.enabled, True),

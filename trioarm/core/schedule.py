@@ -24,6 +24,7 @@ NAME: Final = re.compile(r"[a-z0-9][a-z0-9._/-]{0,62}")
 TAGS_MAX: Final = 32
 HANDLER_LENGTH_MAX: Final = 255  # `module:qualname` of real programs stays far below
 JITTER_S_MAX: Final = 86400.0  # what starts more than a day later is another schedule
+PAUSE_AFTER_MAX: Final = 100  # failures in a row: asked of the history each time a run fails
 AMENDMENTS_MAX: Final = 32  # of one schedule: a month of days, named one by one; who wants more pauses it
 
 NO_ARGS: Final[dict[str, Json]] = {}
@@ -153,6 +154,7 @@ class Schedule:
         start_at: no occurrence before this instant.
         end_at: no occurrence after this instant.
         max_runs: finished after this many runs; what never ran does not count.
+        pause_after_failures: paused once so many runs in a row failed or timed out (S5.9); None for never.
         tags: words to filter by.
         owner: who declared it, such as `file:scheduler.toml`.
         enabled: false keeps it stored but paused.
@@ -180,6 +182,7 @@ class Schedule:
     start_at: int | None = attrs.field(kw_only=True, default=None, converter=_optional_instant)
     end_at: int | None = attrs.field(kw_only=True, default=None, converter=_optional_instant)
     max_runs: int | None = attrs.field(kw_only=True, default=None)
+    pause_after_failures: int | None = attrs.field(kw_only=True, default=None)
     tags: tuple[str, ...] = attrs.field(kw_only=True, default=(), converter=_tags)
     owner: str | None = attrs.field(kw_only=True, default=None)
     enabled: bool = attrs.field(kw_only=True, default=True)
@@ -195,6 +198,8 @@ class Schedule:
             raise InvalidSchedule(f"{self.name}: supersede needs a lane: say which runs replace each other")
         if self.max_runs is not None:
             check_whole(f"{self.name}: max_runs is", self.max_runs, 1, None)
+        if self.pause_after_failures is not None:
+            check_whole(f"{self.name}: pause_after_failures is", self.pause_after_failures, 1, PAUSE_AFTER_MAX)
         if self.start_at is not None and self.end_at is not None and self.end_at < self.start_at:
             raise InvalidSchedule(f"{self.name}: end lies before start")
         check_seconds(f"{self.name}: tolerance_s", self.tolerance_s, 0, 86400)

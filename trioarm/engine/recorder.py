@@ -13,6 +13,7 @@ from trioarm.core.alerts import AlertRule, no_alerts
 from trioarm.core.changes import AppendJournal, Change, Finished, PutDocument, Requeued, Started, Verdict, restarted
 from trioarm.core.errors import RepositoryError
 from trioarm.core.events import ResultRefused, RunFinished, RunRequeued, RunStarted
+from trioarm.core.failing import failure_in
 from trioarm.core.outcome import Outcome, Stopped
 from trioarm.core.retrying import RetryRules, settle
 from trioarm.core.run import Run, RunRecord
@@ -21,6 +22,7 @@ from trioarm.engine.announcing import announce
 from trioarm.engine.attempt import Attempt, RunContext
 from trioarm.engine.hub import Hub
 from trioarm.engine.metrics import Metrics
+from trioarm.engine.pausing import pause_what_keeps_failing, paused_by
 from trioarm.engine.ports import Chance, Clock, ScheduleRepository
 
 PAUSE_AFTER_UNKNOWN_S: Final = 0.1  # before an outcome that may or may not be kept is looked at again
@@ -156,7 +158,7 @@ class Recorder:
         try:
             steps = [self._settle(attempt) for attempt in ended]
             changes = [self._change(attempt, step) for attempt, step in zip(ended, steps, strict=True)]
-            verdicts = await self._repository.commit(changes)
+            verdicts = await self._commit(changes, steps)
             for attempt, step, change, verdict in zip(ended, steps, changes, verdicts, strict=True):
                 if verdict is Verdict.REFUSED:
                     verdict, change = await self._record_again(attempt, change)
@@ -177,6 +179,26 @@ class Recorder:
         elif Requeued in map(type, steps) or any(map(attrgetter("moved"), changes)):
             self._due_changed()  # something may be due earlier
         return not unknown
+
+    async def _commit(self, changes: list[Change], steps: list[Finished | Requeued]) -> list[Verdict]:
+        """Commit outcomes: together, but for failures that may pause their schedule, which count one by one."""
+        bad = [index for index, step in enumerate(steps) if step.step is not Step.SUCCEED]
+        apart = [index for index in bad if failure_in(changes[index]) is not None]
+        if not apart:
+            return await self._repository.commit(changes)
+        together = [change for index, change in enumerate(changes) if index not in apart]
+        verdicts = await self._repository.commit(together) if together else []
+        for index in apart:
+            verdicts.insert(index, await self._commit_failure(changes[index]))
+        return verdicts
+
+    async def _commit_failure(self, change: Change) -> Verdict:
+        try:
+            await pause_what_keeps_failing(self._repository, change)
+        except RepositoryError:
+            return Verdict.UNKNOWN
+        [verdict] = await self._repository.commit([change])
+        return verdict
 
     def _settle(self, attempt: Attempt) -> Finished | Requeued:
         step = self._step(attempt, attempt.outcome or Stopped(Reason.SHUTDOWN))
@@ -215,6 +237,7 @@ class Recorder:
                 return self._not_ours(attempt, run), change
             attempt.run = run  # it was asked to stop, or its schedule has changed, since it was claimed
             change = await self._fitting(attempt, self._change(attempt, self._settle(attempt)))
+            await pause_what_keeps_failing(self._repository, change)
         except RepositoryError:
             return Verdict.UNKNOWN, change
         [verdict] = await self._repository.commit([change])
@@ -248,6 +271,7 @@ class Recorder:
             announce(change.documents, self._metrics)
         if isinstance(step, Finished):
             self._metrics.finished[run.state] += 1
+            self._tell_paused(change)
         else:
             self._metrics.retried(step.step if step.error is None else attempt.outcome.__class__.__name__.lower())
         if self._hub.observed:
@@ -257,9 +281,18 @@ class Recorder:
             level = logging.INFO if expected else logging.WARNING
             _log.log(level, "%s: %s (%s)", run.schedule.schedule.name, step.error, run.state)
 
+    def _tell_paused(self, change: Change) -> None:
+        """Tell of a schedule that was paused with the outcome, and of what was skipped with it."""
+        if (paused := paused_by(change)) is None:
+            return
+        self._hub.publish(paused)
+        for skipped in change.steps[1:]:
+            self._metrics.finished[skipped.run.state] += 1
+            self._hub.publish(RunFinished(Run.of(skipped.run)))
+
 
 def _outcome(change: Change) -> Finished | Requeued:
-    [step] = change.steps
+    step = change.steps[0]
     if not isinstance(step, (Finished, Requeued)):  # a union would be made anew each time
         raise AssertionError("the recorder settles attempts, and nothing else ends one")
     return step
