@@ -59,6 +59,7 @@ class Attempt:
         keep: documents and journal entries to commit together with the outcome.
         stuck_at: trio's time from which a handler that has not ended counts as ignoring its cancellation.
         abandoned: whether its outcome was recorded without waiting for such a handler.
+        task: trio's, in which it is made; None where no worker makes it.
     """
 
     run: RunRecord
@@ -73,6 +74,7 @@ class Attempt:
     keep: list[PutDocument | AppendJournal] | None = None
     stuck_at: float = inf
     abandoned: bool = False
+    task: trio.lowlevel.Task | None = None
 
     def cancel(self, reason: Reason) -> None:
         """Ask the handler to stop. The first reason counts."""

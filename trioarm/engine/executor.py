@@ -22,6 +22,7 @@ from trioarm.engine.hub import Hub
 from trioarm.engine.metrics import Metrics
 from trioarm.engine.ports import Clock
 from trioarm.engine.recorder import Recorder
+from trioarm.engine.whereabouts import whereabouts
 
 POOL_MAX: Final = 10_000  # the largest max_concurrent; the buffer of a pool's channel
 BURST: Final = 100  # runs a worker may begin before others turn: a handler need not yield; fewer fill more pages
@@ -281,12 +282,13 @@ class RunExecutor:
             pool.send.send_nowait(None)
 
     async def _work(self, pool: Pool) -> None:
+        task = trio.lowlevel.current_task()
         while pool.workers <= pool.wanted:
             run = await pool.receive.receive()
             for turn in range(BURST):
                 if run is None:
                     break
-                attempt = await self._attempt(pool, run)
+                attempt = await self._attempt(pool, run, task)
                 if attempt.abandoned:
                     del pool.stuck[run.run_id]
                     pool.workers += 1  # it is back; another may have taken its place
@@ -303,11 +305,11 @@ class RunExecutor:
                     break
         pool.workers -= 1
 
-    async def _attempt(self, pool: Pool, run: RunRecord) -> Attempt:
+    async def _attempt(self, pool: Pool, run: RunRecord, task: trio.lowlevel.Task) -> Attempt:
         handler = pool.held[run.run_id]
         now = trio.current_time()
         deadline = now + self._timeout_s(run.schedule.schedule)
-        attempt = Attempt(run, run.token, handler, deadline, stuck_at=deadline + STUCK_GRACE_S)
+        attempt = Attempt(run, run.token, handler, deadline, stuck_at=deadline + STUCK_GRACE_S, task=task)
         unbegun = self._unbegun.pop(run.run_id, None) if self._unbegun else None
         if unbegun is not None or now >= self.trusted_until:
             attempt.outcome = Stopped(unbegun or Reason.LOST)
@@ -360,14 +362,17 @@ class RunExecutor:
     def _abandon(self, pool: Pool, attempt: Attempt, now: float) -> None:
         run, handler = attempt.run, attempt.handler
         attempt.abandoned = True
-        attempt.outcome = TimedOut(
-            f"handler {handler!r} ignores its cancellation; its worker is lost to it", stuck=True
-        )
+        if attempt.task is None:
+            raise AssertionError("what runs is made in the task of a worker")
+        where = whereabouts(attempt.task)
+        ignores = f"handler {handler!r} ignores its cancellation; its worker is lost to it"
+        attempt.outcome = TimedOut(f"{ignores} in {where.place}", stuck=True)
         del pool.running[run.run_id]
         pool.stuck[run.run_id] = attempt
         self._ended(pool, attempt)
         overdue_s = now - attempt.stuck_at + STUCK_GRACE_S
-        _log.error("handler %r has ignored its cancellation for %.0f s (run %d)", handler, overdue_s, run.run_id)
+        text = "handler %r has ignored its cancellation for %.0f s (run %d): it is in %s"
+        _log.error(text, handler, overdue_s, run.run_id, " > ".join(where.frames))
         self._hub.publish(HandlerStuck(handler, run.run_id, overdue_s))
         pool.workers -= 1
         self._staff(pool)
