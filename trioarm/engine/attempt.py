@@ -42,6 +42,10 @@ _WENT_WELL: Final = Ok()
 _log = logging.getLogger("trioarm.attempt")
 
 
+def _for_ever() -> float:
+    return inf
+
+
 @attrs.define(slots=True, eq=False)
 class Attempt:
     """An attempt while it lasts, and its result until it is recorded.
@@ -50,7 +54,8 @@ class Attempt:
         run: the run, claimed by this node.
         token: the claim it is made under.
         handler: the registered name of what is called; the schedule may name another one meanwhile.
-        deadline: trio's time at which its handler is cancelled.
+        deadline: trio's time at which its handler is cancelled, if the lease of the node lasts until then.
+        trusted_until: returns trio's time at which it is cancelled unless the node renews its lease before (S7.2).
         started_at: wall clock when the handler was called; None when it never was.
         ended_at: wall clock when it ended.
         scope: its one cancel scope; None before the handler is called, and once it has ended.
@@ -66,6 +71,7 @@ class Attempt:
     token: int
     handler: str
     deadline: float = inf
+    trusted_until: Callable[[], float] = _for_ever
     started_at: int | None = None
     ended_at: int = 0
     scope: trio.CancelScope | None = None
@@ -154,8 +160,11 @@ class RunContext:
 
     @property
     def deadline_s(self) -> float:
-        """Seconds left until this attempt is cancelled."""
-        return self._attempt.deadline - trio.current_time()
+        """Seconds left until this attempt is cancelled: by its timeout, or before that by the end of the node's lease.
+
+        A lease that is renewed moves its end, so that this may grow again; it is negative once the time is over.
+        """
+        return min(self._attempt.deadline, self._attempt.trusted_until()) - trio.current_time()
 
     def keep(self, step: PutDocument | AppendJournal) -> None:
         """Commit a document or journal entry in the transaction that records the outcome of this attempt."""

@@ -125,6 +125,7 @@ class RunExecutor:
         self._wake_engine = wake
         self._pool_of = {handler: pool for pool in pools for handler in pool.handlers}
         self._unbegun: dict[int, Reason] = {}  # cancelled before a worker came to them
+        self._trusted_until = self._trust_ends  # bound once, not for every attempt
         self._watch_at = inf
         self._quiet = trio.Event()
         self._released = trio.Event()
@@ -309,7 +310,8 @@ class RunExecutor:
         handler = pool.held[run.run_id]
         now = trio.current_time()
         deadline = now + self._timeout_s(run.schedule.schedule)
-        attempt = Attempt(run, run.token, handler, deadline, stuck_at=deadline + STUCK_GRACE_S, task=task)
+        stuck_at = deadline + STUCK_GRACE_S
+        attempt = Attempt(run, run.token, handler, deadline, self._trusted_until, stuck_at=stuck_at, task=task)
         unbegun = self._unbegun.pop(run.run_id, None) if self._unbegun else None
         if unbegun is not None or now >= self.trusted_until:
             attempt.outcome = Stopped(unbegun or Reason.LOST)
@@ -327,6 +329,9 @@ class RunExecutor:
                 del pool.running[run.run_id]
                 self._ended(pool, attempt)
         return attempt
+
+    def _trust_ends(self) -> float:
+        return self.trusted_until
 
     def _timeout_s(self, schedule: Schedule) -> float:
         return self.timeout_s if schedule.timeout_s is None else schedule.timeout_s
