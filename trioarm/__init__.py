@@ -69,6 +69,7 @@ from trioarm.engine.attempt import Handler, RunContext
 from trioarm.engine.engine import SchedulingEngine
 from trioarm.engine.executor import RunExecutor
 from trioarm.engine.ports import ScheduleRepository
+from trioarm.engine.retry_commands import BulkRetry, RetryOutcome, RetryResult
 from trioarm.engine.scheduler import Scheduler
 from trioarm.repositories.memory import InMemoryScheduleRepository
 from trioarm.repositories.sqlite import SqliteScheduleRepository
@@ -82,6 +83,7 @@ __all__ = [
     "AlertState",
     "Amendment",
     "AmendmentKind",
+    "BulkRetry",
     "Calendar",
     "CalendarUnavailable",
     "Closing",
@@ -121,7 +123,9 @@ __all__ = [
     "Reason",
     "RepositoryError",
     "Retry",
+    "RetryOutcome",
     "RetryPolicy",
+    "RetryResult",
     "RevisionConflict",
     "Run",
     "RunContext",

@@ -291,6 +291,11 @@ RUN_OF: Final = (
     f"SELECT {RUN} FROM runs r JOIN schedules s ON s.key = r.key "
     "WHERE r.nominal_at = ? AND r.origin = ? AND r.epoch = ? AND s.name = ? ORDER BY s.removed, r.id LIMIT 1"
 )
+# What was retried of some runs of a schedule: the index has their numbers, so that only later runs are looked at.
+RETRIED: Final = (
+    "SELECT DISTINCT r.retry_of FROM runs r INDEXED BY runs_schedule "
+    "WHERE r.key = ? AND r.id > ? AND r.retry_of IN (SELECT value FROM json_each(?))"
+)
 # Those with no run of a range of time.
 FAR_SPANS: Final = (
     "SELECT first_id FROM spans WHERE first_id >= :first AND first_id <= :last "
