@@ -210,6 +210,7 @@ class RunExecutor:
             pool = self._pool_of[schedule.handler]
             pool.held[run.run_id] = schedule.handler
             pool.open += 1
+            self._metrics.claimed += 1
             pool.send.send_nowait(run)
             if (watch_at := stuck_at + self._timeout_s(schedule)) < self._watch_at:
                 self._watch_at = watch_at
