@@ -133,14 +133,13 @@ def _more_policies(schedule: Schedule, config: SchedulerConfig) -> Iterator[str]
     timeout_s = config.executor.timeout_s if schedule.timeout_s is None else schedule.timeout_s
     yield f"an attempt may take {render_duration(timeout_s)}"
     policy = schedule.retry or config.retry_rules().policy
+    policy = policy if config.features.advanced_retries else policy.plain
     if schedule.delivery is Delivery.AT_MOST_ONCE:
         yield "its handler is called at most once per run, so a failure is final"
     elif policy == UNTIL_REACHED:
         yield "while its panel cannot be reached, it is tried again for as long as it may be carried out"
-    elif policy.max_retries:
-        yield from _retries(policy if config.features.advanced_retries else policy.plain)
     else:
-        yield "a failed attempt is not followed by another"
+        yield from _retries(policy)
 
 
 def _as_json(record: ScheduleRecord, explanation: Explanation, now: int) -> dict[str, Json]:
@@ -164,10 +163,16 @@ def _as_json(record: ScheduleRecord, explanation: Explanation, now: int) -> dict
 
 
 def _retries(policy: RetryPolicy) -> Iterator[str]:
-    yield f"a failed attempt is followed by up to {policy.max_retries} more, {_delays(policy)}"
+    if policy.max_retries:
+        yield f"a failed attempt is followed by up to {policy.max_retries} more, {_delays(policy)}"
+    else:
+        yield "a failed attempt is not followed by another"
     for rule in policy.per_error:
-        own = policy.of(rule.on)
-        yield f"after {' or '.join(rule.on)}, by up to {own.max_retries} more, {_delays(own)}"
+        own = policy.with_rule(rule)
+        more = f"up to {own.max_retries} more, {_delays(own)}" if own.max_retries else "none"
+        yield f"after {' or '.join(rule.on)}, by {more}"
+    if not policy.max_retries and not policy.per_error:
+        return
     if policy.on:
         yield f"only {', '.join(policy.on)} and timeouts are worth another attempt"
     if policy.never:

@@ -179,12 +179,16 @@ class RetryPolicy:
         """Return what holds for an error of these classes."""
         for rule in self.per_error:
             if any(name in kinds for name in rule.on):
-                return attrs.evolve(
-                    self,
-                    max_retries=self.max_retries if rule.max_retries is None else rule.max_retries,
-                    base_s=self.base_s if rule.base_s is None else rule.base_s,
-                    max_s=self.max_s if rule.max_s is None else rule.max_s,
-                    factor=self.factor if rule.factor is None else rule.factor,
-                    strategy=rule.strategy or self.strategy,
-                )
+                return self.with_rule(rule)
         return self
+
+    def with_rule(self, rule: ErrorPolicy) -> RetryPolicy:
+        """Return what holds for the errors of a rule."""
+        return attrs.evolve(
+            self,
+            max_retries=self.max_retries if rule.max_retries is None else rule.max_retries,
+            base_s=self.base_s if rule.base_s is None else rule.base_s,
+            max_s=self.max_s if rule.max_s is None else rule.max_s,
+            factor=self.factor if rule.factor is None else rule.factor,
+            strategy=rule.strategy or self.strategy,
+        )
