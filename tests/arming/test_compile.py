@@ -122,6 +122,13 @@ def test_arming_at_most_once_is_refused() -> None:
         engine_schedules(premises)
 
 
+def test_what_arms_is_never_paused_because_it_failed() -> None:
+    """That would leave the house as it is, night after night: each failure has its own alert."""
+    premises = the_premises(arming("night", NIGHT, 0, pause_after_failures=3))
+    with pytest.raises(InvalidSchedule, match=r"^night: what arms is not paused .*: remove pause_after_failures$"):
+        engine_schedules(premises)
+
+
 def test_what_is_on_time_for_the_node_is_on_time_for_a_disarm() -> None:
     """The node's tolerance counts where the schedule is silent, never beyond what A2.3 allows."""
     for on_time_s, tolerance_s in ((120.0, 120.0), (1800.0, 900.0)):

@@ -64,6 +64,11 @@ def _engine_schedule(arming: ArmingSchedule, partition: Partition, premises: Pre
             f"{parent.name}: arming reads before it sends and counts what it sent, so it is carried out at least once: "
             "remove delivery"
         )
+    if parent.pause_after_failures is not None:
+        raise InvalidSchedule(
+            f"{parent.name}: what arms is not paused because it failed, a house would be left as it is every night: "
+            "remove pause_after_failures"
+        )
     within_s = apply_within_s(arming.target, premises.late_disarm_s)
     # Within its tolerance an occurrence is on time, so that the misfire window only ever extends it. It must not reach
     # beyond the window: on time or late, a disarm is not sent later than A2.3 allows.

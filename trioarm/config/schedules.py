@@ -78,7 +78,6 @@ class Declarations:
         self._check_owner(table)
         for key in _NOT_OF_ARMING:
             table.refuse(key, f"a schedule that arms has its own {key}: leave it out, or leave out the partition")
-        table.refuse("pause_after_failures", "what arms is not paused because it failed: leave it out")
         partitions = self._read_partitions(table)
         target = table.need("target", member(Target), f"say what to become: {', '.join(Target)}")
         warn_s = self._read_warnings(table, target)

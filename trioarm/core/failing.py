@@ -15,12 +15,17 @@ from trioarm.core.changes import Change, Finished
 from trioarm.core.operations import Operation, Verb, entry
 from trioarm.core.queries import RunQuery
 from trioarm.core.run import RunRecord, render_run_id
-from trioarm.core.schedule import Pause, ScheduleRecord
+from trioarm.core.schedule import Pause, ScheduleRecord, ScheduleState
 from trioarm.core.states import FAILURES, State, Step
 
 AUTHOR: Final = "trioarm"  # who pauses: nobody else did
 KIND: Final = "paused"  # of the alert
 ENDED: Final = FAILURES | {State.SUCCEEDED}  # what makes or ends a row of failures; what never ran does neither
+
+
+def subject_of(schedule: str) -> str:
+    """Return what alerts about a schedule name as their subject."""
+    return f"schedule/{schedule}"
 
 
 def failure_in(change: Change) -> Finished | None:
@@ -77,7 +82,7 @@ def pause_with(change: Change, failure: Finished, record: ScheduleRecord, unfini
         if move.record.key == record.key and move.anchor_at is not None:
             put.next_due_at, put.anchor_at = move.next_due_at, move.anchor_at
     operation = Operation(AUTHOR, Verb.PAUSE, schedule.name, said, revision=record.revision + 1)
-    subject = f"schedule/{schedule.name}"
+    subject = subject_of(schedule.name)
     alert = Alert(
         subject=subject,
         kind=KIND,
@@ -86,6 +91,7 @@ def pause_with(change: Change, failure: Finished, record: ScheduleRecord, unfini
         advice=f"remove the cause, then `trioarm schedules resume {schedule.name}`",
         raised_at=at,
         run=run_id,
+        settled_by=ScheduleState.ACTIVE.value,
         facts=(Fact("failures", str(schedule.pause_after_failures)),),
     )
     change.moved = [move for move in change.moved if move.record.key != record.key]
