@@ -189,7 +189,7 @@ def test_a_person_is_asked_before(
             said += terminal.read(1000) or b""
         assert b"5 runs would be retried: do so? [y/N]" in said
         terminal.write(f"{answer}\n".encode())
-        out, _ = process.communicate(timeout=DEADLINE_S)
+        out, _ = process.communicate(timeout=6 * DEADLINE_S)
     assert process.returncode == 0
     assert out.count(b"runs again as") == count
     assert len([row for row in rows(capsys, "runs list --all") if row["origin"] == "retry"]) == count
