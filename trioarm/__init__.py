@@ -30,6 +30,7 @@ from trioarm.core.errors import (
 )
 from trioarm.core.outcome import Discard, Override, Retry, Snooze
 from trioarm.core.queries import Page, RunOrder, RunQuery, ScheduleOrder, ScheduleQuery, Statistics
+from trioarm.core.retry_policy import ErrorPolicy, RetryPolicy, Strategy
 from trioarm.core.run import Origin, Run
 from trioarm.core.run_statistics import GroupBy, GroupStatistics, LastFailure, RunStatistics, Spread
 from trioarm.core.schedule import (
@@ -39,7 +40,6 @@ from trioarm.core.schedule import (
     Misfire,
     Overlap,
     Pause,
-    RetryPolicy,
     Schedule,
     ScheduleState,
     StoredSchedule,
@@ -72,6 +72,7 @@ from trioarm.engine.bulk_commands import BulkOutcome, BulkResult
 from trioarm.engine.engine import SchedulingEngine
 from trioarm.engine.executor import RunExecutor
 from trioarm.engine.ports import ScheduleRepository
+from trioarm.engine.retry_commands import BulkRetry, RetryOutcome, RetryResult
 from trioarm.engine.scheduler import Scheduler
 from trioarm.repositories.memory import InMemoryScheduleRepository
 from trioarm.repositories.sqlite import SqliteScheduleRepository
@@ -89,6 +90,7 @@ __all__ = [
     "Backfilled",
     "BulkOutcome",
     "BulkResult",
+    "BulkRetry",
     "Calendar",
     "CalendarUnavailable",
     "Closing",
@@ -98,6 +100,7 @@ __all__ = [
     "Cron",
     "Delivery",
     "Discard",
+    "ErrorPolicy",
     "Events",
     "Every",
     "Exclude",
@@ -130,7 +133,9 @@ __all__ = [
     "Reason",
     "RepositoryError",
     "Retry",
+    "RetryOutcome",
     "RetryPolicy",
+    "RetryResult",
     "RevisionConflict",
     "Run",
     "RunContext",
@@ -156,6 +161,7 @@ __all__ = [
     "Statistics",
     "StoredAlert",
     "StoredSchedule",
+    "Strategy",
     "Sun",
     "Trigger",
     "TrioarmError",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Final
 
 import attrs
@@ -18,6 +19,7 @@ from trioarm.arming.installation import Installation
 from trioarm.config import SchedulerConfig, unknown_handlers
 from trioarm.config.known import knowing, ready, waiting
 from trioarm.config.takeover import take_over
+from trioarm.config.unheeded import unheeded
 from trioarm.container import Container
 from trioarm.core.diff import SyncDiff
 from trioarm.core.errors import ConfigurationError, SchedulerStopped
@@ -39,6 +41,7 @@ from trioarm.handlers.housekeeping import OWNER, Housekeeping, housekeeping_sche
 from trioarm.repositories.sqlite import SqliteScheduleRepository
 
 CODE_OWNER: Final = "config"  # who owns schedules of a configuration that was made in code, not read from a file
+NAMED_MAX: Final = 5  # schedules named of which something is not heeded: `trioarm check` names all
 POOL: Final = "default"  # the pool of all handlers that have none of their own
 
 _log = logging.getLogger("trioarm.node")
@@ -109,6 +112,8 @@ class LiveConfig:
 
     async def _declare_own(self) -> None:
         declared = self._declared(self.config)
+        for line in islice(unheeded(self.config), NAMED_MAX):
+            _log.warning(line)
         if declared or self.config.owner:
             await self._sync(self._owner, declared)
 

@@ -73,7 +73,7 @@ GROUPS: Final = {
             "list": "trioarm.cli.run_list:list_",
             "show": "trioarm.cli.run_show:show",
             "cancel": "trioarm.cli.run_changes:cancel",
-            "retry": "trioarm.cli.run_changes:retry",
+            "retry": "trioarm.cli.run_retry:retry",
         },
     ),
     "partitions": (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from operator import itemgetter
 from typing import Annotated, Final
 
@@ -12,8 +13,9 @@ from trioarm.cli.configuration import declared_schedules, read_config
 from trioarm.cli.exits import Exit
 from trioarm.cli.options import AsJson, ConfigFile, StoreUrl
 from trioarm.cli.stored import with_store
-from trioarm.cli.terminal import Style, complain, say, say_json
+from trioarm.cli.terminal import Style, complain, paint, remark, say, say_json
 from trioarm.cli.wording import counted
+from trioarm.config.unheeded import unheeded
 from trioarm.container import Container
 from trioarm.live import LiveConfig
 
@@ -38,6 +40,8 @@ def check(
     With --diff it says of each declared schedule, and of each that is declared no more, what would become of it; exit
     code 1 when a name belongs to somebody else, because then nothing is changed at all.
 
+    What is no error, but is not heeded as the configuration stands, is said in a line of its own.
+
     For example:
 
     - `trioarm check`
@@ -55,6 +59,8 @@ def check(
     disabled = sum(not schedule.enabled for schedule in schedules)
     if disabled:
         parts.append(f"{disabled} disabled")
+    for line in unheeded(found):
+        remark(f"{paint('warning:', Style.NOTICE, sys.stderr)} {line}")
     summary = f"{found.source} is fine: {', '.join(parts)}"
     if json:
         say_json({"source": str(found.source), "schedules": len(schedules), "disabled": disabled})

@@ -1,4 +1,4 @@
-"""`trioarm runs cancel` and `retry`: ending what is unfinished, and running again what is final."""
+"""`trioarm runs cancel`: ending what is unfinished; and how something is done to each of several runs."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def cancel(
         run = await runs.get(key)
         return run.state.value if run.finished_at is not None else f"asked to stop, {run.state} on node {run.node}"
 
-    return _each_run(run_ids, act, asked) if query is None else _cancel_many(query, which.dry_run, note, asked)
+    return each_run(run_ids, act, asked) if query is None else _cancel_many(query, which.dry_run, note, asked)
 
 
 def _cancel_many(query: RunQuery, dry_run: bool, note: str, asked: Asked) -> Exit:
@@ -64,29 +64,16 @@ def _cancel_many(query: RunQuery, dry_run: bool, note: str, asked: Asked) -> Exi
     return with_store(asked.config, asked.store, work)
 
 
-def retry(
-    *run_ids: RunId,
-    note: Note = "",
-    asked: Asked = PLAINLY,
-) -> Exit:
-    """Run again what is final: as new runs, which change nothing in the old ones.
-
-    For example:
-
-    - `trioarm runs retry backup@2026-11-23T01:30:00Z`
-    """
-
-    async def act(runs: Runs, key: int) -> str:
-        return f"runs again as {(await runs.retry(key, author=asked.by, note=note)).id}"
-
-    return _each_run(run_ids, act, asked)
-
-
-def _each_run(
+def each_run(
     run_ids: Sequence[str],
     act: Callable[[Runs, int], Awaitable[str]],
     asked: Asked,
 ) -> Exit:
+    """Do something to each run that an id means.
+
+    Raises:
+        UsageError: there is none.
+    """
     if not run_ids:
         raise UsageError("name a run: `trioarm runs list` shows the ids")
 

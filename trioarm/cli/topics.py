@@ -85,7 +85,11 @@ What a schedule may say beside its trigger. Durations are written 90s, 5m, 1h30m
                    `trioarm help resources`
   supersede        in its lane only the newest of what came due together counts
   timeout          how long one attempt may take
-  retry            { max_retries = 3, base = "1s", max = "30s", factor = 2.0 }
+  retry            { max_retries = 3, base = "1s", max = "30s", factor = 2.0 };
+                   also strategy, on and never (names of errors), max_age and
+                   per_error: see trioarm/docs/retries.md
+  pause_after_failures
+                   paused, with an alert, once so many runs in a row failed
   delivery         at_least_once (the default): what was interrupted is started
                    again; at_most_once: one call per run, and what was
                    interrupted ends as unknown
@@ -240,7 +244,11 @@ are listed; many occurrences that were skipped together are one line with both e
 named by its schedule and its instant, backup@2026-11-23T01:30:00Z; one that somebody fired, retried or
 backfilled ends in +manual, +retry or +backfill. `runs cancel` and `runs retry` take several of them; instead
 of ids, `runs cancel` takes --schedule, --tag, --state, --origin and others. `trioarm statistics` says how
-many went well, how late they began and how long they took."""
+many went well, how late they began and how long they took.
+
+`runs list --failed` shows what failed for good, `runs retry --failed` runs all of that again which nobody has
+retried yet; --schedule, --tag, --since and others narrow it, --dry-run only looks. More on failures and
+retries is in trioarm/docs/retries.md of the installed package."""
 
 STORE: Final = """\
 With scheduler.store = "sqlite:///trioarm.db", everything is kept in one file beside the configuration, with

@@ -42,8 +42,9 @@ from trioarm.core.planning import PlanRules
 from trioarm.core.queries import Kept, Retention
 from trioarm.core.reading import Problems, Table, show, suggest
 from trioarm.core.resources import Resources
+from trioarm.core.retry_policy import RetryPolicy
 from trioarm.core.retrying import RetryRules
-from trioarm.core.schedule import RetryPolicy, Schedule
+from trioarm.core.schedule import Schedule
 from trioarm.core.states import FINAL, State
 from trioarm.core.triggers import Events
 from trioarm.core.triggers.day_calendars import DayCalendar
@@ -252,7 +253,7 @@ class SchedulerConfig:
             base_s=self.executor.retry_delay_base_s,
             max_s=self.executor.retry_delay_max_s,
         )
-        return RetryRules(policy, jitter=self.features.advanced_retries)
+        return RetryRules(policy, advanced=self.features.advanced_retries)
 
     def retention(self, now: int) -> Retention:
         """Return what may be forgotten at `now` (S9.1)."""

@@ -7,6 +7,7 @@ faster, it reads again.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import TypeAlias
 
 from trioarm.core.amending import (
@@ -22,13 +23,15 @@ from trioarm.core.amending import (
 )
 from trioarm.core.bounds import check_author
 from trioarm.core.changes import Change
-from trioarm.core.errors import InvalidSchedule, RevisionConflict, UnknownSchedule
+from trioarm.core.errors import InvalidSchedule, RepositoryError, RevisionConflict, UnknownSchedule
 from trioarm.core.events import ScheduleChange, ScheduleChanged
+from trioarm.core.failing import subject_of
 from trioarm.core.instants import microseconds, render_instant
 from trioarm.core.operations import Operation, Verb, entry
 from trioarm.core.queries import PAGE_MAX, ScheduleQuery
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import Pause, ScheduleRecord, ScheduleState
+from trioarm.engine.alert_commands import AlertCommands
 from trioarm.engine.rivals import FASTER, TRIES
 from trioarm.engine.run_commands import API, RunCommands
 
@@ -76,6 +79,8 @@ class AmendingCommands(RunCommands):
     async def resume(self, name: str, *, author: str = API, note: str = "") -> ScheduleRecord:
         """Resume a schedule; what came due meanwhile is skipped, in one row (S5.3). Others stay as they are.
 
+        What was said of its being paused because it kept failing is over then (S5.9).
+
         Raises:
             UnknownSchedule: there is none of that name.
             InvalidSchedule: it is disabled by its definition, or the author is not named.
@@ -87,6 +92,9 @@ class AmendingCommands(RunCommands):
         record, done = await self._change(name, change)
         if done is not None:
             self._hub.publish(ScheduleChanged(name, ScheduleChange.RESUMED))
+            with suppress(RepositoryError):  # it is resumed; what cannot be looked at now stays for a person to close
+                alerts = AlertCommands(self._repository, self._clock)
+                await alerts.settle(subject_of(name), ScheduleState.ACTIVE, by=author)
         return record
 
     def _resuming(self, record: ScheduleRecord, now: int, author: str, note: str) -> Wanted | None:

@@ -31,6 +31,7 @@ from trioarm.core.outcome import (
     Snoozed,
     Stopped,
     TimedOut,
+    kinds_of,
 )
 from trioarm.core.progress import Progress, bounded
 from trioarm.core.run import RunRecord, render_run_id
@@ -45,6 +46,10 @@ _running: ContextVar[RunContext | None] = ContextVar("trioarm_run", default=None
 _WENT_WELL: Final = Ok()
 
 _log = logging.getLogger("trioarm.attempt")
+
+
+def _for_ever() -> float:
+    return inf
 
 
 @attrs.define(slots=True, eq=False)
@@ -68,7 +73,8 @@ class Attempt:
         run: the run, claimed by this node.
         token: the claim it is made under.
         handler: the registered name of what is called; the schedule may name another one meanwhile.
-        deadline: trio's time at which its handler is cancelled.
+        deadline: trio's time at which its handler is cancelled, if the lease of the node lasts until then.
+        trusted_until: returns trio's time at which it is cancelled unless the node renews its lease before (S7.2).
         started_at: wall clock when the handler was called; None when it never was.
         ended_at: wall clock when it ended.
         scope: its one cancel scope; None before the handler is called, and once it has ended.
@@ -81,12 +87,14 @@ class Attempt:
         thread: set when the thread its handler runs in has ended; None for a handler that runs in none.
         progress: how far it says it is; None while it has said nothing.
         left: the result of its run if it is the last one and does not succeed.
+        task: trio's, in which it is made; None where no worker makes it.
     """
 
     run: RunRecord
     token: int
     handler: str
     deadline: float = inf
+    trusted_until: Callable[[], float] = _for_ever
     started_at: int | None = None
     ended_at: int = 0
     scope: trio.CancelScope | None = None
@@ -99,6 +107,7 @@ class Attempt:
     thread: trio.Event | None = None
     progress: Progress | None = None
     left: Json = None
+    task: trio.lowlevel.Task | None = None
 
     def cancel(self, reason: Reason) -> None:
         """Ask the handler to stop. The first reason counts."""
@@ -193,8 +202,11 @@ class RunContext:
 
     @property
     def deadline_s(self) -> float:
-        """Seconds left until this attempt is cancelled."""
-        return self._attempt.deadline - in_loop(trio.current_time)
+        """Seconds left until this attempt is cancelled: by its timeout, or before that by the end of the node's lease.
+
+        A lease that is renewed moves its end, so that this may grow again; it is negative once the time is over.
+        """
+        return min(self._attempt.deadline, self._attempt.trusted_until()) - in_loop(trio.current_time)
 
     def progress(self, value: object) -> None:
         """Say how far this attempt is. The next one finds the latest value in `last_progress`, after a crash too.
@@ -267,8 +279,8 @@ async def call(attempt: Attempt, handler: Handler) -> None:
     except BaseException as error:
         try:
             attempt.outcome = _raised(attempt, error)
-        except RecursionError:  # a tree of nurseries, each of which wraps what it passes on
-            attempt.outcome = Failed(f"{type(error).__name__}: nested too deep to be looked into")
+        except RecursionError as deep:  # a tree of nurseries, each of which wraps what it passes on
+            attempt.outcome = Failed(f"{type(error).__name__}: nested too deep to be looked into", kinds=kinds_of(deep))
         if attempt.outcome is None:
             attempt.outcome = Stopped(Reason.SHUTDOWN)
             raise
@@ -331,7 +343,7 @@ def _raised(attempt: Attempt, error: BaseException) -> Outcome | None:
         return _cancelled(attempt)
     if _log.isEnabledFor(logging.DEBUG):
         _log.debug("run %s failed", RunContext(attempt).id, exc_info=error)
-    return Failed(f"{type(error).__name__}: {_one_line(error, 'no message')}")
+    return Failed(f"{type(error).__name__}: {_one_line(error, 'no message')}", kinds=kinds_of(error))
 
 
 def _one_line(error: BaseException, otherwise: str) -> str:

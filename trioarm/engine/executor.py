@@ -22,6 +22,7 @@ from trioarm.engine.hub import Hub
 from trioarm.engine.metrics import Metrics
 from trioarm.engine.ports import Clock
 from trioarm.engine.recorder import Recorder
+from trioarm.engine.whereabouts import whereabouts
 
 POOL_MAX: Final = 10_000  # the largest max_concurrent; the buffer of a pool's channel
 BURST: Final = 100  # runs a worker may begin before others turn: a handler need not yield; fewer fill more pages
@@ -140,6 +141,7 @@ class RunExecutor:
         self._hosts = {pool.name: Host(pool.threads, progressed) for pool in pools}
         self._pool_of = {handler: pool for pool in pools for handler in pool.handlers}
         self._unbegun: dict[int, Reason] = {}  # cancelled before a worker came to them
+        self._trusted_until = self._trust_ends  # bound once, not for every attempt
         self._watch_at = inf
         self.awaited = False
         """Whether a run waits for a resource that others hold: whoever ends may let it begin."""
@@ -226,6 +228,7 @@ class RunExecutor:
             pool = self._pool_of[schedule.handler]
             pool.held[run.run_id] = schedule.handler
             pool.open += 1
+            self._metrics.claimed += 1
             pool.send.send_nowait(run)
             if (watch_at := stuck_at + self._timeout_s(schedule)) < self._watch_at:
                 self._watch_at = watch_at
@@ -299,12 +302,13 @@ class RunExecutor:
             pool.send.send_nowait(None)
 
     async def _work(self, pool: Pool) -> None:
+        task = trio.lowlevel.current_task()
         while pool.workers <= pool.wanted:
             run = await pool.receive.receive()
             for turn in range(BURST):
                 if run is None:
                     break
-                attempt = await self._attempt(pool, run)
+                attempt = await self._attempt(pool, run, task)
                 if attempt.abandoned:
                     del pool.stuck[run.run_id]
                     pool.workers += 1  # it is back; another may have taken its place
@@ -321,12 +325,13 @@ class RunExecutor:
                     break
         pool.workers -= 1
 
-    async def _attempt(self, pool: Pool, run: RunRecord) -> Attempt:
+    async def _attempt(self, pool: Pool, run: RunRecord, task: trio.lowlevel.Task) -> Attempt:
         handler = pool.held[run.run_id]
         now = trio.current_time()
         deadline = now + self._timeout_s(run.schedule.schedule)
+        stuck_at, host = deadline + STUCK_GRACE_S, self._hosts[pool.name]
         attempt = Attempt(
-            run, run.token, handler, deadline, stuck_at=deadline + STUCK_GRACE_S, host=self._hosts[pool.name]
+            run, run.token, handler, deadline, self._trusted_until, stuck_at=stuck_at, host=host, task=task
         )
         unbegun = self._unbegun.pop(run.run_id, None) if self._unbegun else None
         if unbegun is not None or now >= self.trusted_until:
@@ -345,6 +350,9 @@ class RunExecutor:
                 del pool.running[run.run_id]
                 self._ended(pool, attempt)
         return attempt
+
+    def _trust_ends(self) -> float:
+        return self.trusted_until
 
     def _timeout_s(self, schedule: Schedule) -> float:
         return self.timeout_s if schedule.timeout_s is None else schedule.timeout_s
@@ -381,14 +389,17 @@ class RunExecutor:
     def _abandon(self, pool: Pool, attempt: Attempt, now: float) -> None:
         run, handler = attempt.run, attempt.handler
         attempt.abandoned = True
-        attempt.outcome = TimedOut(
-            f"handler {handler!r} ignores its cancellation; its worker is lost to it", stuck=True
-        )
+        if attempt.task is None:
+            raise AssertionError("what runs is made in the task of a worker")
+        where = whereabouts(attempt.task)
+        ignores = f"handler {handler!r} ignores its cancellation; its worker is lost to it"
+        attempt.outcome = TimedOut(f"{ignores} in {where.place}", stuck=True)
         del pool.running[run.run_id]
         pool.stuck[run.run_id] = attempt
         self._ended(pool, attempt)
         overdue_s = now - attempt.stuck_at + STUCK_GRACE_S
-        _log.error("handler %r has ignored its cancellation for %.0f s (run %d)", handler, overdue_s, run.run_id)
+        text = "handler %r has ignored its cancellation for %.0f s (run %d): it is in %s"
+        _log.error(text, handler, overdue_s, run.run_id, " > ".join(where.frames))
         self._hub.publish(HandlerStuck(handler, run.run_id, overdue_s))
         pool.workers -= 1
         self._staff(pool)

@@ -59,7 +59,9 @@ class MetricsSnapshot:
     Args:
         decided: rows decided, by their first state; those that were to run are "claimed", or "pending" while they wait.
         finished: runs that took their last step, by state.
-        attempts: calls of handlers begun.
+        claimed: runs taken for this node. Each of them is queued, running, about to be recorded, or counted by how it
+            ended: finished, retried, or refused.
+        attempts: calls of handlers that ended, or were given up because they ignore their cancellation.
         retries: attempts followed by another, by reason.
         refused: results with a stale token.
         alerts: alerts raised, by severity.
@@ -72,6 +74,7 @@ class MetricsSnapshot:
 
     decided: Mapping[State, int]
     finished: Mapping[State, int]
+    claimed: int
     attempts: int
     retries: Mapping[str, int]
     refused: int
@@ -96,6 +99,7 @@ class Metrics:
         self.finished: Counter[State] = Counter()
         self.retries: Counter[str] = Counter()
         self.alerts: Counter[Severity] = Counter()
+        self.claimed = 0
         self.attempts = 0
         self.refused = 0
         self.passes = 0
@@ -120,6 +124,7 @@ class Metrics:
         return MetricsSnapshot(
             decided=dict(self.decided),
             finished=dict(self.finished),
+            claimed=self.claimed,
             attempts=self.attempts,
             retries=dict(self.retries),
             refused=self.refused,

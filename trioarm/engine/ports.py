@@ -198,6 +198,9 @@ class ScheduleRepository(Protocol):
     async def find_runs(self, query: RunQuery) -> Page[RunRecord]:
         """Return one page of runs."""
 
+    async def retried(self, runs: Sequence[RunRecord]) -> frozenset[int]:
+        """Return the numbers of those of these runs of which a retry is kept, at most a page of them (S2.4)."""
+
     async def statistics(self) -> Statistics:
         """Return counts over all that is kept."""
 

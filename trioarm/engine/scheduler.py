@@ -26,6 +26,7 @@ from trioarm.engine.hub import Hub, Subscription
 from trioarm.engine.many import ManyRuns, ManySchedules
 from trioarm.engine.metrics import Metrics, MetricsSnapshot
 from trioarm.engine.ports import Clock, ScheduleRepository
+from trioarm.engine.retry_commands import PLAINLY, BulkRetry, RetryCommands, RetryResult
 from trioarm.engine.run_commands import API
 
 
@@ -252,6 +253,26 @@ class Runs(ManyRuns):
             InvalidSchedule: it is not final, or its schedule was removed.
         """
         return Run.of(await self._commands.retry(await self._record(run_id), author=author, note=note))
+
+    async def retry_many(
+        self, query: RunQuery | None = None, asked: BulkRetry = PLAINLY, *, author: str = API, note: str = ""
+    ) -> list[RetryResult]:
+        """Run again what failed for good, the oldest first, each as a new run, and return what became of each.
+
+        What was retried already is left alone, and said to be so: to call it once more goes on where the limit was.
+
+        Args:
+            query: which; those that failed or timed out, unless it names other final states.
+            asked: how many, and whether only to look.
+            note: why.
+
+        Raises:
+            InvalidSchedule: the query wants runs that are not final.
+
+        Cancellation: between two of them; what was retried is.
+        """
+        bulk = RetryCommands(self._repository, self._commands)
+        return await bulk.retry_many(query or RunQuery(), asked, author=author, note=note)
 
     async def wait(self, run_id: str | int) -> Run:
         """Wait until a run is final and return it.

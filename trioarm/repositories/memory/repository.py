@@ -459,6 +459,10 @@ class InMemoryScheduleRepository:
             return page_of_runs(self._unfinished, query)
         return page_of_runs(self._history.all(), query)
 
+    async def retried(self, runs: Sequence[RunRecord]) -> frozenset[int]:
+        """Return the numbers of those of these runs of which a retry is kept."""
+        return self._history.retried().intersection(run.run_id for run in runs)
+
     async def statistics(self) -> Statistics:
         """Return counts over all that is kept."""
         runs, occurrences = self._history.counts()

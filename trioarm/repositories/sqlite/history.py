@@ -119,6 +119,20 @@ class History:
         statement = f"SELECT {statements.RUN} FROM runs r INDEXED BY {index} WHERE {where.text()} ORDER BY r.id"
         return await self.runs(statement, where.values)
 
+    async def retried(self, runs: Sequence[RunRecord]) -> frozenset[int]:
+        """Return the numbers of those of these runs of which a retry is kept; of each schedule what came later."""
+        of_keys: dict[int, list[int]] = {}
+        for run in runs:
+            of_keys.setdefault(run.schedule.key, []).append(run.run_id)
+
+        def ask(connection: sqlite3.Connection) -> list[Row]:
+            found: list[Row] = []
+            for key, ids in of_keys.items():
+                found += connection.execute(statements.RETRIED, (key, min(ids), json.dumps(ids))).fetchall()
+            return found
+
+        return frozenset(run_id for (run_id,) in await self._database.read(ask))
+
     async def statistics(self) -> Statistics:
         """Return counts over all that is kept."""
 

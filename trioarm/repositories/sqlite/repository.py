@@ -492,6 +492,10 @@ class SqliteScheduleRepository:
         """Return one page of runs."""
         return await self._history.run_page(query)
 
+    async def retried(self, runs: Sequence[RunRecord]) -> frozenset[int]:
+        """Return the numbers of those of these runs of which a retry is kept."""
+        return await self._history.retried(runs)
+
     async def statistics(self) -> Statistics:
         """Return counts over all that is kept."""
         return await self._history.statistics()

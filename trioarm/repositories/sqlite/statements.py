@@ -322,6 +322,11 @@ RANGES_ACROSS: Final = (
     f"SELECT {RUN} FROM runs r INDEXED BY runs_troubled_of WHERE r.key = ? AND r.last_at IS NOT NULL "
     f"AND r.nominal_at <= ? AND r.last_at >= ? AND r.{TROUBLED} ORDER BY r.id"
 )
+# What was retried of some runs of a schedule: the index has their numbers, so that only later runs are looked at.
+RETRIED: Final = (
+    "SELECT DISTINCT r.retry_of FROM runs r INDEXED BY runs_schedule "
+    "WHERE r.key = ? AND r.id > ? AND r.retry_of IN (SELECT value FROM json_each(?))"
+)
 # Those with no run of a range of time.
 FAR_SPANS: Final = (
     "SELECT first_id FROM spans WHERE first_id >= :first AND first_id <= :last "
