@@ -81,7 +81,7 @@ async def state_of(scheduler: Scheduler, name: str = "poll") -> ScheduleState:
 
 
 def test_the_last_of_so_many_failures_in_a_row_pauses_the_schedule(store: Store) -> None:
-    """A success between them begins anew; the pause has its author, its reason, an alert and an entry, all at once (S5.9)."""
+    """A success between them begins anew; the pause has its author, reason, alert and entry, all at once (S5.9)."""
     handler = Flaky(1, 2, 4, 5, 6, 7, 8)
 
     async def play(world: World) -> None:
