@@ -149,7 +149,7 @@ class BackfillCommands(AmendingCommands):
             record = await self._record(name)
             found = known(left, await self._repository.runs_of(record, left))
             wanted = self._wanted(record, chunk, dict(zip(left, found, strict=True)), how)
-            if wanted and unnoted is not None and not chunk.is_noted:
+            if wanted and unnoted is not None:
                 chunk.noting = next(iter(wanted))
                 wanted[chunk.noting].journal = [entry(unnoted, self._clock.now())]
             verdicts = await self._repository.commit(list(wanted.values()))
