@@ -131,7 +131,8 @@ def plan(group: Group, now: int, rules: PlanRules) -> Change:
     due = _evaluate(first, now)
     if due is None:
         return Change()
-    unfinished = any(run.origin is not Origin.BACKFILL for run in group.unfinished)  # that has its own policy (S5.3)
+    unfinished = len(group.unfinished) > 0  # mostly there is none; what is backfilled has a policy of its own (S5.3)
+    unfinished = unfinished and any(run.origin is not Origin.BACKFILL for run in group.unfinished)
     return _plan_schedule(due, unfinished, now, rules)
 
 

@@ -116,7 +116,8 @@ class BackfillCommands(AmendingCommands):
         check_author(how.author, how.note)
         check_at_once(how.at_once)
         now = self._clock.look()
-        instants = occurrences(await self._decided(name, now), after, until, now)
+        record = await (self._record(name) if how.dry_run else self._decided(name, now))
+        instants = occurrences(record, after, until, now)
         results: list[Backfilled] = []
         unnoted: Operation | None = None
         if instants and not how.dry_run:
