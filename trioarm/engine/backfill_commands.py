@@ -18,7 +18,7 @@ from trioarm.core.changes import Change, Verdict
 from trioarm.core.errors import InvalidSchedule, UnknownSchedule
 from trioarm.core.instants import as_datetime
 from trioarm.core.operations import Operation, Verb, entry
-from trioarm.core.run import RunRecord, render_run_id
+from trioarm.core.run import RunRecord
 from trioarm.core.schedule import ScheduleRecord
 from trioarm.engine.amending_commands import AmendingCommands
 from trioarm.engine.rivals import FASTER, TRIES
@@ -220,4 +220,4 @@ def _result(
 
 
 def _id(run: RunRecord | None) -> str | None:
-    return None if run is None else render_run_id(run.schedule.schedule.name, run.nominal_at, run.origin, run.epoch)
+    return None if run is None else run.readable_id
