@@ -10,6 +10,7 @@ import trio
 
 from trioarm import (
     After,
+    Backfilled,
     BackfillOutcome,
     Every,
     InvalidSchedule,
@@ -257,6 +258,38 @@ def test_what_nobody_knows_was_kept_is_backfilled_once(store: Store) -> None:
             assert len(await backfilled(world)) == 15
             operations = [read_operation(one) for one in await node.repository.read_journal(JOURNAL)]
             assert [one.count for one in operations if one.verb is Verb.BACKFILL] == [5, 5, 5]
+
+    in_virtual_time(main)
+
+
+def test_several_that_backfill_the_same_at_once_do_nothing_twice(tmp_path: Path) -> None:
+    """Two nodes on one file, four tasks, ranges that overlap: one run for each occurrence, and one entry for each call
+    that did something."""
+
+    async def main() -> None:
+        async with a_world(FileStore(tmp_path / "trioarm.db")) as world:
+            nodes = [await world.start({"work": nothing}) for _ in range(2)]
+            await nodes[0].scheduler.schedules.put(HOURLY)
+            results: list[Backfilled] = []
+            did_something = 0
+
+            async def ask(number: int) -> None:
+                nonlocal did_something
+                runs, upto = nodes[number % 2].scheduler.runs, BEGIN - number * 100 * HOUR
+                done = await runs.backfill("hourly", upto - 700 * HOUR, upto)
+                did_something += any(one.outcome is BackfillOutcome.BACKFILLED for one in done)
+                results.extend(done)
+
+            async with trio.open_nursery() as nursery:
+                for number in range(4):
+                    nursery.start_soon(ask, number)
+            counts = Counter(one.outcome for one in results)
+            assert counts == {BackfillOutcome.BACKFILLED: 1000, BackfillOutcome.KEPT: 1800}
+            rows = await backfilled(world)
+            assert len(rows) == len({run.due_at for run in rows}) == 1000
+            assert all(run.due_at == run.nominal_at for run in rows)
+            operations = [read_operation(one) for one in await nodes[0].repository.read_journal(JOURNAL)]
+            assert sum(one.verb is Verb.BACKFILL for one in operations) == did_something
 
     in_virtual_time(main)
 

@@ -101,6 +101,11 @@ class RunRecord:
         return (self.schedule.key, self.epoch, self.nominal_at)
 
     @property
+    def readable_id(self) -> str:
+        """Its id for people, such as `arm-night@2026-11-23T22:00:00Z`."""
+        return render_run_id(self.schedule.schedule.name, self.nominal_at, self.origin, self.epoch)
+
+    @property
     def rank(self) -> int:
         """Its place among runs that could start: the lower, the sooner; what is backfilled comes after all others."""
         return BACKFILL_RANK if self.origin is Origin.BACKFILL else -self.schedule.schedule.priority

@@ -14,7 +14,7 @@ from typing import Final
 import attrs
 
 from trioarm.core.instants import SECOND, as_datetime
-from trioarm.core.run import Origin, RunRecord, render_run_id
+from trioarm.core.run import Origin, RunRecord
 from trioarm.core.states import NEVER_RAN, State
 
 GROUPS_MAX: Final = 10_000  # told apart; what belongs to others is counted together
@@ -200,6 +200,5 @@ class Tally:
 def _statistics_of(name: str, group: _Group) -> GroupStatistics:
     last, failure = group.last_failure, None
     if last is not None:
-        run_id = render_run_id(last.schedule.schedule.name, last.nominal_at, last.origin, last.epoch)
-        failure = LastFailure(run_id, as_datetime(last.finished_at or last.due_at), last.error)
+        failure = LastFailure(last.readable_id, as_datetime(last.finished_at or last.due_at), last.error)
     return GroupStatistics(name, dict(group.states), group.late.spread(), group.took.spread(), failure)

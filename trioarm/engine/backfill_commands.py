@@ -18,7 +18,7 @@ from trioarm.core.changes import Change, Verdict
 from trioarm.core.errors import InvalidSchedule, UnknownSchedule
 from trioarm.core.instants import as_datetime
 from trioarm.core.operations import Operation, Verb, entry
-from trioarm.core.run import RunRecord, render_run_id
+from trioarm.core.run import RunRecord
 from trioarm.core.schedule import ScheduleRecord
 from trioarm.engine.amending_commands import AmendingCommands
 from trioarm.engine.rivals import FASTER, TRIES
@@ -116,7 +116,8 @@ class BackfillCommands(AmendingCommands):
         check_author(how.author, how.note)
         check_at_once(how.at_once)
         now = self._clock.look()
-        instants = occurrences(await self._decided(name, now), after, until, now)
+        record = await (self._record(name) if how.dry_run else self._decided(name, now))
+        instants = occurrences(record, after, until, now)
         results: list[Backfilled] = []
         unnoted: Operation | None = None
         if instants and not how.dry_run:
@@ -149,7 +150,7 @@ class BackfillCommands(AmendingCommands):
             record = await self._record(name)
             found = known(left, await self._repository.runs_of(record, left))
             wanted = self._wanted(record, chunk, dict(zip(left, found, strict=True)), how)
-            if wanted and unnoted is not None and not chunk.is_noted:
+            if wanted and unnoted is not None:
                 chunk.noting = next(iter(wanted))
                 wanted[chunk.noting].journal = [entry(unnoted, self._clock.now())]
             verdicts = await self._repository.commit(list(wanted.values()))
@@ -219,4 +220,4 @@ def _result(
 
 
 def _id(run: RunRecord | None) -> str | None:
-    return None if run is None else render_run_id(run.schedule.schedule.name, run.nominal_at, run.origin, run.epoch)
+    return None if run is None else run.readable_id

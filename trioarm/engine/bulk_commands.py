@@ -18,7 +18,7 @@ from trioarm.core.errors import InvalidSchedule, TrioarmError
 from trioarm.core.events import ScheduleChange, ScheduleChanged
 from trioarm.core.operations import Operation, Verb, entry
 from trioarm.core.queries import PAGE_MAX, RunOrder, RunQuery, ScheduleQuery
-from trioarm.core.run import RunRecord, render_run_id
+from trioarm.core.run import RunRecord
 from trioarm.core.run_statistics import GroupBy, RunStatistics, Tally
 from trioarm.core.schedule import ScheduleRecord
 from trioarm.core.states import ACTIVE, Reason, State
@@ -183,7 +183,7 @@ class BulkCommands(BackfillCommands):
 
     async def _cancel_chunk(self, runs: Sequence[RunRecord], how: Bulk) -> list[BulkResult]:
         results: dict[str, BulkResult] = {}
-        left = {_id(run): run for run in runs}
+        left = {run.readable_id: run for run in runs}
         items, tried = list(left), set[str]()
         for _ in range(TRIES):
             now, wanted = self._clock.look(), dict[str, Change]()
@@ -267,7 +267,3 @@ def _cancelled(item: str, run: RunRecord, *, changed: bool) -> BulkResult:
 def _check_count(count: int, what: str) -> None:
     if count > BULK_MAX:
         raise InvalidSchedule(f"more than {BULK_MAX} {what} are meant: narrow it, and do it in parts")
-
-
-def _id(run: RunRecord) -> str:
-    return render_run_id(run.schedule.schedule.name, run.nominal_at, run.origin, run.epoch)

@@ -42,6 +42,7 @@ from trioarm.core.schedule import ScheduleRecord, ScheduleState
 from trioarm.core.states import ACTIVE, TABLE, State, WaitingFor
 from trioarm.engine.ports import DueView
 from trioarm.repositories.memory.history import History
+from trioarm.repositories.memory.owned import Owned
 from trioarm.repositories.memory.papers import Papers
 from trioarm.repositories.memory.search import page_of_runs, page_of_schedules, stands_for_one
 from trioarm.repositories.memory.unfinished import Unfinished
@@ -72,7 +73,7 @@ class InMemoryScheduleRepository:
         self._waiting = Waiting(self._index)
         self._papers = Papers()
         self._held: dict[int, RunRecord] = {}  # claimed and running
-        self._owned: Counter[str] = Counter()  # schedules per owner
+        self._owned = Owned()
         self._last_key = 0
 
     async def open(self) -> None:
@@ -204,7 +205,7 @@ class InMemoryScheduleRepository:
         if change.schedules or change.documents or change.journal:
             return (
                 all(map(self._schedule_fits, change.schedules))
-                and all(self._owned[quota.owner] + quota.added <= quota.most for quota in change.quotas)
+                and self._owned.allow(change)
                 and all(map(self._papers.document_fits, change.documents))
                 and all(map(self._papers.entry_fits, change.journal))
             )
@@ -329,7 +330,7 @@ class InMemoryScheduleRepository:
 
     async def count_owned(self, owner: str) -> int:
         """Return how many schedules an owner has stored."""
-        return self._owned[owner]
+        return self._owned.of(owner)
 
     async def find_schedules(self, query: ScheduleQuery) -> Page[ScheduleRecord]:
         """Return one page of schedules."""
@@ -354,7 +355,7 @@ class InMemoryScheduleRepository:
             )
             self._schedules[record.key] = self._names[schedule.name] = record
         else:
-            self._disown(record)
+            self._owned.remove(record.schedule)
             self._leave_lane(record)
             queued = self._queued_runs(record, put)
             record.schedule = schedule
@@ -367,8 +368,7 @@ class InMemoryScheduleRepository:
             record.anchor_at = put.anchor_at
             for run in queued:
                 self._waiting.put_again(run, max(run.due_at, put.cursor_at))
-        if schedule.owner is not None:
-            self._owned[schedule.owner] += 1
+        self._owned.add(schedule)
         if schedule.supersede and schedule.lane is not None:
             self._superseding.setdefault(schedule.lane, {})[record.key] = record
         self._index_schedule(record)
@@ -386,18 +386,11 @@ class InMemoryScheduleRepository:
 
     def _drop_schedule(self, record: ScheduleRecord) -> None:
         record.removed = True
-        self._disown(record)
+        self._owned.remove(record.schedule)
         self._leave_lane(record)
         self._index.discard(record.key)
         del self._names[record.schedule.name]
         del self._schedules[record.key]
-
-    def _disown(self, record: ScheduleRecord) -> None:
-        owner = record.schedule.owner
-        if owner is not None:
-            self._owned[owner] -= 1
-            if not self._owned[owner]:
-                del self._owned[owner]
 
     def _leave_lane(self, record: ScheduleRecord) -> None:
         lane = record.schedule.lane

@@ -38,6 +38,7 @@ from trioarm.core.run import Origin, RunRecord
 from trioarm.core.schedule import Schedule, ScheduleState, wakes_at
 from trioarm.core.states import TABLE, State, Step, WaitingFor
 from trioarm.repositories.sqlite import statements
+from trioarm.repositories.sqlite.quotas import Quotas
 from trioarm.repositories.sqlite.rows import (
     optional_json,
     write_amendments,
@@ -167,7 +168,7 @@ class _Pen:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._last_run_id = 0
-        self._owned: dict[str, int] = {}  # schedules of owners who may not have any number, as far as they are counted
+        self._quotas = Quotas(connection)
         self._open()
 
     def _open(self) -> None:
@@ -216,13 +217,14 @@ class _Pen:
                 return [_NOTHING_NEW] * len(batch.changes)
             return list(_shared_out(first_run_id, batch.changes))
         [change] = batch.changes
-        self._check_quotas(change)
+        if not self._quotas.allow(change):
+            raise _Refused
         keys = [self._schedule(put) for put in change.schedules]
         for document in change.documents:
             self._document(document)
         for entry in change.journal:
             self._journal(entry)
-        self._count_owned(change)
+        self._quotas.kept(change)
         return [Kept(first_run_id, [key for key in keys if key is not None])]
 
     def _one(self, statement: str, values: Values) -> None:
@@ -254,20 +256,6 @@ class _Pen:
         return first
 
     # Schedules
-
-    def _check_quotas(self, change: Change) -> None:
-        for quota in change.quotas:
-            if quota.owner not in self._owned:
-                (self._owned[quota.owner],) = self._connection.execute(statements.OWNED, (quota.owner,)).fetchone()
-            if self._owned[quota.owner] + quota.added > quota.most:
-                raise _Refused
-
-    def _count_owned(self, change: Change) -> None:
-        """Count on for the changes that follow in this transaction, or anew where nobody says what this one adds."""
-        if change.schedules and not change.quotas:
-            self._owned.clear()
-        for quota in change.quotas:
-            self._owned[quota.owner] += quota.added
 
     def _schedule(self, put: ScheduleStep) -> int | None:
         if isinstance(put, RemoveSchedule):
