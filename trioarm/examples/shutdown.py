@@ -1,0 +1,74 @@
+"""Ending well: on SIGTERM nothing new begins and runs may end; what is cut short has saved how far it came, and goes on
+from there at the next start. A second signal does not wait. The exit code says which of both it was.
+
+python -m trioarm.examples.shutdown              # keeps shutdown.db and copied.json in this folder
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import trio
+
+from trioarm import Every, RunContext, Schedule, SchedulerBootstrap, SchedulerConfig, Snooze
+
+PAGES: Final = 10
+PAGE_S: Final = 0.2
+COPIED: Final = Path("copied.json")
+
+
+async def copy(run: RunContext) -> None:
+    """Copy page after page. Whatever ends this, what is copied is written down."""
+    state = json.loads(COPIED.read_text()) if COPIED.exists() else {}
+    done = state["pages"] if state.get("run") == run.id else 0
+    print(f"attempt {run.attempt} begins at page {done}", flush=True)
+    try:
+        while done < PAGES:
+            if run.deadline_s < 4 * PAGE_S:  # what a page takes on a bad day
+                raise Snooze(datetime.now(UTC))  # go on in a new attempt, rather than be timed out and count as failed
+            await trio.sleep(PAGE_S)  # a page: this is where a cancellation strikes
+            done += 1
+            print("page", done, flush=True)
+    finally:
+        save(COPIED, {"run": run.id, "pages": done})  # without an await: in a scope that is cancelled none returns
+
+
+def save(path: Path, state: dict[str, object]) -> None:
+    """Replace a file as a whole: a reader finds the old text or the new one."""
+    beside = path.with_suffix(".new")
+    beside.write_text(json.dumps(state))
+    beside.replace(path)
+
+
+async def heed_signals(node: SchedulerBootstrap) -> None:
+    """Begin to stop at the first SIGTERM or Ctrl+C, and stop at once at the second."""
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        await anext(signals)
+        print("stopping: runs may end", flush=True)
+        node.request_stop()
+        await anext(signals)
+        print("stopping at once", flush=True)
+        node.cancel()
+
+
+async def main() -> int:
+    """Be a node until a signal comes, and return the exit code."""
+    config = SchedulerConfig.from_env(overrides={"scheduler.store": "sqlite:///shutdown.db"})
+    node = SchedulerBootstrap(config, {"copy": copy})
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(heed_signals, node)
+        async with trio.open_nursery() as inner:
+            scheduler = await node.initialize(inner)
+            once = Schedule("copy", Every(1), handler="copy", max_runs=1, timeout_s=2)
+            await scheduler.schedules.put(once)
+        nursery.cancel_scope.cancel()  # the node has ended: nobody is left to stop
+    return 0 if node.drained else 3  # as `trioarm run` ends
+
+
+if __name__ == "__main__":
+    sys.exit(trio.run(main))
