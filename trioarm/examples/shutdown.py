@@ -17,8 +17,9 @@ import trio
 
 from trioarm import Every, RunContext, Schedule, SchedulerBootstrap, SchedulerConfig, Snooze
 
-PAGES: Final = 10
+PAGES: Final = 16
 PAGE_S: Final = 0.2
+PAGE_S_MAX: Final = 3.5  # on a bad day
 COPIED: Final = Path("copied.json")
 
 
@@ -29,7 +30,7 @@ async def copy(run: RunContext) -> None:
     print(f"attempt {run.attempt} begins at page {done}", flush=True)
     try:
         while done < PAGES:
-            if run.deadline_s < 4 * PAGE_S:  # what a page takes on a bad day
+            if run.deadline_s < PAGE_S_MAX:
                 raise Snooze(datetime.now(UTC))  # go on in a new attempt, rather than be timed out and count as failed
             await trio.sleep(PAGE_S)  # a page: this is where a cancellation strikes
             done += 1
@@ -64,7 +65,7 @@ async def main() -> int:
         nursery.start_soon(heed_signals, node)
         async with trio.open_nursery() as inner:
             scheduler = await node.initialize(inner)
-            once = Schedule("copy", Every(1), handler="copy", max_runs=1, timeout_s=2)
+            once = Schedule("copy", Every(1), handler="copy", max_runs=1, timeout_s=5)
             await scheduler.schedules.put(once)
         nursery.cancel_scope.cancel()  # the node has ended: nobody is left to stop
     return 0 if node.drained else 3  # as `trioarm run` ends

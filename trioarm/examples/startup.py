@@ -50,10 +50,9 @@ def migrate(path: Path) -> int:
     return len(MIGRATIONS) - version
 
 
-async def main() -> None:
+async def main(mail: Mail) -> None:
     """Start everything in order, and stop in the other."""
     config = SchedulerConfig.from_env(overrides={"scheduler.auto_start": False})
-    mail = Mail()
     async with trio.open_nursery() as nursery:
         await nursery.start(mail.run)  # returns once it is connected
         async with open_scheduler("sqlite:///startup.db", handlers={"remind": mail.remind}, config=config) as scheduler:
@@ -65,4 +64,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    trio.run(main)
+    trio.run(main, Mail())
