@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import struct
 from typing import Any
 
 import trio
@@ -21,3 +23,11 @@ async def ask(port: int, request: str) -> tuple[int, Any]:
                 answer += data
     head, _, body = answer.decode().partition("\r\n\r\n")
     return int(head.split()[1]), json.loads(body)
+
+
+async def hang_up(port: int) -> None:
+    """Ask, and reset the connection without listening."""
+    stream = await trio.open_tcp_stream("127.0.0.1", port)
+    async with stream:
+        await stream.send_all(b"GET /schedules HTTP/1.1\r\n")
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -16,7 +16,7 @@ import pytest
 import trio
 
 from tests.cli.programs import DEADLINE_S, started
-from tests.examples.asking import ask
+from tests.examples.asking import ask, hang_up
 from trioarm import SchedulerConfig, State, open_scheduler
 from trioarm.examples import development, health, startup
 
@@ -71,6 +71,7 @@ async def test_health_says_when_it_changes_and_why(tmp_path: Path) -> None:
     async with started(tmp_path, ("-m", "trioarm.examples.health", "0")) as program:
         port = int((await program.line_with("listening")).split()[-1])
         await program.line_with("healthy: {}")
+        await hang_up(port)
         store.rename(away)
         assert "health.db" in await program.line_with("degraded: ")
         status, state = await ask(port, "GET /")
@@ -130,7 +131,7 @@ async def test_shutdown_saves_what_it_has_and_goes_on_from_there(tmp_path: Path)
 
 
 async def test_web_routes_and_the_scheduler_live_in_one_nursery(tmp_path: Path) -> None:
-    """Schedules are listed, one is fired and runs, health is told, and what is not there is said not to be."""
+    """Each route answers; what is not there, a client that hangs up and a store that is away end neither."""
     async with started(tmp_path, ("-m", "trioarm.examples.web", "0")) as program:
         port = int((await program.line_with("listening")).split()[-1])
         status, schedules = await ask(port, "GET /schedules")
@@ -144,8 +145,14 @@ async def test_web_routes_and_the_scheduler_live_in_one_nursery(tmp_path: Path) 
         assert (status, said) == (404, {"error": "there is no schedule 'of/nobody'"})
         assert (await ask(port, "GET /schedules/report/fire"))[0] == 404
         assert (await ask(port, "nonsense"))[0] == 400
+        await hang_up(port)
+        (tmp_path / "web.db").rename(tmp_path / "away.db")
+        status, said = await ask(port, "POST /schedules/report/fire")
+        assert (status, "web.db" in said["error"]) == (503, True)
+        assert await ask(port, "GET /health") == (200, {"level": "degraded"})
+        (tmp_path / "away.db").rename(tmp_path / "web.db")
         program.process.send_signal(signal.SIGINT)
-        assert await program.end() == (0, "")
+        assert (await program.end())[0] == 0
         assert program.lines[-1] == "stopped"
 
 

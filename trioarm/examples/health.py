@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -38,7 +39,7 @@ async def state_of(scheduler: trioarm.Scheduler) -> dict[str, object]:
 
 async def answer(scheduler: trioarm.Scheduler, stream: trio.SocketStream) -> None:
     """Answer whatever is asked: this address has one answer."""
-    with trio.move_on_after(ANSWER_WITHIN_S):
+    with trio.move_on_after(ANSWER_WITHIN_S), suppress(trio.BrokenResourceError):  # whoever asked has hung up
         await stream.receive_some(4096)
         state = await state_of(scheduler)
         head = f"HTTP/1.1 {STATUS[str(state['level'])]}\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 from functools import partial
 from typing import Final, TypeAlias
 
@@ -35,12 +36,7 @@ async def list_schedules(scheduler: trioarm.Scheduler) -> Answer:
 
 async def fire(scheduler: trioarm.Scheduler, name: str) -> Answer:
     """POST /schedules/NAME/fire"""
-    try:
-        run = await scheduler.runs.fire(name, author="web")
-    except trioarm.UnknownSchedule as error:
-        return "404 Not Found", {"error": str(error)}
-    except trioarm.InvalidSchedule as error:  # such as a run that is unfinished, where none may run beside it
-        return "409 Conflict", {"error": str(error)}
+    run = await scheduler.runs.fire(name, author="web")
     return "202 Accepted", {"run": run.id}
 
 
@@ -51,21 +47,28 @@ async def health(scheduler: trioarm.Scheduler) -> Answer:
 
 
 async def route(scheduler: trioarm.Scheduler, method: str, path: str) -> Answer:
-    """Find who answers a request."""
-    match method, path.strip("/").split("/"):
-        case "GET", ["schedules"]:
-            return await list_schedules(scheduler)
-        case "GET", ["health"]:
-            return await health(scheduler)
-        case "POST", ["schedules", *name, "fire"] if name:  # a name may have slashes
-            return await fire(scheduler, "/".join(name))
-    return "404 Not Found", {"error": "there is nothing here"}
+    """Find who answers a request, and say what keeps it from being answered."""
+    try:
+        match method, path.strip("/").split("/"):
+            case "GET", ["schedules"]:
+                return await list_schedules(scheduler)
+            case "GET", ["health"]:
+                return await health(scheduler)
+            case "POST", ["schedules", *name, "fire"] if name:  # a name may have slashes
+                return await fire(scheduler, "/".join(name))
+        return "404 Not Found", {"error": "there is nothing here"}
+    except trioarm.UnknownSchedule as error:
+        return "404 Not Found", {"error": str(error)}
+    except trioarm.InvalidSchedule as error:  # such as a run that is unfinished, where none may run beside it
+        return "409 Conflict", {"error": str(error)}
+    except trioarm.TrioarmError as error:  # such as a store that is away: no reason for the program to end
+        return "503 Service Unavailable", {"error": str(error)}
 
 
 async def converse(scheduler: trioarm.Scheduler, stream: trio.SocketStream) -> None:
     """Answer one request and hang up."""
     head = b""
-    with trio.move_on_after(PATIENCE_S):
+    with trio.move_on_after(PATIENCE_S), suppress(trio.BrokenResourceError):  # whoever asked has hung up
         while b"\r\n\r\n" not in head and len(head) < REQUEST_MAX:
             data = await stream.receive_some(REQUEST_MAX - len(head))
             if not data:
