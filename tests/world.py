@@ -44,6 +44,7 @@ async def a_node(
     start_at: int = NOW,
     check_interval_s: float = 86400.0,
     rule: AlertRule | None = None,
+    components: Callable[[Container], None] | None = None,
 ) -> AsyncIterator[tuple[Scheduler, Container]]:
     """Run a node whose wall clock shows `start_at` now.
 
@@ -53,6 +54,8 @@ async def a_node(
     clock = VirtualClock(start_at, trio_start=trio.current_time(), check_interval_s=check_interval_s, early=True)
     container.override(Clock, lambda _: clock)
     container.override(Chance, lambda _: random.Random(0))
+    if components is not None:
+        components(container)
     if rule is not None:
         container.override(Installation, lambda c: _ruled(c, rule))
     container.override(ScheduleRepository, store or (lambda _: InMemoryScheduleRepository()))

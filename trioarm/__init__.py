@@ -30,7 +30,9 @@ from trioarm.core.errors import (
 )
 from trioarm.core.outcome import Discard, Override, Retry, Snooze
 from trioarm.core.queries import Page, RunOrder, RunQuery, ScheduleOrder, ScheduleQuery, Statistics
+from trioarm.core.retry_policy import ErrorPolicy, RetryPolicy, Strategy
 from trioarm.core.run import Origin, Run
+from trioarm.core.run_statistics import GroupBy, GroupStatistics, LastFailure, RunStatistics, Spread
 from trioarm.core.schedule import (
     Amendment,
     AmendmentKind,
@@ -38,7 +40,6 @@ from trioarm.core.schedule import (
     Misfire,
     Overlap,
     Pause,
-    RetryPolicy,
     Schedule,
     ScheduleState,
     StoredSchedule,
@@ -65,10 +66,13 @@ from trioarm.core.triggers import (
     Weekly,
     Yearly,
 )
-from trioarm.engine.attempt import Handler, RunContext
+from trioarm.engine.attempt import Handler, RunContext, current_run
+from trioarm.engine.backfill_commands import Backfilled, BackfillOutcome
+from trioarm.engine.bulk_commands import BulkOutcome, BulkResult
 from trioarm.engine.engine import SchedulingEngine
 from trioarm.engine.executor import RunExecutor
 from trioarm.engine.ports import ScheduleRepository
+from trioarm.engine.retry_commands import BulkRetry, RetryOutcome, RetryResult
 from trioarm.engine.scheduler import Scheduler
 from trioarm.repositories.memory import InMemoryScheduleRepository
 from trioarm.repositories.sqlite import SqliteScheduleRepository
@@ -82,6 +86,11 @@ __all__ = [
     "AlertState",
     "Amendment",
     "AmendmentKind",
+    "BackfillOutcome",
+    "Backfilled",
+    "BulkOutcome",
+    "BulkResult",
+    "BulkRetry",
     "Calendar",
     "CalendarUnavailable",
     "Closing",
@@ -91,12 +100,15 @@ __all__ = [
     "Cron",
     "Delivery",
     "Discard",
+    "ErrorPolicy",
     "Events",
     "Every",
     "Exclude",
     "Fact",
     "Fold",
     "Gap",
+    "GroupBy",
+    "GroupStatistics",
     "Handler",
     "HandlerRefused",
     "InMemoryScheduleRepository",
@@ -107,6 +119,7 @@ __all__ = [
     "InvalidSchedule",
     "InvalidTransition",
     "InvalidTrigger",
+    "LastFailure",
     "Misfire",
     "MonthEnd",
     "Monthly",
@@ -120,13 +133,16 @@ __all__ = [
     "Reason",
     "RepositoryError",
     "Retry",
+    "RetryOutcome",
     "RetryPolicy",
+    "RetryResult",
     "RevisionConflict",
     "Run",
     "RunContext",
     "RunExecutor",
     "RunOrder",
     "RunQuery",
+    "RunStatistics",
     "Schedule",
     "ScheduleOrder",
     "ScheduleQuery",
@@ -139,11 +155,13 @@ __all__ = [
     "SchedulingEngine",
     "Severity",
     "Snooze",
+    "Spread",
     "SqliteScheduleRepository",
     "State",
     "Statistics",
     "StoredAlert",
     "StoredSchedule",
+    "Strategy",
     "Sun",
     "Trigger",
     "TrioarmError",
@@ -154,6 +172,7 @@ __all__ = [
     "Weekly",
     "Yearly",
     "__version__",
+    "current_run",
     "open_scheduler",
     "scheduler_components",
     "serve",

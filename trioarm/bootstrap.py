@@ -18,7 +18,6 @@ from trioarm.arming.installation import Installation
 from trioarm.config import MEMORY, SchedulerConfig, unknown_handlers
 from trioarm.container import Container
 from trioarm.core.errors import ConfigurationError, SchedulerStopped
-from trioarm.engine.attempt import Handler
 from trioarm.engine.clock import SystemClock, wait_until_set
 from trioarm.engine.engine import SchedulingEngine
 from trioarm.engine.executor import Pool, PoolSettings, RunExecutor
@@ -29,6 +28,7 @@ from trioarm.engine.leases import Lease
 from trioarm.engine.loop_watch import LoopWatch
 from trioarm.engine.metrics import Metrics
 from trioarm.engine.ports import Chance, Clock, ScheduleRepository
+from trioarm.engine.progress import ProgressWriter
 from trioarm.engine.recorder import Recorder
 from trioarm.engine.scheduler import Scheduler
 from trioarm.engine.zone_change import heed_zone_data
@@ -38,8 +38,9 @@ from trioarm.feeds.refreshing import Refreshing
 from trioarm.handlers.command import command
 from trioarm.handlers.dead_man import DeadMan
 from trioarm.handlers.housekeeping import Housekeeping
+from trioarm.handlers.injection import Injection
 from trioarm.handlers.log import log
-from trioarm.handlers.registry import Handlers, register
+from trioarm.handlers.registry import Function, Handlers, register
 from trioarm.links.threads import Thread
 from trioarm.links.zone_data import zone_data_version
 from trioarm.live import POOL, LiveConfig, pool_of
@@ -50,7 +51,7 @@ FLUSH_S: Final = 5.0  # how long the last outcomes may take to be written once e
 
 HOUSEKEEPERS: Final = PoolSettings(2, 2)  # so that a long pruning holds up no sign of life
 
-BUILT_IN: Final[dict[str, Handler]] = {"command": command, "log": log}
+BUILT_IN: Final[dict[str, Function]] = {"command": command, "log": log}
 
 
 def scheduler_components(config: SchedulerConfig, handlers: Handlers = ()) -> Container:
@@ -61,7 +62,7 @@ def scheduler_components(config: SchedulerConfig, handlers: Handlers = ()) -> Co
         handlers: the program's own, beside the built-in ones; a name given here replaces a built-in one.
 
     Raises:
-        HandlerRefused: a handler could never run.
+        HandlerRefused: a handler could never run; one that asks for what there is not is refused when the node starts.
     """
     ordinary = {**BUILT_IN, **register(handlers)}
     container = Container()
@@ -77,6 +78,8 @@ def scheduler_components(config: SchedulerConfig, handlers: Handlers = ()) -> Co
     container.register(Housekeeping, _housekeeping)
     container.register(Feeds, _feeds)
     container.register(Refreshing, _refreshing)
+    container.register(Injection, Injection)
+    container.register(ProgressWriter, lambda c: ProgressWriter(c.get(ScheduleRepository), c.get(Clock)))
     container.register(RunExecutor, lambda c: _executor(c, ordinary))
     container.register(Gatekeeper, lambda c: Gatekeeper(c.get(ScheduleRepository), c.get(SchedulerConfig).resources))
     container.register(Recorder, _recorder)
@@ -122,11 +125,11 @@ def _refreshing(c: Container) -> Refreshing:
     )
 
 
-def _executor(c: Container, ordinary: dict[str, Handler]) -> RunExecutor:
+def _executor(c: Container, ordinary: dict[str, Function]) -> RunExecutor:
     """Make the pools: arming, housekeeping, and handlers for which somebody asked, have workers of their own, so that
     nothing else can keep them waiting (S6.1)."""
     config, installation = c.get(SchedulerConfig), c.get(Installation)
-    rest = dict(ordinary)
+    rest = c.get(Injection).bind(ordinary)
     arming = {name: rest.pop(name, handler) for name, handler in installation.handlers.items()}
     built_in = {**c.get(Housekeeping).handlers, **c.get(Refreshing).handlers}
     housekeeping = {name: rest.pop(name, handler) for name, handler in built_in.items()}
@@ -144,6 +147,7 @@ def _executor(c: Container, ordinary: dict[str, Handler]) -> RunExecutor:
         c.get(Metrics),
         config.executor.timeout_s,
         wake=lambda: c.get(SchedulingEngine).wake(),  # the engine is made later: it is the one that knows the executor
+        progressed=c.get(ProgressWriter).progressed,
     )
 
 
@@ -205,7 +209,7 @@ def _health(c: Container) -> Health:
 
 
 def _scheduler(c: Container) -> Scheduler:
-    return Scheduler(
+    scheduler = Scheduler(
         c.get(ScheduleRepository),
         c.get(SchedulingEngine),
         c.get(RunExecutor),
@@ -215,6 +219,8 @@ def _scheduler(c: Container) -> Scheduler:
         c.get(Clock),
         lambda: c.get(LiveConfig).reload(),  # made later: it knows every component
     )
+    scheduler.owners = c.get(SchedulerConfig).owners
+    return scheduler
 
 
 class SchedulerBootstrap:
@@ -257,6 +263,7 @@ class SchedulerBootstrap:
         repository, recorder = self.container.get(ScheduleRepository), self.container.get(Recorder)
         executor, engine = self.container.get(RunExecutor), self.container.get(SchedulingEngine)
         self._check_handlers(executor)
+        self.container.get(Injection).fill()
         await repository.open()
         try:
             async with trio.open_nursery() as root:
@@ -265,6 +272,7 @@ class SchedulerBootstrap:
                 await root.start(repository.run)
                 await root.start(recorder.run)
                 await root.start(executor.run, recorder)
+                root.start_soon(self.container.get(ProgressWriter).run)
                 await root.start(self.container.get(Lease).run)
                 root.start_soon(self._heed, repository, engine)
                 self.container.get(Clock).start(repository.written_at)
@@ -406,7 +414,8 @@ async def open_scheduler(
 
     Args:
         store: where schedules and runs are kept.
-        handlers: a mapping of names to async callables, or async callables named `module:qualname`.
+        handlers: a mapping of names to functions, or functions named `module:qualname`: async, or plain and then called
+            in a thread.
         config: everything else; `store` wins over what it says.
         container: instead of all of these, to replace components.
 

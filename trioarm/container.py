@@ -6,7 +6,8 @@ other.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar, cast
 
 from trioarm.core.errors import TrioarmError
@@ -29,6 +30,7 @@ class Container:
         self._factories: dict[type[Any], Callable[[Container], object]] = {}
         self._made: dict[type[Any], object] = {}
         self._making: list[type[Any]] = []
+        self._per_run: dict[type[Any], Callable[[Container], AbstractAsyncContextManager[object]]] = {}
 
     def register(self, kind: type[T], factory: Callable[[Container], T]) -> None:
         """Say how the component of a type is made.
@@ -38,7 +40,31 @@ class Container:
         """
         if kind in self._factories:
             raise ContainerError(f"{kind.__name__} is registered already: replace it with override()")
+        self._refuse_both(kind, self._per_run)
         self._factories[kind] = factory
+
+    def per_run(self, kind: type[T], factory: Callable[[Container], AbstractAsyncContextManager[T]]) -> None:
+        """Say how each attempt gets a component of its own, entered before its handler is called and left after.
+
+        Said again, it replaces what was said before.
+
+        Raises:
+            ContainerError: there is one for the whole node.
+        """
+        self._refuse_both(kind, self._factories)
+        self._per_run[kind] = factory
+
+    def is_per_run(self, kind: type[Any]) -> bool:
+        """Whether each attempt has a component of that type of its own."""
+        return kind in self._per_run
+
+    def open_one(self, kind: type[Any]) -> AbstractAsyncContextManager[Any]:
+        """Return what makes a component of that type for one attempt."""
+        return self._per_run[kind](self)
+
+    def _refuse_both(self, kind: type[Any], others: Collection[type[Any]]) -> None:
+        if kind in others:
+            raise ContainerError(f"{kind.__name__} is registered already: one for the node, or one per run, not both")
 
     def override(self, kind: type[T], factory: Callable[[Container], T]) -> None:
         """Replace how a component is made, registered or not.
@@ -62,6 +88,8 @@ class Container:
 
     def _make(self, kind: type[Any]) -> None:
         factory = self._factories.get(kind)
+        if kind in self._per_run:
+            raise ContainerError(f"{kind.__name__} is made per run: only a handler can ask for it")
         if factory is None:
             raise ContainerError(f"no {kind.__name__} is registered: register() one")
         if kind in self._making:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Final
 
 import attrs
@@ -18,6 +19,7 @@ from trioarm.arming.installation import Installation
 from trioarm.config import SchedulerConfig, unknown_handlers
 from trioarm.config.known import knowing, ready, waiting
 from trioarm.config.takeover import take_over
+from trioarm.config.unheeded import unheeded
 from trioarm.container import Container
 from trioarm.core.diff import SyncDiff
 from trioarm.core.errors import ConfigurationError, SchedulerStopped
@@ -39,6 +41,7 @@ from trioarm.handlers.housekeeping import OWNER, Housekeeping, housekeeping_sche
 from trioarm.repositories.sqlite import SqliteScheduleRepository
 
 CODE_OWNER: Final = "config"  # who owns schedules of a configuration that was made in code, not read from a file
+NAMED_MAX: Final = 5  # schedules named of which something is not heeded: `trioarm check` names all
 POOL: Final = "default"  # the pool of all handlers that have none of their own
 
 _log = logging.getLogger("trioarm.node")
@@ -97,8 +100,20 @@ class LiveConfig:
         self._open = True
         await self._container.get(Refreshing).look()
 
+    async def foresee(self) -> SyncDiff:
+        """Return what the next start, or reload, would change of the schedules declared here; nothing is changed.
+
+        Raises:
+            ConfigurationError: one cannot be carried out.
+            InvalidSchedule: they are more than their owner may have.
+        """
+        declared = self._declared(await self._with_calendars(self._said))
+        return await self._container.get(Scheduler).schedules.sync(self._owner, declared, dry_run=True)
+
     async def _declare_own(self) -> None:
         declared = self._declared(self.config)
+        for line in islice(unheeded(self.config), NAMED_MAX):
+            _log.warning(line)
         if declared or self.config.owner:
             await self._sync(self._owner, declared)
 
@@ -125,7 +140,7 @@ class LiveConfig:
                 raise ConfigurationError(problems)
             found = take_over(self._said, wanted)
             config = await self._with_calendars(found.config)
-            diff = await self._redeclare(config)
+            diff = await self._redeclare_as(config)
             self._said = found.config
             self._apply(config)
             await self._container.get(Refreshing).look()
@@ -177,6 +192,16 @@ class LiveConfig:
             names = ", ".join(sorted(taken))
             raise ConfigurationError((f"{names}: the name is still that of a schedule that arms: restart the node",))
         return [*config.schedules, *arming]
+
+    async def _redeclare_as(self, config: SchedulerConfig) -> SyncDiff:
+        """Declare what a changed configuration declares, as many schedules as it allows; or leave it at what was."""
+        scheduler = self._container.get(Scheduler)
+        allowed, scheduler.owners = scheduler.owners, config.owners
+        try:
+            return await self._redeclare(config)
+        except BaseException:
+            scheduler.owners = allowed
+            raise
 
     async def _redeclare(self, config: SchedulerConfig) -> SyncDiff:
         scheduler, declared = self._container.get(Scheduler), self._declared(config)

@@ -10,8 +10,9 @@ from tests.arming.premises import DISARMED, NIGHT, a_partition, arming, the_prem
 from trioarm.arming.compile import attempt_s, engine_schedules
 from trioarm.arming.model import VirtualPanel
 from trioarm.core.errors import InvalidSchedule
+from trioarm.core.retry_policy import RetryPolicy
 from trioarm.core.retrying import backoff_s
-from trioarm.core.schedule import Delivery, RetryPolicy
+from trioarm.core.schedule import Delivery
 from trioarm.core.triggers import Weekly
 
 
@@ -118,6 +119,13 @@ def test_arming_at_most_once_is_refused() -> None:
     """It reads before it sends and comes back after a warning or a crash: the policy would only lose arms."""
     premises = the_premises(arming("night", NIGHT, 0, delivery=Delivery.AT_MOST_ONCE))
     with pytest.raises(InvalidSchedule, match=r"night: arming .* at least once: remove delivery"):
+        engine_schedules(premises)
+
+
+def test_what_arms_is_never_paused_because_it_failed() -> None:
+    """That would leave the house as it is, night after night: each failure has its own alert."""
+    premises = the_premises(arming("night", NIGHT, 0, pause_after_failures=3))
+    with pytest.raises(InvalidSchedule, match=r"^night: what arms is not paused .*: remove pause_after_failures$"):
         engine_schedules(premises)
 
 

@@ -29,7 +29,7 @@ from trioarm.arming.panels.base import PanelReport
 from trioarm.core.alerts import AlertState, Fact, Severity
 from trioarm.core.changes import Change, PutDocument, Verdict
 from trioarm.core.instants import SECOND
-from trioarm.core.schedule import RetryPolicy
+from trioarm.core.retry_policy import RetryPolicy
 from trioarm.core.states import Reason, State
 from trioarm.repositories.memory import InMemoryScheduleRepository
 

@@ -170,3 +170,49 @@ async def test_libraries_warnings_and_crashes_are_objects(tmp_path: Path) -> Non
     assert rows[-1]["message"] == "crashed: our own mistake"
     assert rows[-1]["level"] == "critical"
     assert "SystemError" in str(rows[-1]["exception"])
+
+
+HANDLERS = """
+import logging, sys, trio
+from trioarm import SchedulerConfig, RunContext
+from trioarm.cli.node import Until
+from trioarm.cli.run import run_node
+
+log = logging.getLogger("somebody.else")
+
+async def child():
+    log.info("from a child")
+
+async def loud(run: RunContext, nursery: trio.Nursery):
+    log.info("from the handler")
+    nursery.start_soon(child)
+
+def plain():
+    log.info("from a thread")
+
+logging.getLogger().setLevel(logging.INFO)
+config = SchedulerConfig.from_file("scheduler.toml", overrides={"log.format": sys.argv[1]})
+sys.exit(run_node(config, Until(idle=True), {"loud": loud, "plain": plain}))
+"""
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+async def test_what_a_handler_logs_names_its_run(form: str, tmp_path: Path) -> None:
+    """In whichever library, task or thread; what is no handler's own names none."""
+    began = datetime.now(UTC).isoformat()
+    (tmp_path / "scheduler.toml").write_text(
+        "".join(f'[[schedule]]\nname = "{name}"\nhandler = "{name}"\nonce = "{began}"\n' for name in ("loud", "plain"))
+    )
+    (tmp_path / "handlers.py").write_text(HANDLERS)
+    async with started(tmp_path, ("handlers.py", form)) as program:
+        assert await program.end() == (0, "")
+    said = {"from the handler": "loud", "from a child": "loud", "from a thread": "plain"}
+    for text, schedule in said.items():
+        [line] = [line for line in program.lines if text in line]
+        if form == "json":
+            [row] = objects([line])
+            assert str(row["run"]).startswith(f"{schedule}@")
+        else:
+            assert f"{text}  ({schedule}@" in line
+    [other] = [line for line in program.lines if "started: 2 schedules" in line]
+    assert "@" not in other

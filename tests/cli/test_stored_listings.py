@@ -289,7 +289,7 @@ class TestStore:
             file.execute(
                 "INSERT INTO runs SELECT id + 9, 99, epoch, 7, origin, due_at, decided_at, lane, state, reason, "
                 "last_at, count, waiting_for, give_up_at, attempt, token, node, NULL, started_at, finished_at, "
-                "cancel, error, result, retry_of, handler, rank, NULL FROM runs LIMIT 1"
+                "cancel, error, result, retry_of, handler, rank, NULL, NULL FROM runs LIMIT 1"
             )
             file.execute("INSERT INTO tags VALUES ('lost', 99)")
             file.execute("INSERT INTO documents VALUES ('panel', 'x', 1, '{')")

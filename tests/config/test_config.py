@@ -23,8 +23,9 @@ from trioarm.core.instants import DAY, HOUR, MINUTE
 from trioarm.core.planning import PlanRules
 from trioarm.core.queries import Kept, Retention
 from trioarm.core.reading import PROBLEMS_MAX
+from trioarm.core.retry_policy import RetryPolicy
 from trioarm.core.retrying import RetryRules
-from trioarm.core.schedule import RetryPolicy, Schedule
+from trioarm.core.schedule import Schedule
 from trioarm.core.states import FINAL, State
 from trioarm.core.triggers import Every
 
@@ -53,7 +54,7 @@ def test_the_executor_retries_by_the_configured_rules() -> None:
         executor=ExecutorSettings(max_retries=1, retry_delay_base_s=2, retry_delay_max_s=3),
         features=FeatureSettings(advanced_retries=False),
     )
-    assert config.retry_rules() == RetryRules(RetryPolicy(1, 2, 3), jitter=False)
+    assert config.retry_rules() == RetryRules(RetryPolicy(1, 2, 3), advanced=False)
     assert SchedulerConfig().retry_rules() == RetryRules()
 
 

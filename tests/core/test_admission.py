@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from tests.making import NOW, a_record, a_run, a_schedule
 from trioarm.core.admission import Admission, Room, start_at_once
-from trioarm.core.run import RunRecord
+from trioarm.core.run import Origin, RunRecord
 from trioarm.core.schedule import Delivery
 from trioarm.core.states import State
 
@@ -111,3 +111,15 @@ def test_a_pass_never_admits_too_much(
         assert len(holders) <= 1
         assert lane not in busy or all(run.attempt for run in holders)
     assert all(run.schedule.schedule.handler in pools for run in admitted)
+
+
+def test_what_is_backfilled_leaves_a_worker_to_others() -> None:
+    """It takes none that is reserved, whether workers or what may be held are short; others take all (S5.3)."""
+    back = {"origin": Origin.BACKFILL}
+    admission = Admission({"work": Room(3, 3, reserved=1)}, set())
+    assert [admission.admit(_run(**back)) for _ in range(3)] == [True, True, False]
+    assert admission.admit(_run())
+    assert not Admission({"work": Room(1, 3, reserved=1)}, set()).admit(_run(**back))
+    assert not Admission({"work": Room(3, 1, reserved=1)}, set()).admit(_run(**back))
+    alone = Admission({"work": Room(1, 1)}, set())
+    assert [alone.admit(_run(**back)), alone.admit(_run())] == [True, False]

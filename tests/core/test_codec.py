@@ -31,6 +31,7 @@ from trioarm.core.instants import EARLIEST, LATEST, parse_instant
 from trioarm.core.jsonable import Json
 from trioarm.core.planning import PlanRules
 from trioarm.core.reading import PROBLEMS_MAX
+from trioarm.core.retry_policy import RetryPolicy
 from trioarm.core.run import Run, RunRecord
 from trioarm.core.schedule import (
     Amendment,
@@ -39,7 +40,6 @@ from trioarm.core.schedule import (
     Misfire,
     Overlap,
     Pause,
-    RetryPolicy,
     Schedule,
     ScheduleRecord,
     ScheduleState,
@@ -606,6 +606,7 @@ def test_a_listed_run_says_what_people_ask() -> None:
         "result": None,
         "node": "n1",
         "voided_at": None,
+        "progress": None,
     }
 
 

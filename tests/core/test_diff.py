@@ -322,3 +322,13 @@ def test_a_fixed_delay_that_used_up_its_runs_goes_on_once_it_may() -> None:
     put = revised(ended, attrs.evolve(schedule, max_runs=5), NOW, None)
     assert (put.state, put.next_due_at) == (ScheduleState.ACTIVE, NOW + MINUTE)
     assert revised(ended, schedule, NOW, None).state is ScheduleState.FINISHED
+
+
+def test_a_diff_says_which_keys_differ() -> None:
+    """In the words of a file; of what is not changed it says nothing."""
+    before = a_schedule("one", timeout_s=5, start_at=NOW, owner="a", tags=("x",))
+    after = a_schedule("one", Every(90), timeout_s=6, owner="a", tags=("x",))
+    same = a_schedule("two", owner="a")
+    diff = sync_diff("a", [after, same], {"one": before, "two": same}, ["one", "two"])
+    assert (diff.changed, diff.unchanged) == (("one",), ("two",))
+    assert diff.keys == {"one": ("trigger", "timeout", "start")}

@@ -58,6 +58,11 @@ def test_tuples_become_lists() -> None:
         ({"a": "é" * (TEXT_BYTES_MAX // 2 + 1)}, r"args\.a: a text of 65538 bytes"),
         ({"a": {"\0": 1}}, r"args\.a: a key: a text with a NUL character"),
         ({"\ud800": 1}, "args: a key: character 0 is half"),
+        ({"a": "é" * 10**7}, r"args\.a: a text of at least 10000000 bytes cannot be kept: at most 65536"),
+        (
+            {"a": ["x" * TEXT_BYTES_MAX] * 17},
+            r"args\.a\[15\]: too large to keep \(at most 1048576 bytes of text in all",
+        ),
         ({"k" * (TEXT_BYTES_MAX + 1): 1}, "args: a key: a text of 65537 bytes"),
         ({"k" * 1000: {1}}, rf"^args\.{'k' * 40}: a set cannot be kept"),
     ],

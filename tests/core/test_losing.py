@@ -10,9 +10,10 @@ from tests.making import HOUR, NOW, SECOND, a_record, a_run, a_schedule
 from trioarm.core.changes import Finished, Requeued
 from trioarm.core.outcome import Ok, Stopped
 from trioarm.core.planning import LOSSES_MIN, PlanRules, lose
+from trioarm.core.retry_policy import RetryPolicy
 from trioarm.core.retrying import RetryRules, settle
 from trioarm.core.run import RunRecord
-from trioarm.core.schedule import Delivery, RetryPolicy
+from trioarm.core.schedule import Delivery
 from trioarm.core.states import Reason, State, Step, WaitingFor
 from trioarm.core.triggers import After
 

@@ -112,7 +112,7 @@ def test_a_value_is_shown_as_it_was_written(value: object, shown: str) -> None:
         ("x", ["a", "b"], "; there is a, b"),
         ("x", [], "; there is none"),
         ("x" * 100, ["x" * 99], f"; there is {'x' * 99}"),
-        ("x", [f"n{n}" for n in range(41)], ""),
+        ("x", [f"n{n}" for n in range(51)], ""),
         ("n5x", [f"n{n}" for n in range(300)], ""),
     ],
 )

@@ -7,14 +7,15 @@ from hypothesis import strategies as st
 from tests.making import NOW, SECOND, a_record, a_run, a_schedule
 from trioarm.core.changes import Claim, Finished, Requeued, apply
 from trioarm.core.outcome import Failed, Ok, Outcome, Overridden, Snoozed, Stopped, TimedOut
+from trioarm.core.retry_policy import RetryPolicy
 from trioarm.core.retrying import SNOOZES_MAX, RetryRules, backoff_s, settle
 from trioarm.core.run import RunRecord
-from trioarm.core.schedule import Delivery, RetryPolicy
+from trioarm.core.schedule import Delivery
 from trioarm.core.states import TABLE, Reason, State, Step, WaitingFor
 
 ONCE = "it runs at most once, so it is not called again"
 BEGAN, ENDED = NOW + SECOND, NOW + 9 * SECOND
-PLAIN = RetryRules(RetryPolicy(max_retries=3, base_s=2.0, max_s=60.0, factor=2.0), jitter=False)
+PLAIN = RetryRules(RetryPolicy(max_retries=3, base_s=2.0, max_s=60.0, factor=2.0), advanced=False)
 
 
 def _running(

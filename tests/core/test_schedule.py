@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from tests.making import HOUR, MINUTE, NOW, SECOND, a_record, a_schedule
 from trioarm.core.errors import InvalidInstant, InvalidSchedule
 from trioarm.core.instants import as_datetime
+from trioarm.core.retry_policy import RetryPolicy
 from trioarm.core.schedule import (
     TAGS_MAX,
     Delivery,
     Misfire,
     Overlap,
     Pause,
-    RetryPolicy,
     Schedule,
     ScheduleState,
     StoredSchedule,

@@ -230,3 +230,39 @@ def test_claims_that_nobody_knows_of_take_room() -> None:
 
     in_virtual_time(main)
     assert 2 < max(held) <= HELD
+
+
+@pytest.mark.parametrize("timeout_s", [12.0, 400.0])
+def test_a_handler_knows_how_long_it_has_left(tmp_path: Path, timeout_s: float) -> None:
+    """It is cancelled when its last look at `deadline_s` said, by its timeout or by the end of the lease (S6.3)."""
+    seen: list[tuple[float, float]] = []
+    cancelled: list[float] = []
+
+    async def looks(run: RunContext) -> None:
+        try:
+            while run.attempt == 1:
+                seen.append((trio.current_time(), run.deadline_s))
+                await trio.sleep(1)
+        finally:
+            cancelled.append(trio.current_time())
+
+    async def main() -> None:
+        async with a_world(FileStore(tmp_path / "trioarm.db")) as world:
+            node = await world.start({"looks": looks})
+            await node.scheduler.schedules.put(attrs.evolve(_schedule("looks"), timeout_s=timeout_s))
+            await node.scheduler.runs.fire("long")
+            await trio.sleep(15)  # a renewal
+            node.line.break_off(Away.FAIL)
+            await trio.sleep(LEASE_S)
+            node.line.go_on()
+            await trio.sleep(1)
+
+    in_virtual_time(main)
+    ends = [at + left_s for at, left_s in seen]
+    assert all(left_s > 0 for _, left_s in seen)
+    assert cancelled[0] == pytest.approx(ends[-1], abs=0.01)
+    if timeout_s < TRUST_S:
+        assert {round(end, 3) for end in ends} == {round(seen[0][0] + timeout_s, 3)}
+    else:
+        assert ends[0] == pytest.approx(TRUST_S, abs=0.1)  # the lease was taken when the world began
+        assert 1 <= ends[-1] - ends[0] < timeout_s - TRUST_S  # it was renewed, and lost

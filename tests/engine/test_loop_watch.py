@@ -9,13 +9,16 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 
+import pytest
 import trio
 
 from trioarm import Every, RunContext, Schedule, SchedulerConfig, State, open_scheduler, scheduler_components
 from trioarm.config import SchedulerSettings
 from trioarm.core.run import Run
+from trioarm.engine.executor import RunExecutor
+from trioarm.engine.leases import Lease
 from trioarm.engine.loop_watch import LoopWatch
-from trioarm.engine.ports import ScheduleRepository
+from trioarm.engine.ports import Clock, ScheduleRepository
 from trioarm.repositories.sqlite import SqliteScheduleRepository
 from trioarm.repositories.sqlite.nodes import SystemBootClock
 
@@ -168,4 +171,44 @@ async def test_a_node_whose_loop_is_blocked_keeps_its_lease_for_a_while(tmp_path
             with trio.fail_after(DEADLINE_S):
                 run: Run = await scheduler.runs.wait(fired.id)
     assert (run.state, run.result, run.attempt) == (State.SUCCEEDED, "came through", 1), run.error
-    assert "block_until" in said.lines[0]
+    assert all(f": handler 'work' of run {run.id}: " in line for line in said.lines)
+    assert said.count("block_until (test_loop_watch.py, line ") > 0  # or what it calls, at that moment
+
+
+@pytest.mark.parametrize("in_child", [False, True])
+async def test_who_blocks_the_loop_is_named_without_a_lease_too(in_child: bool) -> None:
+    """Be it a task that the handler has started; a node in memory that is idle is not asked."""
+
+    async def block() -> None:
+        block_until(lambda: said.count("holds it up") > 0)
+
+    async def blocking(run: RunContext, nursery: trio.Nursery) -> None:
+        if in_child:
+            nursery.start_soon(block)
+        else:
+            await block()
+
+    asked: list[bool] = []
+
+    def quick(stand_in: Callable[[], float], needed: Callable[[], bool], **_: float) -> LoopWatch:
+        def heed() -> bool:
+            asked.append(needed())
+            return asked[-1]
+
+        return LoopWatch(stand_in, ask_s=0.01, answer_s=0.05, until_s=DEADLINE_S, needed=heed)
+
+    blocking.__annotations__.update(run=RunContext, nursery=trio.Nursery)
+    container = scheduler_components(SchedulerConfig(scheduler=SchedulerSettings(store="memory://")), {"b": blocking})
+    container.override(
+        Lease, lambda c: Lease(c.get(ScheduleRepository), c.get(RunExecutor), c.get(Clock), "n", loop_watch=quick)
+    )
+    with heard() as said, trio.fail_after(2 * DEADLINE_S):
+        async with open_scheduler(container=container) as scheduler:
+            await scheduler.schedules.put(Schedule("blocks", Every(86400), handler="b"))
+            while len(asked) < 3:
+                await trio.lowlevel.checkpoint()
+            assert not any(asked)
+            run: Run = await scheduler.runs.wait((await scheduler.runs.fire("blocks")).id)
+    assert run.state is State.SUCCEEDED
+    [line] = said.lines
+    assert f": handler 'b' of run {run.id}: block_until (test_loop_watch.py, line " in line

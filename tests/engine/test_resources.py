@@ -81,7 +81,7 @@ async def work_elsewhere(run: RunContext) -> None:
 
 @pytest.mark.parametrize("store", STORES)
 def test_no_more_runs_need_it_at_once_than_may(tmp_path: Path, store: str) -> None:
-    """Seven runs due together, two at a time: each pair begins the moment the one before has ended."""
+    """Seven runs due together, two at a time: each pair begins the moment the one before has ended (S6.5)."""
 
     async def body(world: World, work: Work) -> None:
         await world.scheduler.schedules.put_many([once(f"s{number}", 5) for number in range(7)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 
 import pytest
 import trio
@@ -19,6 +20,7 @@ from trioarm.core.events import Event, HandlerStuck, RunFinished
 from trioarm.engine.attempt import STUCK_GRACE_S
 from trioarm.engine.health import Level
 from trioarm.engine.hub import Subscription
+from trioarm.engine.whereabouts import LINES_MAX, TASKS_MAX
 
 from .nodes import a_config, keeping, once, rows_of
 
@@ -72,7 +74,9 @@ def test_a_handler_that_ignores_its_cancellation_is_named_and_its_worker_replace
                 await trio.sleep(10 + 5 + STUCK_GRACE_S + 0.1)
                 (run,) = await rows_of(repository, once("deaf"))
                 assert (run.state, run.reason, run.attempt) == (State.TIMED_OUT, Reason.STUCK, 1)
-                assert run.error == "handler 'deaf' ignores its cancellation; its worker is lost to it"
+                line = Deaf.__call__.__code__.co_firstlineno + 4
+                said = "handler 'deaf' ignores its cancellation; its worker is lost to it in"
+                assert run.error == f"{said} __call__ (test_stuck.py, line {line})"
                 report = await scheduler.health()
                 executor = next(item for item in report.components if item.component == "executor")
                 assert executor.level is Level.DEGRADED
@@ -155,3 +159,60 @@ def test_workers_that_could_not_be_replaced_come_back_with_their_handlers() -> N
                 assert await _succeeds(scheduler, "other")
 
     in_virtual_time(main)
+
+
+async def fetch(let_go: trio.Event, depth: int) -> None:
+    """Wait behind a shield, so many calls further down."""
+    if depth:
+        await fetch(let_go, depth - 1)
+    with trio.CancelScope(shield=True):
+        await let_go.wait()
+
+
+async def download(let_go: trio.Event, tasks: int, depth: int) -> None:
+    """Wait for so many tasks that ignore their cancellation; for none in itself."""
+    async with trio.open_nursery() as nursery:
+        for _ in range(tasks):
+            nursery.start_soon(fetch, let_go, depth)
+        if not tasks:
+            await fetch(let_go, depth)
+
+
+@pytest.mark.parametrize(
+    ("tasks", "depth", "frames"),
+    [
+        (0, 0, ["gets", "download", "fetch"]),
+        (0, 500, ["fetch"] * LINES_MAX),
+        (1, 0, ["gets", "download", "fetch"]),
+        (1, 500, ["gets", "download", *["fetch"] * LINES_MAX]),
+        (50, 1, ["gets", "download", *["fetch"] * 2 * (TASKS_MAX - 1)]),
+    ],
+)
+def test_a_stuck_handler_is_told_with_its_frames(
+    caplog: pytest.LogCaptureFixture, tasks: int, depth: int, frames: list[str]
+) -> None:
+    """The log has the way to where it is, also in tasks it started, and no more than a few lines of it (S6.3)."""
+    let_go = trio.Event()
+
+    async def gets(run: RunContext) -> None:
+        await download(let_go, tasks, depth)
+
+    async def main() -> str | None:
+        repository = InMemoryScheduleRepository()
+        async with a_node({"work": gets}, a_config(workers=1), store=keeping(repository)) as (scheduler, _):
+            await scheduler.schedules.put(once("deaf", timeout_s=5))
+            await trio.sleep(10 + 5 + STUCK_GRACE_S + 0.1)
+            (run,) = await rows_of(repository, once("deaf"))
+            let_go.set()
+            return run.error
+
+    with caplog.at_level(logging.ERROR, "trioarm"):
+        error = in_virtual_time(main)
+    shielded = fetch.__code__.co_firstlineno + 5
+    assert error is not None
+    assert error.endswith(f" its worker is lost to it in fetch (test_stuck.py, line {shielded})")
+    [told] = [record.message for record in caplog.records if "has ignored its cancellation" in record.message]
+    assert "\n" not in told
+    way = told.partition("): it is in ")[2].split(" > ")
+    assert [place.split(" (")[0] for place in way] == frames
+    assert all(re.fullmatch(r"\w+ \(test_stuck\.py, line \d+\)", place) for place in way)

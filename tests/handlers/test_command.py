@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
+import signal
 import sys
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -131,6 +136,164 @@ async def test_an_argument_vector_is_a_list_of_text(argv: object) -> None:
     assert (run.state, run.reason) == (State.FAILED, Reason.DISCARDED)
     assert run.error is not None
     assert "args.argv must be a list of text" in run.error or "cannot start" in run.error
+
+
+@pytest.mark.parametrize(
+    ("args", "more"),
+    [
+        ({}, {}),
+        ({"env": {"NEW": "1", "HOME": "/elsewhere"}}, {"NEW": "1", "HOME": "/elsewhere"}),
+        ({"inherit": ["SECRET", "NOT_THERE"]}, {"SECRET": "s3"}),
+        ({"inherit": True}, {"SECRET": "s3", "OTHER": "o"}),
+        ({"inherit": True, "env": {"OTHER": "mine", "TRIOARM_TOKEN": "9"}}, {"SECRET": "s3", "OTHER": "mine"}),
+    ],
+)
+async def test_a_program_gets_few_variables_unless_told_otherwise(
+    args: dict[str, Any], more: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it needs to find programs and speak a language; those of trioarm are never another's."""
+    plain = {"PATH": "/usr/bin:/bin", "HOME": "/home", "LC_TIME": "C", "TZ": "UTC"}
+    for name in os.environ:
+        monkeypatch.delenv(name)
+    for name, value in {**plain, "SECRET": "s3", "OTHER": "o"}.items():
+        monkeypatch.setenv(name, value)
+    run = await run_of(a_command(["/usr/bin/env"], args=args))
+    lines = [line.partition("=") for line in str(run.result).splitlines()]
+    told = {name: value for name, _, value in lines if not name.startswith("TRIOARM_")}
+    assert told == {**plain, **more}
+    assert f"TRIOARM_TOKEN={run.token}" in str(run.result)
+
+
+async def test_a_program_works_where_it_is_told_and_reads_what_it_is_given(tmp_path: Path) -> None:
+    """`cwd` and `stdin`; a text that it does not read holds nobody up."""
+    code = "import os, sys; print(os.getcwd(), sys.stdin.read())"
+    run = await run_of(a_command(python(code), args={"cwd": str(tmp_path), "stdin": "žluťoučký"}))
+    assert run.result == f"{tmp_path} žluťoučký\n"
+    run = await run_of(a_command(["/bin/echo", "unread"], args={"stdin": "x" * 65_000}))
+    assert (run.state, run.result) == (State.SUCCEEDED, "unread\n")
+    run = await run_of(a_command(["/bin/true"], args={"cwd": "/no/such"}))
+    assert (run.reason, run.error) == (
+        Reason.DISCARDED,
+        "cannot start '/bin/true' in '/no/such': No such file or directory",
+    )
+
+
+@pytest.mark.parametrize(
+    ("args", "why"),
+    [
+        ({"env": ["A=1"]}, "args.env must map names to text"),
+        ({"env": {"A": 1}}, "args.env must map names to text"),
+        ({"env": {"A=B": "1"}}, "args.env has a name that no variable can have"),
+        ({"env": {"": "1"}}, "args.env has a name that no variable can have"),
+        ({"inherit": "HOME"}, "args.inherit must be a list of names"),
+        ({"inherit": False}, "args.inherit must be a list of names"),
+        ({"inherit": [1]}, "args.inherit must be a list of names"),
+        ({"cwd": 1, "stdin": ["a"]}, "args.cwd must be text; args.stdin must be text"),
+    ],
+)
+async def test_arguments_that_are_wrong_are_discarded(args: dict[str, Any], why: str) -> None:
+    """One line for all of it, and the program is not started."""
+    run = await run_of(a_command(["/bin/true"], args=args))
+    assert (run.state, run.reason) == (State.FAILED, Reason.DISCARDED)
+    assert run.error is not None
+    assert run.error.startswith(why)
+
+
+async def test_the_end_of_the_output_is_kept_with_a_run_that_fails() -> None:
+    """And with one that runs out of time, with what had to be done about it."""
+    run = await run_of(a_command(python("print('one'); print('two'); raise SystemExit(7)")))
+    assert (run.state, run.result) == (State.FAILED, "one\ntwo\n")
+    run = await run_of(a_command(["/bin/sh", "-c", "echo begun; sleep 60"], timeout_s=1))
+    assert (run.state, run.result) == (State.TIMED_OUT, "begun\n[it was terminated]")
+
+
+async def test_a_program_that_a_signal_ends_says_which() -> None:
+    """A bare -11 would be a riddle."""
+    run = await run_of(a_command(["/bin/sh", "-c", "echo x; kill -SEGV $$"]))
+    assert run.error == "ProgramFailed: /bin/sh was ended by SIGSEGV: x"
+
+
+def living(pids: list[int]) -> list[int]:
+    """Return which of these processes are alive; one that waits to be reaped is not."""
+    return [pid for pid in pids if Path(f"/proc/{pid}/stat").exists() and state_of(pid) != "Z"]
+
+
+def state_of(pid: int) -> str:
+    """Return the state of a process as the system calls it."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
+    return "Z"
+
+
+FAMILY = """
+import os, signal, sys, time
+if {deaf}:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+for _ in range(3):
+    if os.fork() == 0:
+        print(os.getpid(), flush=True)
+        time.sleep(60)
+        os._exit(0)
+print(os.getpid(), flush=True)
+{then}
+"""
+
+
+@pytest.mark.parametrize("deaf", [False, True])
+async def test_a_whole_family_ends_at_the_deadline(deaf: bool) -> None:
+    """Those who do not heed being told to terminate are killed, and no process is left behind."""
+    code = FAMILY.format(deaf=deaf, then="time.sleep(60)")
+    run = await run_of(a_command(python(code), timeout_s=2))
+    assert (run.state, run.reason) == (State.TIMED_OUT, Reason.TIMEOUT)
+    *pids, note = str(run.result).splitlines()
+    assert note == ("[it was killed: it did not end when told to]" if deaf else "[it was terminated]")
+    assert len(pids) == 4
+    assert living([int(pid) for pid in pids]) == []
+
+
+@pytest.mark.parametrize("deaf", [False, True])
+async def test_what_a_program_leaves_running_is_ended_with_it(deaf: bool) -> None:
+    """Though it keeps the pipe open: the program ended well, and the run says what was left."""
+    code = FAMILY.format(deaf=deaf, then="")
+    run = await run_of(a_command(python(code)))
+    assert (run.state, run.error) == (State.SUCCEEDED, None)
+    *pids, note = str(run.result).splitlines()
+    how = "killed: it did not end when told to" if deaf else "terminated"
+    assert note == f"[what it left running was {how}]"
+    assert living([int(pid) for pid in pids]) == []
+
+
+async def test_who_began_a_session_of_its_own_is_left_alone_and_not_waited_for() -> None:
+    """It holds the pipe open, and the run ends all the same."""
+    run = await run_of(a_command(["/bin/sh", "-c", "setsid sh -c 'echo $$; exec sleep 50' & sleep 0.5; echo done"]))
+    assert run.state is State.SUCCEEDED
+    pid, done = str(run.result).splitlines()
+    assert done == "done"
+    assert living([int(pid)]) == [int(pid)]
+    os.kill(int(pid), signal.SIGKILL)
+
+
+async def test_a_program_that_closes_its_output_and_goes_on_is_ended_in_time() -> None:
+    """An end of the output is no end of the program."""
+    run = await run_of(a_command(["/bin/sh", "-c", "echo bye; exec >&- 2>&-; exec sleep 60"], timeout_s=1))
+    assert (run.state, run.result) == (State.TIMED_OUT, "bye\n[it was terminated]")
+
+
+async def test_a_flood_of_output_takes_neither_memory_nor_the_loop() -> None:
+    """A program that never stops talking ends at its deadline; others run meanwhile."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with trio.fail_after(30):
+        async with a_node(config=a_config()) as (scheduler, _):
+            await scheduler.schedules.put(a_command(["/usr/bin/yes", "x" * 200], timeout_s=2))
+            await scheduler.schedules.put(Schedule("other", Once(NOW + HOUR), handler="log"))
+            fired = await scheduler.runs.fire("program")
+            other = await scheduler.runs.fire("other")
+            assert (await scheduler.runs.wait(other.id)).state is State.SUCCEEDED
+            assert (await scheduler.runs.get(fired.id)).state is not State.TIMED_OUT
+            run = await scheduler.runs.wait(fired.id)
+    assert run.state is State.TIMED_OUT
+    assert len(str(run.result)) < 2_100
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # KiB
 
 
 async def test_log_writes_one_line(caplog: pytest.LogCaptureFixture) -> None:

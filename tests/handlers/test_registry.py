@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from typing import Any
 
@@ -40,8 +40,13 @@ class Mailer:
         """Do nothing."""
 
 
-class Silent:
-    """Looks like a handler, but is not async."""
+def yields(run: RunContext) -> Iterator[int]:
+    """Yield."""
+    yield 1
+
+
+class Printer:
+    """A handler that is an object, and a plain one."""
 
     def __call__(self, run: RunContext) -> None:
         """Do nothing."""
@@ -49,10 +54,13 @@ class Silent:
 
 @pytest.mark.parametrize(
     "handler",
-    [report, partial(with_options, "there"), partial(partial(with_options), "there"), Mailer(), Mailer().send],
+    [
+        *(report, partial(with_options, "there"), partial(partial(with_options), "there"), Mailer(), Mailer().send),
+        *(synchronous, partial(synchronous), Printer(), lambda run: None),
+    ],
 )
-def test_anything_async_that_can_be_called_is_a_handler_under_a_name(handler: Any) -> None:
-    """With a name given, functions, partials, methods and objects all do."""
+def test_anything_that_can_be_called_is_a_handler_under_a_name(handler: Any) -> None:
+    """With a name given, functions, partials, methods and objects all do, async or plain."""
     assert register({"mail": handler}) == {"mail": handler}
 
 
@@ -91,13 +99,11 @@ def test_what_has_no_lasting_name_must_be_given_one(handler: Any, why: str) -> N
 @pytest.mark.parametrize(
     ("handler", "why"),
     [
-        (synchronous, "handler 'mail' is not async: write 'async def', and use trio inside, not asyncio"),
-        (lambda run: report(run), "is not async"),
-        (Silent(), "is not async"),
-        (Mailer, "is not async"),
-        (partial(synchronous), "is not async"),
-        (generates, "handler 'mail' is an async generator: it must return, not yield"),
-        (partial(generates), "is an async generator"),
+        (Mailer, "handler 'mail' is a class: register an object of it, or a method"),
+        (generates, "handler 'mail' is a generator: it must return, not yield"),
+        (partial(generates), "is a generator"),
+        (yields, "is a generator"),
+        (partial(yields), "is a generator"),
         ("report", "handler 'mail': 'report' cannot be called"),
         (None, "cannot be called"),
     ],

@@ -56,6 +56,14 @@ class TestLanes(contract.LanesContract):
     """Memory guards lanes."""
 
 
+class TestBackfilling(contract.BackfillingContract):
+    """Memory keeps what is backfilled apart."""
+
+
+class TestQuotas(contract.QuotasContract):
+    """Memory counts what owners have."""
+
+
 class TestReady(contract.ReadyContract):
     """Memory orders what could start."""
 

@@ -58,6 +58,14 @@ class TestClaiming(contract.ClaimingContract):
     """SQLite keeps claims as the contract says."""
 
 
+class TestBackfilling(contract.BackfillingContract):
+    """A file keeps what is backfilled apart."""
+
+
+class TestQuotas(contract.QuotasContract):
+    """A file counts what owners have."""
+
+
 class TestReady(contract.ReadyContract):
     """SQLite says what could start as the contract says."""
 

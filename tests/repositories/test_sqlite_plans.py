@@ -61,6 +61,7 @@ HOT = [
     (statements.MEMBERS, "schedules_lane"),
     (statements.SCHEDULES_BY_NAME, "schedules_name"),
     (statements.RUN_OF, "runs_occurrence"),
+    (statements.RETRIED, "runs_schedule (key=? AND rowid>?)"),
     (statements.FIRST_DUE, "cursors_due"),
     (statements.UNDECIDED, "cursors_due"),
     (statements.UNFINISHED_OF_LANE, "runs_in_lane"),
@@ -76,7 +77,8 @@ def test_what_is_asked_at_every_look_has_its_index(connection: sqlite3.Connectio
     """The index that was made for it is used, and no table is read from end to end."""
     steps = plan_of(connection, statement)
     assert any(index in step for step in steps), steps
-    assert not [step for step in steps if step.startswith("SCAN") and "INDEX" not in step and " j " not in f"{step} "]
+    scanned = [step for step in steps if step.startswith("SCAN") and "INDEX" not in step and " j " not in f"{step} "]
+    assert not [step for step in scanned if not step.startswith("SCAN json_each")]
 
 
 @pytest.mark.parametrize(

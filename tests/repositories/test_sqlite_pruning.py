@@ -152,7 +152,8 @@ async def test_a_store_of_an_older_version_is_brought_up_to_date(tmp_path: Path,
             "INSERT INTO documents VALUES ('app', 'one', 3, '{}')",
         ):
             connection.execute(statement)
-        rows = connection.execute("SELECT * FROM runs ORDER BY id").fetchall()
+        found = connection.execute("SELECT * FROM runs ORDER BY id")
+        columns, rows = ", ".join(column[0] for column in found.description), found.fetchall()
         connection.commit()
     async with open_sqlite(path) as repository:
         page = await repository.find_runs(RunQuery(due_from=RUNS // 2, limit=10))
@@ -160,7 +161,7 @@ async def test_a_store_of_an_older_version_is_brought_up_to_date(tmp_path: Path,
         assert await repository.get_document("app", "one") == Document("app", "one", 3, {})
         assert await decided_after(repository) == RUNS + 1
     with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("SELECT * FROM runs ORDER BY id LIMIT ?", (RUNS,)).fetchall() == rows
+        assert connection.execute(f"SELECT {columns} FROM runs ORDER BY id LIMIT ?", (RUNS,)).fetchall() == rows
         first_ids = [first_id for (first_id,) in connection.execute("SELECT first_id FROM spans")]
         assert first_ids == list(range(1, RUNS, SPAN))
     with closing(sqlite3.connect(path)) as connection:

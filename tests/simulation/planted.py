@@ -53,6 +53,13 @@ REPLACED: Final = History(
     workers=1,
     with_file=False,
 )
+CUT_SHORT: Final = History(  # by the end of its node
+    schedules=(_once("a", 1, handler="is_slow"),),
+    acts=((70.0, Killed(30.0)),),
+    faults={},
+    workers=1,
+    with_file=False,
+)
 BOTH_DUE: Final = History(
     schedules=(
         _once("a", 10, handler="succeeds", lane="red", supersede=True),
@@ -79,6 +86,9 @@ WAITS_ITS_TURN: Final = History(
     faults={},
     workers=2,
     with_file=False,
+)
+IS_SKIPPED: Final = attrs.evolve(
+    WAITS_ITS_TURN, schedules=(Schedule("a", Every(20.0), handler="is_slow", overlap="skip", timeout_s=100.0),)
 )
 BOTH_NEED_IT: Final = History(
     schedules=(
@@ -275,7 +285,9 @@ def _runs_what_is_too_late(patch: Patch) -> None:
 PLANTED: Final = {
     "missed": Planted("S2.1", "occurrences that are missed have no row", _forgets_the_missed),
     "again": Planted("S2.1", "an occurrence may have two decisions", _decides_again),
-    "not begun again": Planted("S2.2", "runs of a node that is gone are left as they are", _does_not_start_again),
+    "not begun again": Planted(
+        "S2.2", "runs of a node that is gone are left as they are", _does_not_start_again, made=CUT_SHORT
+    ),
     "at most once": Planted("S2.2", "what runs at most once is called again", _calls_again_what_runs_once),
     "stale": Planted("S2.3", "results are taken whatever their token", _takes_stale_results, made=TAKEN_OVER),
     "keys": Planted("S2.4", "the key of a removed schedule is used again", _uses_keys_again, made=REPLACED),
@@ -287,7 +299,7 @@ PLANTED: Final = {
     "apart": Planted(
         "S5.4", "runs of a schedule that keeps them apart overlap", _keeps_nothing_apart, made=WAITS_ITS_TURN
     ),
-    "room": Planted("S5.4", "there is always room for one more run", _lets_everything_run),
+    "room": Planted("S5.4", "there is always room for one more run", _lets_everything_run, made=IS_SKIPPED),
     "lane": Planted("S5.5", "a lane is free between two attempts", _frees_the_lane_of_a_retry, made=TRIES_AGAIN),
     "order": Planted("S5.5", "the first of a superseding lane runs, not the last", _lets_the_first_win, made=BOTH_DUE),
     "limit": Planted("S6.5", "who holds a resource is not counted", _lets_everybody_in, made=BOTH_NEED_IT),

@@ -26,14 +26,16 @@ from tests.simulation.history import (
 )
 from tests.simulation.witness import LIMIT, LIMITED, Witness
 from trioarm import Schedule
+from trioarm.core.course import BELIEVED_MAX
 from trioarm.core.errors import TrioarmError
-from trioarm.core.instants import HOUR
+from trioarm.core.instants import HOUR, SECOND
 from trioarm.core.queries import RunQuery
 from trioarm.core.resources import Breaker, Resource
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import ScheduleRecord
 from trioarm.core.states import ACTIVE
 from trioarm.testing import FileStore, MemoryDisk, Node, World, a_world, all_runs, in_virtual_time
+from trioarm.testing.world import BEGIN
 
 NODES_MAX = 3
 HEAL_S = 420.0  # enough for a lease to end, the longest handler, its retries and what waits behind it in a lane
@@ -73,6 +75,7 @@ class Course:
         highest: the latest that it ever showed.
         set_back: whether the clock was ever set back.
         corrected: whether the clock was set back far enough for a new epoch.
+        doubted: whether it was ever set so far that nodes may go by its course instead.
         counts: of what happened.
         virtual_s: how long it lasted.
     """
@@ -85,6 +88,7 @@ class Course:
     highest: int = 0
     set_back: bool = False
     corrected: bool = False
+    doubted: bool = False
     counts: Counter[str] = attrs.Factory(Counter)
     virtual_s: float = 0.0
 
@@ -129,6 +133,7 @@ class _Player:
         config = a_config(history.workers, history.workers + 2, drain_s=DRAIN_S)
         self._config = attrs.evolve(config, resources=RESOURCES)
         self._several = history.with_file
+        self._began = trio.current_time()
         self._course = course
 
     async def start(self) -> None:
@@ -166,6 +171,7 @@ class _Player:
                 self.look()
                 self._course.set_back |= by_s < 0
                 self._world.step(by_s)
+                self._course.doubted |= abs(self._world.wall() - self._on_course()) > BELIEVED_MAX
                 self._course.corrected |= self.look() < self._course.highest - OUTAGE
             case Stalled(for_s) if node is not None:
                 node.line.stall()
@@ -178,6 +184,10 @@ class _Player:
             case Stopped(down_s) if node is not None:
                 await node.stop()
                 await self._come_back(down_s)
+
+    def _on_course(self) -> int:
+        """Return what the wall would show if nobody had ever set it."""
+        return BEGIN + round((trio.current_time() - self._began) * SECOND)
 
     def look(self) -> int:
         """Return what the wall shows, and note the latest that it ever did."""

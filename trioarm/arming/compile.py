@@ -9,7 +9,8 @@ import attrs
 from trioarm.arming.model import HANDLER, ArmingSchedule, Partition, Premises, Target
 from trioarm.arming.verify import SENDS_MAX
 from trioarm.core.errors import InvalidSchedule
-from trioarm.core.schedule import NAME, Delivery, RetryPolicy, Schedule
+from trioarm.core.retry_policy import RetryPolicy
+from trioarm.core.schedule import NAME, Delivery, Schedule
 
 LANE: Final = "partition/"
 LATE_ARM_S: Final = 86400.0  # a late arm applies this long, unless the partition's next occurrence replaces it (A2.3)
@@ -62,6 +63,11 @@ def _engine_schedule(arming: ArmingSchedule, partition: Partition, premises: Pre
         raise InvalidSchedule(
             f"{parent.name}: arming reads before it sends and counts what it sent, so it is carried out at least once: "
             "remove delivery"
+        )
+    if parent.pause_after_failures is not None:
+        raise InvalidSchedule(
+            f"{parent.name}: what arms is not paused because it failed, a house would be left as it is every night: "
+            "remove pause_after_failures"
         )
     within_s = apply_within_s(arming.target, premises.late_disarm_s)
     # Within its tolerance an occurrence is on time, so that the misfire window only ever extends it. It must not reach

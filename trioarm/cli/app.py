@@ -44,6 +44,7 @@ COMMANDS: Final = {
     "preview": "trioarm.cli.preview:preview",
     "explain": "trioarm.cli.explain:explain",
     "status": "trioarm.cli.status:status",
+    "statistics": "trioarm.cli.statistics:statistics",
     "help": "trioarm.cli.topics:help_",
     "completion": "trioarm.cli.completion:completion",
 }
@@ -63,6 +64,7 @@ GROUPS: Final = {
             "postpone": "trioarm.cli.schedule_changes:postpone",
             "undo": "trioarm.cli.schedule_changes:undo",
             "fire": "trioarm.cli.fire:fire",
+            "backfill": "trioarm.cli.backfill:backfill",
         },
     ),
     "runs": (
@@ -71,7 +73,7 @@ GROUPS: Final = {
             "list": "trioarm.cli.run_list:list_",
             "show": "trioarm.cli.run_show:show",
             "cancel": "trioarm.cli.run_changes:cancel",
-            "retry": "trioarm.cli.run_changes:retry",
+            "retry": "trioarm.cli.run_retry:retry",
         },
     ),
     "partitions": (

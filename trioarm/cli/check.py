@@ -2,21 +2,54 @@
 
 from __future__ import annotations
 
+import sys
+from operator import itemgetter
+from typing import Annotated, Final
+
+from cyclopts import Parameter
+
+from trioarm.cli.columns import Columns
 from trioarm.cli.configuration import declared_schedules, read_config
 from trioarm.cli.exits import Exit
-from trioarm.cli.options import ConfigFile
-from trioarm.cli.terminal import say
+from trioarm.cli.options import AsJson, ConfigFile, StoreUrl
+from trioarm.cli.stored import with_store
+from trioarm.cli.terminal import Style, complain, paint, remark, say, say_json
 from trioarm.cli.wording import counted
+from trioarm.config.unheeded import unheeded
+from trioarm.container import Container
+from trioarm.live import LiveConfig
+
+STYLES: Final = {
+    "added": Style.HEADING,
+    "changed": Style.NOTICE,
+    "removed": Style.BAD,
+    "foreign": Style.BAD,
+    "kept": Style.FAINT,
+}
 
 
-def check(*, config: ConfigFile = None) -> Exit:
+def check(
+    *,
+    diff: Annotated[bool, Parameter(help="What the next start or reload would change in the store.")] = False,
+    json: AsJson = False,
+    config: ConfigFile = None,
+    store: StoreUrl = None,
+) -> Exit:
     """Validate the configuration: every problem in one line on stderr, exit code 2; or a short summary.
+
+    With --diff it says of each declared schedule, and of each that is declared no more, what would become of it; exit
+    code 1 when a name belongs to somebody else, because then nothing is changed at all.
+
+    What is no error, but is not heeded as the configuration stands, is said in a line of its own.
 
     For example:
 
     - `trioarm check`
     - `trioarm check --config night.toml`
+    - `trioarm check --diff`
     """
+    if diff:
+        return with_store(config, store, lambda container: _differ(container, json))
     found = read_config(config)
     schedules = declared_schedules(found)
     arming = len(found.premises.schedules)
@@ -26,5 +59,32 @@ def check(*, config: ConfigFile = None) -> Exit:
     disabled = sum(not schedule.enabled for schedule in schedules)
     if disabled:
         parts.append(f"{disabled} disabled")
-    say(f"{found.source} is fine: {', '.join(parts)}")
+    for line in unheeded(found):
+        remark(f"{paint('warning:', Style.NOTICE, sys.stderr)} {line}")
+    summary = f"{found.source} is fine: {', '.join(parts)}"
+    if json:
+        say_json({"source": str(found.source), "schedules": len(schedules), "disabled": disabled})
+    else:
+        say(summary)
     return Exit.CLEAN
+
+
+async def _differ(container: Container, json: bool) -> Exit:
+    """Say what would become of each schedule that is declared, or was."""
+    diff = await container.get(LiveConfig).foresee()
+    columns = Columns("SCHEDULE", "CHANGE", "WHAT DIFFERS")
+    names = {"added": diff.added, "changed": diff.changed, "removed": diff.removed, "foreign": diff.foreign}
+    names["kept"] = diff.unchanged
+    for change, name in sorted(((change, name) for change, of in names.items() for name in of), key=itemgetter(1)):
+        keys = diff.keys.get(name, ())
+        if json:
+            say_json({"name": name, "change": change, "keys": [*keys]})
+        else:
+            columns.add((name, change, ", ".join(keys)), STYLES.get(change))
+    columns.flush()
+    if not json:
+        parts = [f"{len(of)} {change}" for change, of in names.items() if of]
+        say(", ".join(parts) or "nothing is declared, and nothing was")
+    if diff.foreign:
+        complain([f"{name}: stored by somebody else already: choose another name" for name in diff.foreign])
+    return Exit.FAILURE if diff.foreign else Exit.CLEAN

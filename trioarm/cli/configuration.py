@@ -15,7 +15,9 @@ from trioarm.config.sources import Tree, read_toml
 from trioarm.core.errors import ConfigurationError, InvalidSchedule
 from trioarm.core.reading import show, suggest
 from trioarm.core.schedule import Schedule
+from trioarm.handlers.command import problems_of
 
+COMMAND: Final = "command"
 HANDLERS: Final = frozenset({*BUILT_IN, HANDLER})  # what a node of this program can call
 
 
@@ -42,7 +44,7 @@ def read_config(
         found = SchedulerConfig.from_file(path, overrides=overrides or {}, local=local)
     except ConfigurationError as error:
         raise ConfigurationError((*error.problems, *_unknown_handlers(path))) from None
-    problems = unknown_handlers(found, HANDLERS)
+    problems = (*unknown_handlers(found, HANDLERS), *_unfit_commands(found))
     if problems:
         raise ConfigurationError(problems)
     return found
@@ -58,6 +60,14 @@ def declared_schedules(config: SchedulerConfig) -> list[Schedule]:
         return [*config.schedules, *engine_schedules(config.premises)]
     except InvalidSchedule as error:
         raise ConfigurationError((str(error),)) from None
+
+
+def _unfit_commands(config: SchedulerConfig) -> Iterator[str]:
+    """Yield a line for everything that is wrong with the arguments of the commands of a configuration."""
+    for schedule in config.schedules:
+        if schedule.handler == COMMAND:
+            for problem in problems_of(schedule.args):
+                yield f'schedule "{schedule.name}".{problem}'
 
 
 def _unknown_handlers(path: Path) -> Iterator[str]:

@@ -23,6 +23,7 @@ from trioarm.core.forecast import Explanation, local_time, zone_of
 from trioarm.core.forecast import explain as put_into_words
 from trioarm.core.instants import as_datetime, instant, render_duration, render_instant
 from trioarm.core.jsonable import Json
+from trioarm.core.retry_policy import RetryPolicy, Strategy
 from trioarm.core.schedule import Delivery, Schedule, ScheduleRecord
 from trioarm.core.triggers import Fold, Gap, own_zone
 from trioarm.core.triggers.civil import LocalTrigger
@@ -132,15 +133,13 @@ def _more_policies(schedule: Schedule, config: SchedulerConfig) -> Iterator[str]
     timeout_s = config.executor.timeout_s if schedule.timeout_s is None else schedule.timeout_s
     yield f"an attempt may take {render_duration(timeout_s)}"
     policy = schedule.retry or config.retry_rules().policy
+    policy = policy if config.features.advanced_retries else policy.plain
     if schedule.delivery is Delivery.AT_MOST_ONCE:
         yield "its handler is called at most once per run, so a failure is final"
     elif policy == UNTIL_REACHED:
         yield "while its panel cannot be reached, it is tried again for as long as it may be carried out"
-    elif policy.max_retries:
-        delays = f"{render_duration(policy.base_s)} to {render_duration(policy.max_s)} apart"
-        yield f"a failed attempt is followed by up to {policy.max_retries} more, {delays}"
     else:
-        yield "a failed attempt is not followed by another"
+        yield from _retries(policy)
 
 
 def _as_json(record: ScheduleRecord, explanation: Explanation, now: int) -> dict[str, Json]:
@@ -161,3 +160,28 @@ def _as_json(record: ScheduleRecord, explanation: Explanation, now: int) -> dict
         "next_change_at": None if change is None else render_instant(change),
         "policies": [*explanation.policies],
     }
+
+
+def _retries(policy: RetryPolicy) -> Iterator[str]:
+    if policy.max_retries:
+        yield f"a failed attempt is followed by up to {policy.max_retries} more, {_delays(policy)}"
+    else:
+        yield "a failed attempt is not followed by another"
+    for rule in policy.per_error:
+        own = policy.with_rule(rule)
+        more = f"up to {own.max_retries} more, {_delays(own)}" if own.max_retries else "none"
+        yield f"after {' or '.join(rule.on)}, by {more}"
+    if not policy.max_retries and not policy.per_error:
+        return
+    if policy.on:
+        yield f"only {', '.join(policy.on)} and timeouts are worth another attempt"
+    if policy.never:
+        yield f"{', '.join(policy.never)}: no other attempt follows"
+    if policy.max_age_s is not None:
+        yield f"no other attempt begins later than {render_duration(policy.max_age_s)} after it was due"
+
+
+def _delays(policy: RetryPolicy) -> str:
+    if policy.strategy is Strategy.CONSTANT:
+        return f"{render_duration(min(policy.base_s, policy.max_s))} apart"
+    return f"{render_duration(policy.base_s)} to {render_duration(policy.max_s)} apart"

@@ -1,7 +1,8 @@
 """Logs: how the program writes what it and its libraries have to say. Libraries only use `logging.getLogger`.
 
 For people, a line is local time with its offset, then words. For machines (`log.format = "json"`) it is an object, with
-its instant in UTC. Lines go to stdout: they are what `trioarm run` is for. A log that nobody reads never stops a node.
+its instant in UTC. What a handler logs, in whichever library, names its run. Lines go to stdout: they are what
+`trioarm run` is for. A log that nobody reads never stops a node.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from trioarm.cli.masking import Masking, known_secrets
 from trioarm.cli.terminal import Style, paint
 from trioarm.config import SchedulerConfig
+from trioarm.engine.attempt import current_run
 
 JSON: Final = "json"
 UTF_8: Final = "utf-8"
@@ -62,6 +64,7 @@ def configure_logs(config: SchedulerConfig, stream: TextIO) -> LineHandler:
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.format_exc_info,
+        _of_its_run,
         _masked(masking),
     ]
     handler = LineHandler(stream)
@@ -124,6 +127,14 @@ def _unless_told_otherwise(record: logging.LogRecord) -> bool:
     return record.name != f"{ROOT}.recorder" or record.levelno >= logging.ERROR
 
 
+def _of_its_run(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Say of a line which run it is of, when a handler logs it."""
+    run = current_run()
+    if run is not None:
+        event.setdefault("run", run.id)
+    return event
+
+
 def _masked(masking: Masking) -> Processor:
     def mask(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         own = {key: value for key, value in event.items() if key.startswith("_")}
@@ -157,6 +168,8 @@ def _for_people(stream: TextIO) -> Renderer:
         style = _LEVEL_STYLES.get(level)
         mark = "" if style is None else paint(level, style, stream) + "  "
         trace = f"\n{event['exception']}" if event.get("exception") else ""
-        return f"{when}  {mark}{event['event']}{trace}"
+        run = current_run()
+        whose = "" if run is None else paint(f"  ({run.id})", Style.FAINT, stream)
+        return f"{when}  {mark}{event['event']}{whose}{trace}"
 
     return line

@@ -21,7 +21,7 @@ from trioarm.container import Container
 from trioarm.core.codec import run_to_json
 from trioarm.core.queries import PAGE_MAX, RunQuery
 from trioarm.core.run import Run, RunRecord
-from trioarm.core.states import State
+from trioarm.core.states import FAILURES, State
 from trioarm.engine.ports import ScheduleRepository
 from trioarm.handlers.housekeeping import OWNER
 
@@ -60,6 +60,7 @@ def list_(
     *,
     owner: Annotated[str | None, Parameter(help="Only of schedules of this owner.")] = None,
     state: Annotated[list[str] | None, Parameter(help="Only in these states; may be repeated.")] = None,
+    failed: Annotated[bool, Parameter(help="Only those that failed or timed out, and no retry was left.")] = False,
     handler: Annotated[str | None, Parameter(help="Only of this handler.")] = None,
     tag: Annotated[str | None, Parameter(help="Only of schedules with this tag.")] = None,
     lane: Annotated[str | None, Parameter(help="Only of this lane.")] = None,
@@ -81,7 +82,8 @@ def list_(
     For example:
 
     - `trioarm runs list`
-    - `trioarm runs list backup --since 7d --state failed --state timed_out`
+    - `trioarm runs list backup --since 7d --failed`
+    - `trioarm runs list --state missed --state skipped`
     - `trioarm runs list --follow`
     - `trioarm runs list --all --json`
     """
@@ -91,7 +93,7 @@ def list_(
     query = RunQuery(
         under=schedule,
         owner=owner,
-        states=among(State, state, "--state"),
+        states=_states(state, failed),
         handler=handler,
         tag=tag,
         lane=lane,
@@ -107,6 +109,11 @@ def list_(
         return await _list(container.get(ScheduleRepository), wanted, schedule, follow_)
 
     return with_store(config, store, work)
+
+
+def _states(words: list[str] | None, failed: bool) -> frozenset[State] | None:
+    states = among(State, words, "--state")
+    return FAILURES | (states or frozenset()) if failed else states
 
 
 async def _list(repository: ScheduleRepository, wanted: Wanted, schedule: str | None, to_follow: bool) -> Exit:

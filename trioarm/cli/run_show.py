@@ -107,8 +107,24 @@ def _work(record: RunRecord, now: int) -> Iterator[tuple[str, str]]:
         yield "args", json_text.dumps(args, ensure_ascii=False)
     if record.error is not None:
         yield "error", record.error
-    if record.result is not None:
-        yield "result", json_text.dumps(record.result, ensure_ascii=False)
+    if record.progress is not None:
+        yield "progress", json_text.dumps(record.progress, ensure_ascii=False)
+    yield from _result(record.result)
+
+
+def _result(result: Json) -> Iterator[tuple[str, str]]:
+    """Yield a result; of a text, such as the output of a program, line by line."""
+    if not isinstance(result, str) or len(result.splitlines()) < 2:
+        if result is not None:
+            yield "result", json_text.dumps(result, ensure_ascii=False)
+        return
+    for number, line in enumerate(result.splitlines()):
+        yield "" if number else "result", "".join(map(_printable, line)) or " "
+
+
+def _printable(character: str) -> str:
+    """Return a character as it can be shown: what would steer a terminal is written out."""
+    return character if character.isprintable() else character.encode("unicode_escape").decode()
 
 
 def _as_json(record: RunRecord, retry_of: str | None) -> dict[str, Json]:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Annotated, TypeAlias
 
 from cyclopts import Parameter
 
-from trioarm.cli.each import each
+from trioarm.cli.bulk import BY_NAME, say_results
+from trioarm.cli.bulk import Schedules as Many
+from trioarm.cli.each import NAME, each
 from trioarm.cli.exits import Exit, UsageError
 from trioarm.cli.names import meant
 from trioarm.cli.options import PLAINLY, Asked, instant_of, span_s
 from trioarm.cli.planned import current_instant
+from trioarm.cli.progress import ProgressLine
 from trioarm.cli.sheet import here
 from trioarm.cli.stored import with_store
 from trioarm.container import Container
 from trioarm.core.instants import instant
+from trioarm.core.queries import ScheduleQuery
 from trioarm.core.schedule import Amendment, AmendmentKind, StoredSchedule
+from trioarm.engine.bulk_commands import BulkOutcome, BulkResult, Progress
 from trioarm.engine.ports import ScheduleRepository
 from trioarm.engine.scheduler import Scheduler, Schedules
 
@@ -33,6 +38,7 @@ def pause(
     until: Annotated[
         str | None, Parameter(help="Resume by itself then: an instant, or 2h from now; otherwise when resumed.")
     ] = None,
+    which: Many = BY_NAME,
     asked: Asked = PLAINLY,
 ) -> Exit:
     """Pause schedules. What comes due meanwhile is skipped, and never caught up; runs that have begun go on.
@@ -41,20 +47,31 @@ def pause(
 
     - `trioarm schedules pause weeknight --note "guests" --until 2026-12-27T08:00:00+01:00`
     - `trioarm schedules pause backup --until 2h`
+    - `trioarm schedules pause --tag nightly --dry-run`
     """
-    now = current_instant()
+    now, query = current_instant(), which.query(names)
     until_at = None if until is None else instant_of(until, "--until", now)
+    became = "paused until it is resumed" if until_at is None else f"paused until {here(until_at, now)}"
 
     async def act(schedules: Schedules, name: str) -> str:
         await schedules.pause(name, until=until_at, author=asked.by, note=note)
-        return "paused until it is resumed" if until_at is None else f"paused until {here(until_at, now)}"
+        return became
 
-    return _change(names, act, asked)
+    async def act_on_all(schedules: Schedules, query: ScheduleQuery, progress: Progress) -> list[BulkResult]:
+        return await schedules.pause_many(
+            query, until=until_at, dry_run=which.dry_run, author=asked.by, note=note, progress=progress
+        )
+
+    if query is None:
+        return _change(names, act, asked)
+    words = {BulkOutcome.CHANGED: became, BulkOutcome.UNCHANGED: "is paused so already"}
+    return _change_many(query, act_on_all, words, which.dry_run, asked)
 
 
 def resume(
     *names: Name,
     note: Note = "",
+    which: Many = BY_NAME,
     asked: Asked = PLAINLY,
 ) -> Exit:
     """Resume paused schedules.
@@ -62,12 +79,20 @@ def resume(
     For example:
 
     - `trioarm schedules resume weeknight`
+    - `trioarm schedules resume --tag nightly`
     """
+    query = which.query(names)
 
     async def act(schedules: Schedules, name: str) -> str:
         return _next(await schedules.resume(name, author=asked.by, note=note))
 
-    return _change(names, act, asked)
+    async def act_on_all(schedules: Schedules, query: ScheduleQuery, progress: Progress) -> list[BulkResult]:
+        return await schedules.resume_many(query, dry_run=which.dry_run, author=asked.by, note=note, progress=progress)
+
+    if query is None:
+        return _change(names, act, asked)
+    words = {BulkOutcome.CHANGED: "resumed", BulkOutcome.UNCHANGED: "is not paused"}
+    return _change_many(query, act_on_all, words, which.dry_run, asked)
 
 
 def skip(
@@ -183,6 +208,26 @@ def _change(
         schedules = container.get(Scheduler).schedules
         return await each(
             [record.schedule.name for record in records], lambda name: act(schedules, name), json=asked.json
+        )
+
+    return with_store(asked.config, asked.store, work)
+
+
+def _change_many(
+    query: ScheduleQuery,
+    act: Callable[[Schedules, ScheduleQuery, Progress], Awaitable[list[BulkResult]]],
+    words: Mapping[BulkOutcome, str],
+    dry_run: bool,
+    asked: Asked,
+) -> Exit:
+    """Carry something out for each stored schedule that options mean."""
+
+    async def work(container: Container) -> Exit:
+        with ProgressLine() as progress:
+            schedules = container.get(Scheduler).schedules
+            results = await act(schedules, query, lambda done, total: progress("changing", done, total))
+        return say_results(
+            results, words, dry_run=dry_run, json=asked.json, key=NAME, none="no stored schedule is meant by this"
         )
 
     return with_store(asked.config, asked.store, work)

@@ -85,7 +85,11 @@ What a schedule may say beside its trigger. Durations are written 90s, 5m, 1h30m
                    `trioarm help resources`
   supersede        in its lane only the newest of what came due together counts
   timeout          how long one attempt may take
-  retry            { max_retries = 3, base = "1s", max = "30s", factor = 2.0 }
+  retry            { max_retries = 3, base = "1s", max = "30s", factor = 2.0 };
+                   also strategy, on and never (names of errors), max_age and
+                   per_error: see trioarm/docs/retries.md
+  pause_after_failures
+                   paused, with an alert, once so many runs in a row failed
   delivery         at_least_once (the default): what was interrupted is started
                    again; at_most_once: one call per run, and what was
                    interrupted ends as unknown
@@ -193,10 +197,34 @@ runs acts on them at once. Who did what is kept, with the login name, or whoever
                        two hours, three times, never past the next one
   schedules undo       what was said of an occurrence
   schedules fire       a run now; --wait until it has ended
+  schedules backfill   each occurrence of a range that is over, --from and
+                       --until, whatever was decided of it; behind all else
   schedules remove     its runs stay; what a file declares is removed there
+
+Instead of names, pause and resume take --tag, --owner, --handler, --lane or --under, with --dry-run to see
+what they would do. `trioarm check --diff` says what the file would change. In the file, [owner.cli] with
+max_schedules = 100 bounds how many schedules an owner may have. All of it, with examples, is in
+trioarm/docs/managing.md of the installed package.
 
 The name of a schedule that arms several partitions means each of them: weeknight means weeknight/house and
 weeknight/garage. Instants are written 2026-12-24T18:00:00+01:00, or as a duration such as 2h."""
+
+HANDLERS: Final = """\
+A schedule calls a handler, by its name. Two come with the program: `log` writes a line, `command` runs a
+program, never a shell.
+
+  argv     the program and its arguments, a list
+  env      variables for it, { NAME = "value" }
+  inherit  names of variables of the node to pass on, or true for all; else
+           it gets PATH, HOME, the language, the zone and who it is
+  cwd      the directory it works in
+  stdin    a text it can read
+
+Its exit code decides; the end of what it said is kept and shown by `trioarm runs show`. At its timeout, all
+it started is told to terminate, and killed three seconds later. It knows itself by TRIOARM_RUN_ID,
+TRIOARM_SCHEDULE, TRIOARM_DUE_AT, TRIOARM_ATTEMPT, TRIOARM_TOKEN and TRIOARM_ARGS.
+
+Programs in Python bring handlers of their own: trioarm/docs/handlers.md says how."""
 
 RUNS: Final = """\
 Every occurrence of a schedule is decided exactly once: to run, or not to, and then why. Both are runs, and
@@ -213,8 +241,14 @@ are listed; many occurrences that were skipped together are one line with both e
                      it never ran
 
 `trioarm runs list` shows the newest last, --all shows all, --follow tells of each as it changes. A run is
-named by its schedule and its instant, backup@2026-11-23T01:30:00Z; one that somebody fired or retried ends
-in +manual or +retry. `runs cancel` and `runs retry` take several of them."""
+named by its schedule and its instant, backup@2026-11-23T01:30:00Z; one that somebody fired, retried or
+backfilled ends in +manual, +retry or +backfill. `runs cancel` and `runs retry` take several of them; instead
+of ids, `runs cancel` takes --schedule, --tag, --state, --origin and others. `trioarm statistics` says how
+many went well, how late they began and how long they took.
+
+`runs list --failed` shows what failed for good, `runs retry --failed` runs all of that again which nobody has
+retried yet; --schedule, --tag, --since and others narrow it, --dry-run only looks. More on failures and
+retries is in trioarm/docs/retries.md of the installed package."""
 
 STORE: Final = """\
 With scheduler.store = "sqlite:///trioarm.db", everything is kept in one file beside the configuration, with
@@ -324,6 +358,7 @@ TOPICS: Final = {
     "dst": Topic("what happens when clocks change", DST),
     "arming": Topic("schedules that arm alarm panels", ARMING),
     "schedules": Topic("what can be done with stored schedules", SCHEDULES),
+    "handlers": Topic("what schedules call, and how programs are run", HANDLERS),
     "runs": Topic("what became of each occurrence, and how to read it", RUNS),
     "status": Topic("how a node is, for people and for containers", STATUS),
     "store": Topic("the file that everything is kept in, its backups and checks", STORE),

@@ -20,6 +20,7 @@ from trioarm.config.calendars import Surroundings, read_calendars
 from trioarm.config.handlers import read_workers
 from trioarm.config.keys import Setting, file_key, keys_of
 from trioarm.config.layering import SECTIONS, read_settings
+from trioarm.config.owners import read_owners
 from trioarm.config.premises import read_partitions, read_sites
 from trioarm.config.resources import read_resources
 from trioarm.config.schedules import Declarations
@@ -41,8 +42,9 @@ from trioarm.core.planning import PlanRules
 from trioarm.core.queries import Kept, Retention
 from trioarm.core.reading import Problems, Table, show, suggest
 from trioarm.core.resources import Resources
+from trioarm.core.retry_policy import RetryPolicy
 from trioarm.core.retrying import RetryRules
-from trioarm.core.schedule import RetryPolicy, Schedule
+from trioarm.core.schedule import Schedule
 from trioarm.core.states import FINAL, State
 from trioarm.core.triggers import Events
 from trioarm.core.triggers.day_calendars import DayCalendar
@@ -115,6 +117,7 @@ class SchedulerConfig:
         feeds: calendars of events by name; what they hold is read when the node runs.
         resources: what holds for those that schedules name, by name.
         workers: how many workers of its own a handler has, by name; others share those of the executor.
+        owners: how many schedules each owner may have stored, by name; one that is not there may have any number.
         source: the file it was read from; None for code and variables.
         sources: who said what, by key; what is not there is the default.
         reading: from what it was read; None for code.
@@ -135,6 +138,7 @@ class SchedulerConfig:
     feeds: Mapping[str, FeedSource] = attrs.field(factory=dict)
     resources: Resources = attrs.field(factory=dict)
     workers: Mapping[str, int] = attrs.field(factory=dict)
+    owners: Mapping[str, int] = attrs.field(factory=dict)
     source: Path | None = None
     sources: Mapping[str, str] = attrs.field(factory=dict, eq=False)
     reading: Reading | None = attrs.field(default=None, eq=False, repr=False)
@@ -249,7 +253,7 @@ class SchedulerConfig:
             base_s=self.executor.retry_delay_base_s,
             max_s=self.executor.retry_delay_max_s,
         )
-        return RetryRules(policy, jitter=self.features.advanced_retries)
+        return RetryRules(policy, advanced=self.features.advanced_retries)
 
     def retention(self, now: int) -> Retention:
         """Return what may be forgotten at `now` (S9.1)."""
@@ -355,6 +359,7 @@ def _read(reading: Reading) -> SchedulerConfig:
         owner=None if path is None else f"file:{path.name}",
     )
     resources = read_resources(whole)
+    owners = read_owners(whole)
     schedules, premises = _read_declared(whole, defaults, arming, scheduler.tolerance_s)
     for schedule in (*schedules, *(one.schedule for one in premises.schedules)):
         _check_resources(schedule, resources, problems)
@@ -373,6 +378,7 @@ def _read(reading: Reading) -> SchedulerConfig:
         feeds=calendars.feeds,
         resources=resources,
         workers=workers,
+        owners=owners,
         source=path,
         sources=settings.sources,
         reading=reading,

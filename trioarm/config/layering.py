@@ -31,14 +31,7 @@ SECTIONS: Final[dict[str, type[attrs.AttrsInstance]]] = {
     "features": FeatureSettings,
     "log": LogSettings,
 }
-DECLARED: Final = (
-    "calendar",
-    "handler",
-    "resource",
-    "site",
-    "partition",
-    "schedule",
-)  # the rest of what a file may hold
+DECLARED: Final = ("owner", "calendar", "handler", "resource", "site", "partition", "schedule")  # what else a file has
 SECTIONS_LATER: Final = ("http", "notify")
 COMMAND_LINE: Final = "command line"
 ENVIRONMENT_ENV: Final = "SCHEDULER_ENV"

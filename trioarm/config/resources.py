@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from trioarm.config.named import read_each
+from trioarm.core.bounds import DURATION_S_MAX
 from trioarm.core.codec import named
 from trioarm.core.reading import Table, duration, whole
 from trioarm.core.resources import LIMIT_MAX, RUNS_MAX, Breaker, Rate, Resource
-from trioarm.core.schedule import DURATION_S_MAX
 
 _LEAST_S = 0.001
 

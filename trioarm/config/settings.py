@@ -12,9 +12,9 @@ import attrs
 from trioarm.config.keys import Judge, Key, Kind, setting
 from trioarm.config.ping_url import SAMPLE, mask_userinfo, ping_url
 from trioarm.config.store_url import MEMORY, store_url
+from trioarm.core.bounds import DURATION_S_MAX
 from trioarm.core.forms.family import zone
 from trioarm.core.reading import show, suggest
-from trioarm.core.schedule import DURATION_S_MAX
 from trioarm.core.states import State
 
 HOUR_S: Final = 3600.0
@@ -179,7 +179,9 @@ class FeatureSettings:
 
     dst: bool = _switch(True, "whether declared schedules follow daylight saving time", "SCHEDULER_ENABLE_DST")
     advanced_retries: bool = _switch(
-        True, "whether delays between attempts are spread", "SCHEDULER_ENABLE_ADVANCED_RETRIES"
+        True,
+        "whether delays between attempts are spread, follow a strategy, and differ per error",
+        "SCHEDULER_ENABLE_ADVANCED_RETRIES",
     )
     performance_monitoring: bool = _switch(
         True, "whether histograms and loop lag are measured", "SCHEDULER_ENABLE_PERFORMANCE_MONITORING", live=True

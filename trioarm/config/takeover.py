@@ -25,6 +25,8 @@ from trioarm.core.events import SettingChange
 # What the rest of a file is read by. They wait for a restart, and until then schedules mean what they meant before.
 READ_BY: Final = ("scheduler.environment", "scheduler.timezone", "features.dst")
 
+NO_LIMIT: Final = "no limit"
+
 S = TypeVar("S")
 V = TypeVar("V")
 
@@ -70,6 +72,7 @@ def take_over(running: SchedulerConfig, wanted: SchedulerConfig) -> Takeover:
         SettingChange(key, _key(key).render(_said(running, key)), _key(key).render(_said(config, key)))
         for key in changed
     )
+    settings += tuple(_owner_changes(running.owners, config.owners))
     unequal = (f"handler.{name}" for name in _differing(config.workers, readable.workers))
     return Takeover(config, settings, (*waiting, *unequal, *_waiting_premises(config.premises, readable.premises)))
 
@@ -108,6 +111,12 @@ def _waiting_premises(kept: Premises, wanted: Premises) -> Iterator[str]:
     yield from (f"partition.{name}" for name in _differing(kept.partitions, wanted.partitions))
     now, then = ({each.schedule.name: each for each in of.schedules} for of in (kept, wanted))
     yield from (f'schedule "{name}"' for name in _differing(now, then))
+
+
+def _owner_changes(now: Mapping[str, int], then: Mapping[str, int]) -> Iterator[SettingChange]:
+    for name in _differing(now, then):
+        shown = [str(owners[name]) if name in owners else NO_LIMIT for owners in (now, then)]
+        yield SettingChange(f"owner.{name}.max_schedules", *shown)
 
 
 def _differing(now: Mapping[str, V], then: Mapping[str, V]) -> list[str]:

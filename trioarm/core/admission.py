@@ -9,7 +9,7 @@ from collections.abc import Container, Iterable, Mapping
 
 import attrs
 
-from trioarm.core.run import RunRecord
+from trioarm.core.run import Origin, RunRecord
 from trioarm.core.schedule import Delivery
 from trioarm.core.states import State
 
@@ -22,10 +22,12 @@ class Room:
         free: runs it may claim.
         idle: workers with nothing to do; the only ones that a run is claimed for that runs at most once (S2.2), or
             needs resources, so that it begins when these say.
+        reserved: how many of them no backfilled run is claimed for (S5.3).
     """
 
     free: int
     idle: int
+    reserved: int = 0
 
 
 class Admission:
@@ -50,6 +52,8 @@ class Admission:
         if room is None or room.free <= 0:
             return False
         if room.idle <= 0 and (schedule.delivery is Delivery.AT_MOST_ONCE or schedule.resources):
+            return False
+        if run.origin is Origin.BACKFILL and min(room.free, room.idle) <= room.reserved:
             return False
         lane = run.lane
         if lane is not None:

@@ -221,6 +221,14 @@ def paused(record: ScheduleRecord, unfinished: Sequence[RunRecord], pause: Pause
     if pause.until_at is not None and pause.until_at <= now:
         until = render_instant(pause.until_at)
         raise InvalidSchedule(f"{record.schedule.name} cannot be paused until {until}: that is over")
+    put, steps = pausing(record, unfinished, pause, now)
+    return _keeping(record, put, now, steps)
+
+
+def pausing(
+    record: ScheduleRecord, unfinished: Sequence[RunRecord], pause: Pause, now: int
+) -> tuple[PutSchedule, list[Finished]]:
+    """Return the step that pauses a schedule, and those of what was postponed into the pause."""
     put = revised(record, record.schedule, now, pause)
     within = [
         run
@@ -229,7 +237,7 @@ def paused(record: ScheduleRecord, unfinished: Sequence[RunRecord], pause: Pause
         and run.waiting_for is WaitingFor.POSTPONE
         and (pause.until_at is None or run.due_at < pause.until_at)
     ]
-    return _keeping(record, put, now, _give_up(put, within, Reason.PAUSED, now))
+    return put, _give_up(put, within, Reason.PAUSED, now)
 
 
 def _amended(record: ScheduleRecord, nominal_at: int, amendment: Amendment | None, now: int) -> PutSchedule:

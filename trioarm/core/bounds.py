@@ -13,6 +13,7 @@ from trioarm.core.jsonable import as_json
 SHOWN_MAX: Final = 40  # characters of a mistaken value that are quoted
 SECONDS: Final = "a number of seconds, such as 90.0"
 AUTHOR_MAX: Final = 128  # characters of the name of a person or program
+DURATION_S_MAX: Final = 366 * 86400.0  # a policy longer than a year is a mistake in units
 NOTE_MAX: Final = 1_000  # characters of what they say: a paragraph, so that a record stays small
 
 

@@ -108,6 +108,16 @@ class Started:
 
 
 @attrs.define(slots=True, eq=False)
+class Progressed:
+    """A held run's handler says how far it is. Refused unless it is held under that token."""
+
+    run: RunRecord
+    token: int
+    value: Json
+    at: int
+
+
+@attrs.define(slots=True, eq=False)
 class Finished:
     """A run takes its last step: held runs under their token, pending ones before their next claim."""
 
@@ -184,7 +194,7 @@ class Cut:
     count: int
 
 
-RunStep: TypeAlias = Claim | Started | Finished | Requeued | CancelAsked | Voided | Cut
+RunStep: TypeAlias = Claim | Started | Progressed | Finished | Requeued | CancelAsked | Voided | Cut
 
 
 def apply(step: RunStep) -> None:
@@ -213,6 +223,8 @@ def apply(step: RunStep) -> None:
         case Started():
             run.state = advance(run.state, Step.START)
             run.started_at = step.at
+        case Progressed():
+            run.progress = step.value
         case Requeued():
             run.state = advance(run.state, step.step)
             run.reason, run.error = step.reason, step.error
@@ -348,6 +360,21 @@ ScheduleStep: TypeAlias = PutSchedule | RemoveSchedule | SetBack
 
 
 @attrs.define(slots=True, eq=False)
+class Quota:
+    """An owner may have only so many schedules. Refused where a change would make them more.
+
+    Args:
+        owner: whose they are.
+        added: by how many the change makes them more.
+        most: how many there may be.
+    """
+
+    owner: str
+    added: int
+    most: int
+
+
+@attrs.define(slots=True, eq=False)
 class Change:
     """One atomic unit of what is to be kept."""
 
@@ -357,3 +384,4 @@ class Change:
     schedules: Sequence[ScheduleStep] = ()
     documents: Sequence[PutDocument] = ()
     journal: Sequence[AppendJournal] = ()
+    quotas: Sequence[Quota] = ()

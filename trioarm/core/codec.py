@@ -17,8 +17,10 @@ import attrs
 from cattrs import BaseValidationError, Converter, ForbiddenExtraKeysError, transform_error
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
+from trioarm.core.bounds import DURATION_S_MAX
 from trioarm.core.errors import InvalidSchedule, TrioarmError
 from trioarm.core.forms import Around, read_trigger, write_trigger
+from trioarm.core.forms.retry import read_retry, write_retry
 from trioarm.core.forms.scalars import write_duration, write_instant
 from trioarm.core.instants import render_instant
 from trioarm.core.jsonable import Json, as_json
@@ -38,20 +40,18 @@ from trioarm.core.reading import (
     suggest,
     text,
     whole,
-    within,
 )
 from trioarm.core.run import Run
 from trioarm.core.schedule import (
-    DURATION_S_MAX,
     HANDLER_LENGTH_MAX,
     JITTER_S_MAX,
+    PAUSE_AFTER_MAX,
     RESOURCES_MAX,
     TAGS_MAX,
     Amendment,
     Delivery,
     Misfire,
     Overlap,
-    RetryPolicy,
     Schedule,
     ScheduleRecord,
     check_name,
@@ -59,9 +59,7 @@ from trioarm.core.schedule import (
 from trioarm.core.triggers import Events, Every
 from trioarm.core.triggers.day_calendars import DayCalendar
 
-TOLERANCE_S_MAX: Final = 86400.0  # this bound and the next two are the core's own, said here once more per key
-RETRIES_MAX: Final = 1000
-FACTOR_MAX: Final = 100
+TOLERANCE_S_MAX: Final = 86400.0  # the core's own bound, said here once more per key
 
 
 class InvalidDefinition(InvalidSchedule):
@@ -134,7 +132,7 @@ def read_schedule(table: Table, defaults: Defaults = PLAIN) -> Schedule | None:
         trigger=read_trigger(table, _around(defaults)) or _NOTHING.trigger,
         handler=defaults.handler or _read_handler(table),
         args=table.take("args", _args, {}),
-        retry=_read_retry(table),
+        retry=read_retry(table),
         resources=table.take("resources", _few("resource", RESOURCES_MAX), ()),
         tags=table.take("tags", _few("tag", TAGS_MAX), ()),
         owner=table.take("owner", text, defaults.owner),
@@ -172,6 +170,7 @@ def _read_policies(table: Table, schedule: Schedule) -> Schedule:
         delivery=table.take("delivery", member(Delivery), schedule.delivery),
         priority=table.take("priority", whole(0, 9), schedule.priority),
         jitter_s=table.take("jitter", duration(0, JITTER_S_MAX), None),
+        pause_after_failures=table.take("pause_after_failures", whole(1, PAUSE_AFTER_MAX), None),
     )
 
 
@@ -186,21 +185,6 @@ def _read_bounds(table: Table, schedule: Schedule) -> Schedule:
 
 def _read_handler(table: Table) -> str:
     return table.need("handler", _handler, 'name what to call, like handler = "command"') or _NOTHING.handler
-
-
-def _read_retry(table: Table) -> RetryPolicy | None:
-    retry = table.table("retry")
-    if retry is None:
-        return None
-    plain = RetryPolicy()
-    policy = RetryPolicy(
-        max_retries=retry.take("max_retries", whole(0, RETRIES_MAX), plain.max_retries),
-        base_s=retry.take("base", duration(0, DURATION_S_MAX), plain.base_s),
-        max_s=retry.take("max", duration(0, DURATION_S_MAX), plain.max_s),
-        factor=retry.take("factor", within(number, 1, FACTOR_MAX), plain.factor),
-    )
-    retry.close()
-    return policy
 
 
 def named(what: str) -> Reader[str]:
@@ -246,7 +230,7 @@ def unstructure_schedule(schedule: Schedule) -> dict[str, Json]:
         "lane": schedule.lane,
         "supersede": _unless(schedule.supersede, False),
         "timeout": write_duration(schedule.timeout_s),
-        "retry": None if schedule.retry is None else _retry_form(schedule.retry),
+        "retry": None if schedule.retry is None else write_retry(schedule.retry),
         "delivery": _unless(schedule.delivery.value, Delivery.AT_LEAST_ONCE),
         "jitter": write_duration(schedule.jitter_s),
         "priority": _unless(schedule.priority, _NOTHING.priority),
@@ -254,20 +238,12 @@ def unstructure_schedule(schedule: Schedule) -> dict[str, Json]:
         "end": write_instant(schedule.end_at),
         "max_runs": schedule.max_runs,
         "resources": _unless([*schedule.resources], []),
+        "pause_after_failures": schedule.pause_after_failures,
         "tags": _unless([*schedule.tags], []),
         "owner": schedule.owner,
         "enabled": _unless(schedule.enabled, True),
     }
     return {key: value for key, value in form.items() if value is not None}
-
-
-def _retry_form(retry: RetryPolicy) -> dict[str, Json]:
-    return {
-        "max_retries": retry.max_retries,
-        "base": write_duration(retry.base_s),
-        "max": write_duration(retry.max_s),
-        "factor": retry.factor,
-    }
 
 
 def _unless(value: Json, default: Json) -> Json:

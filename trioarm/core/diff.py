@@ -106,6 +106,7 @@ class SyncDiff:
         removed: stored by the same owner, no longer declared.
         unchanged: stored as declared.
         foreign: declared, but stored by somebody else; left alone.
+        keys: what differs of those changed, in the words of a file, but for `trigger`, which has many there.
     """
 
     added: tuple[str, ...]
@@ -113,6 +114,7 @@ class SyncDiff:
     removed: tuple[str, ...]
     unchanged: tuple[str, ...]
     foreign: tuple[str, ...]
+    keys: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict, eq=False)  # follows from the definitions
 
 
 def sync_diff(
@@ -128,6 +130,7 @@ def sync_diff(
     """
     names = {schedule.name for schedule in declared}
     added, changed, unchanged, foreign = [], [], [], []
+    keys: dict[str, tuple[str, ...]] = {}
     for schedule in declared:
         present = stored.get(schedule.name)
         if present is None:
@@ -138,5 +141,14 @@ def sync_diff(
             unchanged.append(schedule.name)
         else:
             changed.append(schedule.name)
+            keys[schedule.name] = differing_keys(present, schedule)
     removed = sorted(name for name in owned if name not in names)
-    return SyncDiff(tuple(added), tuple(changed), tuple(removed), tuple(unchanged), tuple(foreign))
+    return SyncDiff(tuple(added), tuple(changed), tuple(removed), tuple(unchanged), tuple(foreign), keys)
+
+
+def differing_keys(before: Schedule, after: Schedule) -> tuple[str, ...]:
+    """Return what two definitions differ in, in the words of a file: `timeout`, `start`, but `trigger`."""
+    fields = [
+        field.name for field in attrs.fields(Schedule) if getattr(before, field.name) != getattr(after, field.name)
+    ]
+    return tuple(name.removesuffix("_s").removesuffix("_at") for name in fields)

@@ -11,6 +11,7 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 DEPTH_MAX = 32
 ITEMS_MAX = 10_000  # a value with more is data, and belongs into a file or database of the caller
 TEXT_BYTES_MAX = 64 * 1024  # of one text, as UTF-8; likewise
+ALL_TEXT_BYTES_MAX = 1024 * 1024  # of all texts of a value together, keys included
 INTEGER_MIN, INTEGER_MAX = -(2**63), 2**63 - 1  # what databases and other languages read back as it was written
 KEY_SHOWN_MAX = 40  # characters of a key that a path quotes
 
@@ -24,9 +25,10 @@ def as_json(value: object, *, what: str) -> Json:
 
     Raises:
         ValueError: the value holds something JSON cannot, is too deep (32), has too many parts (10 000), a text of more
-            than 64 KiB or one that UTF-8 or a database cannot hold, or an integer of more than 64 bits.
+            than 64 KiB, more than 1 MiB of text, one that UTF-8 or a database cannot hold, or an integer of more than
+            64 bits.
     """
-    budget = [ITEMS_MAX]
+    budget = [ITEMS_MAX, ALL_TEXT_BYTES_MAX]
     return _copy(value, what, DEPTH_MAX, budget)
 
 
@@ -38,7 +40,7 @@ def _copy(value: object, path: str, depth: int, budget: list[int]) -> Json:
         case None | bool():
             return value
         case str():
-            return _text(value, path)
+            return _text(value, path, budget)
         case int():
             if not INTEGER_MIN <= value <= INTEGER_MAX:
                 raise ValueError(f"{path}: an integer beyond 64 bits cannot be kept: write it as text")
@@ -51,7 +53,7 @@ def _copy(value: object, path: str, depth: int, budget: list[int]) -> Json:
             return [_copy(item, f"{path}[{index}]", depth - 1, budget) for index, item in enumerate(value)]
         case dict():
             return {
-                _key(key, path): _copy(item, f"{path}.{key[:KEY_SHOWN_MAX]}", depth - 1, budget)
+                _key(key, path, budget): _copy(item, f"{path}.{key[:KEY_SHOWN_MAX]}", depth - 1, budget)
                 for key, item in value.items()
             }
         case _:
@@ -60,21 +62,27 @@ def _copy(value: object, path: str, depth: int, budget: list[int]) -> Json:
             )
 
 
-def _key(key: object, path: str) -> str:
+def _key(key: object, path: str, budget: list[int]) -> str:
     if isinstance(key, str):
-        return _text(key, f"{path}: a key")
+        return _text(key, f"{path}: a key", budget)
     raise ValueError(f"{path}: key {key!r} is no text")
 
 
-def _text(text: str, path: str) -> str:
-    if text.isascii() and len(text) <= TEXT_BYTES_MAX and "\0" not in text:
-        return text  # by far the most
-    try:
-        size = len(text.encode())
-    except UnicodeEncodeError as error:
-        raise ValueError(f"{path}: character {error.start} is half of a surrogate pair, which is no text") from None
-    if size > TEXT_BYTES_MAX:
-        raise ValueError(f"{path}: a text of {size} bytes cannot be kept: at most {TEXT_BYTES_MAX}")
+def _text(text: str, path: str, budget: list[int]) -> str:
+    size = len(text)
+    if size > TEXT_BYTES_MAX:  # by so much, perhaps, that counting its bytes would take a while
+        least = "" if text.isascii() else "at least "
+        raise ValueError(f"{path}: a text of {least}{size} bytes cannot be kept: at most {TEXT_BYTES_MAX}")
+    if not text.isascii():
+        try:
+            size = len(text.encode())
+        except UnicodeEncodeError as error:
+            raise ValueError(f"{path}: character {error.start} is half of a surrogate pair, which is no text") from None
+        if size > TEXT_BYTES_MAX:
+            raise ValueError(f"{path}: a text of {size} bytes cannot be kept: at most {TEXT_BYTES_MAX}")
     if "\0" in text:
         raise ValueError(f"{path}: a text with a NUL character cannot be kept")
+    budget[1] -= size
+    if budget[1] < 0:
+        raise ValueError(f"{path}: too large to keep (at most {ALL_TEXT_BYTES_MAX} bytes of text in all)")
     return text

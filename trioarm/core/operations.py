@@ -34,6 +34,7 @@ class Verb(StrEnum):
     FIRE = "fire"
     CANCEL = "cancel"
     RETRY = "retry"
+    BACKFILL = "backfill"
     TRUST = "trust"
 
 
@@ -49,8 +50,8 @@ class Operation:
         note: why, in the words of the actor; of a synchronised set what it changed.
         count: of how many subjects it was asked.
         revision: the one that a schedule has since.
-        nominal_at: the occurrence that is meant.
-        until_at: until when a schedule is paused, or an occurrence postponed.
+        nominal_at: the occurrence that is meant, or the first of them.
+        until_at: until when a schedule is paused, or an occurrence postponed; the last occurrence that is meant.
 
     Raises:
         InvalidSchedule: the actor is not named, or what is said is too long.

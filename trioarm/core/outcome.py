@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
+from itertools import islice
 from typing import Final, TypeAlias
 
 import attrs
@@ -13,6 +15,7 @@ from trioarm.core.states import Reason
 
 # What may stand against an occurrence that is due: the rest of the reasons are not for a handler to give.
 OVERRIDES: Final = frozenset({Reason.PERSON, Reason.HOLD})
+KINDS_MAX: Final = 64  # names kept of the classes of one error: a group may hold thousands
 
 
 class Retry(Exception):
@@ -81,11 +84,13 @@ class Failed:
         error: one line.
         after_s: the delay the handler asked for; None for the policy's.
         final: whether the handler said that trying again is useless.
+        kinds: the names of the error's classes, see `kinds_of`; none where the handler asked for another attempt.
     """
 
     error: str
     after_s: float | None = None
     final: bool = False
+    kinds: tuple[str, ...] = ()
 
 
 @attrs.define(slots=True)
@@ -125,6 +130,28 @@ class Overridden:
 
     reason: Reason
     text: str
+
+
+def kinds_of(error: BaseException) -> tuple[str, ...]:
+    """Return the names of an error's class and of its bases, each as `Class` and as `module.Class`.
+
+    A group is of the classes of all that it holds, too: what is not worth another attempt is not so in company.
+    """
+    if not isinstance(error, BaseExceptionGroup):
+        return _names_of(type(error))
+    return tuple(islice(dict.fromkeys(_names_in(error)), KINDS_MAX))
+
+
+def _names_in(error: BaseException) -> Iterator[str]:
+    yield from _names_of(type(error))
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            yield from _names_in(each)
+
+
+def _names_of(kind: type[BaseException]) -> tuple[str, ...]:
+    classes = [one for one in kind.__mro__ if issubclass(one, BaseException)]
+    return tuple(name for one in classes for name in (one.__name__, f"{one.__module__}.{one.__qualname__}"))[:KINDS_MAX]
 
 
 Outcome: TypeAlias = Ok | Failed | TimedOut | Stopped | Snoozed | Overridden

@@ -16,8 +16,9 @@ from trioarm.core.instants import HOUR, MINUTE, SECOND, microseconds
 from trioarm.core.jitter import jitter_of
 from trioarm.core.overlap import Earlier, give_way, make_way
 from trioarm.core.ranges import end_of_pause, none_run, not_run, skips, stretches
+from trioarm.core.retry_policy import RetryPolicy
 from trioarm.core.run import Origin, RunRecord
-from trioarm.core.schedule import Delivery, Misfire, RetryPolicy, ScheduleRecord, ScheduleState
+from trioarm.core.schedule import Delivery, Misfire, ScheduleRecord, ScheduleState
 from trioarm.core.states import Reason, State, Step, WaitingFor
 from trioarm.core.triggers import After, Trigger
 
@@ -132,7 +133,10 @@ def plan(group: Group, now: int, rules: PlanRules) -> Change:
     due = _evaluate(first, now)
     if due is None:
         return Change()
-    return _plan_schedule(due, group.unfinished, now, rules)
+    unfinished = group.unfinished  # what is backfilled has a policy of its own (S5.3)
+    if unfinished:
+        unfinished = [run for run in unfinished if run.origin is not Origin.BACKFILL]
+    return _plan_schedule(due, unfinished, now, rules)
 
 
 def expire(run: RunRecord, now: int, rules: PlanRules) -> Finished | None:

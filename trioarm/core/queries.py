@@ -9,6 +9,7 @@ from typing import Final, Generic, TypeVar
 import attrs
 
 from trioarm.core.jsonable import Json
+from trioarm.core.run import Origin
 from trioarm.core.schedule import ScheduleState
 from trioarm.core.states import FINAL, State
 
@@ -49,6 +50,7 @@ class ScheduleQuery:
 
     Args:
         prefix: the beginning of the name.
+        not_owner: whose schedules are left out.
         due_from: next occurrence at or after this instant.
         due_until: next occurrence before this instant.
         after: the `next` of the page before.
@@ -56,6 +58,7 @@ class ScheduleQuery:
 
     prefix: str | None = None
     owner: str | None = None
+    not_owner: str | None = None
     states: frozenset[ScheduleState] | None = None
     handler: str | None = None
     tag: str | None = None
@@ -78,6 +81,7 @@ class RunQuery:
         due_from: due at or after this instant.
         due_until: due before this instant.
         node: held now or at last by this node.
+        origins: made by one of these.
         after: the `next` of the page before.
     """
 
@@ -89,6 +93,7 @@ class RunQuery:
     tag: str | None = None
     lane: str | None = None
     node: str | None = None
+    origins: frozenset[Origin] | None = None
     due_from: int | None = None
     due_until: int | None = None
     order: RunOrder = RunOrder.DECIDED
@@ -133,7 +138,7 @@ class Statistics:
         schedules: per state.
         runs: rows per state.
         occurrences: occurrences per state; a range row counts all it stands for.
-        oldest_pending_at: `due_at` of the run that waits longest; None when none waits.
+        oldest_pending_at: `due_at` of the run that waits longest, but for what is backfilled; None when none waits.
     """
 
     schedules: Mapping[ScheduleState, int]

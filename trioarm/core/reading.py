@@ -25,7 +25,7 @@ LINE_MAX: Final = 500  # characters of one line
 SHOWN_MAX: Final = 40  # characters of a mistaken value that are quoted
 WORD_MAX: Final = 64  # longer words are compared with nothing: they are no slip of the pen
 KNOWN_MAX: Final = 256  # known words a mistaken one is compared with
-LISTED_MAX: Final = 40  # known words that are listed where none is near
+LISTED_MAX: Final = 50  # known words that are listed where none is near
 TEXT_MAX: Final = 64  # characters of a duration or an instant
 
 T = TypeVar("T")

@@ -11,12 +11,12 @@ from typing import Final, TypeAlias
 
 import attrs
 
-from trioarm.core.bounds import SECONDS, check_number, check_whole
+from trioarm.core.bounds import DURATION_S_MAX, SECONDS, check_number, check_whole
 from trioarm.core.changes import Finished, PutDocument, Requeued
 from trioarm.core.instants import microseconds
 from trioarm.core.jsonable import Json
 from trioarm.core.queries import Document
-from trioarm.core.schedule import DURATION_S_MAX, Schedule
+from trioarm.core.schedule import Schedule
 from trioarm.core.states import Reason, Step, WaitingFor
 
 NAMESPACE: Final = "resource"  # of the documents, one for each resource that was ever used

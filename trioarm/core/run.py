@@ -18,6 +18,8 @@ from trioarm.core.jsonable import Json
 from trioarm.core.schedule import OWN_LANE, ScheduleRecord
 from trioarm.core.states import ACTIVE, Reason, State, WaitingFor
 
+BACKFILL_RANK: Final = 1  # behind the least urgent of all others, whose rank is 0
+
 
 class Origin(StrEnum):
     """What made the run: its trigger, or a person."""
@@ -60,6 +62,7 @@ class RunRecord:
         result: what the handler returned.
         retry_of: the run it repeats.
         voided_at: when the clock was set back behind its occurrence; None when that never happened (S3.3).
+        progress: how far its handler said last that it is.
     """
 
     schedule: ScheduleRecord
@@ -87,6 +90,7 @@ class RunRecord:
     result: Json = None
     retry_of: int | None = None
     voided_at: int | None = None
+    progress: Json = None
 
     @property
     def occurrence(self) -> tuple[int, int, int]:
@@ -95,6 +99,11 @@ class RunRecord:
         Numbers alone, so that a table of a million of them is nothing to the garbage collector.
         """
         return (self.schedule.key, self.epoch, self.nominal_at)
+
+    @property
+    def rank(self) -> int:
+        """Its place among runs that could start: the lower, the sooner; what is backfilled comes after all others."""
+        return BACKFILL_RANK if self.origin is Origin.BACKFILL else -self.schedule.schedule.priority
 
     @property
     def unfinished(self) -> bool:
@@ -155,10 +164,12 @@ class Run:
         id: readable identity.
         key: the repository's number for it; grows in order of decision.
         schedule: name of its schedule.
-        late_s: how long after `due_at` the latest attempt began, in seconds; None while it has not.
+        late_s: how long after `due_at` the latest attempt began, in seconds; None while it has not, and of what is
+            backfilled: that is never on time.
         occurrences: how many occurrences the row stands for; more than one only for ranges that did not run.
         last_at: the last occurrence of such a range.
         voided_at: when the clock was set back behind its occurrence, whose instant may come again (S3.3).
+        progress: how far its handler said last that it is; None where it never said.
     """
 
     id: str
@@ -182,12 +193,14 @@ class Run:
     token: int
     node: str | None
     voided_at: datetime | None
+    progress: Json
 
     @classmethod
     def of(cls, record: RunRecord) -> Run:
         """Copy what a repository keeps into a value that may leave it."""
         schedule = record.schedule.schedule
-        began_at = None if record.state is State.PENDING else record.started_at  # what waits again is not late yet
+        waits = record.state is State.PENDING  # what waits again is not late yet
+        began_at = None if waits or record.origin is Origin.BACKFILL else record.started_at
         return cls(
             id=render_run_id(schedule.name, record.nominal_at, record.origin, record.epoch),
             key=record.run_id,
@@ -210,4 +223,5 @@ class Run:
             token=record.token,
             node=record.node,
             voided_at=_when(record.voided_at),
+            progress=record.progress,
         )

@@ -13,18 +13,19 @@ from typing import Final, TypeVar
 
 import attrs
 
-from trioarm.core.bounds import SECONDS, check_author, check_number, check_seconds, check_whole
+from trioarm.core.bounds import DURATION_S_MAX, check_author, check_seconds, check_whole
 from trioarm.core.errors import InvalidSchedule
 from trioarm.core.instants import as_datetime, instant
 from trioarm.core.jsonable import Json, as_json
+from trioarm.core.retry_policy import RetryPolicy
 from trioarm.core.triggers import After, Once, Trigger
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._/-]{0,62}")
-DURATION_S_MAX: Final = 366 * 86400.0  # a policy longer than a year is a mistake in units
 TAGS_MAX: Final = 32
 RESOURCES_MAX: Final = 8
 HANDLER_LENGTH_MAX: Final = 255  # `module:qualname` of real programs stays far below
 JITTER_S_MAX: Final = 86400.0  # what starts more than a day later is another schedule
+PAUSE_AFTER_MAX: Final = 100  # failures in a row: asked of the history each time a run fails
 AMENDMENTS_MAX: Final = 32  # of one schedule: a month of days, named one by one; who wants more pauses it
 
 NO_ARGS: Final[dict[str, Json]] = {}
@@ -90,29 +91,6 @@ def check_name(name: str, what: str) -> str:
             "and goes on with up to 62 more of a-z 0-9 . _ / -"
         )
     return name
-
-
-@attrs.frozen(slots=True)
-class RetryPolicy:
-    """When a failed attempt is followed by another (S6.4).
-
-    Args:
-        max_retries: how many attempts may follow the first, 0 to 1000.
-        base_s: delay before the second attempt, in seconds.
-        max_s: the longest delay, in seconds; applied before jitter.
-        factor: by how much each delay exceeds the one before, 1 to 100.
-    """
-
-    max_retries: int = 3
-    base_s: float = 1.0
-    max_s: float = 30.0
-    factor: float = 2.0
-
-    def __attrs_post_init__(self) -> None:
-        check_whole("max_retries is", self.max_retries, 0, 1000)
-        check_number("retry base_s is", self.base_s, 0, DURATION_S_MAX, SECONDS)
-        check_number("retry max_s is", self.max_s, 0, DURATION_S_MAX, SECONDS)
-        check_number("retry factor is", self.factor, 1, 100, "a number, such as 2.0")
 
 
 def _optional_instant(value: datetime | int | None) -> int | None:
@@ -203,6 +181,7 @@ class Schedule:
         end_at: no occurrence after this instant.
         max_runs: finished after this many runs; what never ran does not count.
         resources: what its runs need beside a worker, by name (S6.5).
+        pause_after_failures: paused once so many runs in a row failed or timed out (S5.9); None for never.
         tags: words to filter by.
         owner: who declared it, such as `file:scheduler.toml`.
         enabled: false keeps it stored but paused.
@@ -231,6 +210,7 @@ class Schedule:
     end_at: int | None = attrs.field(kw_only=True, default=None, converter=_optional_instant)
     max_runs: int | None = attrs.field(kw_only=True, default=None)
     resources: tuple[str, ...] = attrs.field(kw_only=True, default=(), converter=_resources)
+    pause_after_failures: int | None = attrs.field(kw_only=True, default=None)
     tags: tuple[str, ...] = attrs.field(kw_only=True, default=(), converter=_tags)
     owner: str | None = attrs.field(kw_only=True, default=None)
     enabled: bool = attrs.field(kw_only=True, default=True)
@@ -251,6 +231,8 @@ class Schedule:
             )
         if self.max_runs is not None:
             check_whole(f"{self.name}: max_runs is", self.max_runs, 1, None)
+        if self.pause_after_failures is not None:
+            check_whole(f"{self.name}: pause_after_failures is", self.pause_after_failures, 1, PAUSE_AFTER_MAX)
         if self.start_at is not None and self.end_at is not None and self.end_at < self.start_at:
             raise InvalidSchedule(f"{self.name}: end lies before start")
         check_seconds(f"{self.name}: tolerance_s", self.tolerance_s, 0, 86400)

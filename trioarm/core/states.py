@@ -94,6 +94,7 @@ class Reason(StrEnum):
 ACTIVE: Final = frozenset({State.PENDING, State.CLAIMED, State.RUNNING})
 NEVER_RAN: Final = frozenset({State.SKIPPED, State.MISSED, State.SUPERSEDED})
 FINAL: Final = frozenset(State) - ACTIVE
+FAILURES: Final = frozenset({State.FAILED, State.TIMED_OUT})  # no retry is left, and somebody may have to do something
 
 _PENDING: Final = {
     Step.CLAIM: State.CLAIMED,

@@ -7,6 +7,7 @@ faster, it reads again.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import TypeAlias
 
 from trioarm.core.amending import (
@@ -22,13 +23,15 @@ from trioarm.core.amending import (
 )
 from trioarm.core.bounds import check_author
 from trioarm.core.changes import Change
-from trioarm.core.errors import InvalidSchedule, RevisionConflict, UnknownSchedule
+from trioarm.core.errors import InvalidSchedule, RepositoryError, RevisionConflict, UnknownSchedule
 from trioarm.core.events import ScheduleChange, ScheduleChanged
+from trioarm.core.failing import subject_of
 from trioarm.core.instants import microseconds, render_instant
 from trioarm.core.operations import Operation, Verb, entry
 from trioarm.core.queries import PAGE_MAX, ScheduleQuery
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import Pause, ScheduleRecord, ScheduleState
+from trioarm.engine.alert_commands import AlertCommands
 from trioarm.engine.rivals import FASTER, TRIES
 from trioarm.engine.run_commands import API, RunCommands
 
@@ -41,7 +44,8 @@ class AmendingCommands(RunCommands):
     async def pause(self, name: str, *, author: str = API, note: str = "", until: int | None = None) -> ScheduleRecord:
         """Pause a schedule: nothing of it is decided to run until it is resumed, or until an instant.
 
-        Runs go on, but what is postponed into the pause is skipped with it.
+        Runs go on, but what is postponed into the pause is skipped with it. One that is paused until then already stays
+        as it is, unless there is something else to note.
 
         Args:
             author: who does it.
@@ -53,17 +57,29 @@ class AmendingCommands(RunCommands):
             InvalidSchedule: that instant is over, or the author is not named.
         """
 
-        async def change(record: ScheduleRecord, now: int) -> Wanted:
-            unfinished = await self._repository.unfinished_runs(schedule=record)
-            operation = Operation(author, Verb.PAUSE, name, note, revision=record.revision + 1, until_at=until)
-            return paused(record, unfinished, Pause(author, note, now, until), now), operation
+        async def change(record: ScheduleRecord, now: int) -> Wanted | None:
+            return await self._pausing(record, now, author, note, until)
 
-        record = await self._change(name, change)
-        self._hub.publish(ScheduleChanged(name, ScheduleChange.PAUSED, note))
+        record, done = await self._change(name, change)
+        if done is not None:
+            self._hub.publish(ScheduleChanged(name, ScheduleChange.PAUSED, note))
         return record
+
+    async def _pausing(
+        self, record: ScheduleRecord, now: int, author: str, note: str, until: int | None
+    ) -> Wanted | None:
+        wanted, held = Pause(author, note, now, until), record.pause
+        if held is not None and held.until_at == until and note in ("", held.note):
+            return None
+        name = record.schedule.name
+        unfinished = await self._repository.unfinished_runs(schedule=record)
+        operation = Operation(author, Verb.PAUSE, name, note, revision=record.revision + 1, until_at=until)
+        return paused(record, unfinished, wanted, now), operation
 
     async def resume(self, name: str, *, author: str = API, note: str = "") -> ScheduleRecord:
         """Resume a schedule; what came due meanwhile is skipped, in one row (S5.3). Others stay as they are.
+
+        What was said of its being paused because it kept failing is over then (S5.9).
 
         Raises:
             UnknownSchedule: there is none of that name.
@@ -71,16 +87,24 @@ class AmendingCommands(RunCommands):
         """
 
         async def change(record: ScheduleRecord, now: int) -> Wanted | None:
-            if not record.schedule.enabled:
-                raise InvalidSchedule(f"{name} is disabled by its definition: set enabled = true there")
-            if record.state is not ScheduleState.PAUSED:
-                return None
-            operation = Operation(author, Verb.RESUME, name, note, revision=record.revision + 1)
-            return revision(record, record.schedule, now, None), operation
+            return self._resuming(record, now, author, note)
 
-        record = await self._change(name, change)
-        self._hub.publish(ScheduleChanged(name, ScheduleChange.RESUMED))
+        record, done = await self._change(name, change)
+        if done is not None:
+            self._hub.publish(ScheduleChanged(name, ScheduleChange.RESUMED))
+            with suppress(RepositoryError):  # it is resumed; what cannot be looked at now stays for a person to close
+                alerts = AlertCommands(self._repository, self._clock)
+                await alerts.settle(subject_of(name), ScheduleState.ACTIVE, by=author)
         return record
+
+    def _resuming(self, record: ScheduleRecord, now: int, author: str, note: str) -> Wanted | None:
+        name = record.schedule.name
+        operation = Operation(author, Verb.RESUME, name, note, revision=record.revision + 1)
+        if not record.schedule.enabled:
+            raise InvalidSchedule(f"{name} is disabled by its definition: set enabled = true there")
+        if record.state is not ScheduleState.PAUSED:
+            return None
+        return revision(record, record.schedule, now, None), operation
 
     async def skip(
         self, name: str, nominal_at: int | None = None, *, author: str = API, note: str = ""
@@ -187,16 +211,9 @@ class AmendingCommands(RunCommands):
     async def _amend(
         self, name: str, change: Callable[[ScheduleRecord, int], Awaitable[Wanted | None]], what: str
     ) -> ScheduleRecord:
-        changed: list[Operation] = []
-
-        async def noting(record: ScheduleRecord, now: int) -> Wanted | None:
-            wanted = await change(record, now)
-            changed[:] = [] if wanted is None else [wanted[1]]
-            return wanted
-
-        record = await self._change(name, noting)
-        for operation in changed:
-            at = "" if operation.nominal_at is None else f": {render_instant(operation.nominal_at)}"
+        record, done = await self._change(name, change)
+        if done is not None:
+            at = "" if done.nominal_at is None else f": {render_instant(done.nominal_at)}"
             self._hub.publish(ScheduleChanged(name, ScheduleChange.AMENDED, what + at))
         return record
 
@@ -232,8 +249,11 @@ class AmendingCommands(RunCommands):
 
     async def _change(
         self, name: str, change: Callable[[ScheduleRecord, int], Awaitable[Wanted | None]]
-    ) -> ScheduleRecord:
-        """Commit what is wanted of a schedule, noted in the journal, and return the schedule as it is kept then."""
+    ) -> tuple[ScheduleRecord, Operation | None]:
+        """Commit what is wanted of a schedule, noted in the journal, and return the schedule as it is kept then.
+
+        Where nothing has to change, nothing is written, and there is no operation.
+        """
         for _ in range(TRIES):
             now = self._clock.look()
             [record] = await self._stored([name], now)
@@ -241,11 +261,11 @@ class AmendingCommands(RunCommands):
                 raise UnknownSchedule(f"there is no schedule {name!r}")
             wanted = await change(record, now)
             if wanted is None:
-                return record
+                return record, None
             committed, operation = wanted
             committed.journal = [entry(operation, now)]
             if await self._commit(committed):
-                return await self._repository.get_schedule(name) or record
+                return await self._repository.get_schedule(name) or record, operation
         raise self._given_up(name)
 
 

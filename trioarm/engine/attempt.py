@@ -6,9 +6,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from contextvars import ContextVar
 from datetime import datetime
+from functools import partial
 from math import inf
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 import attrs
 import trio
@@ -29,16 +31,38 @@ from trioarm.core.outcome import (
     Snoozed,
     Stopped,
     TimedOut,
+    kinds_of,
 )
+from trioarm.core.progress import Progress, bounded
 from trioarm.core.run import RunRecord, render_run_id
 from trioarm.core.states import Reason
+
+T = TypeVar("T")
 
 STUCK_GRACE_S: Final = 5.0  # what a cancelled handler may take to clean up before its worker is replaced
 ERROR_LENGTH_MAX: Final = 500  # characters of a handler's own words that are kept
 
+_running: ContextVar[RunContext | None] = ContextVar("trioarm_run", default=None)
 _WENT_WELL: Final = Ok()
 
 _log = logging.getLogger("trioarm.attempt")
+
+
+def _for_ever() -> float:
+    return inf
+
+
+@attrs.define(slots=True, eq=False)
+class Host:
+    """What a pool has for all of its attempts.
+
+    Args:
+        threads: limits the threads that plain functions run in.
+        progressed: told of an attempt that says how far it is.
+    """
+
+    threads: trio.CapacityLimiter
+    progressed: Callable[[Attempt], None]
 
 
 @attrs.define(slots=True, eq=False)
@@ -49,7 +73,8 @@ class Attempt:
         run: the run, claimed by this node.
         token: the claim it is made under.
         handler: the registered name of what is called; the schedule may name another one meanwhile.
-        deadline: trio's time at which its handler is cancelled.
+        deadline: trio's time at which its handler is cancelled, if the lease of the node lasts until then.
+        trusted_until: returns trio's time at which it is cancelled unless the node renews its lease before (S7.2).
         started_at: wall clock when the handler was called; None when it never was.
         ended_at: wall clock when it ended.
         scope: its one cancel scope; None before the handler is called, and once it has ended.
@@ -58,12 +83,18 @@ class Attempt:
         keep: documents and journal entries to commit together with the outcome.
         stuck_at: trio's time from which a handler that has not ended counts as ignoring its cancellation.
         abandoned: whether its outcome was recorded without waiting for such a handler.
+        host: what its pool has for it; None where it has nothing.
+        thread: set when the thread its handler runs in has ended; None for a handler that runs in none.
+        progress: how far it says it is; None while it has said nothing.
+        left: the result of its run if it is the last one and does not succeed.
+        task: trio's, in which it is made; None where no worker makes it.
     """
 
     run: RunRecord
     token: int
     handler: str
     deadline: float = inf
+    trusted_until: Callable[[], float] = _for_ever
     started_at: int | None = None
     ended_at: int = 0
     scope: trio.CancelScope | None = None
@@ -72,6 +103,11 @@ class Attempt:
     keep: list[PutDocument | AppendJournal] | None = None
     stuck_at: float = inf
     abandoned: bool = False
+    host: Host | None = None
+    thread: trio.Event | None = None
+    progress: Progress | None = None
+    left: Json = None
+    task: trio.lowlevel.Task | None = None
 
     def cancel(self, reason: Reason) -> None:
         """Ask the handler to stop. The first reason counts."""
@@ -80,6 +116,16 @@ class Attempt:
             self.stuck_at = trio.current_time() + STUCK_GRACE_S
             if self.scope is not None:
                 self.scope.cancel()
+
+
+def current_run() -> RunContext | None:
+    """Return the run whose handler this is called from, in its tasks and threads too; None outside of handlers."""
+    return _running.get()
+
+
+def run_of_task(task: trio.lowlevel.Task) -> RunContext | None:
+    """Return the run whose handler a task works for; None where it works for none."""
+    return task.context.get(_running)
 
 
 class RunContext:
@@ -109,6 +155,11 @@ class RunContext:
     def schedule(self) -> str:
         """Name of the schedule."""
         return self._attempt.run.schedule.schedule.name
+
+    @property
+    def handler(self) -> str:
+        """The registered name of the handler."""
+        return self._attempt.handler
 
     @property
     def nominal_at(self) -> datetime:
@@ -151,8 +202,43 @@ class RunContext:
 
     @property
     def deadline_s(self) -> float:
-        """Seconds left until this attempt is cancelled."""
-        return self._attempt.deadline - trio.current_time()
+        """Seconds left until this attempt is cancelled: by its timeout, or before that by the end of the node's lease.
+
+        A lease that is renewed moves its end, so that this may grow again; it is negative once the time is over.
+        """
+        return min(self._attempt.deadline, self._attempt.trusted_until()) - in_loop(trio.current_time)
+
+    def progress(self, value: object) -> None:
+        """Say how far this attempt is. The next one finds the latest value in `last_progress`, after a crash too.
+
+        It costs nothing to call often: at most once a second is something written, and the latest with the outcome.
+
+        Args:
+            value: JSON of at most 4 096 bytes; what was said before is replaced.
+
+        Raises:
+            ValueError: it is larger, or no JSON; what was said before stays.
+        """
+        attempt, said = self._attempt, bounded(value)
+        if attempt.progress is None:
+            attempt.progress = Progress(before=attempt.run.progress)
+        attempt.progress.say(said)
+        if attempt.host is not None:
+            in_loop(partial(attempt.host.progressed, attempt))
+
+    @property
+    def last_progress(self) -> Json:
+        """What attempts before this one said last of how far they were, a copy; None when there is nothing."""
+        progress, run = self._attempt.progress, self._attempt.run
+        return as_json(run.progress if progress is None else progress.before, what="progress")
+
+    def leave(self, result: object) -> None:
+        """Leave a result in case that this attempt does not return one: it is kept with a run that fails or times out.
+
+        Raises:
+            ValueError: it cannot be kept.
+        """
+        self._attempt.left = as_json(result, what="result")
 
     def keep(self, step: PutDocument | AppendJournal) -> None:
         """Commit a document or journal entry in the transaction that records the outcome of this attempt."""
@@ -161,33 +247,48 @@ class RunContext:
         self._attempt.keep.append(step)
 
 
+def attempt_of(run: RunContext) -> Attempt:
+    """Return the attempt a handler was told about: for what calls handlers, not for them."""
+    return run._attempt
+
+
+def in_loop(ask: Callable[[], T]) -> T:
+    """Return what a synchronous function says in trio's loop, asked there or in a thread that the loop started."""
+    return ask() if trio.lowlevel.in_trio_run() else trio.from_thread.run_sync(ask)
+
+
 Handler: TypeAlias = Callable[[RunContext], Awaitable[object]]
 
 
 async def call(attempt: Attempt, handler: Handler) -> None:
-    """Call the handler once and set the attempt's outcome, whatever it does.
+    """Call the handler once and set the attempt's outcome, whatever it does; return once its thread has ended, too.
 
     Raises:
         trio.Cancelled: the node itself is cancelled; the outcome is set before it leaves.
         KeyboardInterrupt: likewise.
     """
     attempt.scope = scope = trio.CancelScope(deadline=attempt.deadline)
+    run = RunContext(attempt)
+    _running.set(run)
     try:
         with scope:
-            result = await handler(RunContext(attempt))
+            result = await handler(run)
             attempt.outcome = _WENT_WELL if result is None else _returned(result)
         if attempt.outcome is None or (scope.cancel_called and attempt.reason is None):
             attempt.outcome = _cancelled(attempt)
     except BaseException as error:
         try:
             attempt.outcome = _raised(attempt, error)
-        except RecursionError:  # a tree of nurseries, each of which wraps what it passes on
-            attempt.outcome = Failed(f"{type(error).__name__}: nested too deep to be looked into")
+        except RecursionError as deep:  # a tree of nurseries, each of which wraps what it passes on
+            attempt.outcome = Failed(f"{type(error).__name__}: nested too deep to be looked into", kinds=kinds_of(deep))
         if attempt.outcome is None:
             attempt.outcome = Stopped(Reason.SHUTDOWN)
             raise
     finally:
         attempt.scope = None  # thousands of them, each until its outcome is kept, would be work for the collector
+        _running.set(None)
+    if attempt.thread is not None:  # a thread cannot be stopped: until it ends, its worker is lost to it
+        await attempt.thread.wait()
 
 
 def _returned(result: object) -> Ok:
@@ -242,7 +343,7 @@ def _raised(attempt: Attempt, error: BaseException) -> Outcome | None:
         return _cancelled(attempt)
     if _log.isEnabledFor(logging.DEBUG):
         _log.debug("run %s failed", RunContext(attempt).id, exc_info=error)
-    return Failed(f"{type(error).__name__}: {_one_line(error, 'no message')}")
+    return Failed(f"{type(error).__name__}: {_one_line(error, 'no message')}", kinds=kinds_of(error))
 
 
 def _one_line(error: BaseException, otherwise: str) -> str:

@@ -14,7 +14,7 @@ import attrs
 import trio
 
 from trioarm.core.amending import revision
-from trioarm.core.changes import Change, RunStep, ScheduleStep, Verdict
+from trioarm.core.changes import Change, Quota, RunStep, ScheduleStep, Verdict
 from trioarm.core.codec import unstructure_schedule
 from trioarm.core.diff import SyncDiff, first_put, removal, sync_diff
 from trioarm.core.errors import InvalidSchedule, RepositoryError, RevisionConflict
@@ -23,7 +23,8 @@ from trioarm.core.operations import Operation, Verb, entry
 from trioarm.core.queries import PAGE_MAX, ScheduleQuery
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import Schedule, ScheduleRecord
-from trioarm.engine.amending_commands import AmendingCommands, Wanted
+from trioarm.engine.amending_commands import Wanted
+from trioarm.engine.bulk_commands import BulkCommands
 from trioarm.engine.rivals import FASTER, TRIES
 from trioarm.engine.run_commands import API
 
@@ -64,7 +65,7 @@ class PutResult:
     error: str | None = None
 
 
-class Commands(AmendingCommands):
+class Commands(BulkCommands):
     """What can be asked of a scheduler: what is stored here, the rest in its bases."""
 
     async def put_many(self, schedules: Sequence[Schedule], *, author: str = API) -> list[PutResult]:
@@ -133,6 +134,8 @@ class Commands(AmendingCommands):
         """Return what became of each, and whether the operation is noted: with the first that changes."""
         faults: dict[str, str] = {}
         changes = [_put_or_fault(record, one, now, faults) for record, one in zip(stored, schedules, strict=True)]
+        if self.owners:
+            changes = await self._within_quotas(schedules, stored, changes, faults)
         wanted = [change for change in changes if change is not None]
         if wanted and operation is not None:
             wanted[0].journal = [entry(operation, now)]
@@ -153,6 +156,31 @@ class Commands(AmendingCommands):
                 self._hub.publish(ScheduleChanged(schedule.name, ScheduleChange.PUT))
         self._engine.wake()
         return results, bool(kept) and kept[0] is Verdict.DONE
+
+    async def _within_quotas(
+        self,
+        schedules: Sequence[Schedule],
+        stored: Sequence[ScheduleRecord | None],
+        changes: Sequence[Change | None],
+        faults: dict[str, str],
+    ) -> list[Change | None]:
+        """Leave out what its owner may not have any more; the repository refuses it, too, if others are faster."""
+        room: dict[str, int] = {}
+        kept: list[Change | None] = []
+        for schedule, record, change in zip(schedules, stored, changes, strict=True):
+            owner, most = schedule.owner, self.owners.get(schedule.owner or "")
+            is_new = record is None or record.schedule.owner != owner
+            if change is not None and owner is not None and most is not None and is_new:
+                if owner not in room:
+                    room[owner] = most - await self._repository.count_owned(owner)
+                if room[owner] <= 0:
+                    faults[schedule.name] = _too_many(owner, most)
+                    change = None
+                else:
+                    room[owner] -= 1
+                    change.quotas = (Quota(owner, 1, most),)
+            kept.append(change)
+        return kept
 
     async def put(self, schedule: Schedule, revision: int | None = None, *, author: str = API) -> ScheduleRecord:
         """Store one schedule.
@@ -220,12 +248,17 @@ class Commands(AmendingCommands):
         for _ in range(TRIES):
             now = self._clock.look()
             diff = await self._diff(owner, wanted)
+            most = self.owners.get(owner)
+            if most is not None and diff.added and len(wanted) - len(diff.foreign) > most:
+                raise InvalidSchedule(f"{owner} declares {len(wanted)}: {_too_many(owner, most)}: {UNCHANGED}")
             if dry_run or not (diff.added or diff.changed or diff.removed):
                 return diff
             found = await self._stored([*diff.changed, *diff.removed], now)  # not all: a node may wait to be started
             stored = [record for record in found if record is not None]
             change = await self._sync_change(diff, wanted, stored, now)
             change.journal = [entry(_synchronised(author, owner, diff), now)]
+            if most is not None and diff.added:
+                change.quotas = [Quota(owner, len(diff.added) - len(diff.removed), most)]
             if await self._commit(change):
                 for record in stored:
                     if record.trouble is not None:
@@ -343,6 +376,10 @@ def _form_fault(schedule: Schedule) -> str | None:
     except InvalidSchedule as error:
         return str(error)
     return None
+
+
+def _too_many(owner: str, most: int) -> str:
+    return f"{owner} may have at most {most} schedules: remove some, or raise owner.{owner}.max_schedules"
 
 
 def _synchronised(author: str, owner: str, diff: SyncDiff) -> Operation:

@@ -33,6 +33,7 @@ from trioarm.engine.executor import Pool, RunExecutor
 from trioarm.engine.gatekeeper import Gatekeeper
 from trioarm.engine.hub import Hub
 from trioarm.engine.metrics import Metrics
+from trioarm.engine.pausing import pause_what_keeps_failing, paused_by
 from trioarm.engine.ports import Clock, DueView, ScheduleRepository
 from trioarm.engine.timekeeping import Timekeeping
 
@@ -210,6 +211,9 @@ class SchedulingEngine:
         await self._clock.see_out()  # the engine is awake a moment before: what can be done until then is done
         if not changes:
             return Left.NOTHING
+        for change in changes:
+            if change.steps:
+                await pause_what_keeps_failing(self._repository, change)
         verdicts = await self._commit(changes)
         self._settle(changes, verdicts)
         if Verdict.DONE not in verdicts:
@@ -313,6 +317,8 @@ class SchedulingEngine:
                 self._hub.publish(RunFinished(Run.of(step.run)))
             elif isinstance(step, Requeued) and step.step is not Step.POSTPONE:
                 self._hub.publish(RunRequeued(Run.of(step.run)))
+        if (paused := paused_by(change)) is not None:
+            self._hub.publish(paused)
         for move in change.moved:
             if move.resumed:
                 self._hub.publish(ScheduleChanged(move.record.schedule.name, ScheduleChange.RESUMED, PAUSE_OVER))

@@ -14,14 +14,15 @@ from trioarm.core.admission import Room
 from trioarm.core.events import HandlerStuck
 from trioarm.core.instants import SECOND
 from trioarm.core.outcome import Stopped, TimedOut
-from trioarm.core.run import RunRecord
+from trioarm.core.run import Origin, RunRecord
 from trioarm.core.schedule import Schedule
 from trioarm.core.states import Reason
-from trioarm.engine.attempt import STUCK_GRACE_S, Attempt, Handler, call
+from trioarm.engine.attempt import STUCK_GRACE_S, Attempt, Handler, Host, call
 from trioarm.engine.hub import Hub
 from trioarm.engine.metrics import Metrics
 from trioarm.engine.ports import Clock
 from trioarm.engine.recorder import Recorder
+from trioarm.engine.whereabouts import whereabouts
 
 POOL_MAX: Final = 10_000  # the largest max_concurrent; the buffer of a pool's channel
 BURST: Final = 100  # runs a worker may begin before others turn: a handler need not yield; fewer fill more pages
@@ -62,8 +63,14 @@ class Pool:
         self.stuck: dict[int, Attempt] = {}
         self.workers = 0  # tasks that work for it; those lost to stuck handlers do not
         self.wanted = settings.workers  # how many there should be
+        self.threads = trio.CapacityLimiter(_threads(settings))  # for plain functions
         self.backlog = False  # whether runs were left waiting when it was last full
         self.send, self.receive = trio.open_memory_channel[RunRecord | None](POOL_MAX)  # None sends an idle worker home
+
+    def resize(self, settings: PoolSettings) -> None:
+        """Give it another size."""
+        self.settings = settings
+        self.threads.total_tokens = _threads(settings)
 
     def recount(self) -> None:
         """Say anew how many workers there should be: those lost to stuck handlers are replaced once, then missing."""
@@ -77,7 +84,8 @@ class Pool:
 
     def room(self) -> Room:
         """Return what it can take now."""
-        return Room(self.free, self.wanted - self.open)
+        several = min(self.wanted, self.settings.held) > 1
+        return Room(self.free, self.wanted - self.open, reserved=int(several))
 
     def callable(self) -> tuple[str, ...]:
         """Return the handlers it may be given runs for."""
@@ -91,6 +99,12 @@ class Pool:
         return lost < self.settings.workers
 
 
+def _threads(settings: PoolSettings) -> int:
+    """Return how many threads a pool may need: one for each worker, and those lost to stuck handlers, who are replaced
+    up to once its size. So no worker ever waits for one."""
+    return max(1, 2 * settings.workers)
+
+
 class RunExecutor:
     """Calls handlers for claimed runs.
 
@@ -101,6 +115,7 @@ class RunExecutor:
         metrics: counts attempts.
         timeout_s: for schedules that say nothing; may be replaced while it works.
         wake: called when a handler that ignored its cancellation has returned: it may be called again.
+        progressed: told of attempts that say how far they are.
     """
 
     def __init__(
@@ -112,6 +127,7 @@ class RunExecutor:
         timeout_s: float = 300.0,
         *,
         wake: Callable[[], None],
+        progressed: Callable[[Attempt], None] = lambda attempt: None,
     ) -> None:
         self.pools = tuple(pools)
         self.timeout_s = timeout_s
@@ -122,8 +138,10 @@ class RunExecutor:
         self._hub = hub
         self._metrics = metrics
         self._wake_engine = wake
+        self._hosts = {pool.name: Host(pool.threads, progressed) for pool in pools}
         self._pool_of = {handler: pool for pool in pools for handler in pool.handlers}
         self._unbegun: dict[int, Reason] = {}  # cancelled before a worker came to them
+        self._trusted_until = self._trust_ends  # bound once, not for every attempt
         self._watch_at = inf
         self.awaited = False
         """Whether a run waits for a resource that others hold: whoever ends may let it begin."""
@@ -210,6 +228,7 @@ class RunExecutor:
             pool = self._pool_of[schedule.handler]
             pool.held[run.run_id] = schedule.handler
             pool.open += 1
+            self._metrics.claimed += 1
             pool.send.send_nowait(run)
             if (watch_at := stuck_at + self._timeout_s(schedule)) < self._watch_at:
                 self._watch_at = watch_at
@@ -268,7 +287,7 @@ class RunExecutor:
         """
         for pool in self.pools:
             if pool.name == name and pool.settings != settings:
-                pool.settings = settings
+                pool.resize(settings)
                 self._staff(pool)
                 self._wake_engine()
 
@@ -283,12 +302,13 @@ class RunExecutor:
             pool.send.send_nowait(None)
 
     async def _work(self, pool: Pool) -> None:
+        task = trio.lowlevel.current_task()
         while pool.workers <= pool.wanted:
             run = await pool.receive.receive()
             for turn in range(BURST):
                 if run is None:
                     break
-                attempt = await self._attempt(pool, run)
+                attempt = await self._attempt(pool, run, task)
                 if attempt.abandoned:
                     del pool.stuck[run.run_id]
                     pool.workers += 1  # it is back; another may have taken its place
@@ -305,11 +325,14 @@ class RunExecutor:
                     break
         pool.workers -= 1
 
-    async def _attempt(self, pool: Pool, run: RunRecord) -> Attempt:
+    async def _attempt(self, pool: Pool, run: RunRecord, task: trio.lowlevel.Task) -> Attempt:
         handler = pool.held[run.run_id]
         now = trio.current_time()
         deadline = now + self._timeout_s(run.schedule.schedule)
-        attempt = Attempt(run, run.token, handler, deadline, stuck_at=deadline + STUCK_GRACE_S)
+        stuck_at, host = deadline + STUCK_GRACE_S, self._hosts[pool.name]
+        attempt = Attempt(
+            run, run.token, handler, deadline, self._trusted_until, stuck_at=stuck_at, host=host, task=task
+        )
         unbegun = self._unbegun.pop(run.run_id, None) if self._unbegun else None
         if unbegun is not None or now >= self.trusted_until:
             attempt.outcome = Stopped(unbegun or Reason.LOST)
@@ -328,6 +351,9 @@ class RunExecutor:
                 self._ended(pool, attempt)
         return attempt
 
+    def _trust_ends(self) -> float:
+        return self.trusted_until
+
     def _timeout_s(self, schedule: Schedule) -> float:
         return self.timeout_s if schedule.timeout_s is None else schedule.timeout_s
 
@@ -336,7 +362,8 @@ class RunExecutor:
         pool.open -= 1
         started_at = attempt.started_at
         if started_at is not None:
-            self._metrics.attempt_ended((started_at - attempt.run.due_at) / SECOND, (ended_at - started_at) / SECOND)
+            late_s = (started_at - attempt.run.due_at) / SECOND if attempt.run.origin is not Origin.BACKFILL else None
+            self._metrics.attempt_ended(late_s, (ended_at - started_at) / SECOND)
         self._recorder.ended(attempt)
         if not pool.open and not any(other.open for other in self.pools):
             self._watch_at = inf
@@ -362,14 +389,17 @@ class RunExecutor:
     def _abandon(self, pool: Pool, attempt: Attempt, now: float) -> None:
         run, handler = attempt.run, attempt.handler
         attempt.abandoned = True
-        attempt.outcome = TimedOut(
-            f"handler {handler!r} ignores its cancellation; its worker is lost to it", stuck=True
-        )
+        if attempt.task is None:
+            raise AssertionError("what runs is made in the task of a worker")
+        where = whereabouts(attempt.task)
+        ignores = f"handler {handler!r} ignores its cancellation; its worker is lost to it"
+        attempt.outcome = TimedOut(f"{ignores} in {where.place}", stuck=True)
         del pool.running[run.run_id]
         pool.stuck[run.run_id] = attempt
         self._ended(pool, attempt)
         overdue_s = now - attempt.stuck_at + STUCK_GRACE_S
-        _log.error("handler %r has ignored its cancellation for %.0f s (run %d)", handler, overdue_s, run.run_id)
+        text = "handler %r has ignored its cancellation for %.0f s (run %d): it is in %s"
+        _log.error(text, handler, overdue_s, run.run_id, " > ".join(where.frames))
         self._hub.publish(HandlerStuck(handler, run.run_id, overdue_s))
         pool.workers -= 1
         self._staff(pool)

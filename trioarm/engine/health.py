@@ -11,6 +11,7 @@ import attrs
 from trioarm.core.errors import RepositoryError
 from trioarm.core.instants import SECOND
 from trioarm.core.queries import RunQuery
+from trioarm.core.run import Origin
 from trioarm.core.states import State
 from trioarm.engine.engine import SchedulingEngine
 from trioarm.engine.executor import RunExecutor
@@ -20,6 +21,7 @@ from trioarm.engine.timekeeping import doubt_in_words
 
 NAMED_MAX: Final = 5  # overdue runs or lost handlers named in a reason; the rest is counted
 OVERDUE_S: Final = 60.0  # how long a run may be due without having begun before it is reported
+LIVE: Final = frozenset(Origin) - {Origin.BACKFILL}  # what is backfilled is due since long, and waits for its turn
 LATE_PASS_S: Final = 5.0  # how long after check_interval a pass may begin before the loop counts as blocked
 
 
@@ -130,7 +132,7 @@ class Health:
     async def _work(self) -> ComponentHealth:
         """Find runs that should have begun, and those nobody here can run."""
         before = self._clock.now() - round(self._overdue_s * SECOND)
-        query = RunQuery(states=frozenset({State.PENDING}), due_until=before, limit=NAMED_MAX + 1)
+        query = RunQuery(states=frozenset({State.PENDING}), origins=LIVE, due_until=before, limit=NAMED_MAX + 1)
         try:
             pending = await self._repository.find_runs(query)
         except RepositoryError as error:

@@ -85,7 +85,7 @@ class Lease:
         return trio.current_time() < self._executor.trusted_until
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Take the lease and renew it until cancelled; where the repository knows none, return at once.
+        """Take the lease and renew it until cancelled; where the repository knows none, only watch the loop.
 
         Raises:
             RepositoryError: there is no first lease.
@@ -95,6 +95,8 @@ class Lease:
         lease_s = self._repository.lease_s
         if lease_s is None:
             task_status.started()
+            if self._loop_watch is not None:  # who blocks the loop is named there, too, but an idle node is left to nap
+                await self._watch_loop(self._loop_watch, lambda: self._executor.running > 0).run()
             return
         self._terms = Terms.of(lease_s)
         self._executor.trusted_until = -inf
@@ -166,7 +168,7 @@ class Lease:
 
     # While the loop does not turn
 
-    def _watch_loop(self, loop_watch: Callable[..., LoopWatch]) -> LoopWatch:
+    def _watch_loop(self, loop_watch: Callable[..., LoopWatch], needed: Callable[[], bool] = lambda: True) -> LoopWatch:
         terms, clock = self._terms, trio.lowlevel.current_clock()
 
         def stand_in() -> float:
@@ -181,4 +183,4 @@ class Lease:
                 self._trust(began)
             return terms.renew_s
 
-        return loop_watch(stand_in, ask_s=terms.renew_s, answer_s=terms.again_s, until_s=terms.trust_s)
+        return loop_watch(stand_in, ask_s=terms.renew_s, answer_s=terms.again_s, until_s=terms.trust_s, needed=needed)

@@ -59,7 +59,9 @@ class MetricsSnapshot:
     Args:
         decided: rows decided, by their first state; those that were to run are "claimed", or "pending" while they wait.
         finished: runs that took their last step, by state.
-        attempts: calls of handlers begun.
+        claimed: runs taken for this node. Each of them is queued, running, about to be recorded, or counted by how it
+            ended: finished, retried, or refused.
+        attempts: calls of handlers that ended, or were given up because they ignore their cancellation.
         retries: attempts followed by another, by reason.
         refused: results with a stale token.
         alerts: alerts raised, by severity.
@@ -72,6 +74,7 @@ class MetricsSnapshot:
 
     decided: Mapping[State, int]
     finished: Mapping[State, int]
+    claimed: int
     attempts: int
     retries: Mapping[str, int]
     refused: int
@@ -96,17 +99,19 @@ class Metrics:
         self.finished: Counter[State] = Counter()
         self.retries: Counter[str] = Counter()
         self.alerts: Counter[Severity] = Counter()
+        self.claimed = 0
         self.attempts = 0
         self.refused = 0
         self.passes = 0
         self.late_s = Histogram()
         self.took_s = Histogram()
 
-    def attempt_ended(self, late_s: float, took_s: float) -> None:
-        """Count one attempt."""
+    def attempt_ended(self, late_s: float | None, took_s: float) -> None:
+        """Count one attempt; `late_s` is None for what is backfilled, which is never on time."""
         self.attempts += 1
         if self.histograms:
-            self.late_s.observe(late_s)
+            if late_s is not None:
+                self.late_s.observe(late_s)
             self.took_s.observe(took_s)
 
     def retried(self, reason: Reason | str) -> None:
@@ -119,6 +124,7 @@ class Metrics:
         return MetricsSnapshot(
             decided=dict(self.decided),
             finished=dict(self.finished),
+            claimed=self.claimed,
             attempts=self.attempts,
             retries=dict(self.retries),
             refused=self.refused,

@@ -149,9 +149,9 @@ class ScheduleRepository(Protocol):
     ) -> list[RunRecord]:
         """Return up to `limit` pending runs of these handlers that wait for nothing but a worker.
 
-        What has been due since `aged_at` comes first, the longest due before all (S6.6); then the most urgent, by
-        `due_at`, then in order of decision. Of the runs of one lane, the most urgent is the one that is meant.
-        What needs one of the resources that are `closed` is left out.
+        What has been due since `aged_at` comes first, the longest due before all (S6.6), but nothing that is
+        backfilled; then the most urgent, by `due_at`, then in order of decision. Of the runs of one lane, the most
+        urgent is the one that is meant. What needs one of the resources that are `closed` is left out.
         """
 
     async def commit(self, changes: Sequence[Change]) -> list[Verdict]:
@@ -167,6 +167,9 @@ class ScheduleRepository(Protocol):
     async def get_schedules(self, names: Sequence[str]) -> list[ScheduleRecord | None]:
         """Return the schedules of these names, None for each that is not there."""
 
+    async def count_owned(self, owner: str) -> int:
+        """Return how many schedules an owner has stored."""
+
     async def find_schedules(self, query: ScheduleQuery) -> Page[ScheduleRecord]:
         """Return one page of schedules."""
 
@@ -176,6 +179,17 @@ class ScheduleRepository(Protocol):
     async def get_run_of(self, name: str, nominal_at: int, origin: Origin, epoch: int) -> RunRecord | None:
         """Return the run of an occurrence, or None; of a removed schedule too, while its history is kept."""
 
+    async def runs_of(self, schedule: ScheduleRecord, instants: Sequence[int]) -> list[RunRecord]:
+        """Return what stands for occurrences of a schedule, whatever made it, in order of decision.
+
+        Those of a millisecond that begins with one of these instants count: repeated backfills are told apart by
+        microseconds. So do ranges that reach across one, and it may be that they reach across none.
+
+        Args:
+            schedule: whose they are.
+            instants: of the occurrences, in order; at least one.
+        """
+
     async def unfinished_runs(
         self, *, schedule: ScheduleRecord | None = None, lane: str | None = None, node: str | None = None
     ) -> list[RunRecord]:
@@ -183,6 +197,9 @@ class ScheduleRepository(Protocol):
 
     async def find_runs(self, query: RunQuery) -> Page[RunRecord]:
         """Return one page of runs."""
+
+    async def retried(self, runs: Sequence[RunRecord]) -> frozenset[int]:
+        """Return the numbers of those of these runs of which a retry is kept, at most a page of them (S2.4)."""
 
     async def statistics(self) -> Statistics:
         """Return counts over all that is kept."""

@@ -10,9 +10,20 @@ from typing import Final
 import trio
 
 from trioarm.core.alerts import AlertRule, no_alerts
-from trioarm.core.changes import AppendJournal, Change, Finished, PutDocument, Requeued, Started, Verdict, restarted
+from trioarm.core.changes import (
+    AppendJournal,
+    Change,
+    Finished,
+    Progressed,
+    PutDocument,
+    Requeued,
+    Started,
+    Verdict,
+    restarted,
+)
 from trioarm.core.errors import RepositoryError
 from trioarm.core.events import ResultRefused, RunFinished, RunRequeued, RunStarted
+from trioarm.core.failing import failure_in
 from trioarm.core.outcome import Outcome, Stopped
 from trioarm.core.resources import Use
 from trioarm.core.retrying import RetryRules, settle
@@ -23,6 +34,7 @@ from trioarm.engine.attempt import Attempt, RunContext
 from trioarm.engine.gatekeeper import Gatekeeper
 from trioarm.engine.hub import Hub
 from trioarm.engine.metrics import Metrics
+from trioarm.engine.pausing import pause_what_keeps_failing, paused_by
 from trioarm.engine.ports import Chance, Clock, ScheduleRepository
 
 PAUSE_AFTER_UNKNOWN_S: Final = 0.1  # before an outcome that may or may not be kept is looked at again
@@ -162,7 +174,7 @@ class Recorder:
             steps = [self._settle(attempt) for attempt in ended]
             uses = await self._gatekeeper.uses((one.run, step) for one, step in zip(ended, steps, strict=True))
             changes = [self._change(attempt, step, uses) for attempt, step in zip(ended, steps, strict=True)]
-            verdicts = await self._repository.commit(changes)
+            verdicts = await self._commit(changes, steps)
             for attempt, step, change, verdict in zip(ended, steps, changes, verdicts, strict=True):
                 if verdict is Verdict.REFUSED:
                     verdict, change = await self._record_again(attempt, change)
@@ -184,11 +196,33 @@ class Recorder:
             self._due_changed()  # something may be due earlier
         return not unknown
 
+    async def _commit(self, changes: list[Change], steps: list[Finished | Requeued]) -> list[Verdict]:
+        """Commit outcomes: together, but for failures that may pause their schedule, which count one by one."""
+        bad = [index for index, step in enumerate(steps) if step.step is not Step.SUCCEED]
+        apart = [index for index in bad if failure_in(changes[index]) is not None]
+        if not apart:
+            return await self._repository.commit(changes)
+        together = [change for index, change in enumerate(changes) if index not in apart]
+        verdicts = await self._repository.commit(together) if together else []
+        for index in apart:
+            verdicts.insert(index, await self._commit_failure(changes[index]))
+        return verdicts
+
+    async def _commit_failure(self, change: Change) -> Verdict:
+        try:
+            await pause_what_keeps_failing(self._repository, change)
+        except RepositoryError:
+            return Verdict.UNKNOWN
+        [verdict] = await self._repository.commit([change])
+        return verdict
+
     def _settle(self, attempt: Attempt) -> Finished | Requeued:
         step = self._step(attempt, attempt.outcome or Stopped(Reason.SHUTDOWN))
         cancelled = attempt.run.cancel
         if cancelled is not None and isinstance(step, Requeued):  # asked for after the attempt ended: no other follows
             step = self._step(attempt, Stopped(cancelled))
+        if attempt.left is not None and isinstance(step, Finished) and step.step is not Step.SUCCEED:
+            step.result = attempt.left
         step.token = attempt.token  # the run's own has moved on where an earlier write was kept after all
         return step
 
@@ -204,6 +238,9 @@ class Recorder:
 
     def _change(self, attempt: Attempt, step: Finished | Requeued, uses: Mapping[str, Use]) -> Change:
         change = Change(steps=(step,))
+        progress = attempt.progress
+        if progress is not None and not progress.kept:
+            change.steps = (Progressed(attempt.run, attempt.token, progress.value, step.at), step)
         if isinstance(step, Finished) and (move := restarted(attempt.run.schedule, step.at)) is not None:
             change.moved = (move,)
         if attempt.keep:
@@ -225,6 +262,7 @@ class Recorder:
             step = self._settle(attempt)
             uses = await self._gatekeeper.uses([(run, step)])
             change = await self._fitting(attempt, self._change(attempt, step, uses))
+            await pause_what_keeps_failing(self._repository, change)
         except RepositoryError:
             return Verdict.UNKNOWN, change
         [verdict] = await self._repository.commit([change])
@@ -258,6 +296,7 @@ class Recorder:
             announce(change.documents, self._metrics)
         if isinstance(step, Finished):
             self._metrics.finished[run.state] += 1
+            self._tell_paused(change)
         else:
             self._metrics.retried(step.step if step.error is None else attempt.outcome.__class__.__name__.lower())
         if self._hub.observed:
@@ -267,12 +306,23 @@ class Recorder:
             level = logging.INFO if expected else logging.WARNING
             _log.log(level, "%s: %s (%s)", run.schedule.schedule.name, step.error, run.state)
 
+    def _tell_paused(self, change: Change) -> None:
+        """Tell of a schedule that was paused with the outcome, and of what was skipped with it."""
+        if (paused := paused_by(change)) is None:
+            return
+        self._hub.publish(paused)
+        outcome = _outcome(change)
+        for skipped in change.steps[change.steps.index(outcome) + 1 :]:
+            self._metrics.finished[skipped.run.state] += 1
+            self._hub.publish(RunFinished(Run.of(skipped.run)))
+
 
 def _outcome(change: Change) -> Finished | Requeued:
-    [step] = change.steps
-    if not isinstance(step, (Finished, Requeued)):  # a union would be made anew each time
-        raise AssertionError("the recorder settles attempts, and nothing else ends one")
-    return step
+    """Return the step by which the attempt ends: its progress comes before it, and what follows from it after."""
+    for step in change.steps:
+        if isinstance(step, (Finished, Requeued)):  # a union would be made anew each time
+            return step
+    raise AssertionError("the recorder settles attempts, and nothing else ends one")
 
 
 def _lets_start(step: Finished | Requeued) -> bool:

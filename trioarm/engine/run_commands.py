@@ -5,6 +5,7 @@ Each reads, decides by a pure rule, and commits; refused because somebody was fa
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import attrs
@@ -52,6 +53,8 @@ class RunCommands:
         self._clock = clock
         self._hub = hub
         self._engine = engine
+        self.owners: Mapping[str, int] = {}
+        """How many schedules each owner may have stored, by name; one that is not there may have any number."""
 
     async def fire(
         self,
@@ -131,7 +134,8 @@ class RunCommands:
         """
         steps: list[RunStep] = []
         if overlap is not Overlap.ALLOW:
-            unfinished = await self._repository.unfinished_runs(schedule=record)
+            found = await self._repository.unfinished_runs(schedule=record)
+            unfinished = [run for run in found if run.origin is not Origin.BACKFILL]
             if not Earlier.of(unfinished).leave_room(overlap):
                 first, more = unfinished[0], len(unfinished) - 1
                 others = f", and {more} more wait" if more else ""

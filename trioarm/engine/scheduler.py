@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 
@@ -23,15 +23,18 @@ from trioarm.engine.engine import SchedulingEngine
 from trioarm.engine.executor import RunExecutor
 from trioarm.engine.health import Health, HealthReport
 from trioarm.engine.hub import Hub, Subscription
+from trioarm.engine.many import ManyRuns, ManySchedules
 from trioarm.engine.metrics import Metrics, MetricsSnapshot
 from trioarm.engine.ports import Clock, ScheduleRepository
+from trioarm.engine.retry_commands import PLAINLY, BulkRetry, RetryCommands, RetryResult
 from trioarm.engine.run_commands import API
 
 
-class Schedules:
+class Schedules(ManySchedules):
     """The schedules of a scheduler."""
 
     def __init__(self, repository: ScheduleRepository, commands: Commands) -> None:
+        super().__init__(commands)
         self._repository = repository
         self._commands = commands
 
@@ -184,10 +187,11 @@ class Schedules:
         return await self._commands.sync(owner, declared, dry_run=dry_run, author=author)
 
 
-class Runs:
+class Runs(ManyRuns):
     """The runs of a scheduler, those that never ran included."""
 
     def __init__(self, repository: ScheduleRepository, commands: Commands, hub: Hub) -> None:
+        super().__init__(commands)
         self._repository = repository
         self._commands = commands
         self._hub = hub
@@ -249,6 +253,26 @@ class Runs:
             InvalidSchedule: it is not final, or its schedule was removed.
         """
         return Run.of(await self._commands.retry(await self._record(run_id), author=author, note=note))
+
+    async def retry_many(
+        self, query: RunQuery | None = None, asked: BulkRetry = PLAINLY, *, author: str = API, note: str = ""
+    ) -> list[RetryResult]:
+        """Run again what failed for good, the oldest first, each as a new run, and return what became of each.
+
+        What was retried already is left alone, and said to be so: to call it once more goes on where the limit was.
+
+        Args:
+            query: which; those that failed or timed out, unless it names other final states.
+            asked: how many, and whether only to look.
+            note: why.
+
+        Raises:
+            InvalidSchedule: the query wants runs that are not final.
+
+        Cancellation: between two of them; what was retried is.
+        """
+        bulk = RetryCommands(self._repository, self._commands)
+        return await bulk.retry_many(query or RunQuery(), asked, author=author, note=note)
 
     async def wait(self, run_id: str | int) -> Run:
         """Wait until a run is final and return it.
@@ -312,7 +336,7 @@ class Scheduler:
         clock: Clock,
         reload: Callable[[], Awaitable[ConfigChanged]],
     ) -> None:
-        commands = Commands(repository, clock, hub, engine)
+        self._commands = commands = Commands(repository, clock, hub, engine)
         self.schedules = Schedules(repository, commands)
         self.runs = Runs(repository, commands, hub)
         self.alerts = Alerts(AlertCommands(repository, clock))
@@ -329,6 +353,15 @@ class Scheduler:
     def node(self) -> str:
         """This node's name, random per boot."""
         return self._engine.node
+
+    @property
+    def owners(self) -> Mapping[str, int]:
+        """How many schedules each owner may have stored, by name; may be set, and whoever has more keeps them."""
+        return self._commands.owners
+
+    @owners.setter
+    def owners(self, owners: Mapping[str, int]) -> None:
+        self._commands.owners = owners
 
     def start(self) -> None:
         """Begin to decide and run, for a node configured with `auto_start = false` (S8.4)."""

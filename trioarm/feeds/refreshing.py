@@ -11,7 +11,8 @@ from trioarm.core.changes import Change, Verdict
 from trioarm.core.errors import CalendarUnavailable, InvalidSchedule, UnknownSchedule
 from trioarm.core.instants import DAY, microseconds, render_instant
 from trioarm.core.jsonable import Json
-from trioarm.core.schedule import Overlap, RetryPolicy, Schedule
+from trioarm.core.retry_policy import RetryPolicy
+from trioarm.core.schedule import Overlap, Schedule
 from trioarm.core.triggers import Every
 from trioarm.core.triggers.calendar import Events
 from trioarm.engine.alert_commands import AlertCommands

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
+import re
+import signal
+from collections.abc import Iterator, Mapping
 from typing import Final
-
-import trio
 
 from trioarm.core.instants import instant, render_instant
 from trioarm.core.jsonable import Json
 from trioarm.core.outcome import Discard
 from trioarm.engine.attempt import RunContext
+from trioarm.links.program import Output, run_program
 
-TAIL: Final = 2_000  # bytes of output kept with the run
-TERMINATION_S: Final = 3.0  # for a program to end when told to; less than a handler gets before it counts as stuck
+PASSED: Final = re.compile(r"PATH|HOME|LANG|LC_.*|TZ|TMPDIR|USER|LOGNAME|SHELL")
+"""The variables of the node that every program gets; the others may hold secrets that are not its business."""
 
 
 class ProgramFailed(Exception):
@@ -25,71 +26,93 @@ class ProgramFailed(Exception):
 async def command(run: RunContext) -> Json:
     """Run the argument vector `argv` to its end; its exit code decides.
 
+    Further arguments: `env`, variables beside those every program gets; `inherit`, names of variables of the node to
+    pass on, or true for all; `cwd`, the directory it works in; `stdin`, a text it can read.
+
     Returns:
-        the last 2 000 bytes of its output, as text.
+        the last 2 000 bytes of its output, as text. They are kept with a run that fails, too.
 
     Raises:
-        Discard: `argv` is no list of text, or the program cannot be started at all.
+        Discard: the arguments are not as they should be, or the program cannot be started at all.
         ProgramFailed: it ended with an exit code other than 0.
 
-    Cancellation: the program is told to terminate, and killed when it does not within three seconds.
+    Cancellation: its process group is told to terminate, and killed when it has not ended within three seconds.
     """
-    argv = _argv(run)
+    args = run.args
+    problems = list(problems_of(args))
+    if problems:
+        raise Discard("; ".join(problems))
+    argv, output = _texts(args["argv"]), Output()
+    cwd, stdin = _text(args.get("cwd")), _text(args.get("stdin"))
     try:
-        process = await trio.lowlevel.open_process(
-            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=_environment(run)
-        )
+        code = await run_program(argv, output, env=_environment(run, args), cwd=cwd, stdin=stdin)
     except OSError as error:
-        raise Discard(f"cannot start {argv[0]!r}: {error.strerror}") from error
-    tail = await _attend(process)
-    if process.returncode != 0:
-        raise ProgramFailed(f"{argv[0]} ended with {process.returncode}: {_last_line(tail)}")
-    return tail or None
+        where = f" in {cwd!r}" if cwd is not None else ""
+        raise Discard(f"cannot start {argv[0]!r}{where}: {error.strerror}") from error
+    finally:
+        run.leave(output.text or None)
+    if code != 0:
+        raise ProgramFailed(f"{argv[0]} {_how(code)}: {_last_line(output.said)}")
+    return output.text or None
 
 
-def _argv(run: RunContext) -> list[str]:
-    argv = run.args.get("argv")
-    if not isinstance(argv, list) or not argv or not all(isinstance(part, str) for part in argv):
-        raise Discard('args.argv must be a list of text, such as ["/usr/bin/rsync", "-a", "/home", "/backup"]')
-    return [str(part) for part in argv]
+def problems_of(args: Mapping[str, object]) -> Iterator[str]:
+    """Yield a line for everything that is wrong with the arguments of a command."""
+    if not _texts(args.get("argv")):
+        yield 'args.argv must be a list of text, such as ["/usr/bin/rsync", "-a", "/home", "/backup"]'
+    env = args.get("env", {})
+    if not isinstance(env, Mapping) or not all(isinstance(value, str) for value in env.values()):
+        yield 'args.env must map names to text, such as { RESTIC_REPOSITORY = "/backup" }'
+    elif any(not name or "=" in str(name) for name in env):
+        yield "args.env has a name that no variable can have: it is empty, or has a = in it"
+    inherit = args.get("inherit", [])
+    if inherit is not True and inherit != [] and not _texts(inherit):
+        yield 'args.inherit must be a list of names, such as ["SSH_AUTH_SOCK"], or true for every variable of the node'
+    for name in ("cwd", "stdin"):
+        if not isinstance(args.get(name, ""), str):
+            yield f"args.{name} must be text"
 
 
-def _environment(run: RunContext) -> dict[str, str]:
+def _texts(value: object) -> list[str]:
+    """Return a list of texts; empty for anything else."""
+    if not isinstance(value, list) or not all(isinstance(part, str) for part in value):
+        return []
+    return value
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _environment(run: RunContext, args: Mapping[str, Json]) -> dict[str, str]:
+    inherit, env = args.get("inherit"), args.get("env")
+    named = _texts(inherit)
+    passed = {
+        name: value
+        for name, value in os.environ.items()
+        if inherit is True or name in named or PASSED.fullmatch(name) is not None
+    }
     return {
-        **os.environ,
+        **passed,
+        **({name: str(value) for name, value in env.items()} if isinstance(env, dict) else {}),
         "TRIOARM_RUN_ID": run.id,
         "TRIOARM_SCHEDULE": run.schedule,
         "TRIOARM_DUE_AT": render_instant(instant(run.due_at)),
         "TRIOARM_ATTEMPT": str(run.attempt),
         "TRIOARM_TOKEN": str(run.token),
-        "TRIOARM_ARGS": json.dumps(run.args),
+        "TRIOARM_ARGS": json.dumps(args),
     }
 
 
-async def _attend(process: trio.Process) -> str:
-    """Read what the program says until it ends, keeping only the tail."""
-    tail = b""
+def _how(code: int) -> str:
+    if code > 0:
+        return f"ended with {code}"
     try:
-        if process.stdout is not None:
-            async for data in process.stdout:
-                tail = (tail + data)[-TAIL:]
-        await process.wait()
-    finally:
-        if process.returncode is None:
-            await _end(process)
-    return tail.decode(errors="replace")
+        return f"was ended by {signal.Signals(-code).name}"
+    except ValueError:  # a signal that has no name
+        return f"was ended by signal {-code}"
 
 
-async def _end(process: trio.Process) -> None:
-    with trio.CancelScope(shield=True):
-        process.terminate()
-        with trio.move_on_after(TERMINATION_S):
-            await process.wait()
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-
-
-def _last_line(tail: str) -> str:
-    lines = tail.strip().splitlines()
+def _last_line(said: str) -> str:
+    lines = said.strip().splitlines()
     return lines[-1] if lines else "it said nothing"

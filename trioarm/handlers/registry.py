@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias
 
 from trioarm.core.errors import HandlerRefused
 from trioarm.core.schedule import HANDLER_LENGTH_MAX
-from trioarm.engine.attempt import Handler
 
-Handlers: TypeAlias = "Mapping[str, Handler] | Iterable[Handler]"
+Function: TypeAlias = Callable[..., Any]
+Handlers: TypeAlias = "Mapping[str, Function] | Iterable[Function]"
 
 
-def register(handlers: Handlers) -> dict[str, Handler]:
-    """Return handlers by name.
+def register(handlers: Handlers) -> dict[str, Function]:
+    """Return handlers by name, as they are; what they ask for is given to them by `injection`.
 
     Args:
-        handlers: a mapping of names to async callables, or async callables that are named `module:qualname`.
+        handlers: a mapping of names to functions, async or plain, or functions that are named `module:qualname`.
 
     Raises:
-        HandlerRefused: one is not async, or has no name that would mean the same after a restart.
+        HandlerRefused: one cannot be called, or has no name that would mean the same after a restart.
     """
     if isinstance(handlers, Mapping):
         return {name: _checked(name, handler) for name, handler in handlers.items()}
@@ -46,15 +46,15 @@ def handler_name(handler: Callable[..., object]) -> str:
     return f"{module}:{qualname}"
 
 
-def _checked(name: object, handler: object) -> Handler:
+def _checked(name: object, handler: object) -> Function:
     if not isinstance(name, str) or not 0 < len(name) <= HANDLER_LENGTH_MAX:
         raise HandlerRefused(f"handler name {name!r}: it must be text of 1 to {HANDLER_LENGTH_MAX} characters")
     if not callable(handler):
         raise HandlerRefused(f"handler {name!r}: {handler!r} cannot be called")
-    if inspect.isasyncgenfunction(handler):
-        raise HandlerRefused(f"handler {name!r} is an async generator: it must return, not yield")
+    if isinstance(handler, type):
+        raise HandlerRefused(f"handler {name!r} is a class: register an object of it, or a method")
     called = handler if inspect.isroutine(handler) else type(handler).__call__
     target = getattr(handler, "func", called)  # functools.partial
-    if not inspect.iscoroutinefunction(target):
-        raise HandlerRefused(f"handler {name!r} is not async: write 'async def', and use trio inside, not asyncio")
-    return cast(Handler, handler)
+    if inspect.isasyncgenfunction(target) or inspect.isgeneratorfunction(target):
+        raise HandlerRefused(f"handler {name!r} is a generator: it must return, not yield")
+    return handler

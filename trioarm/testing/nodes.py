@@ -20,10 +20,12 @@ from trioarm.engine.executor import RunExecutor
 from trioarm.engine.leases import Lease
 from trioarm.engine.ports import Chance, Clock, ScheduleRepository
 from trioarm.engine.scheduler import Scheduler
+from trioarm.engine.threaded import run_inline
 from trioarm.feeds.feed import Feeds
 from trioarm.feeds.fetch import Fetched, Fetcher, Version
 from trioarm.feeds.refreshing import refreshing_schedules
 from trioarm.handlers.dead_man import DeadMan
+from trioarm.handlers.injection import Injection
 from trioarm.handlers.registry import Handlers, register
 from trioarm.live import LiveConfig
 from trioarm.testing.faults import Line
@@ -80,6 +82,7 @@ def node_components(config: SchedulerConfig, handlers: Handlers, parts: Parts) -
     container.override(Lease, lambda c: Lease(c.get(ScheduleRepository), c.get(RunExecutor), c.get(Clock), parts.name))
     container.override(Feeds, lambda c: Feeds(c.get(ScheduleRepository), InlineThread(), FileFetcher(InlineThread())))
     container.override(DeadMan, lambda _: DeadMan())
+    container.override(Injection, lambda c: Injection(c, run_inline))
     if not parts.housekeeping:
         container.override(LiveConfig, lambda c: LiveConfig(c.get(SchedulerConfig), c, _calendars_alone))
     return container

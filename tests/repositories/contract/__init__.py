@@ -7,6 +7,7 @@ Nothing here relies on records being shared between caller and repository: whate
 from __future__ import annotations
 
 from tests.repositories.contract.amending import AmendingContract
+from tests.repositories.contract.backfilling import BackfillingContract
 from tests.repositories.contract.claiming import ClaimingContract
 from tests.repositories.contract.correcting import CorrectingContract
 from tests.repositories.contract.deciding import DecidingContract
@@ -17,11 +18,13 @@ from tests.repositories.contract.keeping import KeepingContract
 from tests.repositories.contract.lanes import LanesContract
 from tests.repositories.contract.paging import PagingContract
 from tests.repositories.contract.papers import PapersContract
+from tests.repositories.contract.quotas import QuotasContract
 from tests.repositories.contract.ready import ReadyContract
 from tests.repositories.contract.schedules import SchedulesContract
 
 __all__ = [
     "AmendingContract",
+    "BackfillingContract",
     "ClaimingContract",
     "CorrectingContract",
     "DecidingContract",
@@ -31,6 +34,7 @@ __all__ = [
     "LanesContract",
     "PagingContract",
     "PapersContract",
+    "QuotasContract",
     "ReadyContract",
     "SchedulesContract",
     "check_histories",

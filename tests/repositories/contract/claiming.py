@@ -6,7 +6,7 @@ import pytest
 
 from tests.making import HOUR, MINUTE, NOW, SECOND
 from tests.repositories.contract.acts import claim, decide, finish, keep, put, ready_ids, refuse, requeue, run_of
-from trioarm.core.changes import CancelAsked, Change, Claim, Finished, Requeued, Started, Verdict
+from trioarm.core.changes import CancelAsked, Change, Claim, Finished, Progressed, Requeued, Started, Verdict
 from trioarm.core.states import Reason, State, Step, WaitingFor
 from trioarm.engine.ports import ScheduleRepository
 
@@ -95,10 +95,12 @@ class ClaimingContract:
             Finished(again, 1, Step.SUCCEED, NOW),
             Requeued(again, 1, Step.RETRY, NOW, 1, NOW, WaitingFor.RETRY),
             CancelAsked(again, 1, Reason.USER, NOW),
+            Progressed(again, 1, "too late", NOW),
         ):
             await refuse(repository, steps=[step])
         kept = await run_of(repository, run)
         assert (kept.state, kept.token, kept.cancel, kept.started_at) == (State.CLAIMED, 2, None, None)
+        assert kept.progress is None
         assert (await finish(repository, kept)).state is State.SUCCEEDED
 
     @pytest.mark.parametrize(
@@ -133,6 +135,28 @@ class ClaimingContract:
         run = await claim(repository, await decide(repository, await put(repository)))
         await requeue(repository, run, Step.GIVE_BACK, attempt=0, due_at=NOW, at=NOW)
         assert await ready_ids(repository) == [run.run_id]
+
+    async def test_progress_is_kept_while_a_run_is_held(self, repository: ScheduleRepository) -> None:
+        """The latest, alone or with the end of an attempt; what waits or has ended says nothing more (S2.3)."""
+        pending = await decide(repository, await put(repository))
+        await refuse(repository, steps=[Progressed(pending, 0, 1, NOW)])
+        run = await claim(repository, pending)
+        for value in ({"row": 1, "text": "žluťoučký"}, False, None, [2]):
+            await keep(repository, steps=[Progressed(run, 1, value, NOW)])
+            run = await run_of(repository, run)
+            assert run.progress == value
+        await keep(repository, steps=[Started(run, 1, NOW)])
+        run = await run_of(repository, run)
+        later = Requeued(run, 1, Step.RETRY, NOW, 1, NOW, WaitingFor.RETRY)
+        await keep(repository, steps=[Progressed(run, 1, [3], NOW), later])
+        run = await run_of(repository, run)
+        assert (run.state, run.progress) == (State.PENDING, [3])
+        await refuse(repository, steps=[Progressed(run, 1, [4], NOW)])
+        run = await claim(repository, run)
+        assert (run.token, run.progress) == (2, [3])
+        run = await finish(repository, run)
+        await refuse(repository, steps=[Progressed(run, 2, [5], NOW)])
+        assert (await run_of(repository, run)).progress == [3]
 
     async def test_a_request_to_stop_is_noted(self, repository: ScheduleRepository) -> None:
         """A held run keeps why it was asked to stop until it ends, and no other attempt follows the request."""

@@ -9,6 +9,7 @@ import pytest
 from tests.making import HOUR, MINUTE, NOW
 from tests.repositories.contract.acts import claim, decide, finish, put, remove
 from trioarm.core.queries import RunQuery, ScheduleQuery
+from trioarm.core.run import Origin
 from trioarm.core.schedule import ScheduleState
 from trioarm.core.states import Reason, State, Step
 from trioarm.engine.ports import ScheduleRepository
@@ -22,6 +23,8 @@ _SCHEDULES: list[tuple[dict[str, Any], set[str]]] = [
     ({"prefix": "arm%"}, set()),
     ({"owner": "file:a.toml"}, {"arm-night", "backup"}),
     ({"owner": "file:b.toml"}, set()),
+    ({"not_owner": "file:a.toml"}, {"arm-noon", "report"}),
+    ({"not_owner": "file:b.toml", "tag": "night"}, {"arm-night", "backup"}),
     ({"states": frozenset({ScheduleState.PAUSED})}, {"arm-noon"}),
     ({"states": frozenset({ScheduleState.PAUSED, ScheduleState.FINISHED})}, {"arm-noon", "report"}),
     ({"states": frozenset()}, set()),
@@ -126,3 +129,21 @@ class FindingContract:
         page = await repository.find_runs(RunQuery(under="weeknight"))
         assert [run.schedule.schedule.name for run in page.rows] == ["weeknight", "weeknight/house"]
         assert len((await repository.find_runs(RunQuery(under="week"))).rows) == 1
+
+    async def test_what_was_retried_is_known(self, repository: ScheduleRepository) -> None:
+        """Of each run that a retry points to, whatever became of that; of a removed schedule, too (S2.4)."""
+        first, second = await put(repository, "first"), await put(repository, "second")
+        runs = [await decide(repository, record, NOW + n) for n in range(3) for record in (first, second)]
+        for run in runs:
+            await finish(repository, run, Step.FAIL)
+        assert await repository.retried([]) == await repository.retried(runs) == frozenset()
+        for run in (runs[0], runs[3], runs[3]):
+            at = NOW + MINUTE + run.run_id
+            while await repository.get_run_of(run.schedule.schedule.name, at, Origin.RETRY, 0) is not None:
+                at += 1
+            again = {"origin": Origin.RETRY, "retry_of": run.run_id}
+            await finish(repository, await decide(repository, run.schedule, at, **again), Step.FAIL)
+        assert await repository.retried(runs) == {runs[0].run_id, runs[3].run_id}
+        assert await repository.retried(runs[1:3]) == frozenset()
+        await remove(repository, first)
+        assert await repository.retried(runs[:2]) == {runs[0].run_id}

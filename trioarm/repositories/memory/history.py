@@ -46,6 +46,11 @@ class History:
         """Return the run of an occurrence, or None."""
         return self._occurrences[origin].get((key, epoch, nominal_at))
 
+    def retried(self) -> frozenset[int]:
+        """Return the numbers of all runs of which a retry is kept, be they kept themselves or not."""
+        retries = self._occurrences[Origin.RETRY].values()
+        return frozenset(run.retry_of for run in retries if run.retry_of is not None)
+
     def all(self) -> ValuesView[RunRecord]:
         """Return all runs."""
         return self._runs.values()

@@ -15,7 +15,7 @@ from typing import Final
 import attrs
 
 from trioarm.core.resources import needs_of
-from trioarm.core.run import RunRecord, behind
+from trioarm.core.run import BACKFILL_RANK, RunRecord, behind
 from trioarm.core.states import State, WaitingFor
 
 _Entry = tuple[int, int, int, int, RunRecord]  # (*urgency, token, run); one tuple, to be light on the collector
@@ -24,14 +24,15 @@ _SLACK: Final = 1_024  # used-up entries kept before they are swept away, so tha
 
 def urgency(run: RunRecord) -> tuple[int, int, int]:
     """Return the order in which runs start: most urgent, then longest due, then first decided."""
-    return (-run.schedule.schedule.priority, run.due_at, run.run_id)
+    return (run.rank, run.due_at, run.run_id)
 
 
 def in_turn(runs: Iterable[RunRecord], limit: int, aged_at: int) -> list[RunRecord]:
     """Return the first of some runs: the longest due of those that have been due since `aged_at`, then by urgency."""
 
     def turn(run: RunRecord) -> tuple[int, ...]:
-        return (0, run.due_at, run.run_id) if run.due_at <= aged_at else (1, *urgency(run))
+        aged = run.due_at <= aged_at and run.rank < BACKFILL_RANK
+        return (0, run.due_at, run.run_id) if aged else (1, *urgency(run))
 
     return sorted(runs, key=turn)[:limit]
 
@@ -41,7 +42,7 @@ def _may_begin(run: RunRecord, closed: Collection[str]) -> bool:
 
 
 def _entry(run: RunRecord) -> _Entry:
-    return (-run.schedule.schedule.priority, run.due_at, run.run_id, run.token, run)
+    return (run.rank, run.due_at, run.run_id, run.token, run)
 
 
 class ReadyQueue:
@@ -126,15 +127,14 @@ class ReadyQueue:
         self._sweep_at = 2 * len(self._entries) + _SLACK
 
     def _waits(self, entry: _Entry) -> bool:
-        urgent, due_at, _, token, run = entry
-        schedule = run.schedule.schedule
+        rank, due_at, _, token, run = entry
         return (
             run.state is State.PENDING
             and run.token == token
             and run.due_at == due_at
             and run.waiting_for is WaitingFor.HANDLER
-            and schedule.handler == self._handler
-            and schedule.priority == -urgent
+            and run.schedule.schedule.handler == self._handler
+            and run.rank == rank
         )
 
 
@@ -172,13 +172,12 @@ class Lane:
 
     @staticmethod
     def _waits(entry: _Entry, handler: str) -> bool:
-        urgent, due_at, _, token, run = entry
-        schedule = run.schedule.schedule
+        rank, due_at, _, token, run = entry
         return (
             run.state is State.PENDING
             and run.token == token
             and run.due_at == due_at
             and (run.waiting_for is WaitingFor.LANE or run.waiting_for is WaitingFor.OVERLAP)
-            and schedule.handler == handler
-            and schedule.priority == -urgent
+            and run.schedule.schedule.handler == handler
+            and run.rank == rank
         )

@@ -18,6 +18,7 @@ from trioarm.core.changes import (
     CursorMove,
     Cut,
     Finished,
+    Progressed,
     PutSchedule,
     RemoveSchedule,
     Requeued,
@@ -42,7 +43,7 @@ from trioarm.core.states import ACTIVE, TABLE, State, WaitingFor
 from trioarm.engine.ports import DueView
 from trioarm.repositories.memory.history import History
 from trioarm.repositories.memory.papers import Papers
-from trioarm.repositories.memory.search import page_of_runs, page_of_schedules
+from trioarm.repositories.memory.search import page_of_runs, page_of_schedules, stands_for_one
 from trioarm.repositories.memory.unfinished import Unfinished
 from trioarm.repositories.memory.waiting import Waiting
 
@@ -71,6 +72,7 @@ class InMemoryScheduleRepository:
         self._waiting = Waiting(self._index)
         self._papers = Papers()
         self._held: dict[int, RunRecord] = {}  # claimed and running
+        self._owned: Counter[str] = Counter()  # schedules per owner
         self._last_key = 0
 
     async def open(self) -> None:
@@ -202,6 +204,7 @@ class InMemoryScheduleRepository:
         if change.schedules or change.documents or change.journal:
             return (
                 all(map(self._schedule_fits, change.schedules))
+                and all(self._owned[quota.owner] + quota.added <= quota.most for quota in change.quotas)
                 and all(map(self._papers.document_fits, change.documents))
                 and all(map(self._papers.entry_fits, change.journal))
             )
@@ -219,7 +222,7 @@ class InMemoryScheduleRepository:
                 return run.state is State.PENDING and free
             case Started():
                 return run.state is State.CLAIMED
-            case CancelAsked():
+            case CancelAsked() | Progressed():
                 return run.state is State.CLAIMED or run.state is State.RUNNING
             case Requeued():
                 return step.step in TABLE[run.state] and run.cancel is None
@@ -305,7 +308,7 @@ class InMemoryScheduleRepository:
             case Requeued():
                 self._held.pop(run.run_id, None)
                 self._waiting.put_again(run, step.at)
-            case Started() | CancelAsked() | Voided() | Cut():
+            case Started() | Progressed() | CancelAsked() | Voided() | Cut():
                 pass
 
     def _forget_unfinished(self, run: RunRecord, now: int) -> None:
@@ -323,6 +326,10 @@ class InMemoryScheduleRepository:
     async def get_schedules(self, names: Sequence[str]) -> list[ScheduleRecord | None]:
         """Return the schedules of these names, None for each that is not there."""
         return [self._names.get(name) for name in names]
+
+    async def count_owned(self, owner: str) -> int:
+        """Return how many schedules an owner has stored."""
+        return self._owned[owner]
 
     async def find_schedules(self, query: ScheduleQuery) -> Page[ScheduleRecord]:
         """Return one page of schedules."""
@@ -347,6 +354,7 @@ class InMemoryScheduleRepository:
             )
             self._schedules[record.key] = self._names[schedule.name] = record
         else:
+            self._disown(record)
             self._leave_lane(record)
             queued = self._queued_runs(record, put)
             record.schedule = schedule
@@ -359,6 +367,8 @@ class InMemoryScheduleRepository:
             record.anchor_at = put.anchor_at
             for run in queued:
                 self._waiting.put_again(run, max(run.due_at, put.cursor_at))
+        if schedule.owner is not None:
+            self._owned[schedule.owner] += 1
         if schedule.supersede and schedule.lane is not None:
             self._superseding.setdefault(schedule.lane, {})[record.key] = record
         self._index_schedule(record)
@@ -376,10 +386,18 @@ class InMemoryScheduleRepository:
 
     def _drop_schedule(self, record: ScheduleRecord) -> None:
         record.removed = True
+        self._disown(record)
         self._leave_lane(record)
         self._index.discard(record.key)
         del self._names[record.schedule.name]
         del self._schedules[record.key]
+
+    def _disown(self, record: ScheduleRecord) -> None:
+        owner = record.schedule.owner
+        if owner is not None:
+            self._owned[owner] -= 1
+            if not self._owned[owner]:
+                del self._owned[owner]
 
     def _leave_lane(self, record: ScheduleRecord) -> None:
         lane = record.schedule.lane
@@ -414,6 +432,14 @@ class InMemoryScheduleRepository:
                 return run
         return None
 
+    async def runs_of(self, schedule: ScheduleRecord, instants: Sequence[int]) -> list[RunRecord]:
+        """Return what stands for occurrences of a schedule, in order of decision; all runs are looked through."""
+        return [
+            run
+            for run in self._history.all()
+            if run.schedule.key == schedule.key and stands_for_one(instants, run.nominal_at, run.last_at)
+        ]
+
     async def unfinished_runs(
         self, *, schedule: ScheduleRecord | None = None, lane: str | None = None, node: str | None = None
     ) -> list[RunRecord]:
@@ -433,10 +459,15 @@ class InMemoryScheduleRepository:
             return page_of_runs(self._unfinished, query)
         return page_of_runs(self._history.all(), query)
 
+    async def retried(self, runs: Sequence[RunRecord]) -> frozenset[int]:
+        """Return the numbers of those of these runs of which a retry is kept."""
+        return self._history.retried().intersection(run.run_id for run in runs)
+
     async def statistics(self) -> Statistics:
         """Return counts over all that is kept."""
         runs, occurrences = self._history.counts()
-        pending = [run.due_at for run in self._unfinished if run.state is State.PENDING]
+        waiting = [run for run in self._unfinished if run.state is State.PENDING]
+        pending = [run.due_at for run in waiting if run.origin is not Origin.BACKFILL]
         schedules = Counter(record.state for record in self._schedules.values())
         return Statistics(schedules, runs, occurrences, min(pending, default=None))
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from heapq import nlargest, nsmallest
 from typing import TypeVar
 
+from trioarm.core.backfilling import TIMES_MAX
 from trioarm.core.queries import Page, RunOrder, RunQuery, ScheduleOrder, ScheduleQuery
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import ScheduleRecord
@@ -47,6 +49,7 @@ def _schedules(records: Iterable[ScheduleRecord], query: ScheduleQuery) -> Itera
         if (
             (query.prefix is None or schedule.name.startswith(query.prefix))
             and (query.owner is None or schedule.owner == query.owner)
+            and (query.not_owner is None or schedule.owner != query.not_owner)
             and (query.states is None or record.state in query.states)
             and (query.handler is None or schedule.handler == query.handler)
             and (query.tag is None or query.tag in schedule.tags)
@@ -68,9 +71,16 @@ def _runs(records: Iterable[RunRecord], query: RunQuery) -> Iterator[RunRecord]:
             and (query.tag is None or query.tag in schedule.tags)
             and (query.lane is None or record.lane == query.lane)
             and (query.node is None or record.node == query.node)
+            and (query.origins is None or record.origin in query.origins)
             and _within(record.due_at, query.due_from, query.due_until)
         ):
             yield record
+
+
+def stands_for_one(instants: Sequence[int], nominal_at: int, last_at: int | None) -> bool:
+    """Whether a row stands for one of these occurrences: it is of its millisecond, or a range across it."""
+    place = bisect_right(instants, nominal_at if last_at is None else last_at) - 1
+    return place >= 0 and instants[place] > nominal_at - TIMES_MAX
 
 
 def _within(instant: int | None, start: int | None, until: int | None) -> bool:

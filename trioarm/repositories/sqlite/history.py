@@ -9,7 +9,9 @@ import json
 import sqlite3
 from collections.abc import Callable, Sequence
 from functools import partial
+from operator import itemgetter
 
+from trioarm.core.backfilling import TIMES_MAX
 from trioarm.core.queries import Document, JournalEntry, Page, RunQuery, ScheduleQuery, Statistics
 from trioarm.core.run import Origin, RunRecord
 from trioarm.core.schedule import ScheduleRecord, ScheduleState
@@ -48,6 +50,11 @@ class History:
         rows = await self._rows(statements.SCHEDULES_BY_NAME, (json.dumps(names),))
         found = {row[1]: self._records.schedule(row) for row in rows}
         return [found.get(name) for name in names]
+
+    async def count_owned(self, owner: str) -> int:
+        """Return how many schedules an owner has stored."""
+        [(count,)] = await self._rows(statements.OWNED, (owner,))
+        return int(count)
 
     async def schedule_page(self, query: ScheduleQuery) -> Page[ScheduleRecord]:
         """Return one page of schedules."""
@@ -88,6 +95,16 @@ class History:
         runs = await self.runs(statements.RUN_OF, (nominal_at, origin.value, epoch, name))
         return runs[0] if runs else None
 
+    async def runs_of(self, schedule: int, instants: Sequence[int]) -> list[RunRecord]:
+        """Return what stands for occurrences of a schedule, in order of decision."""
+
+        def ask(connection: sqlite3.Connection) -> list[Row]:
+            each = connection.execute(statements.RUNS_OF_EACH, (schedule, json.dumps(instants), TIMES_MAX))
+            across = connection.execute(statements.RANGES_ACROSS, (schedule, instants[-1], instants[0]))
+            return sorted({row[0]: row for rows in (each, across) for row in rows}.values(), key=itemgetter(0))
+
+        return await self._runs(ask)
+
     async def unfinished(self, schedule: int | None, lane: str | None, node: str | None) -> list[RunRecord]:
         """Return the runs with steps to go, of one schedule or lane, or held by one node, in order of decision."""
         where, index = Where([f"r.{UNFINISHED}"]), "runs_unfinished"
@@ -101,6 +118,20 @@ class History:
             index = "runs_held"
         statement = f"SELECT {statements.RUN} FROM runs r INDEXED BY {index} WHERE {where.text()} ORDER BY r.id"
         return await self.runs(statement, where.values)
+
+    async def retried(self, runs: Sequence[RunRecord]) -> frozenset[int]:
+        """Return the numbers of those of these runs of which a retry is kept; of each schedule what came later."""
+        of_keys: dict[int, list[int]] = {}
+        for run in runs:
+            of_keys.setdefault(run.schedule.key, []).append(run.run_id)
+
+        def ask(connection: sqlite3.Connection) -> list[Row]:
+            found: list[Row] = []
+            for key, ids in of_keys.items():
+                found += connection.execute(statements.RETRIED, (key, min(ids), json.dumps(ids))).fetchall()
+            return found
+
+        return frozenset(run_id for (run_id,) in await self._database.read(ask))
 
     async def statistics(self) -> Statistics:
         """Return counts over all that is kept."""

@@ -14,6 +14,7 @@ from typing import Final
 import attrs
 
 from trioarm.core.overlap import UNFINISHED_MAX
+from trioarm.core.run import BACKFILL_RANK
 from trioarm.repositories.sqlite import statements
 from trioarm.repositories.sqlite.rows import Row
 
@@ -140,7 +141,8 @@ class Asked:
 
     def turn(self, place: tuple[int, int, int]) -> tuple[int, ...]:
         """Return by what runs are put in order."""
-        return (0, *place[1:]) if place[1] <= self.aged_at else (1, *place)
+        rank, due_at, run_id = place
+        return (0, due_at, run_id) if due_at <= self.aged_at and rank < BACKFILL_RANK else (1, *place)
 
 
 def read_ready(connection: sqlite3.Connection, asked: Asked, known: Container[int]) -> Ready:

@@ -123,6 +123,8 @@ def schedules_in_order(query: ScheduleQuery) -> Question | None:
 def _narrowed(query: ScheduleQuery) -> Where:
     where = Where(["s.removed = 0"])
     where.equals(owner=query.owner, handler=query.handler, lane=query.lane)
+    if query.not_owner is not None:
+        where.add("s.owner IS NOT ?", query.not_owner)
     if query.prefix is not None:
         where.add("s.name >= ? AND s.name < ?", query.prefix, query.prefix + "\U0010ffff")
     if query.states is not None:
@@ -197,6 +199,8 @@ def run_page(query: RunQuery, way: Way = Way.IN_ORDER, piece: Piece = EVERYWHERE
             where.add(f"{column} = ? AND {column} IS NOT NULL", wanted)
     if query.states is not None:
         _states(where, query.states)
+    if query.origins is not None:
+        where.among("r.origin", [origin.value for origin in query.origins])
     by_due = query.order is RunOrder.DUE_AT
     where.within("r.due_at", *(_range_left(query) if by_due else (query.due_from, query.due_until)))
     _after(where, query.after, ("r.due_at" if by_due else "", "r.id"), (int, int), query.descending)
@@ -260,7 +264,7 @@ def _are_together(query: RunQuery, connection: sqlite3.Connection) -> bool:
 
 def _few_in_range(query: RunQuery) -> int:
     """Return how many runs of a range of time may be sorted: more, where their index has all that is asked."""
-    narrowed = query.states is not None or query.lane is not None or query.node is not None
+    narrowed = (query.states, query.lane, query.node, query.origins) != (None,) * 4
     return FEW if narrowed else FEW_ENTRIES
 
 

@@ -24,7 +24,7 @@ from trioarm.core.changes import (
     apply_set_back,
 )
 from trioarm.core.planning import Group
-from trioarm.core.run import RunRecord
+from trioarm.core.run import Origin, RunRecord
 from trioarm.core.schedule import ScheduleRecord, ScheduleState
 from trioarm.core.states import State, WaitingFor
 from trioarm.repositories.sqlite.horizon import Horizon, Loaded
@@ -207,6 +207,8 @@ class Recall:
     # What is due
 
     def _count(self, run: RunRecord, more: int) -> None:
+        if run.origin is Origin.BACKFILL:  # no decision depends on it
+            return
         record = self.schedules.get(run.schedule.key)  # the run may point to an older copy, or to one of a command
         if record is not None and record.unfinished is not None:
             record.unfinished += more

@@ -35,6 +35,7 @@ from trioarm.core.queries import (
 from trioarm.core.run import Origin, RunRecord
 from trioarm.core.schedule import ScheduleRecord
 from trioarm.core.states import Reason, State
+from trioarm.engine.attempt import RunContext, current_run
 from trioarm.engine.leases import LEASE_S
 from trioarm.engine.ports import DueView
 from trioarm.links.threads import Thread
@@ -108,6 +109,7 @@ class SqliteScheduleRepository:
         self._news_until = -inf  # trio's time until which it pays to look for nodes that are gone again and again
         self._changed = trio.Event()
         self._news = News(self.path, self._look_for_changes, self._hear_of_a_node)
+        self._opened_by: RunContext | None = None  # a handler may open one of its own
         self.written_at: int | None = None
         self.zone_data: str | None = None
 
@@ -118,11 +120,18 @@ class SqliteScheduleRepository:
             RepositoryError: it cannot be opened; the message says what to do.
         """
         await self._database.open(migrate=self._migrate)
+        self._opened_by = current_run()
         await self._look_ahead(0, LATEST)
         self.written_at, self.zone_data = await self._ask(ahead.written)
 
     async def close(self) -> None:
-        """Close the file. Calling it again does nothing."""
+        """Close the file. Calling it again does nothing.
+
+        Raises:
+            RepositoryError: a handler calls it, whose node needs it.
+        """
+        if current_run() not in (None, self._opened_by):
+            raise RepositoryError(f"{self.path} is the store of the node: a handler cannot close it")
         await self._database.close()
         self._nodes.unlock()
 
@@ -452,6 +461,10 @@ class SqliteScheduleRepository:
         """Return the schedules of these names, None for each that is not there."""
         return await self._history.schedules(names)
 
+    async def count_owned(self, owner: str) -> int:
+        """Return how many schedules an owner has stored."""
+        return await self._history.count_owned(owner)
+
     async def find_schedules(self, query: ScheduleQuery) -> Page[ScheduleRecord]:
         """Return one page of schedules."""
         return await self._history.schedule_page(query)
@@ -465,6 +478,10 @@ class SqliteScheduleRepository:
         """Return the run of an occurrence, or None; of a removed schedule too, while its history is kept."""
         return await self._history.run_of(name, nominal_at, origin, epoch)
 
+    async def runs_of(self, schedule: ScheduleRecord, instants: Sequence[int]) -> list[RunRecord]:
+        """Return what stands for occurrences of a schedule, whatever made it, in order of decision."""
+        return await self._history.runs_of(schedule.key, instants)
+
     async def unfinished_runs(
         self, *, schedule: ScheduleRecord | None = None, lane: str | None = None, node: str | None = None
     ) -> list[RunRecord]:
@@ -474,6 +491,10 @@ class SqliteScheduleRepository:
     async def find_runs(self, query: RunQuery) -> Page[RunRecord]:
         """Return one page of runs."""
         return await self._history.run_page(query)
+
+    async def retried(self, runs: Sequence[RunRecord]) -> frozenset[int]:
+        """Return the numbers of those of these runs of which a retry is kept."""
+        return await self._history.retried(runs)
 
     async def statistics(self) -> Statistics:
         """Return counts over all that is kept."""

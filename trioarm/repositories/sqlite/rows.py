@@ -199,7 +199,7 @@ def _run(row: Row, schedule: ScheduleRecord, now: int) -> RunRecord:
     (
         run_id, _, epoch, nominal_at, origin, due_at, decided_at, lane, state, reason, last_at, count, waiting_for,
         give_up_at, attempt, token, node, args, started_at, finished_at, cancel, error, result, retry_of,
-        voided_at, blocked,
+        voided_at, progress, blocked,
     ) = row  # fmt: skip
     try:
         _check_instants(nominal_at, due_at, decided_at, last_at, give_up_at, started_at, finished_at, voided_at)
@@ -209,7 +209,7 @@ def _run(row: Row, schedule: ScheduleRecord, now: int) -> RunRecord:
             None if waiting_for is None else _WAITING[waiting_for], give_up_at, attempt, token, node,
             None if args is None else _mapping(args), started_at, finished_at,
             None if cancel is None else _REASONS[cancel], error, None if result is None else json.loads(result),
-            retry_of, voided_at,
+            retry_of, voided_at, None if progress is None else json.loads(progress),
         )  # fmt: skip
     except _NONSENSE as found:
         return _unreadable(row, schedule, found)

@@ -224,8 +224,9 @@ _THIRD: Final = (
     """,
 )
 
-# Which schedules need which resources (S6.5).
+# How far a handler says it is, and which schedules need which resources (S6.5).
 _FOURTH: Final = (
+    "ALTER TABLE runs ADD COLUMN progress TEXT",
     """
     CREATE TABLE needs (
         resource TEXT NOT NULL,

@@ -25,7 +25,7 @@ _BLOCKED: Final = (
 RUN: Final = (
     "r.id, r.key, r.epoch, r.nominal_at, r.origin, r.due_at, r.decided_at, r.lane, r.state, r.reason, r.last_at, "
     "r.count, r.waiting_for, r.give_up_at, r.attempt, r.token, r.node, r.args, r.started_at, r.finished_at, r.cancel, "
-    f"r.error, r.result, r.retry_of, r.voided_at, {_BLOCKED}"
+    f"r.error, r.result, r.retry_of, r.voided_at, r.progress, {_BLOCKED}"
 )
 
 # The horizon: what time alone starts
@@ -55,10 +55,11 @@ MEMBERS: Final = (
     f"SELECT {SCHEDULE} FROM schedules s {AND_CURSOR} "
     "WHERE s.lane = ? AND s.lane IS NOT NULL AND s.supersede = 1 AND s.removed = 0"
 )
-# Of each schedule no more than tell that there are some: a thousand that wait are not read for each decision.
+# Of each schedule no more than tell that there are some: a thousand that wait are not read for each decision. What is
+# backfilled has an overlap policy of its own (S5.3).
 UNFINISHED_OF_KEYS: Final = (
     f"SELECT {RUN} FROM json_each(?1) j JOIN runs r ON r.id IN (SELECT u.id FROM runs u INDEXED BY runs_unfinished "
-    f"WHERE u.key = j.value AND u.{UNFINISHED} ORDER BY u.id LIMIT ?2) ORDER BY r.id"
+    f"WHERE u.key = j.value AND u.{UNFINISHED} AND u.origin <> 'backfill' ORDER BY u.id LIMIT ?2) ORDER BY r.id"
 )
 UNFINISHED_OF_LANE: Final = (
     f"SELECT {RUN} FROM runs r INDEXED BY runs_in_lane "
@@ -187,6 +188,11 @@ START: Final = ForRows(
     3,
     ") AS v WHERE id = v.column2 AND token = v.column3 AND state = 'claimed'",
 )
+PROGRESS: Final = ForRows(
+    "UPDATE runs SET progress = v.column1 FROM (VALUES ",
+    3,
+    f") AS v WHERE id = v.column2 AND token = v.column3 AND {HELD}",
+)
 ASK: Final = ForRows(
     "UPDATE runs SET cancel = v.column1 FROM (VALUES ",
     3,
@@ -242,7 +248,10 @@ PUT_CURSOR: Final = (
     "removed = excluded.removed "
     "WHERE revision = excluded.revision - 1 AND (?10 IS NULL OR cursor_at = ?10 AND next_due_at IS ?11)"
 )
-CARRY_OVER: Final = f"UPDATE runs SET handler = ?, rank = ? WHERE key = ? AND {UNFINISHED}"
+CARRY_OVER: Final = (
+    "UPDATE runs SET handler = ?, rank = CASE origin WHEN 'backfill' THEN rank ELSE ? END "
+    f"WHERE key = ? AND {UNFINISHED}"
+)
 SET_BACK: Final = (
     "UPDATE cursors SET revision = revision + 1, epoch = epoch + 1, cursor_at = ?, next_due_at = ?, wake_at = ?, "
     "runs = ?, state = ?, anchor_at = ? WHERE key = ? AND cursor_at = ? AND revision = ? AND removed = 0"
@@ -303,6 +312,21 @@ RUN_OF: Final = (
     f"SELECT {RUN} FROM runs r JOIN schedules s ON s.key = r.key "
     "WHERE r.nominal_at = ? AND r.origin = ? AND r.epoch = ? AND s.name = ? ORDER BY s.removed, r.id LIMIT 1"
 )
+OWNED: Final = "SELECT count(*) FROM schedules WHERE owner = ? AND removed = 0"
+# What stands for occurrences of one schedule, whatever made it; those told apart by microseconds, and ranges, included.
+RUNS_OF_EACH: Final = (
+    f"SELECT {RUN} FROM runs r WHERE r.id IN (SELECT o.id FROM json_each(?2) j CROSS JOIN runs o INDEXED BY "
+    "runs_occurrence ON o.nominal_at >= j.value AND o.nominal_at < j.value + ?3 AND o.key = ?1) ORDER BY r.id"
+)
+RANGES_ACROSS: Final = (
+    f"SELECT {RUN} FROM runs r INDEXED BY runs_troubled_of WHERE r.key = ? AND r.last_at IS NOT NULL "
+    f"AND r.nominal_at <= ? AND r.last_at >= ? AND r.{TROUBLED} ORDER BY r.id"
+)
+# What was retried of some runs of a schedule: the index has their numbers, so that only later runs are looked at.
+RETRIED: Final = (
+    "SELECT DISTINCT r.retry_of FROM runs r INDEXED BY runs_schedule "
+    "WHERE r.key = ? AND r.id > ? AND r.retry_of IN (SELECT value FROM json_each(?))"
+)
 # Those with no run of a range of time.
 FAR_SPANS: Final = (
     "SELECT first_id FROM spans WHERE first_id >= :first AND first_id <= :last "
@@ -334,7 +358,9 @@ RUN_COUNTS: Final = f"""
 RANGE_COUNTS: Final = (
     "SELECT state, sum(count - 1) FROM runs INDEXED BY runs_ranges WHERE last_at IS NOT NULL GROUP BY state"
 )
-OLDEST_PENDING: Final = f"SELECT min(due_at) FROM runs INDEXED BY runs_unfinished WHERE {PENDING} AND {UNFINISHED}"
+OLDEST_PENDING: Final = (
+    f"SELECT min(due_at) FROM runs INDEXED BY runs_unfinished WHERE {PENDING} AND {UNFINISHED} AND origin <> 'backfill'"
+)
 LAST_RUN: Final = "SELECT max(id) FROM runs"
 _BY_STATE: Final = " ".join(f"WHEN '{state}' THEN :{state}" for state in sorted(FINAL))
 # Found by the numbers in their order: what is old was mostly decided first. The names of values are those of states.
@@ -425,7 +451,7 @@ UNDECIDED: Final = (
 )
 OVERDUE: Final = (
     "SELECT s.name, r.due_at FROM runs r INDEXED BY runs_unfinished CROSS JOIN schedules s ON s.key = r.key "
-    f"WHERE r.{PENDING} AND r.{UNFINISHED} AND r.due_at <= ? ORDER BY r.due_at LIMIT ?"
+    f"WHERE r.{PENDING} AND r.{UNFINISHED} AND r.origin <> 'backfill' AND r.due_at <= ? ORDER BY r.due_at LIMIT ?"
 )
 PENDING_COUNT: Final = f"SELECT count(*) FROM runs INDEXED BY runs_unfinished WHERE {PENDING} AND {UNFINISHED}"
 HELD_COUNT: Final = f"SELECT count(*) FROM runs INDEXED BY runs_unfinished WHERE {HELD}"

@@ -22,6 +22,7 @@ from trioarm.core.changes import (
     CursorMove,
     Cut,
     Finished,
+    Progressed,
     PutDocument,
     PutSchedule,
     RemoveSchedule,
@@ -166,6 +167,7 @@ class _Pen:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._last_run_id = 0
+        self._owned: dict[str, int] = {}  # schedules of owners who may not have any number, as far as they are counted
         self._open()
 
     def _open(self) -> None:
@@ -214,11 +216,13 @@ class _Pen:
                 return [_NOTHING_NEW] * len(batch.changes)
             return list(_shared_out(first_run_id, batch.changes))
         [change] = batch.changes
+        self._check_quotas(change)
         keys = [self._schedule(put) for put in change.schedules]
         for document in change.documents:
             self._document(document)
         for entry in change.journal:
             self._journal(entry)
+        self._count_owned(change)
         return [Kept(first_run_id, [key for key in keys if key is not None])]
 
     def _one(self, statement: str, values: Values) -> None:
@@ -250,6 +254,20 @@ class _Pen:
         return first
 
     # Schedules
+
+    def _check_quotas(self, change: Change) -> None:
+        for quota in change.quotas:
+            if quota.owner not in self._owned:
+                (self._owned[quota.owner],) = self._connection.execute(statements.OWNED, (quota.owner,)).fetchone()
+            if self._owned[quota.owner] + quota.added > quota.most:
+                raise _Refused
+
+    def _count_owned(self, change: Change) -> None:
+        """Count on for the changes that follow in this transaction, or anew where nobody says what this one adds."""
+        if change.schedules and not change.quotas:
+            self._owned.clear()
+        for quota in change.quotas:
+            self._owned[quota.owner] += quota.added
 
     def _schedule(self, put: ScheduleStep) -> int | None:
         if isinstance(put, RemoveSchedule):
@@ -318,6 +336,7 @@ def _text(statement: ForRows, rows: int) -> str:
 _STEP_STATEMENTS: Final[dict[type, ForRows]] = {
     Claim: statements.CLAIM,
     Started: statements.START,
+    Progressed: statements.PROGRESS,
     CancelAsked: statements.ASK,
     Finished: statements.FINISH,
     Requeued: statements.REQUEUE,
@@ -359,6 +378,8 @@ def _step_values(statement: ForRows, step: RunStep) -> Values:
             return (step.node, run_id, token)
         case Started():
             return (step.at, run_id, token)
+        case Progressed():
+            return (optional_json(step.value), run_id, token)
         case CancelAsked():
             return (step.reason.value, run_id, token)
         case Voided():
@@ -399,7 +420,7 @@ def _plain_values(run: RunRecord, schedule: Schedule) -> Values:
     return (
         0, run.schedule.key, run.nominal_at, run.origin._value_, run.due_at, run.decided_at, _or_null(run.lane),
         run.state._value_, _or_null(_waits_for(run)), _or_null(run.give_up_at), run.attempt, run.token,
-        _or_null(run.node), schedule.handler, -schedule.priority,
+        _or_null(run.node), schedule.handler, run.rank,
     )  # fmt: skip
 
 
@@ -414,7 +435,7 @@ def _all_values(run: RunRecord, schedule: Schedule) -> Values:
         _waits_for(run), run.give_up_at, run.attempt, run.token, run.node,
         None if run.args is None else write_json(run.args), run.started_at, run.finished_at,
         None if run.cancel is None else run.cancel.value, run.error, optional_json(run.result), run.retry_of,
-        schedule.handler, -schedule.priority,
+        schedule.handler, run.rank,
     )  # fmt: skip
 
 
