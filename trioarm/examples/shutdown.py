@@ -1,16 +1,14 @@
 """Ending well: on SIGTERM nothing new begins and runs may end; what is cut short has saved how far it came, and goes on
 from there at the next start. A second signal does not wait. The exit code says which of both it was.
 
-python -m trioarm.examples.shutdown              # keeps shutdown.db and copied.json in this folder
+python -m trioarm.examples.shutdown              # keeps shutdown.db in this folder
 """
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 
 import trio
@@ -20,30 +18,19 @@ from trioarm import Every, RunContext, Schedule, SchedulerBootstrap, SchedulerCo
 PAGES: Final = 16
 PAGE_S: Final = 0.2
 PAGE_S_MAX: Final = 3.5  # on a bad day
-COPIED: Final = Path("copied.json")
 
 
 async def copy(run: RunContext) -> None:
-    """Copy page after page. Whatever ends this, what is copied is written down."""
-    state = json.loads(COPIED.read_text()) if COPIED.exists() else {}
-    done = state["pages"] if state.get("run") == run.id else 0
+    """Copy page after page. Whatever ends an attempt, the next one goes on where it was."""
+    done = run.last_progress if isinstance(run.last_progress, int) else 0
     print(f"attempt {run.attempt} begins at page {done}", flush=True)
-    try:
-        while done < PAGES:
-            if run.deadline_s < PAGE_S_MAX:
-                raise Snooze(datetime.now(UTC))  # go on in a new attempt, rather than be timed out and count as failed
-            await trio.sleep(PAGE_S)  # a page: this is where a cancellation strikes
-            done += 1
-            print("page", done, flush=True)
-    finally:
-        save(COPIED, {"run": run.id, "pages": done})  # without an await: in a scope that is cancelled none returns
-
-
-def save(path: Path, state: dict[str, object]) -> None:
-    """Replace a file as a whole: a reader finds the old text or the new one."""
-    beside = path.with_suffix(".new")
-    beside.write_text(json.dumps(state))
-    beside.replace(path)
+    while done < PAGES:
+        if run.deadline_s < PAGE_S_MAX:
+            raise Snooze(datetime.now(UTC))  # go on in a new attempt, rather than be timed out and count as failed
+        await trio.sleep(PAGE_S)  # a page: this is where a cancellation strikes
+        done += 1
+        print("page", done, flush=True)
+        run.progress(done)  # kept with the outcome, whatever that is; once a second before, for the case of a crash
 
 
 async def heed_signals(node: SchedulerBootstrap) -> None:
