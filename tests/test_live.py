@@ -22,6 +22,7 @@ from trioarm import (
     Misfire,
     RunContext,
     Schedule,
+    ScheduleQuery,
     Scheduler,
     SchedulerBootstrap,
     SchedulerConfig,
@@ -43,7 +44,7 @@ from trioarm.core.states import FINAL
 from trioarm.engine.clock import VirtualClock
 from trioarm.engine.executor import RunExecutor
 from trioarm.engine.ports import Clock
-from trioarm.live import LiveConfig
+from trioarm.live import NAMED_MAX, LiveConfig
 from trioarm.repositories.sqlite import SqliteScheduleRepository
 
 
@@ -706,3 +707,19 @@ class TestPools:
             assert most == [3]
 
         node_of(tmp_path, "[handler.quick]\nworkers = 2\n", body, quick=quick, hangs=never_ends)
+
+
+def test_the_start_names_what_is_not_heeded(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A node without advanced retries says so of the first few schedules that ask for them, and runs them (S6.4)."""
+    entry = '[[schedule]]\nname = "s{}"\nhandler = "log"\nevery = "1h"\nretry = {{ strategy = "constant" }}\n'
+    schedules = "".join(map(entry.format, range(NAMED_MAX + 3)))
+
+    async def body(scheduler: Scheduler, _: Container) -> None:
+        assert len((await scheduler.schedules.find(ScheduleQuery(prefix="s"))).rows) == NAMED_MAX + 3
+
+    node_of(tmp_path, "[features]\nadvanced_retries = false\n" + schedules, body)
+    said = [record.message for record in caplog.records if "not heeded" in record.message]
+    assert [line.split(".retry")[0] for line in said] == [f'schedule "s{index}"' for index in range(NAMED_MAX)]
+    caplog.clear()
+    node_of(tmp_path, schedules, body)
+    assert not [record for record in caplog.records if "not heeded" in record.message]

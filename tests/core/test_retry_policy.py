@@ -111,7 +111,7 @@ class TestWorthAnotherAttempt:
         assert isinstance(ended(Failed("not yet"), RetryPolicy(on=["OSError"], never=["ValueError"])), Requeued)
 
     @given(POLICIES, st.sampled_from([OSError(), ValueError(), ConnectionResetError(), TimeoutError()]))
-    @settings(max_examples=100, deadline=None, derandomize=True)
+    @settings(max_examples=40, deadline=None, derandomize=True)
     def test_nothing_is_tried_again_that_never_names(self, policy: RetryPolicy, error: Exception) -> None:
         """Whatever else a policy says, an error it names under never is final, with or without advanced retries."""
         policy = attrs.evolve(policy, never=[*policy.never, type(error).__name__])
@@ -204,8 +204,8 @@ class TestPerError:
 
 
 class TestDelays:
-    @given(POLICIES, st.integers(1, 60), st.floats(0, 1, exclude_max=True), st.text(max_size=5))
-    @settings(max_examples=200, deadline=None, derandomize=True)
+    @given(POLICIES, st.integers(1, 12), st.floats(0, 1, exclude_max=True), st.text(max_size=5))
+    @settings(max_examples=80, deadline=None, derandomize=True)
     def test_every_delay_lies_within_its_bounds(
         self, policy: RetryPolicy, attempt: int, chance: float, seed: str
     ) -> None:
@@ -218,8 +218,8 @@ class TestDelays:
         elif policy.strategy is Strategy.DECORRELATED:
             assert least <= delay <= policy.max_s
 
-    @given(POLICIES, st.integers(2, 60), st.text(max_size=5))
-    @settings(max_examples=100, deadline=None, derandomize=True)
+    @given(POLICIES, st.integers(2, 12), st.text(max_size=5))
+    @settings(max_examples=40, deadline=None, derandomize=True)
     def test_a_decorrelated_delay_depends_on_the_one_before(self, policy: RetryPolicy, attempt: int, seed: str) -> None:
         """It is at most the factor times that, and the same whoever asks."""
         policy = attrs.evolve(policy, strategy=Strategy.DECORRELATED)
@@ -227,8 +227,8 @@ class TestDelays:
         assert delay <= max(before * policy.factor, min(policy.base_s, policy.max_s)) * (1 + 1e-9)
         assert delay == backoff_s(policy, attempt, 0.7, jitter=False, seed=seed)
 
-    @given(POLICIES, st.floats(0, 1e6), st.integers(1, 60), st.floats(0, 1, exclude_max=True))
-    @settings(max_examples=100, deadline=None, derandomize=True)
+    @given(POLICIES, st.floats(0, 1e6), st.integers(1, 12), st.floats(0, 1, exclude_max=True))
+    @settings(max_examples=40, deadline=None, derandomize=True)
     def test_a_higher_clamp_never_makes_a_delay_shorter(
         self, policy: RetryPolicy, more: float, attempt: int, chance: float
     ) -> None:
@@ -256,7 +256,7 @@ class TestDelays:
 
 class TestForm:
     @given(POLICIES)
-    @settings(max_examples=100, deadline=None, derandomize=True)
+    @settings(max_examples=40, deadline=None, derandomize=True)
     def test_every_policy_is_read_back_as_it_was_written(self, policy: RetryPolicy) -> None:
         """Whatever it says, a store holds it."""
         schedule = a_schedule(retry=policy)

@@ -59,6 +59,7 @@ def test_every_policy_it_shows_is_read_and_explained(capsys: pytest.CaptureFixtu
         "only OSError, ssl.SSLError and timeouts are worth another attempt",
         "after ConnectionError, by up to 20 more, 30s apart",
         "after PermissionError, by none",
+        "it is paused once 10 runs in a row failed",
     ):
         assert line in said
 

@@ -8,6 +8,7 @@ import pytest
 import trio
 import trio.testing
 
+from tests.making import a_run
 from tests.world import a_node, in_virtual_time
 from trioarm import (
     Discard,
@@ -22,11 +23,12 @@ from trioarm import (
     Schedule,
     Snooze,
     State,
+    current_run,
 )
 from trioarm.core.instants import HOUR, SECOND
 from trioarm.core.run import RunRecord
 from trioarm.core.states import WaitingFor
-from trioarm.engine.attempt import ERROR_LENGTH_MAX
+from trioarm.engine.attempt import ERROR_LENGTH_MAX, Attempt, call
 
 from .nodes import NEVER_AGAIN, a_config, at, keeping, once, rows_of, run_after
 
@@ -390,3 +392,16 @@ def test_a_schedule_may_name_another_handler_while_its_run_is_held() -> None:
 
     assert in_virtual_time(main) == ([State.SUCCEEDED], 0)
     assert called == ["slow"]
+
+
+async def test_the_run_is_known_inside_its_call_and_nowhere_else() -> None:
+    """Whatever is called next in the same task is of no run, or of another one."""
+    seen: list[bool] = []
+
+    async def work(run: RunContext) -> None:
+        seen.append(current_run() is run)
+        raise OSError("no route")
+
+    assert current_run() is None
+    await call(Attempt(a_run(), 1, "work"), work)
+    assert (seen, current_run()) == ([True], None)

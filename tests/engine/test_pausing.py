@@ -81,7 +81,7 @@ async def state_of(scheduler: Scheduler, name: str = "poll") -> ScheduleState:
 
 
 def test_the_last_of_so_many_failures_in_a_row_pauses_the_schedule(store: Store) -> None:
-    """A success between them begins anew; the pause has its author, its reason, an alert and an entry, all at once (S5.9)."""
+    """A success between them begins anew; the pause has its author, reason, alert and entry, all at once (S5.9)."""
     handler = Flaky(1, 2, 4, 5, 6, 7, 8)
 
     async def play(world: World) -> None:
@@ -135,7 +135,7 @@ def test_after_a_resume_the_row_goes_on_until_a_run_succeeds(store: Store) -> No
     played(store, handler, play, minutely(failures=2))
 
 
-def test_every_final_failure_counts_and_nothing_else(store: Store) -> None:
+def test_every_final_failure_counts_and_nothing_else() -> None:
     """Timeouts, discarded and stuck runs do; what is cancelled or tried again neither counts nor ends the row."""
 
     async def odd(run: RunContext) -> None:
@@ -164,7 +164,7 @@ def test_every_final_failure_counts_and_nothing_else(store: Store) -> None:
         assert [run.state for run in rows] == [State.FAILED, State.CANCELLED, State.TIMED_OUT, State.TIMED_OUT]
 
     schedule = minutely(timeout_s=10.0, retry=RetryPolicy(1, base_s=1, never=["TimeoutError"]))
-    played(store, odd, play, schedule)
+    played(MemoryDisk(), odd, play, schedule)
 
 
 def test_runs_that_fail_at_the_same_instant_are_counted_one_after_the_other(store: Store) -> None:
@@ -273,7 +273,7 @@ def test_a_history_that_cannot_be_asked_keeps_the_outcome_waiting(store: Store) 
     played(store, handler, play, minutely(failures=2))
 
 
-def test_without_a_word_nothing_is_paused_or_asked(store: Store) -> None:
+def test_without_a_word_nothing_is_paused_or_asked() -> None:
     """It is off by default, and costs no question then."""
     handler = Flaky(*range(1, 10))
 
@@ -283,10 +283,10 @@ def test_without_a_word_nothing_is_paused_or_asked(store: Store) -> None:
         assert world.calls["find_runs"] == 0
         assert handler.called == [*range(1, 10)]
 
-    played(store, handler, play, minutely(failures=None))
+    played(MemoryDisk(), handler, play, minutely(failures=None))
 
 
-def test_what_is_paused_already_stays_as_it_is(store: Store) -> None:
+def test_what_is_paused_already_stays_as_it_is() -> None:
     """A run that fails in the pause of a person takes nothing over; one whose limit is gone pauses nothing."""
     handler = Flaky(1, 2, 3, 4)
 
@@ -305,4 +305,4 @@ def test_what_is_paused_already_stays_as_it_is(store: Store) -> None:
         assert handler.called == [1, 3]
         assert await state_of(world.scheduler) is ScheduleState.ACTIVE
 
-    played(store, handler, play, minutely(failures=1))
+    played(MemoryDisk(), handler, play, minutely(failures=1))

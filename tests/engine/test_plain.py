@@ -113,18 +113,21 @@ async def test_a_plain_function_that_returns_a_coroutine_is_told_to_be_async() -
 
 async def test_a_thread_that_ends_soon_after_its_deadline_has_timed_out_and_is_tried_again() -> None:
     """It can ask whether it should end; the next attempt begins when it has ended, not beside it."""
-    alone = threading.Lock()
+    first = threading.Event()
 
     def work(run: RunContext) -> str:
-        with alone:
-            if run.attempt == 1:
-                while True:
-                    trio.from_thread.check_cancelled()
-                    time.sleep(0.005)
-            return "done"
+        if run.attempt == 2:
+            return "after it" if first.is_set() else "beside it"
+        try:
+            while True:
+                trio.from_thread.check_cancelled()
+                time.sleep(0.005)
+        finally:
+            time.sleep(0.2)  # to tidy up
+            first.set()
 
-    run = await run_of(work, timeout_s=0.2, retry=RetryPolicy(base_s=0))
-    assert (run.state, run.result, run.attempt) == (State.SUCCEEDED, "done", 2)
+    run = await run_of(work, timeout_s=1, retry=RetryPolicy(base_s=0))
+    assert (run.state, run.result, run.attempt) == (State.SUCCEEDED, "after it", 2)
 
 
 @pytest.mark.usefixtures("short_grace")

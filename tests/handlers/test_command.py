@@ -225,25 +225,19 @@ def state_of(pid: int) -> str:
     return "Z"
 
 
-FAMILY = """
-import os, signal, sys, time
-if {deaf}:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-for _ in range(3):
-    if os.fork() == 0:
-        print(os.getpid(), flush=True)
-        time.sleep(60)
-        os._exit(0)
-print(os.getpid(), flush=True)
-{then}
-"""
+FAMILY = "{first} for i in 1 2 3; do sh -c 'echo $$; exec sleep 60' & done; echo $$; {then}"
+
+
+def family(deaf: bool, then: str) -> list[str]:
+    """Return a program of four processes that say who they are; deaf ones do not end when told to."""
+    first = "trap '' TERM;" if deaf else ""
+    return ["/bin/sh", "-c", FAMILY.format(first=first, then=then)]
 
 
 @pytest.mark.parametrize("deaf", [False, True])
 async def test_a_whole_family_ends_at_the_deadline(deaf: bool) -> None:
     """Those who do not heed being told to terminate are killed, and no process is left behind."""
-    code = FAMILY.format(deaf=deaf, then="time.sleep(60)")
-    run = await run_of(a_command(python(code), timeout_s=2))
+    run = await run_of(a_command(family(deaf, "sleep 60"), timeout_s=2))
     assert (run.state, run.reason) == (State.TIMED_OUT, Reason.TIMEOUT)
     *pids, note = str(run.result).splitlines()
     assert note == ("[it was killed: it did not end when told to]" if deaf else "[it was terminated]")
@@ -254,8 +248,7 @@ async def test_a_whole_family_ends_at_the_deadline(deaf: bool) -> None:
 @pytest.mark.parametrize("deaf", [False, True])
 async def test_what_a_program_leaves_running_is_ended_with_it(deaf: bool) -> None:
     """Though it keeps the pipe open: the program ended well, and the run says what was left."""
-    code = FAMILY.format(deaf=deaf, then="")
-    run = await run_of(a_command(python(code)))
+    run = await run_of(a_command(family(deaf, "exit 0")))
     assert (run.state, run.error) == (State.SUCCEEDED, None)
     *pids, note = str(run.result).splitlines()
     how = "killed: it did not end when told to" if deaf else "terminated"

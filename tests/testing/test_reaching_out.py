@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.config.writing import config_of
 from tests.feeds.writing import calendar
-from trioarm import HandlerRefused, RunContext, State
+from trioarm import Every, HandlerRefused, RunContext, Schedule, State
 from trioarm.core.instants import HOUR
-from trioarm.testing import Fault, World, a_world, assert_decided, in_virtual_time
+from trioarm.core.run import RunRecord
+from trioarm.testing import Fault, World, a_world, all_runs, assert_decided, in_virtual_time
 from trioarm.testing.faults import faulty_calls
 from trioarm.testing.nodes import STARTED_NOTHING
 from trioarm.testing.world import BEGIN
@@ -135,8 +138,30 @@ def test_what_goes_wrong_leaves_a_world_as_itself() -> None:
     async def refused() -> None:
         async with a_world() as world:
             with pytest.raises(HandlerRefused):
-                await world.start({"work": print})  # type: ignore[arg-type]
+                await world.start({"work": int})
             assert world.nodes == []
             assert world.wall() == BEGIN
 
     in_virtual_time(refused)
+
+
+def test_plain_functions_are_called_in_the_loop() -> None:
+    """A thread would take no part in virtual time: its deadline would come before it had begun."""
+    where: list[int] = []
+
+    def work(run: RunContext) -> str:
+        where.append(threading.get_ident())
+        time.sleep(0.05)  # while nothing else turns
+        return "done"
+
+    async def main() -> list[RunRecord]:
+        async with a_world() as world:
+            await world.start({"work": work})
+            await world.scheduler.schedules.put(Schedule("plain", Every(60), handler="work", timeout_s=1))
+            await world.advance(150)
+            return await all_runs(world.nodes[0].repository, "plain")
+
+    runs = in_virtual_time(main)
+    assert {(run.state, run.result) for run in runs} == {(State.SUCCEEDED, "done")}
+    assert set(where) == {threading.get_ident()}
+    assert len(where) == len(runs) >= 2

@@ -140,6 +140,8 @@ def _more_policies(schedule: Schedule, config: SchedulerConfig) -> Iterator[str]
         yield "while its panel cannot be reached, it is tried again for as long as it may be carried out"
     else:
         yield from _retries(policy)
+    if schedule.pause_after_failures is not None:
+        yield f"it is paused once {counted(schedule.pause_after_failures, 'run')} in a row failed"
 
 
 def _as_json(record: ScheduleRecord, explanation: Explanation, now: int) -> dict[str, Json]:

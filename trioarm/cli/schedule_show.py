@@ -103,6 +103,8 @@ def _kept(record: ScheduleRecord, now: int) -> Iterator[tuple[str, str]]:
         yield "tags", ", ".join(schedule.tags)
     if schedule.lane is not None:
         yield "lane", schedule.lane
+    if schedule.resources:
+        yield "needs", ", ".join(schedule.resources)
 
 
 def _ran(record: ScheduleRecord, runs: Sequence[Run]) -> Iterator[tuple[str, str]]:

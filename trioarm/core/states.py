@@ -78,7 +78,7 @@ class Reason(StrEnum):
     REMOVED = "removed"  # its schedule was removed
     USER = "user"  # a person asked for it
     ERROR = "error"  # the handler raised, and no retry was left
-    DISCARDED = "discarded"  # the handler said that trying again is useless
+    DISCARDED = "discarded"  # the handler, or its retry policy, says that trying again is useless
     TIMEOUT = "timeout"  # the attempt took longer than its timeout, and no retry was left
     STUCK = "stuck"  # the handler ignored its cancellation
     SHUTDOWN = "shutdown"  # the node stopped

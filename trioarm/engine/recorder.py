@@ -296,7 +296,8 @@ class Recorder:
             announce(change.documents, self._metrics)
         if isinstance(step, Finished):
             self._metrics.finished[run.state] += 1
-            self._tell_paused(change)
+            if change.schedules:
+                self._tell_paused(change)
         else:
             self._metrics.retried(step.step if step.error is None else attempt.outcome.__class__.__name__.lower())
         if self._hub.observed:
