@@ -90,7 +90,7 @@ def test_older_occurrences_are_coalesced() -> None:
     ],
 )
 def test_how_late_an_occurrence_may_run(policies: dict[str, object], allowed: int) -> None:
-    """Within its tolerance it is on time, within its misfire window late unless the policy skips, then missed (S5.2)."""
+    """On time within its tolerance, late within its misfire window unless the policy skips, then missed (S5.2)."""
     schedule = a_schedule(trigger=Every(86400, anchor=NOW), **policies)
     assert _said(_plan(a_record(schedule), NOW + allowed)) == [(NOW, None, 1, State.PENDING, None)]
     missed = _plan(a_record(schedule), NOW + allowed + 1)
