@@ -9,6 +9,14 @@ from __future__ import annotations
 
 from trioarm.bootstrap import SchedulerBootstrap, open_scheduler, scheduler_components, serve
 from trioarm.config import SchedulerConfig
+from trioarm.config.settings import (
+    ArmingSettings,
+    ExecutorSettings,
+    FeatureSettings,
+    HistorySettings,
+    LogSettings,
+    SchedulerSettings,
+)
 from trioarm.container import Container, ContainerError
 from trioarm.core.alerts import Alert, AlertQuery, AlertState, Closing, Fact, Severity, StoredAlert
 from trioarm.core.errors import (
@@ -28,8 +36,27 @@ from trioarm.core.errors import (
     UnknownRun,
     UnknownSchedule,
 )
+from trioarm.core.events import (
+    ClockStepped,
+    ConfigChanged,
+    HandlerStuck,
+    HealthChanged,
+    NodeStarted,
+    NodeStopping,
+    ObserverLagged,
+    ResultRefused,
+    RunDecided,
+    RunFinished,
+    RunRequeued,
+    RunStarted,
+    ScheduleChange,
+    ScheduleChanged,
+    SettingChange,
+)
+from trioarm.core.forecast import Explanation, Foreseen
 from trioarm.core.outcome import Discard, Override, Retry, Snooze
 from trioarm.core.queries import Page, RunOrder, RunQuery, ScheduleOrder, ScheduleQuery, Statistics
+from trioarm.core.resources import Breaker, Rate, Resource
 from trioarm.core.retry_policy import ErrorPolicy, RetryPolicy, Strategy
 from trioarm.core.run import Origin, Run
 from trioarm.core.run_statistics import GroupBy, GroupStatistics, LastFailure, RunStatistics, Spread
@@ -71,6 +98,8 @@ from trioarm.engine.backfill_commands import Backfilled, BackfillOutcome
 from trioarm.engine.bulk_commands import BulkOutcome, BulkResult
 from trioarm.engine.engine import SchedulingEngine
 from trioarm.engine.executor import RunExecutor
+from trioarm.engine.health import ComponentHealth, HealthReport, Level
+from trioarm.engine.metrics import MetricsSnapshot
 from trioarm.engine.ports import ScheduleRepository
 from trioarm.engine.retry_commands import BulkRetry, RetryOutcome, RetryResult
 from trioarm.engine.scheduler import Scheduler
@@ -86,14 +115,19 @@ __all__ = [
     "AlertState",
     "Amendment",
     "AmendmentKind",
+    "ArmingSettings",
     "BackfillOutcome",
     "Backfilled",
+    "Breaker",
     "BulkOutcome",
     "BulkResult",
     "BulkRetry",
     "Calendar",
     "CalendarUnavailable",
+    "ClockStepped",
     "Closing",
+    "ComponentHealth",
+    "ConfigChanged",
     "ConfigurationError",
     "Container",
     "ContainerError",
@@ -104,13 +138,21 @@ __all__ = [
     "Events",
     "Every",
     "Exclude",
+    "ExecutorSettings",
+    "Explanation",
     "Fact",
+    "FeatureSettings",
     "Fold",
+    "Foreseen",
     "Gap",
     "GroupBy",
     "GroupStatistics",
     "Handler",
     "HandlerRefused",
+    "HandlerStuck",
+    "HealthChanged",
+    "HealthReport",
+    "HistorySettings",
     "InMemoryScheduleRepository",
     "Intersect",
     "Interval",
@@ -120,9 +162,15 @@ __all__ = [
     "InvalidTransition",
     "InvalidTrigger",
     "LastFailure",
+    "Level",
+    "LogSettings",
+    "MetricsSnapshot",
     "Misfire",
     "MonthEnd",
     "Monthly",
+    "NodeStarted",
+    "NodeStopping",
+    "ObserverLagged",
     "Once",
     "Origin",
     "Overlap",
@@ -130,8 +178,11 @@ __all__ = [
     "Page",
     "Pause",
     "RRule",
+    "Rate",
     "Reason",
     "RepositoryError",
+    "Resource",
+    "ResultRefused",
     "Retry",
     "RetryOutcome",
     "RetryPolicy",
@@ -139,11 +190,17 @@ __all__ = [
     "RevisionConflict",
     "Run",
     "RunContext",
+    "RunDecided",
     "RunExecutor",
+    "RunFinished",
     "RunOrder",
     "RunQuery",
+    "RunRequeued",
+    "RunStarted",
     "RunStatistics",
     "Schedule",
+    "ScheduleChange",
+    "ScheduleChanged",
     "ScheduleOrder",
     "ScheduleQuery",
     "ScheduleRepository",
@@ -151,8 +208,10 @@ __all__ = [
     "Scheduler",
     "SchedulerBootstrap",
     "SchedulerConfig",
+    "SchedulerSettings",
     "SchedulerStopped",
     "SchedulingEngine",
+    "SettingChange",
     "Severity",
     "Snooze",
     "Spread",

@@ -148,7 +148,7 @@ def test_a_breaker_saves_attempts_and_lets_one_try(tmp_path: Path, store: str) -
         assert len(work.began) == 3
         [alert] = (await world.scheduler.alerts.find(AlertQuery())).rows
         assert alert.alert is not None
-        assert alert.alert.text == "resource nas: 3 attempts in a row failed, the last with: OSError: away"
+        assert alert.alert.text == "3 attempts in a row failed, the last with: OSError: away"
         await world.advance(120)
         assert work.began[3:] == pytest.approx([75], abs=0.01)  # and fails at 85: the pause begins again
         assert len((await world.scheduler.alerts.find(AlertQuery())).rows) == 1

@@ -83,6 +83,7 @@ async def test_a_program_is_told_which_run_it_is() -> None:
     assert told["TRIOARM_RUN_ID"] == run.id
     assert told["TRIOARM_SCHEDULE"] == "program"
     assert (told["TRIOARM_ATTEMPT"], told["TRIOARM_TOKEN"]) == ("1", str(run.token))
+    assert told["TRIOARM_NOMINAL_AT"] == told["TRIOARM_DUE_AT"]
     assert told["TRIOARM_DUE_AT"].startswith("2026-11-23T22:00:0")
     assert json.loads(told["TRIOARM_ARGS"])["to"] == ["a", "b"]
 

@@ -222,7 +222,7 @@ program, never a shell.
 
 Its exit code decides; the end of what it said is kept and shown by `trioarm runs show`. At its timeout, all
 it started is told to terminate, and killed three seconds later. It knows itself by TRIOARM_RUN_ID,
-TRIOARM_SCHEDULE, TRIOARM_DUE_AT, TRIOARM_ATTEMPT, TRIOARM_TOKEN and TRIOARM_ARGS.
+TRIOARM_SCHEDULE, TRIOARM_NOMINAL_AT, TRIOARM_DUE_AT, TRIOARM_ATTEMPT, TRIOARM_TOKEN and TRIOARM_ARGS.
 
 Programs in Python bring handlers of their own: trioarm/docs/handlers.md says how."""
 

@@ -95,8 +95,8 @@ def _alert(name: str, breaker: Breaker, use: Use, run: RunRecord, step: Finished
         subject=subject,
         kind=BREAKER_OPEN,
         severity=Severity.WARNING,
-        text=f"resource {name}: {use.failures} attempts in a row failed, the last with: {step.error}",
-        advice=f"Runs that need it wait; after {pause} one at a time tries, and all begin once one goes well.",
+        text=f"{use.failures} attempts in a row failed, the last with: {step.error}",
+        advice=f"runs that need it wait; after {pause} one at a time tries, and all begin once one goes well",
         raised_at=step.at,
         run=render_run_id(run.schedule.schedule.name, run.nominal_at, run.origin, run.epoch),
     )

@@ -97,6 +97,7 @@ def _environment(run: RunContext, args: Mapping[str, Json]) -> dict[str, str]:
         **({name: str(value) for name, value in env.items()} if isinstance(env, dict) else {}),
         "TRIOARM_RUN_ID": run.id,
         "TRIOARM_SCHEDULE": run.schedule,
+        "TRIOARM_NOMINAL_AT": render_instant(instant(run.nominal_at)),
         "TRIOARM_DUE_AT": render_instant(instant(run.due_at)),
         "TRIOARM_ATTEMPT": str(run.attempt),
         "TRIOARM_TOKEN": str(run.token),
