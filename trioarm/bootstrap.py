@@ -174,7 +174,11 @@ def _recorder(c: Container) -> Recorder:
 
 def _lease(c: Container) -> Lease:
     node = secrets.token_hex(4)
-    return Lease(c.get(ScheduleRepository), c.get(RunExecutor), c.get(Clock), node, loop_watch=LoopWatch)
+    repository, executor, clock = c.get(ScheduleRepository), c.get(RunExecutor), c.get(Clock)
+    # The engine is made later: it is the one that knows the lease.
+    return Lease(
+        repository, executor, clock, node, loop_watch=LoopWatch, regained=lambda: c.get(SchedulingEngine).wake()
+    )
 
 
 def _engine(c: Container) -> SchedulingEngine:

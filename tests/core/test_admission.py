@@ -123,3 +123,13 @@ def test_what_is_backfilled_leaves_a_worker_to_others() -> None:
     assert not Admission({"work": Room(3, 1, reserved=1)}, set()).admit(_run(**back))
     alone = Admission({"work": Room(1, 1)}, set())
     assert [alone.admit(_run(**back)), alone.admit(_run())] == [True, False]
+
+
+def test_what_needs_resources_is_claimed_by_a_look_at_them() -> None:
+    """It is not begun with its decision, and later only by a worker that is idle: it begins when they say (S6.5)."""
+    record = a_record(a_schedule(resources=["nas"]))
+    run = a_run(record)
+    start_at_once([run], Admission({"work": Room(2, 2)}, set()), "node")
+    assert run.state is State.PENDING
+    assert Admission({"work": Room(2, 1)}, set()).admit(run)
+    assert not Admission({"work": Room(2, 0)}, set()).admit(run)

@@ -7,7 +7,7 @@ from trioarm.core.changes import CancelAsked, Change, Finished
 from trioarm.core.errors import InvalidSchedule
 from trioarm.core.overlap import UNFINISHED_MAX, Earlier, by_hand
 from trioarm.core.planning import Group, PlanRules, expire, plan
-from trioarm.core.run import Origin, RunRecord
+from trioarm.core.run import Origin, RunRecord, behind
 from trioarm.core.schedule import Misfire, Overlap, ScheduleRecord
 from trioarm.core.states import Reason, State, Step, WaitingFor
 
@@ -179,3 +179,9 @@ def test_runs_by_hand_keep_to_the_order_of_their_schedule() -> None:
 def test_earlier_runs_are_told_apart_by_their_claims() -> None:
     """What nobody claimed yet waits; a snooze or a retry has begun."""
     assert Earlier.of([_working(), _between_attempts(), _waiting()]) == Earlier(begun=2, waiting=1)
+
+
+def test_what_a_run_waits_for_is_told_by_its_lane() -> None:
+    """In the lane of a schedule alone it is the run before it; in one that has a name, whoever holds that."""
+    assert behind(a_record().lane(Overlap.BUFFER_ALL) or "") is WaitingFor.OVERLAP
+    assert behind("house") is WaitingFor.LANE

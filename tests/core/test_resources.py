@@ -66,7 +66,8 @@ def test_what_begins_is_counted_and_kept() -> None:
     assert (second.expected_version, second.body) == (8, {"begun": [NOW, NOW], "failures": 0, "open_until": None})
     assert gates.gates["nas"].held == 2
     assert gates.closed(["nas"]) == {"nas": NOW + MINUTE}
-    assert gates.closed([]) == {}
+    assert gates.closed([]) == gates.closed(["unknown"]) == {}
+    assert gates.begin(["unknown"]) == []
 
 
 def test_an_open_breaker_waits_and_then_lets_one_try() -> None:
@@ -165,3 +166,15 @@ def test_what_cannot_hold_is_refused(make: Any, said: str) -> None:
     """Out of bounds is one clear line."""
     with pytest.raises(InvalidSchedule, match=said):
         make()
+
+
+def test_who_keeps_a_run_waiting_is_said_in_words() -> None:
+    """Those that hold it, the one that has only just begun, or a breaker; nothing where it may begin."""
+    limited, broken = Resource(limit=2), Resource(breaker=BREAKER)
+    assert _gate(limited, held=1).describe() == ""
+    assert _gate(limited, held=2).describe() == "2 of 2 runs hold it"
+    assert _gate(Resource(gap_s=5.0), Use(begun=[NOW])).describe() == "the run before it has only just begun"
+    said = "3 attempts in a row failed: "
+    assert _gate(broken, Use(failures=3, open_until=NOW + 1)).describe() == said + "its breaker is open"
+    waiting = _gate(broken, Use(failures=3, open_until=NOW), held=1).describe()
+    assert waiting == "3 attempts in a row failed, and one run tries again"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.making import NOW, SECOND, a_run
-from trioarm.core.changes import CancelAsked, Claim, Cut, Requeued, Started, Voided, apply
+from trioarm.core.changes import CancelAsked, Claim, Cut, Progressed, Requeued, Started, Voided, apply
 from trioarm.core.states import Reason, State, Step, WaitingFor
 
 
@@ -41,3 +41,10 @@ def test_a_clock_that_is_set_back_voids_and_cuts() -> None:
     row = a_run(state=State.SKIPPED, last_at=NOW + 9 * SECOND, count=10)
     apply(Cut(row, 0, NOW, NOW + 3 * SECOND, 4))
     assert (row.last_at, row.count, row.voided_at) == (NOW + 3 * SECOND, 4, None)
+
+
+def test_what_a_handler_says_of_its_progress_is_kept() -> None:
+    """It changes nothing else: the run goes on."""
+    run = a_run(state=State.RUNNING, token=1)
+    apply(Progressed(run, 1, {"at": 3}, NOW))
+    assert (run.state, run.progress) == (State.RUNNING, {"at": 3})

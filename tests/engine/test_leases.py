@@ -259,7 +259,7 @@ def test_a_handler_knows_how_long_it_has_left(tmp_path: Path, timeout_s: float) 
 
     in_virtual_time(main)
     ends = [at + left_s for at, left_s in seen]
-    assert all(left_s > 0 for _, left_s in seen)
+    assert all(left_s > -0.001 for _, left_s in seen)  # nothing is left at the very instant
     assert cancelled[0] == pytest.approx(ends[-1], abs=0.01)
     if timeout_s < TRUST_S:
         assert {round(end, 3) for end in ends} == {round(seen[0][0] + timeout_s, 3)}

@@ -12,7 +12,7 @@ from trioarm import Once, Reason, RetryPolicy, RunContext, Schedule, SchedulerCo
 from trioarm.config import ExecutorSettings, FeatureSettings, SchedulerSettings
 from trioarm.core.alerts import AlertQuery
 from trioarm.core.resources import Breaker, Rate, Resource
-from trioarm.testing import FileStore, World, a_world
+from trioarm.testing import Fault, FileStore, World, a_world
 from trioarm.testing.world import BEGIN
 
 from ..world import in_virtual_time
@@ -225,3 +225,23 @@ def test_of_what_nothing_is_said_nobody_waits_for(tmp_path: Path) -> None:
         assert work.began == pytest.approx([5] * 4, abs=0.01)
 
     in_a_world(tmp_path, "memory", body, a_config(printer=Resource(limit=1)))
+
+
+def test_a_node_without_a_lease_does_not_wake_for_what_it_may_not_claim(tmp_path: Path) -> None:
+    """While it cannot renew, a resource that opens is no reason to look; once it can, what waited begins."""
+
+    async def main() -> None:
+        faults = {("renew", number): Fault.BEFORE for number in range(1, 60)}
+        async with a_world(FileStore(tmp_path / "trioarm.db"), faults=faults) as world:
+            work = Work()
+            await world.start({"work": work}, a_config(nas=Resource(gap_s=30.0)))
+            await world.scheduler.schedules.put_many([once("first", 5), once("second", 5)])
+            await world.advance(50)
+            passes = world.scheduler.metrics().passes
+            await world.advance(10)
+            assert world.scheduler.metrics().passes - passes < 20
+            assert len(work.began) == 1
+            await world.advance(200)
+            assert len(work.began) == 2
+
+    in_virtual_time(main)

@@ -170,11 +170,7 @@ class Gate:
             return ""
         if self.use.open_until is not None:
             failed = f"{self.use.failures} attempts in a row failed"
-            return (
-                f"{failed}, and one run tries whether it works again"
-                if at is None
-                else f"{failed}: its breaker is open"
-            )
+            return f"{failed}: its breaker is open" if at is not None else f"{failed}, and one run tries again"
         if at is None:
             return f"{self.held} of {self.resource.limit} runs hold it"
         return "the run before it has only just begun"
@@ -188,21 +184,27 @@ class Gate:
 
 @attrs.define(slots=True, eq=False)
 class Gates:
-    """One look at several resources, by name: claims that are made by it are kept together, or none that came later."""
+    """One look at several resources: of the claims that are made by it none is kept after one that was refused.
+
+    Args:
+        gates: by name; what is not among them keeps nobody waiting.
+    """
 
     gates: Mapping[str, Gate]
 
     def closed(self, needs: Iterable[str]) -> dict[str, int | None]:
         """Return which of these keep a run waiting, with when they open as far as time says."""
-        return {name: self.gates[name].free_at for name in needs if self.gates[name].waiting_for is not None}
+        looked_at = {name: self.gates[name] for name in needs if name in self.gates}
+        return {name: gate.free_at for name, gate in looked_at.items() if gate.waiting_for is not None}
 
     def begin(self, needs: Iterable[str]) -> list[PutDocument]:
         """Let a run begin that needs these, and return the steps that keep that."""
         documents = []
         for name in needs:
-            gate = self.gates[name]
-            gate.begin()
-            documents.append(gate.use.put(name))
+            gate = self.gates.get(name)
+            if gate is not None:
+                gate.begin()
+                documents.append(gate.use.put(name))
         return documents
 
 

@@ -331,7 +331,7 @@ class SchedulingEngine:
         """Claim waiting runs for pools with room; return False when the repository did not keep all of it."""
         if self._in_doubt:
             await self._adopt()
-        progress = True
+        progress, self._opens_at = True, None
         if not self._may_hold():
             return progress
         closed: dict[str, int | None] = {}

@@ -44,12 +44,12 @@ class Gatekeeper:
         Raises:
             RepositoryError: they cannot be looked at.
         """
-        wanted = sorted(set(names))
+        resources, wanted = self.resources, sorted(set(names))  # others may take their place while this is asked
         if not wanted:
             return _NO_GATES
-        uses = {name: await self._use(name) for name in wanted}
+        uses = {name: await self._use(name) for name in wanted if name in resources}
         held = await self._repository.held_needing(wanted)
-        return Gates({name: Gate(self.resources[name], use, held.get(name, 0), now) for name, use in uses.items()})
+        return Gates({name: Gate(resources[name], use, held.get(name, 0), now) for name, use in uses.items()})
 
     async def _use(self, name: str) -> Use:
         return Use.of(await self._repository.get_document(NAMESPACE, name))

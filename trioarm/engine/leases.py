@@ -59,6 +59,7 @@ class Lease:
         node: whose lease it is.
         renew_s: between two renewals, in seconds; a third of the lease if not given.
         loop_watch: makes what renews it while trio's loop does not turn; None where time is not real.
+        regained: called when nobody else can have taken over what this node holds, after somebody could.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Lease:
         *,
         renew_s: float | None = None,
         loop_watch: Callable[..., LoopWatch] | None = None,
+        regained: Callable[[], None] = lambda: None,
     ) -> None:
         self._repository = repository
         self._executor = executor
@@ -77,6 +79,7 @@ class Lease:
         self.node = node
         self._renew_s = renew_s
         self._loop_watch = loop_watch
+        self._regained = regained
         self._terms = Terms()
 
     @property
@@ -135,16 +138,20 @@ class Lease:
     async def _renewed(self) -> bool:
         """Renew, and return whether that worked; what takes longer than the lease is no renewal."""
         began = trio.current_time()
+        was_trusted = self.is_trusted
         with trio.move_on_after(self._terms.lease_s):
             try:
                 if await self._repository.renew(self.node, self._clock.now()):
                     self._trust(began)
                 else:
                     self._given_up()
+                    was_trusted = False
                     await self._join()
             except RepositoryError as error:
                 _log.debug("the lease was not renewed: %s", error)
                 return False
+            if not was_trusted and self.is_trusted:
+                self._regained()
             return True
         return False
 

@@ -3,6 +3,7 @@ nothing that reaches out of the world."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 import attrs
@@ -16,6 +17,7 @@ from trioarm.core.jsonable import Json
 from trioarm.core.schedule import Schedule
 from trioarm.engine.attempt import RunContext
 from trioarm.engine.clock import VirtualClock
+from trioarm.engine.engine import SchedulingEngine
 from trioarm.engine.executor import RunExecutor
 from trioarm.engine.leases import Lease
 from trioarm.engine.ports import Chance, Clock, ScheduleRepository
@@ -79,7 +81,7 @@ def node_components(config: SchedulerConfig, handlers: Handlers, parts: Parts) -
     container.override(Clock, lambda _: parts.clock)
     container.override(Chance, lambda _: parts.chance)
     container.override(ScheduleRepository, lambda _: parts.line.as_repository())
-    container.override(Lease, lambda c: Lease(c.get(ScheduleRepository), c.get(RunExecutor), c.get(Clock), parts.name))
+    container.override(Lease, partial(_lease, node=parts.name))
     container.override(Feeds, lambda c: Feeds(c.get(ScheduleRepository), InlineThread(), FileFetcher(InlineThread())))
     container.override(DeadMan, lambda _: DeadMan())
     container.override(Injection, lambda c: Injection(c, run_inline))
@@ -156,3 +158,8 @@ class Node:
         self._is_killed = True
         self.line.cut()
         self._scope.cancel()
+
+
+def _lease(c: Container, node: str) -> Lease:
+    repository, executor, clock = c.get(ScheduleRepository), c.get(RunExecutor), c.get(Clock)
+    return Lease(repository, executor, clock, node, regained=lambda: c.get(SchedulingEngine).wake())
