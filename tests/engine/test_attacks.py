@@ -9,6 +9,7 @@ import trio
 import trio.testing
 
 from trioarm import Retry, RunContext
+from trioarm.core.instants import EARLIEST
 from trioarm.core.schedule import ScheduleState
 from trioarm.core.states import Reason, State, WaitingFor
 from trioarm.core.triggers import After, Every
@@ -176,7 +177,7 @@ def test_a_queue_that_nobody_looks_at_keeps_only_what_waits() -> None:
         queue.put(run)
         run.state = State.CANCELLED
     assert len(queue) < 2_000
-    assert queue.peek(10) == [waits]
+    assert queue.peek(10, EARLIEST, ()) == [waits]
 
 
 def test_who_waits_for_a_run_hears_of_its_end_however_many_end_with_it() -> None:

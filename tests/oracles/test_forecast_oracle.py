@@ -113,15 +113,16 @@ def _nights(draw: st.DrawFn) -> tuple[int, list[Schedule]]:
         if start_at is not None and end_at is not None and end_at < start_at:
             start_at, end_at = end_at, start_at
         lane = draw(st.sampled_from((None, "house", "house", "garden")))
+        overlap = draw(st.sampled_from(Overlap))
         schedules.append(
             a_schedule(
                 name,
                 draw(_triggers(zone, start)),
                 lane=lane,
-                supersede=lane is not None and draw(st.booleans()),
+                supersede=lane is not None and not overlap.keeps_apart and draw(st.booleans()),
                 priority=draw(st.integers(4, 6)),
                 max_runs=draw(st.none() | st.integers(1, 5)),
-                overlap=draw(st.sampled_from(Overlap)),
+                overlap=overlap,
                 misfire=draw(st.sampled_from(Misfire)),
                 start_at=start_at,
                 end_at=end_at,

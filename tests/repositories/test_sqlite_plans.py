@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -37,7 +38,8 @@ def connection() -> Iterator[sqlite3.Connection]:
 
 def plan_of(connection: sqlite3.Connection, statement: str) -> list[str]:
     """Return the steps of a plan."""
-    rows = connection.execute(f"EXPLAIN QUERY PLAN {statement}", [None] * statement.count("?"))
+    named = dict.fromkeys(re.findall(r":([a-z]+)", statement))
+    rows = connection.execute(f"EXPLAIN QUERY PLAN {statement}", named or [None] * statement.count("?"))
     return [row[3] for row in rows]
 
 

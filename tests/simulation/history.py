@@ -162,7 +162,7 @@ POLICIES: dict[str, st.SearchStrategy[Any]] = {  # made once: to make what draws
     "timeout_s": st.sampled_from([20.0, 100.0]),
     "retry": st.sampled_from([RetryPolicy(2, 5.0), RetryPolicy(0)]),
     "priority": st.integers(3, 6),
-    "resources": st.sampled_from([(), (), ("nas",), ("mail",)]),
+    "resources": st.sampled_from([(), (), (), (), (), ("nas",), ("mail",)]),
 }
 
 
