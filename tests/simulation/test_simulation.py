@@ -30,7 +30,7 @@ FLOORS: Final = {  # for each history, about two thirds of what is drawn
     "Stepped": 0.5,
     "corrections": 0.1,
     "run": 1.4,
-    "handlers called": 10.0,
+    "handlers called": 7.0,
     "commit: before": 0.04,
     "commit: after": 0.04,
     "commit: refused": 0.03,
