@@ -19,6 +19,11 @@ from tests.examples.asking import ask, hang_up
 from trioarm import RunQuery, SchedulerConfig, State, open_scheduler
 from trioarm.examples import development, health, startup
 
+# As `python -m`, from a terminal: what starts the tests in the background has their programs ignore Ctrl+C.
+HEEDING_CTRL_C = (
+    "import runpy, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); del sys.argv[0]; "
+    "runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)"
+)
 LONGER_THAN_A_PERIOD_S = 1.2  # of the schedule that waits for the migration
 
 
@@ -67,7 +72,7 @@ async def test_a_migration_that_fails_changes_nothing(tmp_path: Path, monkeypatc
 async def test_health_says_when_it_changes_and_why(tmp_path: Path) -> None:
     """A store that is taken away makes it degraded, which is no reason for a restart; put back, all is well."""
     store, away = tmp_path / "health.db", tmp_path / "away.db"
-    async with started(tmp_path, ("-m", "trioarm.examples.health", "0")) as program:
+    async with started(tmp_path, ("-c", HEEDING_CTRL_C, "trioarm.examples.health", "0")) as program:
         port = int((await program.line_with("listening")).split()[-1])
         await program.line_with("healthy: {}")
         await hang_up(port)
@@ -124,7 +129,7 @@ async def test_shutdown_saves_what_it_has_and_goes_on_from_there(tmp_path: Path)
 
 async def test_web_routes_and_the_scheduler_live_in_one_nursery(tmp_path: Path) -> None:
     """Each route answers; what is not there, a client that hangs up and a store that is away end neither."""
-    async with started(tmp_path, ("-m", "trioarm.examples.web", "0")) as program:
+    async with started(tmp_path, ("-c", HEEDING_CTRL_C, "trioarm.examples.web", "0")) as program:
         port = int((await program.line_with("listening")).split()[-1])
         status, schedules = await ask(port, "GET /schedules")
         assert status == 200
