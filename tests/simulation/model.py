@@ -260,7 +260,7 @@ def _gave_way_to_nothing(course: Course) -> Iterator[str]:
     for row in course.rows:
         if row.reason is not Reason.OVERLAP:
             continue
-        others = [other for other in of_key[row.schedule.key] if other is not row and other.state not in NEVER_RAN]
+        others = [other for other in of_key[row.schedule.key] if other is not row and _was_to_run(other)]
         at = row.decided_at
         if row.state is State.SKIPPED:
             found = any(one.decided_at <= at <= (one.finished_at or at) for one in others)
@@ -268,6 +268,11 @@ def _gave_way_to_nothing(course: Course) -> Iterator[str]:
             found = any(at <= one.decided_at for one in of_key[row.schedule.key] if one is not row)
         if not found:
             yield f"{row.schedule.schedule.name}: {row.nominal_at} is {row.state} for the sake of nothing"
+
+
+def _was_to_run(row: RunRecord) -> bool:
+    """Whether a row was decided to run, whatever became of it while it waited."""
+    return row.state not in NEVER_RAN or (row.finished_at or 0) > row.decided_at
 
 
 def _superseded_by_nothing(course: Course) -> Iterator[str]:

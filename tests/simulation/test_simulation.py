@@ -18,31 +18,30 @@ from tests.simulation.planted import PLANTED, Planted
 from tests.simulation.play import course_of
 from tests.simulation.statistics import Statistics
 
-SEEDS: Final = 5  # in each test: what a seed draws is much alike; several tests can be played side by side
-IN_MEMORY: Final = 100  # histories of each seed
-ON_FILES: Final = 3
+IN_MEMORY: Final = 500  # histories of each of four seeds; several can be played side by side
+ON_FILES: Final = 15  # of each of two seeds
 FOUND_WITHIN: Final = 300  # histories
-FLOORS: Final = {  # for each history, about two thirds of what is drawn
-    "Put": 2.0,
-    "Said": 0.3,
-    "Killed": 0.3,
-    "Stopped": 0.2,
-    "Stalled": 0.2,
-    "Stepped": 0.5,
-    "corrections": 0.1,
-    "run": 1.4,
-    "handlers called": 7.0,
-    "commit: before": 0.04,
-    "commit: after": 0.04,
-    "commit: refused": 0.03,
-    "succeeded": 2.0,
-    "timed_out": 0.3,
-    "failed": 0.5,
-    "missed": 0.2,
-    "superseded": 0.1,
+FLOORS: Final = {  # for each history, below half of what is drawn on average: what a seed draws varies as much
+    "Put": 1.5,
+    "Said": 0.2,
+    "Killed": 0.2,
+    "Stopped": 0.1,
+    "Stalled": 0.1,
+    "Stepped": 0.3,
+    "corrections": 0.05,
+    "run": 1.2,
+    "handlers called": 6.0,
+    "commit: before": 0.02,
+    "commit: after": 0.02,
+    "commit: refused": 0.02,
+    "succeeded": 1.0,
+    "timed_out": 0.2,
+    "failed": 0.3,
+    "missed": 0.1,
+    "superseded": 0.05,
     "skipped": 0.01,
 }
-FLOORS_ON_FILES: Final = {"Joined": 1.0, "Stalled": 1.0, "run": 2.5, "handlers called": 2.0, "succeeded": 0.5}
+FLOORS_ON_FILES: Final = {"Joined": 0.5, "Stalled": 0.5, "run": 2.0, "handlers called": 0.5, "succeeded": 0.2}
 
 
 @pytest.fixture(autouse=True)
@@ -57,9 +56,8 @@ def _unheard() -> Iterator[None]:
 def test_nothing_is_lost_and_nothing_is_done_twice(number: int) -> None:
     """On one node after the other, in memory."""
     statistics = Statistics()
-    for seed in range(SEEDS):
-        play_drawn(number * SEEDS + seed, IN_MEMORY, statistics, with_files=False)
-    assert statistics.counts["histories"] >= SEEDS * IN_MEMORY
+    play_drawn(number, IN_MEMORY, statistics, with_files=False)
+    assert statistics.counts["histories"] >= IN_MEMORY
     assert statistics.below(FLOORS) == []
 
 
@@ -67,9 +65,8 @@ def test_nothing_is_lost_and_nothing_is_done_twice(number: int) -> None:
 def test_several_nodes_on_one_file_lose_nothing_and_do_nothing_twice(number: int) -> None:
     """On a real SQLite file, where runs of a stalled node are taken over."""
     statistics = Statistics()
-    for seed in range(SEEDS):
-        play_drawn(number * SEEDS + seed, ON_FILES, statistics, with_files=True)
-    assert statistics.counts["histories"] >= SEEDS * ON_FILES
+    play_drawn(number, ON_FILES, statistics, with_files=True)
+    assert statistics.counts["histories"] >= ON_FILES
     assert statistics.below(FLOORS_ON_FILES) == []
 
 
