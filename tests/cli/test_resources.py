@@ -105,3 +105,24 @@ def test_where_there_is_none_a_word_says_how_to_have_one(capsys: pytest.CaptureF
     assert main(["resources", "list"]) == 0
     out, errors = capsys.readouterr()
     assert (out, errors) == ("", "no resource is configured: write [resource.nas] with limit = 1, for one\n")
+
+
+def test_all_that_is_wrong_is_said_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A mistake in one place hides none in another: resource, handler, command and policies, a line each."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "scheduler.toml").write_text(
+        "[resource.nas]\nlimt = 1\n[handler.comand]\nworkers = 1\n"
+        '[[schedule]]\nname = "x"\nhandler = "command"\nevery = "1s"\nargs = { argv = "ls" }\n'
+        'overlap = "bufer_one"\nresources = ["nsa"]\n'
+    )
+    assert main(["check"]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[:3] == [
+        "error: resource.nas.limt: unknown key; did you mean limit?",
+        'error: schedule "x".resources: there is no resource "nsa"; did you mean nas?',
+        'error: schedule "x".overlap: "bufer_one" is unknown; did you mean buffer_one?',
+    ]
+    assert lines[3].startswith('error: schedule "x".args.argv must be a list of text')
+    assert lines[4:] == ['error: handler: "comand" is unknown; did you mean command?']

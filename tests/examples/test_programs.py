@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import signal
+import socket
 import sqlite3
 from contextlib import closing
 from functools import partial
@@ -179,3 +180,16 @@ def test_development_plays_a_week(capsys: pytest.CaptureFixture[str]) -> None:
     assert [(name, day, at) for day, at, name in foreseen] == played
     assert "Sun 25 Oct 02:30 +0200  garden" in said
     assert "Mon 26 Oct 20:00 +0100  balcony" in said
+
+
+@pytest.mark.parametrize("name", ["health", "web"])
+async def test_a_port_that_is_in_use_is_one_line(name: str, tmp_path: Path) -> None:
+    """Whoever starts a second one is told so, and no traceback."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        async with started(tmp_path, ("-m", f"trioarm.examples.{name}", str(port))) as program:
+            code, errors = await program.end()
+    assert code == 1
+    assert errors.splitlines() == [f"port {port}: [Errno 98] Address already in use"]

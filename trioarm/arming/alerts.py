@@ -9,10 +9,10 @@ from typing import Final
 from trioarm.arming.compile import LANE
 from trioarm.arming.model import HANDLER, Reported, Target
 from trioarm.arming.panels.base import FailureKind, PanelFailure, PanelReport
-from trioarm.core.alerts import Alert, Fact, Severity, alert_id, raised_by, raising
+from trioarm.core.alerts import Alert, Fact, Severity, raised_by, raising_about
 from trioarm.core.changes import Change, Finished, PutDocument
 from trioarm.core.instants import render_instant
-from trioarm.core.run import RunRecord, render_run_id
+from trioarm.core.run import RunRecord
 from trioarm.core.states import Reason, State, Step
 
 
@@ -179,11 +179,11 @@ def _raise(run: RunRecord, kind: AlertKind, text: str, at: int) -> PutDocument:
         text=text,
         advice=BY_HAND,
         raised_at=at,
-        run=render_run_id(name, run.nominal_at, run.origin, run.epoch),
+        run=run.readable_id,
         settled_by=target,
         facts=_facts(schedule=name, attempts=run.attempt),
     )
-    return raising(alert_id(subject, kind, run), alert)
+    return raising_about(run, alert)
 
 
 def _said(run: RunRecord, argument: str) -> str:

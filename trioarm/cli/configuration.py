@@ -43,7 +43,7 @@ def read_config(
     try:
         found = SchedulerConfig.from_file(path, overrides=overrides or {}, local=local)
     except ConfigurationError as error:
-        raise ConfigurationError((*error.problems, *_unknown_handlers(path))) from None
+        raise ConfigurationError((*error.problems, *_hidden(path))) from None
     problems = (*unknown_handlers(found, HANDLERS), *_unfit_commands(found))
     if problems:
         raise ConfigurationError(problems)
@@ -70,14 +70,21 @@ def _unfit_commands(config: SchedulerConfig) -> Iterator[str]:
                 yield f'schedule "{schedule.name}".{problem}'
 
 
-def _unknown_handlers(path: Path) -> Iterator[str]:
-    """Yield a line for each unknown handler of a file that has other problems as well, which hide its schedules."""
+def _hidden(path: Path) -> Iterator[str]:
+    """Yield a line for each unknown handler, and unfit command, of a file whose other problems hide its schedules."""
     try:
-        schedules = read_toml(path).get("schedule")
+        tree = read_toml(path)
     except ConfigurationError:
         return
+    schedules, workers = tree.get("schedule"), tree.get("handler")
     for schedule in schedules if isinstance(schedules, list) else ():
-        handler = schedule.get("handler") if isinstance(schedule, Mapping) else None
+        if not isinstance(schedule, Mapping):
+            continue
+        name, handler, args = show(schedule.get("name")), schedule.get("handler"), schedule.get("args", {})
         if isinstance(handler, str) and handler not in HANDLERS:
-            name = show(schedule.get("name"))
             yield f"schedule {name}.handler: {show(handler)} is unknown{suggest(handler, HANDLERS)}"
+        if handler == COMMAND and isinstance(args, Mapping):
+            yield from (f"schedule {name}.{problem}" for problem in problems_of(args))
+    for handler in workers if isinstance(workers, Mapping) else ():
+        if handler not in HANDLERS:
+            yield f"handler: {show(handler)} is unknown{suggest(handler, HANDLERS)}"

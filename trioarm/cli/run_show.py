@@ -21,7 +21,7 @@ from trioarm.container import Container
 from trioarm.core.codec import run_to_json
 from trioarm.core.instants import instant, render_instant
 from trioarm.core.jsonable import Json
-from trioarm.core.run import Run, RunRecord, render_run_id
+from trioarm.core.run import Run, RunRecord
 from trioarm.core.states import WaitingFor
 from trioarm.engine.gatekeeper import Gatekeeper
 from trioarm.engine.ports import ScheduleRepository
@@ -48,11 +48,11 @@ def show(
         record = await run_meant(repository, run_id)
         needed = await _look_at_needs(container.get(Gatekeeper), record)
         retried = None if record.retry_of is None else await repository.get_run(record.retry_of)
-        retry_of = None if retried is None else _id(retried)
+        retry_of = None if retried is None else retried.readable_id
         if json:
             say_json(_as_json(record, retry_of))
         else:
-            say_sheet(_id(record), (*_entries(record, retry_of, current_instant()), *needed))
+            say_sheet(record.readable_id, (*_entries(record, retry_of, current_instant()), *needed))
         return Exit.CLEAN
 
     return with_store(config, store, work)
@@ -66,10 +66,6 @@ async def _look_at_needs(gatekeeper: Gatekeeper, record: RunRecord) -> list[tupl
     for gate in gates.values():
         record.waiting_for = gate.waiting_for or record.waiting_for
     return [("needs", f"{name}: {gate.describe()}") for name, gate in gates.items() if gate.waiting_for is not None]
-
-
-def _id(record: RunRecord) -> str:
-    return render_run_id(record.schedule.schedule.name, record.nominal_at, record.origin, record.epoch)
 
 
 def _entries(record: RunRecord, retry_of: str | None, now: int) -> Iterator[tuple[str, str]]:

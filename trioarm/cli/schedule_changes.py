@@ -21,7 +21,8 @@ from trioarm.container import Container
 from trioarm.core.instants import instant
 from trioarm.core.queries import ScheduleQuery
 from trioarm.core.schedule import Amendment, AmendmentKind, StoredSchedule
-from trioarm.engine.bulk_commands import BulkOutcome, BulkResult, Progress
+from trioarm.engine.backfill_commands import Progress
+from trioarm.engine.bulk_commands import BulkOutcome, BulkResult
 from trioarm.engine.ports import ScheduleRepository
 from trioarm.engine.scheduler import Scheduler, Schedules
 

@@ -351,18 +351,17 @@ def _read(reading: Reading) -> SchedulerConfig:
     whole = Table(rest, "", problems)
     folder = Path() if path is None else path.parent
     calendars = read_calendars(whole, Surroundings(scheduler.timezone, folder, reading.environ))
+    resources = read_resources(whole)
     defaults = Defaults(
         timezone=scheduler.timezone,
         dst=features.dst,
         calendars=calendars.days,
         feeds={name: Events.unread(name) for name in calendars.feeds},
         owner=None if path is None else f"file:{path.name}",
+        resources=resources,
     )
-    resources = read_resources(whole)
     owners = read_owners(whole)
     schedules, premises = _read_declared(whole, defaults, arming, scheduler.tolerance_s)
-    for schedule in (*schedules, *(one.schedule for one in premises.schedules)):
-        _check_resources(schedule, resources, problems)
     workers = read_workers(whole)
     problems.settle()
     return SchedulerConfig(
@@ -402,14 +401,6 @@ def _read_declared(
         workers=arming.workers,
     )
     return tuple(declarations.plain), premises
-
-
-def _check_resources(schedule: Schedule, known: Collection[str], problems: Problems) -> None:
-    """Note every resource that a declared schedule needs and of which nothing is said."""
-    for name in schedule.resources:
-        if name not in known:
-            path = f'schedule "{schedule.name}".resources'
-            problems.add(path, f"there is no resource {show(name)}{suggest(name, known)}")
 
 
 def _each_schedule(value: object) -> list[object]:

@@ -178,6 +178,11 @@ def raising(name: str, alert: Alert) -> PutDocument:
     return changing(name, 0, alert)
 
 
+def raising_about(run: RunRecord, alert: Alert) -> PutDocument:
+    """Return the step that raises an alert about a run or decision."""
+    return raising(alert_id(alert.subject, alert.kind, run), alert)
+
+
 def changing(name: str, version: int, alert: Alert) -> PutDocument:
     """Return the step that keeps an alert, last read at `version`."""
     return PutDocument(NAMESPACE, name, version, to_json(alert))

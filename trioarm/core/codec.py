@@ -7,7 +7,7 @@ the way back, whoever reads: the scalars are those of `reading`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -83,6 +83,7 @@ class Defaults:
         handler: None where the mapping must name one.
         owner: who declares it.
         feeds: what is known of calendars, by name.
+        resources: those that may be named; None for any.
     """
 
     timezone: str = "UTC"
@@ -93,6 +94,7 @@ class Defaults:
     handler: str | None = None
     owner: str | None = None
     feeds: Mapping[str, Events] = attrs.field(factory=dict)
+    resources: Collection[str] | None = None
 
 
 PLAIN: Final = Defaults()
@@ -133,7 +135,7 @@ def read_schedule(table: Table, defaults: Defaults = PLAIN) -> Schedule | None:
         handler=defaults.handler or _read_handler(table),
         args=table.take("args", _args, {}),
         retry=read_retry(table),
-        resources=table.take("resources", _few("resource", RESOURCES_MAX), ()),
+        resources=table.take("resources", _few("resource", RESOURCES_MAX, defaults.resources), ()),
         tags=table.take("tags", _few("tag", TAGS_MAX), ()),
         owner=table.take("owner", text, defaults.owner),
         enabled=table.take("enabled", flag, True),
@@ -204,13 +206,16 @@ def _args(value: object) -> dict[str, Json]:
     return copy if isinstance(copy, dict) else {}
 
 
-def _few(what: str, most: int) -> Reader[tuple[str, ...]]:
-    """Return a reader of so many names of something at most."""
+def _few(what: str, most: int, known: Collection[str] | None = None) -> Reader[tuple[str, ...]]:
+    """Return a reader of so many names of something at most, of those that are known if that is said."""
 
     def read(value: object) -> tuple[str, ...]:
         names = tuple(listed(named(what))(value))
         if len(names) > most:
             raise ValueError(f"{len(names)} {what}s are too many: at most {most}")
+        for name in names:
+            if known is not None and name not in known:
+                raise ValueError(f"there is no {what} {show(name)}{suggest(name, known)}")
         return names
 
     return read

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from trioarm.core.alerts import Alert, Fact, Severity, alert_id, raising
+from trioarm.core.alerts import Alert, Fact, Severity, raising_about
 from trioarm.core.amending import pausing
 from trioarm.core.bounds import NOTE_MAX
 from trioarm.core.changes import Change, Finished
 from trioarm.core.operations import Operation, Verb, entry
 from trioarm.core.queries import RunQuery
-from trioarm.core.run import RunRecord, render_run_id
+from trioarm.core.run import RunRecord
 from trioarm.core.schedule import Pause, ScheduleRecord, ScheduleState
 from trioarm.core.states import FAILURES, State, Step
 
@@ -74,28 +74,27 @@ def pause_with(change: Change, failure: Finished, record: ScheduleRecord, unfini
         unfinished: its runs.
     """
     run, at, schedule = failure.run, failure.at, record.schedule
-    run_id = render_run_id(schedule.name, run.nominal_at, run.origin, run.epoch)
-    said = f"{schedule.pause_after_failures} failed in a row, the last one {run_id}: {failure.error}"[:NOTE_MAX]
+    last = f"the last one {run.readable_id}: {failure.error}"
+    said = f"{schedule.pause_after_failures} failed in a row, {last}"[:NOTE_MAX]
     others = [one for one in unfinished if one.run_id != run.run_id]
     put, skipped = pausing(record, others, Pause(AUTHOR, said, at), record.cursor_at)
     for move in change.moved:  # a fixed delay counts from the end of this run, paused or not
         if move.record.key == record.key and move.anchor_at is not None:
             put.next_due_at, put.anchor_at = move.next_due_at, move.anchor_at
     operation = Operation(AUTHOR, Verb.PAUSE, schedule.name, said, revision=record.revision + 1)
-    subject = subject_of(schedule.name)
     alert = Alert(
-        subject=subject,
+        subject=subject_of(schedule.name),
         kind=KIND,
         severity=Severity.ERROR,
         text=f"it is paused: {said}",
         advice=f"remove the cause, then `trioarm schedules resume {schedule.name}`",
         raised_at=at,
-        run=run_id,
+        run=run.readable_id,
         settled_by=ScheduleState.ACTIVE.value,
         facts=(Fact("failures", str(schedule.pause_after_failures)),),
     )
     change.moved = [move for move in change.moved if move.record.key != record.key]
     change.steps = [*change.steps, *skipped]
     change.schedules = [*change.schedules, put]
-    change.documents = [*change.documents, raising(alert_id(subject, KIND, run), alert)]
+    change.documents = [*change.documents, raising_about(run, alert)]
     change.journal = [*change.journal, entry(operation, at)]

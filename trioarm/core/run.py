@@ -207,7 +207,7 @@ class Run:
         waits = record.state is State.PENDING  # what waits again is not late yet
         began_at = None if waits or record.origin is Origin.BACKFILL else record.started_at
         return cls(
-            id=render_run_id(schedule.name, record.nominal_at, record.origin, record.epoch),
+            id=record.readable_id,
             key=record.run_id,
             schedule=schedule.name,
             nominal_at=as_datetime(record.nominal_at),

@@ -34,7 +34,7 @@ from trioarm.core.outcome import (
     kinds_of,
 )
 from trioarm.core.progress import Progress, bounded
-from trioarm.core.run import RunRecord, render_run_id
+from trioarm.core.run import RunRecord
 from trioarm.core.states import Reason
 
 T = TypeVar("T")
@@ -139,8 +139,7 @@ class RunContext:
     @property
     def id(self) -> str:
         """Readable id, such as `backup@2026-11-23T02:30:00Z`."""
-        run = self._attempt.run
-        return render_run_id(run.schedule.schedule.name, run.nominal_at, run.origin, run.epoch)
+        return self._attempt.run.readable_id
 
     def alert_id(self, subject: str, kind: str) -> str:
         """Return the id of an alert about this run: the same in every attempt, and no other run's (S6.9).

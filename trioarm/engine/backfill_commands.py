@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeAlias
 
 import attrs
 
@@ -23,6 +23,8 @@ from trioarm.core.schedule import ScheduleRecord
 from trioarm.engine.amending_commands import AmendingCommands
 from trioarm.engine.rivals import FASTER, TRIES
 from trioarm.engine.run_commands import API
+
+Progress: TypeAlias = Callable[[int, int], None]  # told how many are done, and of how many
 
 CHUNK: Final = 500  # occurrences looked at and decided at once: some ten milliseconds, so that others come between
 
@@ -72,7 +74,7 @@ class Backfill:
     dry_run: bool = False
     author: str = API
     note: str = ""
-    progress: Callable[[int, int], None] = lambda done, total: None
+    progress: Progress = lambda done, total: None
 
 
 @attrs.define(slots=True, eq=False)
@@ -153,8 +155,8 @@ class BackfillCommands(AmendingCommands):
             if wanted and unnoted is not None:
                 chunk.noting = next(iter(wanted))
                 wanted[chunk.noting].journal = [entry(unnoted, self._clock.now())]
-            verdicts = await self._repository.commit(list(wanted.values()))
-            self._settle(chunk, wanted, verdicts, dict(zip(left, found, strict=True)))
+            verdicts = await self._verdicts([*wanted.values()])
+            _settle(chunk, wanted, verdicts, dict(zip(left, found, strict=True)))
             unnoted = None if chunk.is_noted else unnoted
             if len(chunk.results) == len(chunk.instants):
                 return unnoted
@@ -190,19 +192,15 @@ class BackfillCommands(AmendingCommands):
                     wanted[at] = Change(decided=[run])
         return wanted
 
-    def _settle(
-        self, chunk: _Chunk, wanted: dict[int, Change], verdicts: Sequence[Verdict], found: dict[int, Known]
-    ) -> None:
-        for (at, change), verdict in zip(wanted.items(), verdicts, strict=True):
-            [run] = change.decided
-            if verdict is Verdict.DONE:
-                chunk.results[at] = _result(at, BackfillOutcome.BACKFILLED, run, found[at].decision)
-                self._engine.tell(change)
-            elif verdict is Verdict.UNKNOWN:
-                chunk.tried[at] = run
-                self._engine.doubt()
-        if wanted:
-            self._engine.wake()
+
+def _settle(chunk: _Chunk, wanted: dict[int, Change], verdicts: Sequence[Verdict], found: dict[int, Known]) -> None:
+    """Note what became of runs that were committed."""
+    for (at, change), verdict in zip(wanted.items(), verdicts, strict=True):
+        [run] = change.decided
+        if verdict is Verdict.DONE:
+            chunk.results[at] = _result(at, BackfillOutcome.BACKFILLED, run, found[at].decision)
+        elif verdict is Verdict.UNKNOWN:
+            chunk.tried[at] = run
 
 
 def _mine(tried: RunRecord | None, before: Known) -> RunRecord | None:

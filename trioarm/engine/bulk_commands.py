@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
-from typing import Final, TypeAlias
+from typing import Final
 
 import attrs
 
@@ -23,7 +23,7 @@ from trioarm.core.run_statistics import GroupBy, RunStatistics, Tally
 from trioarm.core.schedule import ScheduleRecord
 from trioarm.core.states import ACTIVE, Reason, State
 from trioarm.engine.amending_commands import Wanted
-from trioarm.engine.backfill_commands import BackfillCommands
+from trioarm.engine.backfill_commands import BackfillCommands, Progress
 from trioarm.engine.rivals import FASTER, TRIES
 from trioarm.engine.run_commands import API
 
@@ -32,8 +32,6 @@ STATISTICS_RUNS: Final = 100_000  # rows that figures are made of, unless somebo
 STATISTICS_PAGE: Final = 500  # of them read at once: some ten milliseconds, so that others come between
 STATISTICS_RUNS_MAX: Final = 1_000_000  # ten times as long
 CHUNK: Final = 500  # of them changed in one transaction, so that a node's decisions come between
-
-Progress: TypeAlias = Callable[[int, int], None]
 
 
 class BulkOutcome(StrEnum):
@@ -238,18 +236,9 @@ class BulkCommands(BackfillCommands):
 
     async def _commit_many(self, wanted: dict[str, Change], tried: set[str]) -> list[str]:
         """Commit a change for each item, and return which were kept; of those tried, nobody may know it."""
-        verdicts = await self._repository.commit(list(wanted.values()))
-        kept = []
-        for (item, change), verdict in zip(wanted.items(), verdicts, strict=True):
-            if verdict is Verdict.DONE:
-                kept.append(item)
-                self._engine.tell(change)
-            elif verdict is Verdict.UNKNOWN:
-                tried.add(item)
-                self._engine.doubt()
-        if wanted:
-            self._engine.wake()
-        return kept
+        became = dict(zip(wanted, await self._verdicts([*wanted.values()]), strict=True))
+        tried.update(item for item, verdict in became.items() if verdict is Verdict.UNKNOWN)
+        return [item for item, verdict in became.items() if verdict is Verdict.DONE]
 
     def _refused(self, item: str) -> BulkResult:
         return BulkResult(item, BulkOutcome.REFUSED, self._repository.trouble or FASTER)

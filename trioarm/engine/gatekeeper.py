@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from trioarm.core.alerts import Alert, Severity, alert_id, raising
+from trioarm.core.alerts import Alert, Severity, raising_about
 from trioarm.core.changes import Finished, PutDocument, Requeued
 from trioarm.core.errors import RepositoryError
 from trioarm.core.instants import render_duration
 from trioarm.core.resources import NAMESPACE, Breaker, Gate, Gates, Resources, Use, needs_of, settle_use, went
-from trioarm.core.run import RunRecord, render_run_id
+from trioarm.core.run import RunRecord
 from trioarm.engine.ports import ScheduleRepository
 
 BREAKER_OPEN: Final = "breaker_open"  # the kind of an alert
@@ -89,15 +89,14 @@ class Gatekeeper:
 
 
 def _alert(name: str, breaker: Breaker, use: Use, run: RunRecord, step: Finished | Requeued) -> PutDocument:
-    subject = f"resource/{name}"
     pause = render_duration(breaker.pause_s)
     alert = Alert(
-        subject=subject,
+        subject=f"resource/{name}",
         kind=BREAKER_OPEN,
         severity=Severity.WARNING,
         text=f"{use.failures} attempts in a row failed, the last with: {step.error}",
         advice=f"runs that need it wait; after {pause} one at a time tries, and all begin once one goes well",
         raised_at=step.at,
-        run=render_run_id(run.schedule.schedule.name, run.nominal_at, run.origin, run.epoch),
+        run=run.readable_id,
     )
-    return raising(alert_id(subject, BREAKER_OPEN, run), alert)
+    return raising_about(run, alert)

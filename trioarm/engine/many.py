@@ -7,8 +7,8 @@ from datetime import datetime
 from trioarm.core.instants import instant
 from trioarm.core.queries import RunQuery, ScheduleQuery
 from trioarm.core.run_statistics import GroupBy, RunStatistics
-from trioarm.engine.backfill_commands import Backfill, Backfilled
-from trioarm.engine.bulk_commands import STATISTICS_RUNS, Bulk, BulkCommands, BulkResult, Progress
+from trioarm.engine.backfill_commands import Backfill, Backfilled, Progress
+from trioarm.engine.bulk_commands import STATISTICS_RUNS, Bulk, BulkCommands, BulkResult
 from trioarm.engine.run_commands import API
 
 

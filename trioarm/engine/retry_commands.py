@@ -13,7 +13,7 @@ import trio
 from trioarm.core.bounds import check_author, check_whole
 from trioarm.core.errors import InvalidSchedule, TrioarmError
 from trioarm.core.queries import PAGE_MAX, RunQuery
-from trioarm.core.run import Run, RunRecord, render_run_id
+from trioarm.core.run import Run, RunRecord
 from trioarm.core.states import FAILURES, FINAL
 from trioarm.engine.ports import ScheduleRepository
 from trioarm.engine.run_commands import API, RunCommands
@@ -119,10 +119,10 @@ class RetryCommands:
         runs, already = await self._find(_of_final(query), asked)
         results = []
         for run in already:
-            results.append(RetryResult(_readable(run), RetryOutcome.ALREADY))
+            results.append(RetryResult(run.readable_id, RetryOutcome.ALREADY))
             asked.tell(results[-1])
         for run in runs:
-            made = RetryResult(_readable(run), RetryOutcome.PLANNED)
+            made = RetryResult(run.readable_id, RetryOutcome.PLANNED)
             results.append(made if asked.dry_run else await self._retry(run, author, note))
             asked.tell(results[-1])
             await trio.lowlevel.checkpoint()
@@ -146,8 +146,8 @@ class RetryCommands:
         try:
             made = await self._commands.retry(run, author=author, note=note)
         except TrioarmError as error:
-            return RetryResult(_readable(run), RetryOutcome.REFUSED, None, str(error))
-        return RetryResult(_readable(run), RetryOutcome.RETRIED, Run.of(made))
+            return RetryResult(run.readable_id, RetryOutcome.REFUSED, None, str(error))
+        return RetryResult(run.readable_id, RetryOutcome.RETRIED, Run.of(made))
 
 
 def _of_final(query: RunQuery) -> RunQuery:
@@ -155,8 +155,3 @@ def _of_final(query: RunQuery) -> RunQuery:
     if not states <= FINAL:
         raise InvalidSchedule(f"{', '.join(sorted(states - FINAL))}: only what is final can be retried")
     return attrs.evolve(query, states=states, limit=PAGE_MAX)
-
-
-def _readable(run: RunRecord) -> str:
-    """Return the readable id of a run."""
-    return render_run_id(run.schedule.schedule.name, run.nominal_at, run.origin, run.epoch)

@@ -5,7 +5,7 @@ Each reads, decides by a pure rule, and commits; refused because somebody was fa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import attrs
@@ -17,7 +17,7 @@ from trioarm.core.errors import InvalidSchedule, RepositoryError, RevisionConfli
 from trioarm.core.jsonable import Json
 from trioarm.core.operations import Operation, Verb, entry
 from trioarm.core.overlap import Earlier, by_hand, give_way, make_way
-from trioarm.core.run import Origin, RunRecord, render_run_id
+from trioarm.core.run import Origin, RunRecord
 from trioarm.core.schedule import Overlap, ScheduleRecord, as_overlap, checked_args
 from trioarm.core.states import Reason, State
 from trioarm.engine.engine import SchedulingEngine
@@ -112,7 +112,7 @@ class RunCommands:
             steps = await self._make_way(record, said.overlap, now)
             ended = [step.run for step in steps if isinstance(step, Finished)]
             moved = [move for rival in ended if (move := freed(rival, now)) is not None]
-            operation = Operation(said.author, said.verb, _id(run), said.note)
+            operation = Operation(said.author, said.verb, run.readable_id, said.note)
             change = Change(decided=[run], moved=moved, steps=steps, journal=[entry(operation, now)])
             verdict = await self._verdict(change)
             if verdict is Verdict.DONE:
@@ -140,7 +140,7 @@ class RunCommands:
                 first, more = unfinished[0], len(unfinished) - 1
                 others = f", and {more} more wait" if more else ""
                 raise InvalidSchedule(
-                    f"{_id(first)} is still {first.state}{others}: wait for it, cancel it, or let both run"
+                    f"{first.readable_id} is still {first.state}{others}: wait for it, cancel it, or let both run"
                 )
             steps += make_way(overlap, unfinished, now)
         if record.schedule.supersede:
@@ -156,12 +156,12 @@ class RunCommands:
             InvalidSchedule: the run is final.
         """
         check_author(author, note)
-        operation = Operation(author, Verb.CANCEL, _id(run), note)
+        operation = Operation(author, Verb.CANCEL, run.readable_id, note)
         for tries in range(TRIES):
             if tries and run.state is State.CANCELLED and run.reason is Reason.USER:
                 return  # kept after all
             if not run.unfinished:
-                raise InvalidSchedule(f"{_id(run)} is {run.state} already")
+                raise InvalidSchedule(f"{run.readable_id} is {run.state} already")
             now = self._clock.look()
             change = cancellation(run, now)
             change.journal = [entry(operation, now)]
@@ -171,7 +171,7 @@ class RunCommands:
             if again is None:
                 raise UnknownRun(f"run {run.run_id} is no longer kept")
             run = again
-        raise self._given_up(_id(run))
+        raise self._given_up(run.readable_id)
 
     async def _record(self, name: str) -> ScheduleRecord:
         record = await self._repository.get_schedule(name)
@@ -189,14 +189,17 @@ class RunCommands:
         return await self._verdict(change) is Verdict.DONE
 
     async def _verdict(self, change: Change) -> Verdict:
-        [verdict] = await self._repository.commit([change])
-        if verdict is Verdict.DONE:
-            self._engine.tell(change)
-            self._engine.wake()
-        elif verdict is Verdict.UNKNOWN:
-            self._engine.doubt()
+        [verdict] = await self._verdicts([change])
         return verdict
 
-
-def _id(run: RunRecord) -> str:
-    return render_run_id(run.schedule.schedule.name, run.nominal_at, run.origin, run.epoch)
+    async def _verdicts(self, changes: Sequence[Change]) -> list[Verdict]:
+        """Commit changes, let the engine act on those that were kept, and return what became of each."""
+        verdicts = await self._repository.commit(changes)
+        for change, verdict in zip(changes, verdicts, strict=True):
+            if verdict is Verdict.DONE:
+                self._engine.tell(change)
+            elif verdict is Verdict.UNKNOWN:
+                self._engine.doubt()
+        if Verdict.DONE in verdicts:
+            self._engine.wake()
+        return verdicts

@@ -104,3 +104,5 @@ if __name__ == "__main__":
         trio.run(main, int(sys.argv[1]))
     except* KeyboardInterrupt:
         print("stopped")
+    except* OSError as error:
+        sys.exit(f"port {sys.argv[1]}: {error.exceptions[0]}")
