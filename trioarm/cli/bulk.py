@@ -30,7 +30,7 @@ class Schedules:
     handler: Annotated[str | None, Parameter(help="All of this handler.")] = None
     lane: Annotated[str | None, Parameter(help="All of this lane.")] = None
     under: Annotated[str | None, Parameter(name="--under", help="All whose names begin with this.")] = None
-    dry_run: DryRun = False
+    dry_run: Annotated[bool, Parameter(help="Only say what would become of each.")] = False
 
     def query(self, names: Sequence[str]) -> ScheduleQuery | None:
         """Return the question that is meant; None when names are. Built-in schedules are meant by their owner alone.
@@ -50,19 +50,42 @@ class Schedules:
 
 @Parameter(name="*")
 @attrs.frozen(kw_only=True)
-class Runs:
+class SomeRuns:
+    """Which runs, by what they have in common."""
+
+    schedule: Annotated[str | None, Parameter(help="Those of this schedule.")] = None
+    tag: Annotated[str | None, Parameter(help="Those of schedules with this tag.")] = None
+    owner: Annotated[str | None, Parameter(help="Those of schedules of this owner.")] = None
+    handler: Annotated[str | None, Parameter(help="Those of this handler.")] = None
+    lane: Annotated[str | None, Parameter(help="Those of this lane.")] = None
+    since: Annotated[str | None, Parameter(help="Those due at or after this: an instant, or 2h ago.")] = None
+    until: Annotated[str | None, Parameter(help="Those due before this: an instant, or 2h ago.")] = None
+    dry_run: Annotated[bool, Parameter(help="Only say what would become of each.")] = False
+
+    def narrowed(self, now: int) -> RunQuery:
+        """Return the question for them.
+
+        Raises:
+            UsageError: an instant is none.
+        """
+        return RunQuery(
+            under=self.schedule,
+            tag=self.tag,
+            owner=self.owner,
+            handler=self.handler,
+            lane=self.lane,
+            due_from=None if self.since is None else instant_of(self.since, "--since", now, past=True),
+            due_until=None if self.until is None else instant_of(self.until, "--until", now, past=True),
+        )
+
+
+@Parameter(name="*")
+@attrs.frozen(kw_only=True)
+class Runs(SomeRuns):
     """Which runs, without naming them."""
 
-    schedule: Annotated[str | None, Parameter(help="Instead of ids: all of this schedule.")] = None
-    tag: Annotated[str | None, Parameter(help="All of schedules with this tag.")] = None
-    owner: Annotated[str | None, Parameter(help="All of schedules of this owner.")] = None
-    handler: Annotated[str | None, Parameter(help="All of this handler.")] = None
-    lane: Annotated[str | None, Parameter(help="All of this lane.")] = None
-    state: Annotated[list[str] | None, Parameter(help="All that are pending, claimed or running.")] = None
-    origin: Annotated[list[str] | None, Parameter(help="All made so: schedule, manual, backfill or retry.")] = None
-    since: Annotated[str | None, Parameter(help="All due at or after this: an instant, or 2h ago.")] = None
-    until: Annotated[str | None, Parameter(help="All due before this: an instant, or 2h ago.")] = None
-    dry_run: DryRun = False
+    state: Annotated[list[str] | None, Parameter(help="Those that are pending, claimed or running.")] = None
+    origin: Annotated[list[str] | None, Parameter(help="Those made so: schedule, manual, backfill or retry.")] = None
 
     def query(self, ids: Sequence[str], now: int) -> RunQuery | None:
         """Return the question that is meant; None when ids are.
@@ -70,22 +93,12 @@ class Runs:
         Raises:
             UsageError: both are given, or neither.
         """
-        options = (self.schedule, self.tag, self.owner, self.handler, self.lane, self.since, self.until)
-        said = options != (None,) * 7 or bool(self.state) or bool(self.origin)
+        said = attrs.evolve(self, dry_run=False) != BY_ID
         _check(ids, said, self.dry_run, "a run: `trioarm runs list`", "--schedule, --tag, --state, --origin")
         if not said:
             return None
-        return RunQuery(
-            under=self.schedule,
-            tag=self.tag,
-            owner=self.owner,
-            handler=self.handler,
-            lane=self.lane,
-            states=among(State, self.state, "--state"),
-            origins=among(Origin, self.origin, "--origin"),
-            due_from=None if self.since is None else instant_of(self.since, "--since", now, past=True),
-            due_until=None if self.until is None else instant_of(self.until, "--until", now, past=True),
-        )
+        states, origins = among(State, self.state, "--state"), among(Origin, self.origin, "--origin")
+        return attrs.evolve(self.narrowed(now), states=states, origins=origins)
 
 
 BY_NAME: Final = Schedules()

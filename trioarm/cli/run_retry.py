@@ -10,9 +10,10 @@ from typing import Annotated, Final
 import attrs
 from cyclopts import Parameter
 
+from trioarm.cli.bulk import SomeRuns
 from trioarm.cli.exits import Exit, UsageError
 from trioarm.cli.names import meant
-from trioarm.cli.options import PLAINLY, Asked, instant_of
+from trioarm.cli.options import PLAINLY, Asked
 from trioarm.cli.outcomes import HOUSEKEEPING
 from trioarm.cli.planned import current_instant
 from trioarm.cli.progress import ProgressLine
@@ -22,7 +23,6 @@ from trioarm.cli.stored import with_store
 from trioarm.cli.terminal import complain, remark, say, say_json
 from trioarm.cli.wording import counted
 from trioarm.container import Container
-from trioarm.core.queries import RunQuery
 from trioarm.core.run import Run
 from trioarm.engine.ports import ScheduleRepository
 from trioarm.engine.retry_commands import RETRIES_MAX, BulkRetry, RetryOutcome, RetryResult
@@ -33,38 +33,13 @@ AGAIN: Final = "--again retries them once more"
 
 @Parameter(name="*")  # its fields are options of the command itself
 @attrs.frozen(kw_only=True)
-class Which:
+class Which(SomeRuns):
     """Which of the runs that failed are retried."""
 
     failed: Annotated[bool, Parameter(help="All that failed or timed out, as the options below narrow it.")] = False
-    schedule: Annotated[str | None, Parameter(help="Only those of this schedule.")] = None
-    owner: Annotated[str | None, Parameter(help="Only of schedules of this owner.")] = None
-    handler: Annotated[str | None, Parameter(help="Only of this handler.")] = None
-    tag: Annotated[str | None, Parameter(help="Only of schedules with this tag.")] = None
-    lane: Annotated[str | None, Parameter(help="Only of this lane.")] = None
-    since: Annotated[str | None, Parameter(help="Only due at or after this: an instant, or 2h ago.")] = None
-    until: Annotated[str | None, Parameter(help="Only due before this: an instant, or 2h ago.")] = None
     limit: Annotated[int, Parameter(help="The oldest so many.")] = RETRIES_MAX
     again: Annotated[bool, Parameter(help="Also those that were retried already.")] = False
-    dry_run: Annotated[bool, Parameter(name="--dry-run", help="Only say what would be retried.")] = False
     yes: Annotated[bool, Parameter(name=["--yes", "-y"], help="Do not ask before.")] = False
-
-    def query(self) -> RunQuery:
-        """Return the question for them.
-
-        Raises:
-            UsageError: an instant is none.
-        """
-        now = current_instant()
-        return RunQuery(
-            under=self.schedule,
-            owner=self.owner,
-            handler=self.handler,
-            tag=self.tag,
-            lane=self.lane,
-            due_from=None if self.since is None else instant_of(self.since, "--since", now, past=True),
-            due_until=None if self.until is None else instant_of(self.until, "--until", now, past=True),
-        )
 
 
 ALL: Final = Which()
@@ -102,7 +77,7 @@ def retry(
 def _all_failed(which: Which, note: str, asked: Asked) -> Exit:
     if not 1 <= which.limit <= RETRIES_MAX:
         raise UsageError(f"--limit {which.limit}: it must lie between 1 and {RETRIES_MAX}")
-    query = which.query()
+    query = which.narrowed(current_instant())
 
     async def work(container: Container) -> Exit:
         if which.schedule is not None:
