@@ -30,6 +30,12 @@ class Statistics:
         self.states.update(str(row.state) for row in course.rows)
         self.virtual_s += course.virtual_s
 
+    def include(self, others: Statistics) -> None:
+        """Count what other histories came to."""
+        self.counts.update(others.counts)
+        self.states.update(others.states)
+        self.virtual_s += others.virtual_s
+
     def faults(self) -> dict[str, int]:
         """Return how many faults struck, by the call they struck."""
         struck: Counter[str] = Counter()
