@@ -93,7 +93,7 @@ def test_a_decision_does_not_wait_for_an_alert_that_exists(caplog: pytest.LogCap
 
 
 def test_an_outcome_and_its_alert_are_one_transaction() -> None:
-    """A failure raises the alert of the rule, beside what its handler keeps."""
+    """A failure raises the alert of the rule, beside what its handler keeps (S6.9)."""
     repository = InMemoryScheduleRepository()
 
     async def work(run: RunContext) -> None:

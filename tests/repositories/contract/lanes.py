@@ -42,7 +42,7 @@ class LanesContract:
     """A run holds its lane from its first claim to its final state, retries included."""
 
     async def test_a_lane_has_one_holder(self, repository: ScheduleRepository) -> None:
-        """While one run is held, no other of its lane can be claimed; other lanes are free."""
+        """While one run is held, no other of its lane can be claimed; other lanes are free (S5.5)."""
         first, second = await _in_lane(repository, "arm", "disarm")
         garden = await decide(repository, await put(repository, "garden", lane="garden", next_due_at=None))
         assert not await is_busy(repository, "house")
