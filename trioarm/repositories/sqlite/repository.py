@@ -6,7 +6,6 @@ memory as well, up to a horizon; what another process commits has it read anew.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -15,7 +14,6 @@ from math import inf
 from pathlib import Path
 from typing import Final, TypeVar
 
-import attrs
 import trio
 
 from trioarm.core.changes import Change, Verdict
@@ -34,7 +32,7 @@ from trioarm.core.queries import (
 )
 from trioarm.core.run import Origin, RunRecord
 from trioarm.core.schedule import ScheduleRecord
-from trioarm.core.states import Reason, State
+from trioarm.core.states import State
 from trioarm.engine.attempt import RunContext, current_run
 from trioarm.engine.leases import LEASE_S
 from trioarm.engine.ports import DueView
@@ -44,17 +42,18 @@ from trioarm.repositories.sqlite.commits import Commits
 from trioarm.repositories.sqlite.database import LOCKED_S_MAX, Database
 from trioarm.repositories.sqlite.history import History
 from trioarm.repositories.sqlite.horizon import load
+from trioarm.repositories.sqlite.learning import Learning
 from trioarm.repositories.sqlite.news import News
 from trioarm.repositories.sqlite.nodes import BootClock, Nodes, SystemBootClock
 from trioarm.repositories.sqlite.pruning import Pruning
 from trioarm.repositories.sqlite.quarantine import Quarantine
+from trioarm.repositories.sqlite.readiness import Readiness
 from trioarm.repositories.sqlite.recall import Recall
-from trioarm.repositories.sqlite.rows import Records, Row, is_quarantined
+from trioarm.repositories.sqlite.rows import Records
 
 HORIZON_S: Final = 3_600.0  # how far ahead due entries are in memory
 SEEN_S: Final = 0.05  # for how long a look at the file counts; what another process decides meanwhile, it refuses
 LOST_MAX: Final = 1_000  # runs of nodes that are gone handed out at once; the next look brings more
-BAD_MAX: Final = 1_000  # runs looked at for more that cannot be read, once there is one
 LOOK_AGAIN_S: Final = 0.05  # after news of a node's file: the system tells of its end before its lock is free
 NEWS_S: Final = 2.0  # for as long as that may take on a busy machine
 
@@ -97,7 +96,8 @@ class SqliteScheduleRepository:
         self._history = History(self._database, self._records, lambda: self._recall.now)
         self._nodes = Nodes(self.path, boot_clock or SystemBootClock(), lease_s)
         self._recall = Recall(self._records)
-        self._quarantine = Quarantine(self._write)
+        self._learning = Learning(self._records, self._recall, Quarantine(self._write))
+        self._readiness = Readiness(self._ask, self._recall, self._learning)
         forget = partial(self._write, synced=False)  # what comes back when the power fails is forgotten once more
         self._pruning = Pruning(self._database.read, forget, self._recall.forget_schedules)
         self._commits = Commits(self._write, self._recall.keep, self._recall.forget)
@@ -285,12 +285,12 @@ class SqliteScheduleRepository:
             age = self._recall.age
             due = await self._read_due(keys, gone)
         records = {key: record for key in keys if (record := self._recall.schedules.get(key)) is not None}
-        records |= await self._learn(due.schedules)
-        unfinished = await self._readable(self._records.runs(due.unfinished.values(), records, now))
+        records |= await self._learning.schedules(due.schedules)
+        unfinished = await self._learning.runs(due.unfinished.values(), records)
         self._recall.learn_unfinished((key for key in keys if key >= 0 and key not in due.many), unfinished, age)
         view = DueView(self._recall.groups(keys, unfinished, records), [], due.busy_lanes)
         self._sort_runs(keys, due, records, view)
-        view.lost += await self._readable(self._records.runs(due.lost, records, now))
+        view.lost += await self._learning.runs(due.lost, records)
         if gone and not due.lost:
             await self._write(partial(self._nodes.forget, gone))
         elif gone:
@@ -343,23 +343,6 @@ class SqliteScheduleRepository:
         )
         return await self._ask(work)
 
-    async def _learn(self, rows: Mapping[int, Row]) -> dict[int, ScheduleRecord]:
-        """Return the records of rows of schedules, remembered from now on, and quarantine those that are nonsense."""
-        records: dict[int, ScheduleRecord] = {}
-        bad: list[ScheduleRecord] = []
-        for key, row in rows.items():
-            record = self._recall.schedules.get(key) or self._records.schedule(row)
-            records[key] = record
-            if record.trouble is None:
-                self._recall.remember(record)
-            elif not is_quarantined(row):
-                bad.append(record)
-        if bad:
-            await self._quarantine.schedules(bad)
-            for record in bad:
-                self._recall.horizon.discard(record.key)
-        return records
-
     def _sort_runs(
         self, keys: Iterable[int], due: hot.Due, records: Mapping[int, ScheduleRecord], view: DueView
     ) -> None:
@@ -390,16 +373,10 @@ class SqliteScheduleRepository:
         Raises:
             RepositoryError: the file cannot be read.
         """
-        recall = self._recall
-        recall.none_ready(handlers)  # before asking: what is kept meanwhile counts
-        asked = hot.Asked(handlers, recall.now, limit, aged_at, closed)
-        ready, runs = await self._readable_ready(asked)
-        if len(runs) < len(ready.run_ids):  # some cannot be read: who waits behind them is found by the next look
-            await self._readable_ready(attrs.evolve(asked, limit=BAD_MAX))
+        ready = await self._readiness.find(handlers, limit, aged_at, closed)
+        if ready.some_unreadable:  # who waits behind them is found by the next look
             self._tell_changed()
-        if ready.run_ids or closed:  # or some wait for a resource
-            recall.some_ready(handlers)
-        return runs
+        return ready.runs
 
     async def held_needing(self, resources: Collection[str]) -> Mapping[str, int]:
         """Return how many claimed and running runs need each of these resources.
@@ -407,32 +384,7 @@ class SqliteScheduleRepository:
         Raises:
             RepositoryError: the file cannot be read.
         """
-        asked = (json.dumps([*resources]),)
-        return dict(await self._ask(lambda connection: connection.execute(statements.HELD_NEEDING, asked).fetchall()))
-
-    async def _readable_ready(self, asked: hot.Asked) -> tuple[hot.Ready, list[RunRecord]]:
-        """Find runs that could start, put those that cannot be read out of the way, and return the others."""
-        recall = self._recall
-        ready = await self._read_ready(asked)
-        if any(recall.ready(run_id) is None for run_id in ready.run_ids) and not ready.found.runs:
-            ready = await self._read_ready(asked)  # another process committed since
-        rows = ready.found
-        read = await self._readable(self._records.runs(rows.runs, await self._learn(rows.schedules), recall.now))
-        found = {run.run_id: run for run in read}
-        runs = (found.get(run_id) or recall.ready(run_id) for run_id in ready.run_ids)
-        return ready, [run for run in runs if run is not None]
-
-    async def _read_ready(self, asked: hot.Asked) -> hot.Ready:
-        return await self._ask(partial(hot.read_ready, asked=asked, known=self._recall.runs))
-
-    async def _readable(self, runs: list[RunRecord]) -> list[RunRecord]:
-        """Return runs without those whose rows are nonsense, which end here."""
-        readable = await self._quarantine.readable(runs, self._recall.now)
-        if len(readable) < len(runs):
-            for run in runs:
-                if run.reason is Reason.UNREADABLE:
-                    self._recall.horizon.discard(~run.run_id)
-        return readable
+        return await self._readiness.held_needing(resources)
 
     async def _carry_out(self, statement: str, *values: object) -> None:
         await self._write(lambda connection: connection.execute(statement, values))
