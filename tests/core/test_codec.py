@@ -452,6 +452,15 @@ def test_all_problems_are_told_at_once() -> None:
     ]
 
 
+def test_where_resources_are_known_another_is_a_mistake() -> None:
+    """A file knows its resources: a name that is none of them is told, with what was perhaps meant."""
+    tree = {**PLAIN, "every": "1m", "resources": ["nas"]}
+    assert structure_schedule(tree, defaults=Defaults(resources={"nas"})).resources == ("nas",)
+    with pytest.raises(InvalidDefinition) as caught:
+        structure_schedule(tree, defaults=Defaults(resources={"nass"}))
+    assert caught.value.problems == ('schedule.resources: there is no resource "nas"; did you mean nass?',)
+
+
 def test_no_more_problems_are_told_than_anybody_reads() -> None:
     """A mapping of a thousand mistakes ends after a hundred lines and one that says so."""
     with pytest.raises(InvalidDefinition) as caught:
