@@ -81,12 +81,18 @@ def test_an_open_breaker_waits_and_then_lets_one_try() -> None:
     assert (gate.free_at, gate.waiting_for) == (None, WaitingFor.BREAKER)
 
 
-def test_a_clock_that_was_set_back_keeps_nobody_waiting_for_long() -> None:
-    """What lies in the future is no reason to wait longer than if it were now (S3.3)."""
-    far = NOW + 1_000_000 * MINUTE
-    assert _gate(Resource(gap_s=5.0), Use(begun=[far])).free_at == NOW + 5 * SECOND
-    assert _gate(Resource(rate=Rate(1, 60.0)), Use(begun=[far])).free_at == NOW + MINUTE
-    assert _gate(Resource(breaker=BREAKER), Use(failures=3, open_until=far)).free_at == NOW + MINUTE
+@pytest.mark.parametrize("ahead", [SECOND, 90 * SECOND, MINUTE * 1_000_000])
+@pytest.mark.parametrize(
+    "resource",
+    [Resource(gap_s=60.0), Resource(rate=Rate(2, 60.0)), Resource(breaker=BREAKER)],
+)
+def test_a_clock_that_was_set_back_keeps_nobody_waiting_for_long(resource: Resource, ahead: int) -> None:
+    """What lies further ahead than a wait can be long keeps nobody; who looks again when it said may begin (S3.3)."""
+    use = Use(begun=[NOW + ahead] * 2, failures=3, open_until=None if resource.breaker is None else NOW + ahead)
+    free_at = _gate(resource, use).free_at
+    assert free_at is not None
+    assert free_at <= NOW + 2 * MINUTE
+    assert Gate(resource, use, held=0, now=free_at).waiting_for is None
 
 
 def test_failures_in_a_row_open_a_breaker_and_one_success_closes_it() -> None:

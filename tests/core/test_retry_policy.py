@@ -155,6 +155,14 @@ class TestMaxAge:
         assert isinstance(settled_at(by_hand, AT), Requeued)
         assert isinstance(settled_at(by_hand, AT + 1), Finished)
 
+    def test_of_what_is_backfilled_from_when_it_was_asked_for(self) -> None:
+        """An occurrence of last year is tried again as often as one of now: its run is as old as the wish for it."""
+        record = a_record(a_schedule(retry=RetryPolicy(max_age_s=31, strategy="constant")))
+        run = a_run(record, state=State.RUNNING, attempt=1, token=1, origin=Origin.BACKFILL)
+        run.decided_at = NOW + HOUR
+        assert isinstance(settled_at(run, AT + HOUR), Requeued)
+        assert isinstance(settled_at(run, AT + HOUR + 1), Finished)
+
 
 def settled_at(run: RunRecord, at: int) -> Finished | Requeued:
     """Return what becomes of a run that fails at an instant."""

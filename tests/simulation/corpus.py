@@ -60,4 +60,11 @@ CORPUS: Final = {
         workers=3,
         with_file=False,
     ),
+    "a resource whose last use lay in the future, since the clock was set back, was not free before that": History(
+        schedules=(Schedule("a", Every(60.0), handler="succeeds", resources=["mail"], **QUICK),),
+        acts=((130.0, Stepped(-14_400.0)), (1_800.0, Said("fire", "a"))),
+        faults={},
+        workers=1,
+        with_file=False,
+    ),
 }

@@ -8,13 +8,13 @@ from typing import Any, TypeAlias
 import attrs
 from hypothesis import strategies as st
 
-from trioarm import After, Cron, Delivery, Every, Misfire, Once, Overlap, RetryPolicy, Schedule, Weekly
+from trioarm import After, Cron, Delivery, ErrorPolicy, Every, Misfire, Once, Overlap, RetryPolicy, Schedule, Weekly
 from trioarm.core.instants import MINUTE
 from trioarm.testing import Fault
 from trioarm.testing.world import BEGIN
 
 NAMES = ("a", "b", "c", "d")
-VERBS = ("pause", "resume", "remove", "remove", "fire", "cancel", "skip")
+VERBS = ("pause", "resume", "remove", "remove", "fire", "cancel", "skip", "postpone", "backfill", "retry")
 KINDS = ("put", "put", "said", "said", "killed", "killed", "stopped", "stalled", "stepped", "corrected", "joined")
 CALLS = ("commit",) * 4 + ("read_due", "read_ready", "unfinished_runs", "renew", "get_schedules", "find_runs")
 LANES = ("red", "blue")  # of which red supersedes
@@ -22,6 +22,7 @@ BEHAVIOURS = (
     "succeeds",
     "fails_at_first",
     "always_fails",
+    "breaks",
     "hangs",
     "ignores_cancellation",
     "snoozes",
@@ -43,7 +44,7 @@ class Put:
 
 @attrs.frozen
 class Said:
-    """Somebody says something of a schedule: pause, resume, remove, fire, cancel or skip."""
+    """Somebody says something of a schedule, one of VERBS."""
 
     verb: str
     name: str
@@ -152,6 +153,14 @@ THEMES = st.builds(
 )
 
 
+RETRIES = (
+    *(RetryPolicy(2, 5.0), RetryPolicy(0)) * 2,
+    RetryPolicy(3, 2.0, factor=4.0, max_s=9.0),
+    RetryPolicy(2, 5.0, strategy="constant", never=["OSError"]),
+    RetryPolicy(3, 2.0, strategy="decorrelated", never=["TimeoutError"]),
+    RetryPolicy(3, 5.0, max_age_s=30.0),
+    RetryPolicy(3, 5.0, per_error=[ErrorPolicy(["OSError"], max_retries=1, base_s=20.0, strategy="constant")]),
+)
 POLICIES: dict[str, st.SearchStrategy[Any]] = {  # made once: to make what draws costs more than to draw
     "misfire": st.sampled_from(Misfire),
     "overlap": st.sampled_from(Overlap),
@@ -160,7 +169,8 @@ POLICIES: dict[str, st.SearchStrategy[Any]] = {  # made once: to make what draws
     "max_runs": st.sampled_from([None, None, None, 1, 5]),
     "delivery": st.sampled_from(Delivery),
     "timeout_s": st.sampled_from([20.0, 100.0]),
-    "retry": st.sampled_from([RetryPolicy(2, 5.0), RetryPolicy(0)]),
+    "retry": st.sampled_from(RETRIES),
+    "pause_after_failures": st.sampled_from([None, None, None, 2]),
     "priority": st.integers(3, 6),
     "resources": st.sampled_from([(), (), (), (), (), ("nas",), ("mail",)]),
 }

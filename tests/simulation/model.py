@@ -13,7 +13,9 @@ from collections.abc import Iterator
 
 import attrs
 
-from tests.simulation.play import HEAL_S, Course, Definition
+from tests.simulation.attempts import tried_wrongly
+from tests.simulation.play import HEAL_S, SETTLED_S, Course, Definition
+from tests.simulation.wishes import wished_wrongly
 from tests.simulation.witness import STUBBORN, Call
 from trioarm import After, Misfire, Once, Overlap, Schedule, ScheduleState, State
 from trioarm.core.instants import SECOND
@@ -41,7 +43,13 @@ class Span:
 
 def violations(course: Course) -> list[str]:
     """Return what does not hold of a history, a line each."""
-    return [*course.witness.complaints, *_decided_wrongly(course), *_ended_wrongly(course)]
+    return [
+        *course.witness.complaints,
+        *_decided_wrongly(course),
+        *_ended_wrongly(course),
+        *tried_wrongly(course),
+        *wished_wrongly(course),
+    ]
 
 
 # S2.1: decisions
@@ -53,6 +61,7 @@ def _decided_wrongly(course: Course) -> Iterator[str]:
         if row.origin is Origin.SCHEDULE:
             rows[row.schedule.key].append(row)
     kept = {record.schedule.name: record for record in course.records}
+    looked_at = {one.key: one.cursor_at for one in course.records if one.state is ScheduleState.PAUSED}
     for name in sorted({one.name for one in course.definitions}):
         keys = sorted(key for key, found in rows.items() if found[0].schedule.schedule.name == name)
         lives = list(_lives([one for one in course.definitions if one.name == name], course))
@@ -61,7 +70,7 @@ def _decided_wrongly(course: Course) -> Iterator[str]:
         decided_lives = [life for life in lives if life]
         if not course.corrected and len(keys) == len(decided_lives):
             for key, life in zip(keys, decided_lives, strict=True):
-                yield from _decided_otherwise(name, rows.get(key, []), life)
+                yield from _decided_otherwise(name, rows.get(key, []), life, looked_at.get(key, course.now))
         if not course.corrected and len(keys) < (least := sum(map(_surely_decides, decided_lives))):
             yield f"{name}: was put anew {least} times, and its rows have {len(keys)} keys"
         for key in keys:
@@ -87,8 +96,8 @@ def _lives(definitions: list[Definition], course: Course) -> Iterator[list[Span]
     yield life
 
 
-def _decided_otherwise(name: str, rows: list[RunRecord], life: list[Span]) -> Iterator[str]:
-    """Every instant of the definitions in force is decided, and no other."""
+def _decided_otherwise(name: str, rows: list[RunRecord], life: list[Span], until: int) -> Iterator[str]:
+    """Every instant of the definitions in force is decided up to where it is paused, and no other."""
     if any(isinstance(span.schedule.trigger, After) for span in life):
         return
     decided = {at for row in rows for at in _instants(row, life)}
@@ -101,7 +110,7 @@ def _decided_otherwise(name: str, rows: list[RunRecord], life: list[Span]) -> It
         surely = set()
     for at in sorted(decided - perhaps):
         yield f"{name}: {at} is decided, which no definition yields"
-    for at in sorted(surely - decided):
+    for at in sorted(at for at in surely - decided if at <= until):
         yield f"{name}: {at} is not decided"
 
 
@@ -276,15 +285,17 @@ def _was_to_run(row: RunRecord) -> bool:
 
 
 def _superseded_by_nothing(course: Course) -> Iterator[str]:
-    """What is superseded gives way to another of its lane that is not earlier, decided by then."""
+    """What is superseded gives way to another of its lane that is not earlier, decided by when its end is kept."""
     if course.set_back:  # what came first is not to be told by the wall then
         return
+    patience = round(SETTLED_S * SECOND) if course.disturbed else 0
     lane = sorted((row for row in course.rows if row.lane == "red"), key=lambda row: row.decided_at)
     decided_at = [row.decided_at for row in lane]
     for row in lane:
         if row.reason is not Reason.SUPERSEDED or row.finished_at is None:
             continue
-        others = lane[: bisect_right(decided_at, max(row.decided_at, row.finished_at))]
+        kept_at = row.finished_at + patience
+        others = lane[: bisect_right(decided_at, max(row.decided_at, kept_at))]
         if not any(other is not row and (other.last_at or other.nominal_at) >= row.nominal_at for other in others):
             yield f"{row.schedule.schedule.name}: {row.nominal_at} gives way to nothing that came later"
 

@@ -12,13 +12,14 @@ import trio
 from tests.simulation.history import History, Joined, Killed, Put, Said, Stalled
 from trioarm import Every, Once, RetryPolicy, Schedule
 from trioarm.core import planning, retrying
+from trioarm.core.backfilling import Known
 from trioarm.core.changes import Change, Verdict
 from trioarm.core.instants import MINUTE
 from trioarm.core.overlap import Earlier
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import ScheduleRecord
 from trioarm.core.states import State
-from trioarm.engine import attempt, engine
+from trioarm.engine import attempt, engine, pausing
 from trioarm.engine.clock import VirtualClock
 from trioarm.engine.executor import RunExecutor
 from trioarm.engine.leases import Lease
@@ -98,6 +99,24 @@ BOTH_NEED_IT: Final = History(
     acts=((130.0, Joined()),),
     faults={},
     workers=2,
+    with_file=False,
+)
+KEEPS_FAILING: Final = History(
+    schedules=(Schedule("a", Every(60.0), handler="breaks", retry=RetryPolicy(0), pause_after_failures=2),),
+    acts=((550.0, Joined()),),
+    faults={},
+    workers=1,
+    with_file=False,
+)
+NEVER_AGAIN: Final = attrs.evolve(
+    KEEPS_FAILING, schedules=(_once("a", 1, handler="breaks", retry=RetryPolicy(2, 5.0, never=["OSError"])),)
+)
+BREAKS_TWICE: Final = attrs.evolve(KEEPS_FAILING, schedules=(_once("a", 1, handler="breaks"),))
+BACKFILLED_TWICE: Final = History(
+    schedules=(Schedule("a", Every(60.0), handler="succeeds"),),
+    acts=((130.0, Said("backfill", "a")), (61.0, Said("backfill", "a"))),
+    faults={},
+    workers=1,
     with_file=False,
 )
 NEVER_ANSWERED: Final = History(
@@ -257,6 +276,26 @@ def _lets_everybody_in(patch: Patch) -> None:
     patch.setattr(Memory, "held_needing", nobody)
 
 
+def _tries_everything_again(patch: Patch) -> None:
+    patch.setattr(RetryPolicy, "allows", lambda self, kinds: True)
+
+
+def _tries_again_at_once(patch: Patch) -> None:
+    patch.setattr(retrying, "backoff_s", lambda *policy, **more: 0.0)
+
+
+def _gives_up_at_once(patch: Patch) -> None:
+    patch.setattr(retrying, "_once", lambda run: True)
+
+
+def _goes_on_failing(patch: Patch) -> None:
+    patch.setattr(pausing, "one_too_many", lambda *failures: False)
+
+
+def _backfills_what_went_well(patch: Patch) -> None:
+    patch.setattr(Known, "enough", None)
+
+
 def _works_on_without_a_lease(patch: Patch) -> None:
     patch.setattr(Lease, "_stop_everything", lambda self, why: None)
 
@@ -296,12 +335,19 @@ PLANTED: Final = {
     "busy": Planted("S2.7", "a count says who is busy, and is wrong at times", _counts_who_is_busy),
     "early": Planted("S3.2", "what is almost due is begun at once", _does_not_wait_for_the_rest),
     "late": Planted("S5.2", "nothing is too late to run", _runs_what_is_too_late),
+    "backfilled": Planted(
+        "S5.3", "what was backfilled is backfilled again", _backfills_what_went_well, made=BACKFILLED_TWICE
+    ),
     "apart": Planted(
         "S5.4", "runs of a schedule that keeps them apart overlap", _keeps_nothing_apart, made=WAITS_ITS_TURN
     ),
     "room": Planted("S5.4", "there is always room for one more run", _lets_everything_run, made=IS_SKIPPED),
     "lane": Planted("S5.5", "a lane is free between two attempts", _frees_the_lane_of_a_retry, made=TRIES_AGAIN),
     "order": Planted("S5.5", "the first of a superseding lane runs, not the last", _lets_the_first_win, made=BOTH_DUE),
+    "on and on": Planted("S5.9", "what keeps failing is not paused", _goes_on_failing, made=KEEPS_FAILING),
+    "never": Planted("S6.4", "an error that is never tried again is", _tries_everything_again, made=NEVER_AGAIN),
+    "soon": Planted("S6.4", "another attempt follows at once", _tries_again_at_once, made=BREAKS_TWICE),
+    "given up": Planted("S6.4", "what failed once is given up", _gives_up_at_once, made=BREAKS_TWICE),
     "limit": Planted("S6.5", "who holds a resource is not counted", _lets_everybody_in, made=BOTH_NEED_IT),
     "lease": Planted("S7.2", "a node works on without a lease", _works_on_without_a_lease, made=CUT_OFF),
     "unknown": Planted("S7.4", "a claim that may be kept counts as refused", _doubts_nothing, made=NEVER_ANSWERED),

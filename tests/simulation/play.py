@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack, suppress
 from copy import copy
 from pathlib import Path
@@ -25,21 +25,24 @@ from tests.simulation.history import (
     Stopped,
 )
 from tests.simulation.witness import LIMIT, LIMITED, Witness
-from trioarm import Schedule
+from trioarm import Backfilled, Schedule
 from trioarm.core.course import BELIEVED_MAX
 from trioarm.core.errors import TrioarmError
-from trioarm.core.instants import HOUR, SECOND
+from trioarm.core.instants import HOUR, MINUTE, SECOND
 from trioarm.core.queries import RunQuery
 from trioarm.core.resources import Breaker, Resource
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import ScheduleRecord
-from trioarm.core.states import ACTIVE
+from trioarm.core.states import ACTIVE, FAILURES
 from trioarm.testing import FileStore, MemoryDisk, Node, World, a_world, all_runs, in_virtual_time
 from trioarm.testing.world import BEGIN
 
 NODES_MAX = 3
 HEAL_S = 420.0  # enough for a lease to end, the longest handler, its retries and what waits behind it in a lane
+SETTLED_S = 60.0  # within which the end of a run is kept, where calls of the store go wrong
 DRAIN_S = 5.0
+POSTPONED_S = 90.0
+BACK = 15 * MINUTE  # what is backfilled: so long before it is said
 RESOURCES = {LIMITED: Resource(limit=LIMIT), "mail": Resource(gap_s=2.0, breaker=Breaker(failures=3, pause_s=30.0))}
 OUTAGE = 3 * HOUR  # a clock that is further behind than this opens a new epoch (S3.3)
 BETWEEN_S = 0.4  # after whole seconds, at which everything is done, so that nothing is halfway when it is looked at
@@ -62,6 +65,23 @@ class Definition:
     until_at: int
 
 
+@attrs.frozen
+class Saying:
+    """What was said of a schedule that leaves its definition as it is.
+
+    Args:
+        verb: one of VERBS.
+        name: of the schedule.
+        at: what the wall showed before.
+        results: of a backfill that was answered.
+    """
+
+    verb: str
+    name: str
+    at: int
+    results: Sequence[Backfilled] = ()
+
+
 @attrs.define
 class Course:
     """What came of a history.
@@ -69,10 +89,12 @@ class Course:
     Args:
         witness: of the handlers.
         definitions: in the order in which they were made.
+        sayings: in the order in which they were said.
         records: of the schedules, as kept at last.
         rows: all of them.
         now: what the wall showed when the world was healed.
         highest: the latest that it ever showed.
+        disturbed: whether calls of the store went wrong, or were not answered for a while.
         set_back: whether the clock was ever set back.
         corrected: whether the clock was set back far enough for a new epoch.
         doubted: whether it was ever set so far that nodes may go by its course instead.
@@ -82,10 +104,12 @@ class Course:
 
     witness: Witness
     definitions: list[Definition] = attrs.Factory(list)
+    sayings: list[Saying] = attrs.Factory(list)
     records: list[ScheduleRecord] = attrs.Factory(list)
     rows: list[RunRecord] = attrs.Factory(list)
     now: int = 0
     highest: int = 0
+    disturbed: bool = False
     set_back: bool = False
     corrected: bool = False
     doubted: bool = False
@@ -104,7 +128,8 @@ def course_of(history: History) -> Course:
 
 
 async def _play(history: History, path: Path | None) -> Course:
-    course = Course(Witness())
+    stalled = any(isinstance(act, Stalled) for _, act in history.acts)
+    course = Course(Witness(), disturbed=stalled or bool(history.faults))
     store = MemoryDisk(leased=True) if path is None else FileStore(path)
     began = trio.current_time()
     async with a_world(store, faults=history.faults, check_interval_s=60.0, housekeeping=True) as world:
@@ -131,7 +156,8 @@ class _Player:
     def __init__(self, world: World, history: History, course: Course) -> None:
         self._world = world
         config = a_config(history.workers, history.workers + 2, drain_s=DRAIN_S)
-        self._config = attrs.evolve(config, resources=RESOURCES)
+        features = attrs.evolve(config.features, advanced_retries=True)
+        self._config = attrs.evolve(config, resources=RESOURCES, features=features)
         self._several = history.with_file
         self._began = trio.current_time()
         self._course = course
@@ -227,7 +253,8 @@ class _Player:
     async def _say(self, verb: str, name: str) -> None:
         if self._node is None:
             return
-        scheduler = self._node.scheduler
+        scheduler, now = self._node.scheduler, self.look()
+        self._course.sayings.append(Saying(verb, name, now))
         match verb:
             case "pause":
                 await scheduler.schedules.pause(name)
@@ -237,10 +264,19 @@ class _Player:
                 await scheduler.runs.fire(name)
             case "skip":
                 await scheduler.schedules.skip_next(name)
+            case "postpone":
+                await scheduler.schedules.postpone(name, by_s=POSTPONED_S)
             case "cancel":
                 page = await scheduler.runs.find(RunQuery(schedule=name, limit=1000))
                 for run in [run for run in page.rows if run.state in ACTIVE][:1]:
                     await scheduler.runs.cancel(run.id)
+            case "retry":
+                page = await scheduler.runs.find(RunQuery(schedule=name, states=FAILURES, limit=1))
+                for run in page.rows:
+                    await scheduler.runs.retry(run.id)
+            case "backfill":
+                results = await scheduler.runs.backfill(name, now - BACK, now - SECOND)
+                self._course.sayings[-1] = attrs.evolve(self._course.sayings[-1], results=results)
 
     async def heal(self) -> None:
         """Let everything go well from now on, and wait until nothing has an excuse any more."""

@@ -26,6 +26,8 @@ class Statistics:
         self.counts["histories"] += 1
         self.counts["corrections"] += course.corrected
         self.counts["handlers called"] += sum(map(len, course.witness.calls.values()))
+        self.counts["attempts that follow another"] += sum(len(calls) - 1 for calls in course.witness.calls.values())
+        self.counts.update(f"of {row.origin}" for row in course.rows)
         self.counts.update(course.counts)
         self.states.update(str(row.state) for row in course.rows)
         self.virtual_s += course.virtual_s
@@ -65,5 +67,7 @@ class Statistics:
             f"acts: {happened}; {of['corrections']} corrections of a clock",
             f"faults: {faults}",
             f"{sum(self.states.values())} rows: {states}",
-            f"{of['handlers called']} calls of handlers, {of['commit']} commits",
+            f"of these {of['of manual']} fired, {of['of retry']} retried, {of['of backfill']} backfilled",
+            f"{of['handlers called']} calls of handlers, {of['attempts that follow another']} of them after another of "
+            f"their run, {of['commit']} commits",
         ]

@@ -11,11 +11,14 @@ import trio
 
 from tests.simulation.history import BEHAVIOURS
 from trioarm import Delivery, Discard, Retry, RunContext, Snooze
-from trioarm.core.instants import MINUTE
+from trioarm.core.instants import SECOND
 from trioarm.testing import Node
 
 STUBBORN = "ignores_cancellation"  # by the only one that may overlap with its successor (S6.3)
 LIMITED, LIMIT = "nas", 1  # a resource, and how many runs may need it at once
+GAVE_UP = ("OSError", "Retry")  # what is raised by the handlers that fail
+AGAIN_S = 10.0  # after so long they want another attempt, where they say so
+SNOOZE_S = 60.0
 STUBBORN_S = 40.0  # how long a handler that ignores its cancellation goes on
 
 
@@ -37,7 +40,9 @@ class Call:
         ended_wall: what the wall showed then.
         went_well: whether it returned.
         lane: that it held.
-        gave_up: whether it failed by itself, so that another attempt follows if any is left.
+        raised: the name of the class of what it raised; empty while it lasts, and when it returned.
+        attempt: which one it is of its run.
+        after_loss: whether the attempt before was lost: with its node, or because its end could not be kept in time.
     """
 
     run_id: int
@@ -53,7 +58,14 @@ class Call:
     ended_wall: int = 0
     went_well: bool = False
     lane: str | None = None
-    gave_up: bool = False
+    raised: str = ""
+    attempt: int = 0
+    after_loss: bool = False
+
+    @property
+    def gave_up(self) -> bool:
+        """Whether it failed by itself, so that another attempt follows if any is left."""
+        return self.raised in GAVE_UP
 
 
 class Witness:
@@ -96,7 +108,7 @@ class Witness:
         call = Call(
             record.run_id, run.id, behaviour, run.token, delivery, node, record.due_at, trio.current_time(), self.wall()
         )
-        call.lane = record.lane
+        call.lane, call.attempt, call.after_loss = record.lane, run.attempt, run.is_recovery
         self._judge(call)
         if LIMITED in record.schedule.schedule.resources and record.schedule.revision == 1 and behaviour != STUBBORN:
             self._limited[record.run_id] = call
@@ -111,8 +123,8 @@ class Witness:
             answer = await self._behave(run, behaviour)
             call.went_well = True
             return answer
-        except (OSError, Retry):
-            call.gave_up = True
+        except (OSError, Retry, Snooze, Discard, trio.Cancelled) as error:
+            call.raised = type(error).__name__
             raise
         finally:
             if node not in self._dead:
@@ -143,15 +155,17 @@ class Witness:
         match behaviour:
             case "fails_at_first" if run.attempt == 1:
                 raise OSError("at first")
+            case "breaks":
+                raise OSError("as ever")
             case "always_fails":
-                raise Retry("always", after_s=10)
+                raise Retry("always", after_s=AGAIN_S)
             case "hangs":
                 await trio.sleep_forever()
             case "ignores_cancellation":
                 with trio.CancelScope(shield=True):
                     await trio.sleep(STUBBORN_S)
             case "snoozes" if len(self.calls[run._attempt.run.run_id]) < 3:
-                raise Snooze(self.wall() + MINUTE)
+                raise Snooze(self.wall() + round(SNOOZE_S * SECOND))
             case "discards":
                 raise Discard("useless")
             case "returns_junk":

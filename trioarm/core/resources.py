@@ -143,17 +143,25 @@ class Gate:
         resource, use, now = self.resource, self.use, self.now
         at = now
         if use.open_until is not None and resource.breaker is not None:
-            at = min(use.open_until, now + microseconds(resource.breaker.pause_s))  # a clock may have been set back
+            at = self._until(use.open_until, resource.breaker.pause_s)
             if at <= now and self.held:
                 return None  # one tries already
         if resource.limit is not None and self.held >= resource.limit:
             return None
         if use.begun:
-            at = max(at, min(use.begun[-1], now) + microseconds(resource.gap_s))
+            at = max(at, self._until(use.begun[-1] + microseconds(resource.gap_s), resource.gap_s))
         rate = resource.rate
         if rate is not None and len(use.begun) >= rate.runs:
-            at = max(at, min(use.begun[-rate.runs], now) + microseconds(rate.per_s))
+            at = max(at, self._until(use.begun[-rate.runs] + microseconds(rate.per_s), rate.per_s))
         return at
+
+    def _until(self, at: int, wait_s: float) -> int:
+        """Return an instant up to which somebody waits, or now where it is too far away to be one.
+
+        It is no further than the wait is long, and once more as long where another node's clock is ahead. Beyond that
+        the clock was set back since, and nobody knows how much of the wait is over (S3.3).
+        """
+        return at if at <= self.now + 2 * microseconds(wait_s) else self.now
 
     @property
     def waiting_for(self) -> WaitingFor | None:

@@ -182,8 +182,11 @@ def _retry(run: RunRecord, error: str, kinds: tuple[str, ...], after_s: float | 
 def _first_due_at(run: RunRecord) -> int:
     """Return when a run was due before any attempt: its own `due_at` moves with each.
 
-    What somebody postponed it by is not in it: that is a part of its age.
+    What somebody postponed it by is not in it: that is a part of its age. What is backfilled is as old as the wish for
+    it: its occurrence may be of last year.
     """
+    if run.origin is Origin.BACKFILL:
+        return run.decided_at
     schedule = run.schedule.schedule
     if run.origin is not Origin.SCHEDULE or not schedule.jitter_s:
         return run.nominal_at

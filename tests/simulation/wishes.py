@@ -1,0 +1,107 @@
+"""The reference for what is asked for, by people or on their behalf: retries, backfills, pauses (S2.4, S5.3, S5.9)."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+
+from tests.simulation.attempts import unchanged
+from tests.simulation.play import SETTLED_S, Course
+from trioarm import BackfillOutcome, State
+from trioarm.core.instants import SECOND
+from trioarm.core.run import Origin, RunRecord
+from trioarm.core.states import FAILURES, FINAL, Reason
+
+MICROSECONDS_MAX = 1_000  # by which runs are told apart that repeat one occurrence
+ENDED = (*FAILURES, State.SUCCEEDED)
+
+
+def wished_wrongly(course: Course) -> Iterator[str]:
+    """What was asked for came about, and nothing that nobody asked for."""
+    yield from _paused_for_nothing(course)
+    if not any(course.counts[act] for act in ("Stalled", "Stepped")):
+        yield from _runs_on(course)
+    yield from _repeats_wrongly(course)
+    yield from _backfilled_wrongly(course)
+
+
+def _paused_for_nothing(course: Course) -> Iterator[str]:
+    """What is skipped for a pause is of a schedule that somebody paused, or that kept failing (S5.3, S5.9)."""
+    said = {saying.name for saying in course.sayings if saying.verb == "pause"}
+    names = unchanged(course) - said
+    failed = Counter(row.schedule.key for row in course.rows if row.state in FAILURES)
+    for row in course.rows:
+        schedule = row.schedule.schedule
+        enough = schedule.pause_after_failures or len(course.rows)
+        if schedule.name in names and row.reason is Reason.PAUSED and failed[row.schedule.key] < enough:
+            yield f"{row.readable_id}: is skipped for a pause that nobody asked for"
+
+
+def _runs_on(course: Course) -> Iterator[str]:
+    """Once so many runs in a row failed, nothing of a schedule is decided to run before it is resumed (S5.9)."""
+    of_key: dict[int, list[RunRecord]] = defaultdict(list)
+    for row in course.rows:
+        if row.schedule.schedule.name in unchanged(course) and row.schedule.schedule.pause_after_failures:
+            of_key[row.schedule.key].append(row)
+    for rows in of_key.values():
+        schedule = rows[0].schedule.schedule
+        resumed = [saying.at for saying in course.sayings if saying.name == schedule.name and saying.verb == "resume"]
+        for since in _failed_in_a_row(rows, schedule.pause_after_failures or 0):
+            until = min((at for at in resumed if at >= since), default=course.now)
+            for row in rows:
+                if (
+                    since + SETTLED_S * SECOND < row.decided_at < until
+                    and row.origin is Origin.SCHEDULE
+                    and _was_to_run(row)
+                ):
+                    yield f"{row.readable_id}: is decided to run, and {schedule.pause_after_failures} had failed"
+
+
+def _failed_in_a_row(rows: Iterable[RunRecord], most: int) -> Iterator[int]:
+    """Yield when so many runs in a row had failed."""
+    ended = sorted((row.finished_at or 0, row.run_id, row.state in FAILURES) for row in rows if row.state in ENDED)
+    failed = 0
+    for at, _, fails in ended:
+        failed = failed + 1 if fails else 0
+        if failed >= most:
+            yield at
+
+
+def _was_to_run(row: RunRecord) -> bool:
+    return row.state not in (State.SKIPPED, State.MISSED, State.SUPERSEDED)
+
+
+def _repeats_wrongly(course: Course) -> Iterator[str]:
+    """A retried run repeats one that failed for good before, and nobody retries what nobody asked for (S2.4)."""
+    of_id = {row.run_id: row for row in course.rows}
+    retried = [row for row in course.rows if row.origin is Origin.RETRY]
+    for row in retried:
+        before = of_id.get(row.retry_of or 0)
+        if before is None or before.state not in FAILURES or before.schedule.key != row.schedule.key:
+            yield f"{row.readable_id}: repeats run number {row.retry_of}, which did not fail"
+    asked = Counter(saying.name for saying in course.sayings if saying.verb == "retry")
+    for name, times in Counter(row.schedule.schedule.name for row in retried).items():
+        if times > asked[name]:
+            yield f"{name}: was retried {times} times, and that was asked for {asked[name]} times"
+
+
+def _backfilled_wrongly(course: Course) -> Iterator[str]:
+    """Who is told of a backfilled run finds it; none is made while another of its occurrence is enough (S5.3)."""
+    rows = [row for row in course.rows if row.origin is Origin.BACKFILL]
+    found = Counter(row.readable_id for row in rows)
+    for saying in course.sayings:
+        for result in saying.results:
+            if result.outcome is BackfillOutcome.REFUSED:
+                yield f"{saying.name}: {result.nominal_at} is not backfilled: {result.error}"
+            elif not found[result.run_id or ""]:
+                yield f"{result.run_id}: is said to be backfilled, and there is no such run"
+    of_occurrence: dict[tuple[int, int], list[RunRecord]] = defaultdict(list)
+    for row in rows:
+        at = row.nominal_at - row.nominal_at % MICROSECONDS_MAX
+        of_occurrence[row.schedule.key, at].append(row)
+    for (_, _), same in of_occurrence.items():
+        same.sort(key=lambda row: row.run_id)
+        for before, after in itertools.pairwise(same):
+            if before.state not in FINAL or before.state is State.SUCCEEDED:
+                yield f"{after.readable_id}: is backfilled again, and {before.readable_id} is {before.state}"
