@@ -61,6 +61,8 @@ class Gatekeeper:
 
         None when the repository cannot be asked: what an attempt said of them is not worth losing its outcome.
         """
+        if not self.resources:
+            return {}
         names = {name for run, step in ended for name in self._spoken_of(run, step)}
         try:
             return {name: await self._use(name) for name in sorted(names)}
@@ -82,7 +84,7 @@ class Gatekeeper:
         return documents
 
     def _spoken_of(self, run: RunRecord, step: Finished | Requeued) -> dict[str, Breaker]:
-        if not self.resources or went(step) is None:
+        if went(step) is None:
             return {}
         named = {name: self.resources[name].breaker for name in self.needs(run)}
         return {name: breaker for name, breaker in named.items() if breaker is not None}
