@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeAlias
 
 import attrs
 
@@ -103,6 +103,9 @@ class VirtualPanel:
     code: SecretRef | None = None
 
 
+PanelSettings: TypeAlias = VirtualPanel  # | the settings of each kind of panel
+
+
 @attrs.frozen(slots=True, kw_only=True)
 class Partition:
     """The smallest thing armed on its own (A1.2).
@@ -120,7 +123,7 @@ class Partition:
 
     name: str
     site: str
-    panel: VirtualPanel
+    panel: PanelSettings
     address: str = ""
     allow_disarm: bool = False
     min_gap_s: float = 2.0

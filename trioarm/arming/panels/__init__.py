@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from trioarm.arming.model import Partition
+from typing import assert_never
+
+from trioarm.arming.model import Partition, VirtualPanel
 from trioarm.arming.panels.base import Panel
 from trioarm.arming.panels.virtual import VirtualDriver
 from trioarm.engine.ports import Clock, ScheduleRepository
@@ -10,4 +12,9 @@ from trioarm.engine.ports import Clock, ScheduleRepository
 
 def make_panel(partition: Partition, repository: ScheduleRepository, clock: Clock) -> Panel:
     """Return the driver a partition is configured to have."""
-    return VirtualDriver(partition.panel, partition.address or partition.name, repository, clock)
+    settings, address = partition.panel, partition.address or partition.name
+    match settings:
+        case VirtualPanel():
+            return VirtualDriver(settings, address, repository, clock)
+        case _:
+            assert_never(settings)

@@ -1,0 +1,97 @@
+"""Rigs: a driver of each kind with what it speaks to, for real, so that one suite of tests holds for all kinds."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import pytest
+
+from trioarm.arming.model import SecretRef, Target, VirtualPanel
+from trioarm.arming.panels.base import Panel
+from trioarm.arming.panels.virtual import NAMESPACE, VirtualDriver
+from trioarm.core.changes import Change, PutDocument
+from trioarm.engine.clock import SystemClock
+from trioarm.repositories.memory import InMemoryScheduleRepository
+
+CODE: Final = "0042-öäü"  # leading zeros, and nothing that every encoding has
+EXIT_DELAY_S: Final = 0.3
+WITHIN_S: Final = 10.0  # real seconds in which a panel of a rig does what it was told, on a busy machine
+
+
+class Rig(ABC):
+    """A panel that wants to hear `CODE`, arms after an exit delay, and has a zone that may stand open.
+
+    Attributes:
+        panel: its driver.
+        names_persons: whether it says who changed it.
+        names_zones: whether it says which zones are open.
+    """
+
+    panel: Panel
+    names_persons: bool = True
+    names_zones: bool = True
+
+    @abstractmethod
+    async def person(self, target: Target) -> None:
+        """Let somebody called `anna` make it so at the panel, at once."""
+
+    @abstractmethod
+    async def open_zone(self, zone: str) -> None:
+        """Open a zone."""
+
+    @abstractmethod
+    async def talk_nonsense(self) -> None:
+        """From now on it answers what nobody can understand."""
+
+    @abstractmethod
+    async def fall_silent(self) -> None:
+        """From now on it does not answer any more, or not in time."""
+
+
+class VirtualRig(Rig):
+    """The built-in panel: what it speaks to is its document."""
+
+    def __init__(self) -> None:
+        self._repository = InMemoryScheduleRepository()
+        settings = VirtualPanel(exit_delay_s=EXIT_DELAY_S, code=SecretRef(env="PANEL_CODE"))
+        self.panel = self._driver = VirtualDriver(settings, "house", self._repository, SystemClock())
+
+    async def person(self, target: Target) -> None:
+        """Arm or disarm as `anna`."""
+        await self._driver.arm(target, "anna")
+
+    async def open_zone(self, zone: str) -> None:
+        """Open a zone."""
+        await self._driver.open_zone(zone)
+
+    async def talk_nonsense(self) -> None:
+        """Put what is no state into its document."""
+        document = await self._repository.get_document(NAMESPACE, "house")
+        version = 0 if document is None else document.version
+        await self._repository.commit([Change(documents=[PutDocument(NAMESPACE, "house", version, {"state": "?"})])])
+
+    async def fall_silent(self) -> None:
+        """A document that cannot be understood is as good as none."""
+        await self.talk_nonsense()
+
+
+@asynccontextmanager
+async def virtual(folder: Path) -> AsyncIterator[Rig]:
+    """Open a rig of the built-in panel."""
+    yield VirtualRig()
+
+
+OpenRig: TypeAlias = Callable[[Path], AbstractAsyncContextManager[Rig]]
+RIGS: Final[dict[str, OpenRig]] = {"virtual": virtual}
+
+
+@pytest.fixture
+def code_in_place(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Put the code where the panels of all rigs look for it."""
+    monkeypatch.setitem(os.environ, "PANEL_CODE", CODE)
+    return CODE

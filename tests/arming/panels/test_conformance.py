@@ -1,0 +1,119 @@
+"""What every kind of panel does alike, each against its real counterpart (A1.3, A3.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import trio
+
+from tests.arming.panels.rigs import CODE, RIGS, WITHIN_S, OpenRig, code_in_place
+from trioarm.arming.model import Reported, Target
+from trioarm.arming.panels.base import OURSELVES, FailureKind, Panel, PanelFailure, PanelReport
+
+__all__ = ["code_in_place"]
+
+LOOK_S = 0.02  # between two looks at a panel that does not say when it changes
+pytestmark = pytest.mark.usefixtures("code_in_place")
+
+
+@pytest.fixture(params=RIGS)
+def open_rig(request: pytest.FixtureRequest) -> OpenRig:
+    """Return what opens a rig of each kind."""
+    return RIGS[request.param]
+
+
+async def report_when(panel: Panel, holds: Callable[[PanelReport], bool]) -> PanelReport:
+    """Return the first report of which something holds, waiting as a pursuit does."""
+    with trio.fail_after(WITHIN_S):
+        while True:
+            report = await panel.read_state()
+            if holds(report):
+                return report
+            with trio.move_on_after(LOOK_S):
+                await panel.changed()
+
+
+async def test_it_is_disarmed_at_first(open_rig: OpenRig, tmp_path: Path) -> None:
+    """A panel that nobody touched reports so, and reaches no other target."""
+    async with open_rig(tmp_path) as rig:
+        report = await rig.panel.read_state()
+    assert report.state is Reported.DISARMED
+    assert [target for target in Target if report.reaches(target)] == [Target.DISARMED]
+
+
+@pytest.mark.parametrize("target", [Target.ARMED_AWAY, Target.ARMED_NIGHT, Target.ARMED_HOME])
+async def test_it_becomes_what_it_is_told_to(open_rig: OpenRig, target: Target, tmp_path: Path) -> None:
+    """On the way it reports `arming`, if anything; then the target, and disarmed again when told so."""
+    async with open_rig(tmp_path) as rig:
+        await rig.panel.command(target, CODE)
+        on_the_way = await rig.panel.read_state()
+        assert on_the_way.state is Reported.ARMING or on_the_way.reaches(target)
+        assert on_the_way.toward in (None, target)
+        report = await report_when(rig.panel, lambda report: report.reaches(target))
+        assert report.changed_by in (None, OURSELVES)
+        await rig.panel.command(Target.DISARMED, CODE)
+        await report_when(rig.panel, lambda report: report.reaches(Target.DISARMED))
+
+
+@pytest.mark.parametrize("code", ["0000", "42", "", None])
+async def test_a_wrong_code_is_rejected(open_rig: OpenRig, code: str | None, tmp_path: Path) -> None:
+    """Nothing changes, and no message repeats the code, right or wrong."""
+    async with open_rig(tmp_path) as rig:
+        with pytest.raises(PanelFailure) as caught:
+            await rig.panel.command(Target.ARMED_AWAY, code)
+        assert caught.value.kind is FailureKind.REJECTED
+        assert CODE not in str(caught.value)
+        assert (await rig.panel.read_state()).state is Reported.DISARMED
+
+
+async def test_an_open_zone_blocks_it(open_rig: OpenRig, tmp_path: Path) -> None:
+    """It is not armed, and says which zone stands open where it knows."""
+    async with open_rig(tmp_path) as rig:
+        await rig.open_zone("Kitchen window")
+        with pytest.raises(PanelFailure) as caught:
+            await rig.panel.command(Target.ARMED_AWAY, CODE)
+        assert caught.value.kind is FailureKind.BLOCKED
+        if rig.names_zones:
+            assert caught.value.zones == ("Kitchen window",)
+            assert (await rig.panel.read_state()).open_zones == ("Kitchen window",)
+
+
+async def test_what_a_person_does_is_seen(open_rig: OpenRig, tmp_path: Path) -> None:
+    """It is reported, with who did it where the panel knows that."""
+    async with open_rig(tmp_path) as rig:
+        await rig.person(Target.ARMED_AWAY)
+        report = await report_when(rig.panel, lambda report: report.reaches(Target.ARMED_AWAY))
+        assert report.changed_by == ("anna" if rig.names_persons else None)
+
+
+async def test_what_cannot_be_understood_is_unavailable(open_rig: OpenRig, tmp_path: Path) -> None:
+    """Nonsense is never taken for a state: one line says what is wrong with it."""
+    async with open_rig(tmp_path) as rig:
+        await rig.talk_nonsense()
+        with pytest.raises(PanelFailure) as caught:
+            await rig.panel.read_state()
+        assert caught.value.kind is FailureKind.UNAVAILABLE
+        assert str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+async def test_silence_is_unavailable(open_rig: OpenRig, tmp_path: Path) -> None:
+    """The driver bounds its own waiting, for a report as for a command; what was sent is not said to be done."""
+    async with open_rig(tmp_path) as rig:
+        await rig.fall_silent()
+        with trio.fail_after(WITHIN_S):
+            with pytest.raises(PanelFailure) as unread:
+                await rig.panel.read_state()
+            with pytest.raises(PanelFailure) as unsent:
+                await rig.panel.command(Target.ARMED_AWAY, CODE)
+        assert {unread.value.kind, unsent.value.kind} == {FailureKind.UNAVAILABLE}
+
+
+async def test_it_lets_go_when_it_is_cancelled(open_rig: OpenRig, tmp_path: Path) -> None:
+    """Whoever waits for news of a panel that has none is not kept."""
+    async with open_rig(tmp_path) as rig:
+        with trio.fail_after(WITHIN_S), trio.move_on_after(0) as scope:
+            await rig.panel.changed()
+        assert scope.cancelled_caught

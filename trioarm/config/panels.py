@@ -1,0 +1,79 @@
+"""Panels: how the driver of a partition is configured, one reader for each kind (A1.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from trioarm.arming.model import PanelSettings, SecretRef, VirtualPanel
+from trioarm.core.reading import Table, duration, listed, show, suggest, text
+
+DELAY_S_MAX: Final = 3600.0  # of a panel: real ones end at a few minutes
+KINDS_LATER: Final = ("mqtt", "homeassistant", "http", "command")
+
+
+def read_panel(partition: Table) -> PanelSettings:
+    """Read the panel of a partition: the built-in one where nothing is said."""
+    table = partition.table("panel")
+    if table is None:
+        return VirtualPanel()
+    kind = table.take("kind", _kind, None)
+    if kind is None and "kind" in table:  # whose keys are not known
+        return VirtualPanel()
+    panel = KINDS[kind or "virtual"](table)
+    table.close()
+    return panel
+
+
+def _kind(value: object) -> str:
+    kind = text(value)
+    if kind in KINDS:
+        return kind
+    if kind in KINDS_LATER:
+        raise ValueError(f"{show(kind)} is not available yet; there is {', '.join(KINDS)}")
+    raise ValueError(f"{show(kind)} is no kind of panel{suggest(kind, (*KINDS, *KINDS_LATER))}")
+
+
+def _virtual(table: Table) -> VirtualPanel:
+    return VirtualPanel(
+        exit_delay_s=table.take("exit_delay", duration(0, DELAY_S_MAX), 30.0),
+        entry_delay_s=table.take("entry_delay", duration(0, DELAY_S_MAX), 30.0),
+        open_zones=tuple(table.take("open_zones", listed(text), [])),
+        code=read_code(table),
+    )
+
+
+KINDS: Final[dict[str, Callable[[Table], PanelSettings]]] = {"virtual": _virtual}
+
+
+# Codes
+
+
+def read_code(owner: Table) -> SecretRef | None:
+    """Read where a code is: a panel's own, or one that is sent with the commands of one partition."""
+    table = owner.take("code", _reference, None)
+    if table is None:
+        return None
+    code = Table(table, owner.at("code"), owner.problems)
+    env = code.take("env", _place, None)
+    file = code.take("file", _place, None)
+    code.close()
+    return SecretRef(env, file) if env or file else None
+
+
+def _place(value: object) -> str:
+    if found := text(value):
+        return found
+    raise ValueError("names nothing: a code is in an environment variable or in a file")
+
+
+def _reference(value: object) -> Mapping[str, object]:
+    """Read a table that says where a code is, and never show what stands in its place (A5.2)."""
+    if not isinstance(value, Mapping):
+        raise ValueError(
+            "a code is not written into a file that others read: "
+            'name where it is, like { env = "HOUSE_CODE" } or { file = "house.code" }'
+        )
+    if ("env" in value) == ("file" in value):
+        raise ValueError('name one place: { env = "HOUSE_CODE" } or { file = "house.code" }')
+    return value
