@@ -1,15 +1,22 @@
-"""Codes: found when a command needs them, handed on, and kept nowhere (A5.2)."""
+"""Codes and keys: found when they are needed, handed on, kept nowhere, and shown to nobody (A5.2)."""
 
 from __future__ import annotations
 
 import hmac
 import os
+import re
+from collections.abc import Iterable
 from typing import Final
+
+import attrs
 
 from trioarm.arming.model import SecretRef
 from trioarm.core.errors import TrioarmError
 
 CODE_LENGTH_MAX: Final = 256  # characters; who keeps longer lines there has named the wrong file
+KEY_LENGTH_MAX: Final = 4096  # characters of what programs show each other; tokens that carry claims are long
+MASK: Final = "***"
+SHORT: Final = 4  # codes of fewer characters are masked only where they stand alone: "1" is in every line
 
 
 class SecretUnreadable(TrioarmError):
@@ -24,16 +31,20 @@ def read_code(ref: SecretRef) -> str:
     Raises:
         SecretUnreadable: the place is missing, empty, or holds no code.
     """
-    if ref.env is not None:
-        code, place = os.environ.get(ref.env), f"environment variable {ref.env}"
-        if code is None:
-            raise SecretUnreadable(f"{place} is not set: it should hold the code")
-    else:
-        code, place = _first_line(ref.file or ""), f"file {ref.file}"
-    if not code or len(code) > CODE_LENGTH_MAX:
-        fault = "is empty" if not code else "holds too long a line"
-        raise SecretUnreadable(f"{place} {fault}: it should hold the code")
-    return code
+    return _read(ref, "code", CODE_LENGTH_MAX)
+
+
+def read_key(ref: SecretRef, what: str) -> str:
+    """Return what a program authenticates with, as it stands in its place now.
+
+    Args:
+        ref: where it is.
+        what: what it is, such as `token`, for the message.
+
+    Raises:
+        SecretUnreadable: the place is missing, empty, or holds none.
+    """
+    return _read(ref, what, KEY_LENGTH_MAX)
 
 
 def same_code(given: str | None, expected: str) -> bool:
@@ -41,11 +52,48 @@ def same_code(given: str | None, expected: str) -> bool:
     return given is not None and hmac.compare_digest(given.encode(), expected.encode())
 
 
-def _first_line(path: str) -> str:
+def references(settings: attrs.AttrsInstance) -> tuple[SecretRef, ...]:
+    """Return every reference to a secret that settings of a partition, or of a panel of any kind, hold."""
+    values = (getattr(settings, field.name) for field in attrs.fields(type(settings)))
+    return tuple(value for value in values if isinstance(value, SecretRef))
+
+
+def readable(refs: Iterable[SecretRef]) -> frozenset[str]:
+    """Return the secrets that can be read now; of another, whoever needs it will say why it cannot."""
+    found: set[str] = set()
+    for ref in refs:
+        try:
+            found.add(read_key(ref, "secret"))
+        except SecretUnreadable:
+            continue
+    return frozenset(found)
+
+
+def mask_pattern(secrets: Iterable[str]) -> re.Pattern[str] | None:
+    """Return what finds secrets in a text, to be replaced by `MASK`; None where there are none."""
+    words = sorted(secrets, key=len, reverse=True)
+    parts = [re.escape(word) if len(word) >= SHORT else rf"(?<!\w){re.escape(word)}(?!\w)" for word in words]
+    return re.compile("|".join(parts)) if parts else None
+
+
+def _read(ref: SecretRef, what: str, longest: int) -> str:
+    if ref.env is not None:
+        secret, place = os.environ.get(ref.env), f"environment variable {ref.env}"
+        if secret is None:
+            raise SecretUnreadable(f"{place} is not set: it should hold the {what}")
+    else:
+        secret, place = _first_line(ref.file or "", what, longest), f"file {ref.file}"
+    if not secret or len(secret) > longest:
+        fault = "is empty" if not secret else "holds too long a line"
+        raise SecretUnreadable(f"{place} {fault}: it should hold the {what}")
+    return secret
+
+
+def _first_line(path: str, what: str, longest: int) -> str:
     try:
         with open(path, encoding="utf-8") as file:
-            return file.readline(CODE_LENGTH_MAX + 2).rstrip("\r\n")
+            return file.readline(longest + 2).rstrip("\r\n")
     except UnicodeDecodeError:  # its text quotes the bytes, so it is not the cause of what is raised
-        raise SecretUnreadable(f"file {path} is no text: its first line should be the code") from None
+        raise SecretUnreadable(f"file {path} is no text: its first line should be the {what}") from None
     except OSError as error:
         raise SecretUnreadable(f"file {path} cannot be read: {error.strerror}") from error

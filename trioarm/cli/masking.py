@@ -6,30 +6,18 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from trioarm.arming.model import Premises, SecretRef
-from trioarm.arming.secrets import SecretUnreadable, read_code
-
-MASK: Final = "***"
-SHORT: Final = 4  # codes of fewer characters are masked only where they stand alone: "1" is in every line
+from trioarm.arming.model import Premises
+from trioarm.arming.secrets import MASK, mask_pattern, readable, references
 
 _USERINFO: Final = re.compile(r"(?<=://)([^@:/\s]*):[^@\s]*@")
 
 
 def known_secrets(premises: Premises) -> frozenset[str]:
-    """Return the codes that partitions and panels refer to, as far as they can be read now."""
+    """Return the codes and keys that partitions and panels refer to, as far as they can be read now."""
     found: set[str] = set()
     for partition in premises.partitions.values():
-        for ref in (partition.code, partition.panel.code):
-            if ref is not None:
-                found |= _read(ref)
+        found |= readable((*references(partition), *references(partition.panel)))
     return frozenset(found)
-
-
-def _read(ref: SecretRef) -> set[str]:
-    try:
-        return {read_code(ref)}
-    except SecretUnreadable:
-        return set()  # whoever needs it will say so
 
 
 class Masking:
@@ -40,9 +28,7 @@ class Masking:
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        words = sorted(secrets, key=len, reverse=True)
-        parts = [re.escape(word) if len(word) >= SHORT else rf"(?<!\w){re.escape(word)}(?!\w)" for word in words]
-        self._secrets = re.compile("|".join(parts)) if parts else None
+        self._secrets = mask_pattern(secrets)
 
     def text(self, text: str) -> str:
         """Return a text without secrets."""
