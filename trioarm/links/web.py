@@ -141,11 +141,12 @@ def _fetch(request: Request, limits: Limits, patience: _Patience) -> Answer:
             where = answer.headers.get("location")
             if answer.status not in REDIRECTS or where is None:
                 return answer
+            if not limits.redirects:
+                raise WebFailed("it redirects, which is not followed")
             request = Request(_redirected(request.full_url, where), headers={"User-Agent": AGENT})
     except (OSError, HTTPException, ValueError) as error:  # ValueError: a new address that is none
         raise WebFailed(_reason(error, limits)) from None
-    often = f" more than {limits.redirects} times" if limits.redirects else ", which is not followed"
-    raise WebFailed(f"it redirects{often}")
+    raise WebFailed(f"it redirects more than {limits.redirects} times")
 
 
 def _send(request: Request, content: bytes, limits: Limits, patience: _Patience) -> Answer:
@@ -243,7 +244,8 @@ def _reason(error: object, limits: Limits) -> str:
     if isinstance(error, URLError):
         error = error.reason
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted: {error.verify_message}"
+        why = error.verify_message
+        return f"its certificate is not trusted: {why} (one of your own is trusted if SSL_CERT_FILE names its file)"
     if isinstance(error, TimeoutError):
         return _silent(limits)
     said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)

@@ -34,6 +34,7 @@ class HttpAlarmPanel:
         self._mode, self._by, self._at = "OFF", "", 0.0
         self._armed_at = 0.0
         self.open_zones: list[str] = []
+        self.reads_on_the_way = 0
 
     def set(self, mode: str, by: str, delay_s: float = 0.0) -> None:
         """Let somebody make it so."""
@@ -52,7 +53,9 @@ class HttpAlarmPanel:
             says(b"{}", 404)(request)
 
     def _state(self) -> object:
-        mode = "LEAVING" if time.monotonic() < self._armed_at else self._mode
+        is_leaving = time.monotonic() < self._armed_at
+        self.reads_on_the_way += is_leaving
+        mode = "LEAVING" if is_leaving else self._mode
         panel = {"mode": mode, "who": self._by or None, "since": self._at or None}
         return {"panel": panel, "zones": {"open": self.open_zones}}
 
