@@ -7,12 +7,8 @@ import json
 import logging
 import os
 import socket
-import ssl
-import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -25,6 +21,7 @@ import trio
 
 from tests.arming.panels.http_panel import HttpAlarmPanel
 from tests.config.writing import config_of
+from tests.links.tls import an_encrypted_server, certificate
 from tests.links.web import Answer, Web, a_web_server, says, status
 from trioarm import State, open_scheduler
 from trioarm.arming.model import HttpPanel, Partition, Reported, SecretRef, Target
@@ -36,6 +33,8 @@ from trioarm.core.errors import ConfigurationError
 from trioarm.core.instants import SECOND
 from trioarm.engine.clock import SystemClock
 from trioarm.repositories.memory import InMemoryScheduleRepository
+
+__all__ = ["certificate"]
 
 CODE = "0042-öäü"
 SECRET = "hook-secret-é"
@@ -619,58 +618,6 @@ async def test_a_secret_of_any_octets_is_signed_with(monkeypatch: pytest.MonkeyP
 # TLS
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a certificate of 127.0.0.1 that nobody but itself vouches for."""
-    path = tmp_path_factory.mktemp("tls") / "panel.pem"
-    subject = ["-subj", "/CN=panel", "-addext", "subjectAltName=IP:127.0.0.1"]
-    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", path, "-out", path]
-    subprocess.run(["openssl", "req", "-x509", "-days", "2", *subject, *key], check=True, capture_output=True)
-    return path
-
-
-@contextmanager
-def an_encrypted_server(certificate: Path, wait: threading.Event | None = None) -> Iterator[tuple[str, list[bytes]]]:
-    """Answer one connection after the other over TLS; yield where, and what was received.
-
-    Args:
-        certificate: with its key.
-        wait: if given, no connection is secured before it is set.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    received: list[bytes] = []
-
-    def serve() -> None:
-        while True:
-            try:
-                plain, _ = listener.accept()
-            except OSError:
-                return
-            if wait is not None:
-                received.append(b"")
-                wait.wait(PATIENCE_S)
-            plain.settimeout(PATIENCE_S)
-            try:
-                with context.wrap_socket(plain, server_side=True) as secured:
-                    received.append(secured.recv(65536))
-                    secured.sendall(b'HTTP/1.0 200 OK\r\nContent-Length: 21\r\n\r\n{"state": "disarmed"}')
-                    while more := secured.recv(65536):
-                        received.append(more)
-            except OSError:
-                received.append(b"refused")
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=serve)
-        thread.start()
-        try:
-            yield f"https://127.0.0.1:{listener.getsockname()[1]}", received
-        finally:
-            listener.shutdown(socket.SHUT_RDWR)
-            thread.join(PATIENCE_S)
-            assert not thread.is_alive()
-
-
 async def test_a_certificate_nobody_trusts_is_not_spoken_to(certificate: Path) -> None:
     """Neither command nor token reach whoever only says to be the panel; the line says what to do."""
     with an_encrypted_server(certificate) as (url, received):
@@ -688,26 +635,6 @@ async def test_a_certificate_can_be_trusted(certificate: Path, monkeypatch: pyte
     with an_encrypted_server(certificate) as (url, received):
         assert (await a_driver(url).read_state()).state is Reported.DISARMED
         assert received[0].startswith(b"GET /alarm/house/state ")
-
-
-async def test_a_command_that_was_given_up_is_not_sent_any_more(
-    certificate: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Once nobody waits for it, the connection may come to stand: the command stays here."""
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    secured = threading.Event()
-    with an_encrypted_server(certificate, secured) as (url, received):
-        with trio.fail_after(PATIENCE_S):
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(a_driver(url).command, Target.ARMED_AWAY, CODE)
-                while not received:  # noqa: ASYNC110 - a thread tells
-                    await trio.sleep(0.005)
-                nursery.cancel_scope.cancel()
-        secured.set()
-        with trio.fail_after(PATIENCE_S):
-            while len(received) < 2:  # noqa: ASYNC110 - a thread tells
-                await trio.sleep(0.005)
-    assert b"armed_away" not in b"".join(received)
 
 
 # From end to end
