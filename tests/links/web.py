@@ -50,7 +50,7 @@ def a_web_server(answer: Answer | None = None) -> Iterator[Web]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     web = Web(server.server_address[1], answer or status(204))
-    thread = Thread(target=server.serve_forever, args=(0.05,))
+    thread = Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
         yield web

@@ -67,15 +67,17 @@ class HttpAlarmPanel:
             return 401, {"error": "wrong signature"}
         if abs(time.time() - int(stamp)) > TOLERANCE_S:
             return 401, {"error": "too old"}
-        if request.headers["Idempotency-Key"] in self._keys:
-            return 200, {}
         told = json.loads(content)
+        if request.headers["Idempotency-Key"] != told["id"]:
+            return 400, {"error": "another key was signed"}
+        if told["id"] in self._keys:
+            return 200, {}
         if told.get("code") != self._code:
             return 403, {"error": f"the code {told.get('code')} is wrong"}
         if told["target"] not in MODES:
             return 422, {"error": f"no mode {told['target']}"}
         if told["target"] != "disarmed" and self.open_zones:
             return 409, {"open_zones": self.open_zones}
-        self._keys.add(request.headers["Idempotency-Key"])
+        self._keys.add(told["id"])
         self.set(MODES[told["target"]], told["by"], self._exit_delay_s)
         return 202, {}

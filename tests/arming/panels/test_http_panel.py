@@ -142,7 +142,9 @@ async def test_a_command_is_signed(secret: str, monkeypatch: pytest.MonkeyPatch)
         await a_driver(web).command(Target.ARMED_NIGHT, CODE, "anna")
     [(method, path, headers, content)] = seen.requests
     assert (method, path) == ("POST", "/alarm/house")
-    assert json.loads(content) == {"target": "armed_night", "partition": "house", "by": "anna", "code": CODE}
+    key = headers["idempotency-key"]
+    said = {"id": key, "target": "armed_night", "partition": "house", "by": "anna", "code": CODE}
+    assert json.loads(content) == said
     stamp = headers["x-trioarm-timestamp"]
     assert before <= int(stamp) <= time.time()
     signed = stamp.encode() + b"." + content
@@ -159,7 +161,7 @@ async def test_what_is_not_configured_is_not_sent() -> None:
         await driver.command(Target.DISARMED, None)
         await driver.read_state()
     [(_, _, posted, content), (_, _, fetched, _)] = seen.requests
-    assert json.loads(content) == {"target": "disarmed", "partition": "house", "by": "trioarm"}
+    assert set(json.loads(content)) == {"id", "target", "partition", "by"}
     for headers in (posted, fetched):
         assert not {"authorization", "x-trioarm-signature", "x-trioarm-timestamp"} & set(headers)
 

@@ -80,14 +80,15 @@ class HttpDriver:
 
         Cancellation: at once; what was not sent by then is not sent any more.
         """
-        body = {"target": target.value, "partition": self._address, "by": by}
+        key = str(uuid4())  # in the body as well, so that it is signed: nobody can repeat a command under another
+        body = {"id": key, "target": target.value, "partition": self._address, "by": by}
         content = json.dumps(body if code is None else {**body, "code": code}).encode()
         try:
             headers = {"Content-Type": "application/json", **self._bearer(), **self._signature(content)}
         except SecretUnreadable as error:
             raise self._failure(FailureKind.REJECTED, self._set_url, f"nothing was sent: {error}", code) from None
         try:
-            answer = await self._web.post(self._set_url, content, {**headers, KEY_HEADER: str(uuid4())})
+            answer = await self._web.post(self._set_url, content, {**headers, KEY_HEADER: key})
         except WebFailed as error:
             raise self._failure(FailureKind.UNAVAILABLE, self._set_url, str(error), code) from None
         refusal = refusal_of(answer.status, answer.body, self._mask(code))
