@@ -17,6 +17,7 @@ from trioarm.links.web import Answer, Limits, Web, WebFailed
 __all__ = ["certificate"]
 
 PATIENCE_S = 30.0
+SOON = Limits(deadline_s=0.3, redirects=0)
 LIMITS = Limits(deadline_s=PATIENCE_S, redirects=3, size=100)
 
 
@@ -60,7 +61,7 @@ async def test_silence_is_a_failure() -> None:
     """It may have been heard nevertheless."""
     with a_web_server(lambda _: web.over.wait()) as web:
         with pytest.raises(WebFailed, match=r"no answer within 0\.3 s"):
-            await post(web.url(), limits=Limits(deadline_s=0.3, redirects=0))
+            await post(web.url(), limits=SOON)
         assert len(web.asked) == 1
 
 
@@ -89,3 +90,22 @@ async def test_where_no_redirect_is_wanted_none_is_followed() -> None:
             with a_web_server(status(302, where)) as web, pytest.raises(WebFailed, match="which is not followed"):
                 await Web(Limits(deadline_s=PATIENCE_S, redirects=0)).get(web.url())
         assert other.asked == []
+
+
+async def test_a_thread_that_is_kept_busy_ends_when_it_is_given_up() -> None:
+    """A server that asks for patience for ever does not get it: its line is cut, and the thread is free again."""
+    noticed = threading.Event()
+
+    def beg(request: BaseHTTPRequestHandler) -> None:
+        try:
+            while not web.over.is_set():
+                request.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        except OSError:
+            noticed.set()
+
+    with a_web_server(beg) as web:
+        for told in (Web(SOON).get(web.url()), post(web.url(), limits=SOON)):
+            with pytest.raises(WebFailed, match="no answer within"):
+                await told
+            assert await trio.to_thread.run_sync(noticed.wait, PATIENCE_S)
+            noticed.clear()

@@ -318,8 +318,8 @@ an object: at (UTC), level, logger, message, and fields such as kind and run; so
 `run` from starting. log.level is debug, info, warning or error. features.debug adds a line for every
 decision of the engine.
 
-Codes and keys of panels, and passwords in URLs, are replaced by *** in every line. Colours are for terminals only, and
-never with NO_COLOR set."""
+Codes and keys of panels, and passwords in URLs, are replaced by *** in every line. Colours are for
+terminals only, and never with NO_COLOR set."""
 
 CONFIGURATION: Final = """\
 The configuration is scheduler.toml, another file named by --config or $TRIOARM_CONFIG. `trioarm init` writes

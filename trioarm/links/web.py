@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import base64
 import math
+import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
-from http.client import HTTPException, HTTPResponse
-from typing import Final
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from typing import Any, Final
 from urllib.error import URLError
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 from urllib.request import HTTPHandler, HTTPSHandler, OpenerDirector, ProxyHandler, Request
@@ -70,15 +72,63 @@ class _Patience:
 
     def __init__(self, deadline_s: float) -> None:
         self._end = time.monotonic() + deadline_s
-
-    def lose(self) -> None:
-        """Let it be over now."""
-        self._end = -math.inf
+        self._line: socket.socket | None = None
 
     @property
     def is_over(self) -> bool:
         """Whether nobody waits any more."""
         return time.monotonic() > self._end
+
+    def hold(self, line: socket.socket) -> None:
+        """Let a line that stands now be cut when patience is lost.
+
+        Raises:
+            TimeoutError: it was lost meanwhile: names are looked up, and strangers met, for as long as it takes.
+        """
+        self._line = line
+        if self.is_over:
+            raise TimeoutError
+
+    def lose(self) -> None:
+        """Let it be over now; a thread that still listens hears the end."""
+        self._end = -math.inf
+        if self._line is not None:
+            with suppress(OSError):  # it has ended by itself
+                socket.socket.shutdown(self._line, socket.SHUT_RDWR)  # below TLS, which belongs to the thread
+
+
+class _Connection(HTTPConnection):
+    """A connection that stands for as long as somebody waits."""
+
+    def __init__(self, host: str, *, patience: _Patience, **options: Any) -> None:
+        super().__init__(host, **options)
+        self._patience = patience
+
+    def connect(self) -> None:
+        super().connect()
+        self._patience.hold(self.sock)
+
+
+class _EncryptedConnection(_Connection, HTTPSConnection):
+    """The same, over TLS."""
+
+
+class _Handler(HTTPHandler):
+    def __init__(self, patience: _Patience) -> None:
+        super().__init__()
+        self._patience = patience
+
+    def http_open(self, req: Request) -> HTTPResponse:
+        return self.do_open(partial(_Connection, patience=self._patience), req)
+
+
+class _EncryptedHandler(HTTPSHandler):
+    def __init__(self, patience: _Patience) -> None:
+        super().__init__()
+        self._patience = patience
+
+    def https_open(self, req: Request) -> HTTPResponse:
+        return self.do_open(partial(_EncryptedConnection, patience=self._patience), req)
 
 
 class Web:
@@ -102,7 +152,7 @@ class Web:
         Raises:
             WebFailed: no answer in time, too many redirects, or too large a body.
 
-        Cancellation: at once; a thread that still waits for the network is left behind until its socket gives up.
+        Cancellation: at once; a thread that still looks a name up is left behind until it has.
         """
         return await self._within(partial(_fetch, _request(url, headers or {}), self._limits))
 
@@ -137,7 +187,7 @@ class Web:
 def _fetch(request: Request, limits: Limits, patience: _Patience) -> Answer:
     try:
         for _ in range(limits.redirects + 1):
-            answer = _answer(request, limits, partial(_body, limits=limits, patience=patience))
+            answer = _answer(request, limits, patience, partial(_body, limits=limits, patience=patience))
             where = answer.headers.get("location")
             if answer.status not in REDIRECTS or where is None:
                 return answer
@@ -150,23 +200,15 @@ def _fetch(request: Request, limits: Limits, patience: _Patience) -> Answer:
 
 
 def _send(request: Request, content: bytes, limits: Limits, patience: _Patience) -> Answer:
-    request.data = _while_awaited(content, patience)
-    request.add_unredirected_header("Content-Length", str(len(content)))
+    request.data = content
     try:
-        return _answer(request, limits, partial(_complaint, limits=limits, patience=patience))
+        return _answer(request, limits, patience, partial(_complaint, limits=limits, patience=patience))
     except (OSError, HTTPException, ValueError) as error:
         raise WebFailed(_reason(error, limits)) from None
 
 
-def _while_awaited(content: bytes, patience: _Patience) -> Iterator[bytes]:
-    """Yield what is to be sent, asked for once the connection stands: names are looked up for as long as it takes."""
-    if patience.is_over:
-        raise TimeoutError
-    yield content
-
-
-def _answer(request: Request, limits: Limits, read: Callable[[HTTPResponse], bytes]) -> Answer:
-    with _make_opener().open(request, timeout=limits.deadline_s) as answer:
+def _answer(request: Request, limits: Limits, patience: _Patience, read: Callable[[HTTPResponse], bytes]) -> Answer:
+    with _make_opener(patience).open(request, timeout=limits.deadline_s) as answer:
         if not isinstance(answer, HTTPResponse):
             raise AssertionError("only web addresses are opened")
         headers = {name.lower(): value for name, value in answer.headers.items()}
@@ -212,10 +254,10 @@ def _redirected(url: str, where: str) -> str:
     return target
 
 
-def _make_opener() -> OpenerDirector:
+def _make_opener(patience: _Patience) -> OpenerDirector:
     """Return what opens web addresses and nothing else, and hands out every answer as it is."""
     opener = OpenerDirector()
-    for handler in (ProxyHandler(), HTTPHandler(), HTTPSHandler()):
+    for handler in (ProxyHandler(), _Handler(patience), _EncryptedHandler(patience)):
         opener.add_handler(handler)
     return opener
 

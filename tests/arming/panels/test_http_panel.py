@@ -549,7 +549,7 @@ async def refused_or_taken(driver: HttpDriver) -> PanelFailure | None:
         says(json.dumps({all_of_it(): 1, CODE: 2}).encode()),
         says(json.dumps({"state": [], "who": all_of_it()}).encode()),
         says(all_of_it().encode()),
-        says(f'{{"{CODE}": 1, "{CODE}": 2}}'.encode()),
+        says(f'{{"{"x" * 30}{TOKEN}": 1, "{"x" * 30}{TOKEN}": 2}}'.encode()),
         says(("x" * 20 + TOKEN).encode()),
         says(("x" * (NAME_MAX - 5) + CODE).encode()),
         lambda request: request.wfile.write(all_of_it().encode() + b"\r\n") and None,
@@ -583,6 +583,13 @@ async def test_the_code_of_a_partition_is_masked_as_well() -> None:
         driver = make_panel(partition, InMemoryScheduleRepository(), SystemClock())
         assert isinstance(driver, HttpDriver)
         assert 'its state is "***"' in await unread(driver)
+
+
+async def test_another_code_is_not_repeated_either() -> None:
+    """Whatever was sent is secret, wherever it came from."""
+    with a_web_server(says(b'{"error": "9999-other is wrong"}', 403)) as web, pytest.raises(PanelFailure) as caught:
+        await a_driver(web).command(Target.ARMED_AWAY, "9999-other")
+    assert str(caught.value).endswith("Forbidden: *** is wrong")
 
 
 @pytest.mark.parametrize("name", ["PANEL_SECRET", "PANEL_TOKEN"])
