@@ -1,135 +1,55 @@
-"""The driver of a panel on the web: what it sends, what it makes of each answer, and what it never shows."""
+"""The driver of a panel on the web: what it sends, and what it makes of each answer to a command."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
-import os
 import socket
 import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
 from uuid import UUID
 
-import attrs
 import pytest
 import trio
 
+from tests.arming.panels.http_asking import (
+    BLOCKED,
+    CODE,
+    PATIENCE_S,
+    REJECTED,
+    SECRET,
+    SOON_S,
+    TOKEN,
+    UNAVAILABLE,
+    Recorder,
+    a_driver,
+    hmac_sha256,
+    keys_in_place,
+    refusal,
+    shortly,
+    unread,
+)
 from tests.arming.panels.http_panel import HttpAlarmPanel
 from tests.config.writing import config_of
-from tests.links.tls import an_encrypted_server, certificate
 from tests.links.web import Answer, Web, a_web_server, says, status
 from trioarm import State, open_scheduler
-from trioarm.arming.model import HttpPanel, Partition, Reported, SecretRef, Target
+from trioarm.arming.model import HttpPanel, Partition, Target
 from trioarm.arming.panels import make_panel
-from trioarm.arming.panels.base import FailureKind, PanelFailure, PanelReport
-from trioarm.arming.panels.http import REASON_MAX, SIZE_MAX, HttpDriver
+from trioarm.arming.panels.base import FailureKind, PanelFailure
+from trioarm.arming.panels.http import SIZE_MAX
 from trioarm.arming.panels.http_answers import NAME_MAX, ZONES_MAX
 from trioarm.core.errors import ConfigurationError
-from trioarm.core.instants import SECOND
 from trioarm.engine.clock import SystemClock
 from trioarm.repositories.memory import InMemoryScheduleRepository
 
-__all__ = ["certificate"]
+__all__ = ["keys_in_place"]
 
-CODE = "0042-öäü"
-SECRET = "hook-secret-é"
-TOKEN = "bearer.token-1234567890"
-PATIENCE_S = 30.0  # of a test, on a busy machine
-SOON_S = 0.3
-REJECTED, BLOCKED, UNAVAILABLE = FailureKind.REJECTED, FailureKind.BLOCKED, FailureKind.UNAVAILABLE
-
-
-@pytest.fixture(autouse=True)
-def keys_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put code, secret and token where the drivers of this module look for them."""
-    monkeypatch.setenv("PANEL_CODE", CODE)
-    monkeypatch.setenv("PANEL_SECRET", SECRET)
-    monkeypatch.setenv("PANEL_TOKEN", TOKEN)
-
-
-def settings_of(web: Web | str, **more: Any) -> HttpPanel:
-    """Return settings of a panel that wants everything there is to authenticate with."""
-    root = web if isinstance(web, str) else web.url("")
-    whole: dict[str, Any] = {
-        "set_url": root + "/alarm/{address}",
-        "read_url": root + "/alarm/{address}/state",
-        "secret": SecretRef(env="PANEL_SECRET"),
-        "token": SecretRef(env="PANEL_TOKEN"),
-        "code": SecretRef(env="PANEL_CODE"),
-        **more,
-    }
-    return HttpPanel(**whole)
-
-
-def a_driver(web: Web | str, *, address: str = "house", **more: Any) -> HttpDriver:
-    return HttpDriver(settings_of(web, **more), address, SystemClock())
-
-
-def shows_nothing_secret(failure: BaseException) -> bool:
-    """Whether neither the failure nor what it comes from shows code, secret or token."""
-    told, error = "", failure
-    chain: BaseException | None = error
-    while chain is not None:
-        told += f"{chain} {chain!r} "
-        chain = chain.__cause__ or (None if chain.__suppress_context__ else chain.__context__)
-    return not any(part in told for part in (CODE, "0042", SECRET, "hook-secret", TOKEN, "bearer.token"))
-
-
-async def refusal(driver: HttpDriver, target: Target = Target.ARMED_AWAY) -> PanelFailure:
-    """Return how a command fails: one line of bounded length that shows nothing secret."""
-    with trio.fail_after(PATIENCE_S), pytest.raises(PanelFailure) as caught:
-        await driver.command(target, CODE)
-    return checked(caught.value)
-
-
-async def unread(driver: HttpDriver) -> str:
-    """Return why a panel cannot be read: it is `unavailable`, and one line says why."""
-    with trio.fail_after(PATIENCE_S), pytest.raises(PanelFailure) as caught:
-        await driver.read_state()
-    assert caught.value.kind is UNAVAILABLE
-    return str(checked(caught.value))
-
-
-def checked(failure: PanelFailure) -> PanelFailure:
-    assert "\n" not in str(failure)
-    assert len(str(failure)) < REASON_MAX + 50
-    assert shows_nothing_secret(failure)
-    return failure
-
-
-async def report(content: object, **more: Any) -> PanelReport:
-    """Return what a driver makes of a JSON answer."""
-    with a_web_server(says(json.dumps(content).encode())) as web, trio.fail_after(PATIENCE_S):
-        return await a_driver(web, **more).read_state()
-
-
-@attrs.define
-class Recorder:
-    """Answers as told, and remembers every request with its body."""
-
-    then: Answer
-    requests: list[tuple[str, str, dict[str, str], bytes]] = attrs.Factory(list)
-
-    def __call__(self, request: BaseHTTPRequestHandler) -> None:
-        content = request.rfile.read(int(request.headers.get("Content-Length", 0)))
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        self.requests.append((request.command, request.path, headers, content))
-        self.then(request)
+pytestmark = pytest.mark.usefixtures("keys_in_place")
 
 
 # What is sent
-
-
-def hmac_sha256(key: bytes, text: bytes) -> str:
-    """Compute it by the book (RFC 2104), not as the driver does."""
-    block = (hashlib.sha256(key).digest() if len(key) > 64 else key).ljust(64, b"\0")
-    inner = hashlib.sha256(bytes(octet ^ 0x36 for octet in block) + text).digest()
-    return hashlib.sha256(bytes(octet ^ 0x5C for octet in block) + inner).hexdigest()
 
 
 @pytest.mark.parametrize("secret", [SECRET, "x" * 65])
@@ -275,7 +195,9 @@ async def test_every_status_has_a_meaning(code: int, said: object, kind: Failure
     assert failure.zones == (("Kitchen", "Door") if kind is BLOCKED else ())
 
 
-@pytest.mark.parametrize("content", [b"\xff", b"[" * 100_000, b'{"error": NaN}', b'{"error": "a\\u0000\\nb\\ud800"}'])
+@pytest.mark.parametrize(
+    "content", [b"\xff", b"[" * 100_000, b'{"error": NaN}', b'{"error": "a\\u0000\\nb\\ud800"}'], ids=shortly
+)
 async def test_a_refusal_counts_whatever_its_words(content: bytes) -> None:
     """What is no JSON explains nothing, and refuses nevertheless."""
     with a_web_server(says(content, 403)) as web:
@@ -389,261 +311,6 @@ async def test_a_server_that_closes_or_is_not_there_is_unavailable() -> None:
         nobody = f"http://127.0.0.1:{held.getsockname()[1]}"
         assert str(await refusal(a_driver(nobody))) == f"{nobody}: Connection refused"
         assert await unread(a_driver(nobody)) == f"{nobody}: Connection refused"
-
-
-# What a state is
-
-
-@pytest.mark.parametrize("state", Reported)
-async def test_the_words_of_trioarm_mean_themselves(state: Reported) -> None:
-    """Where the panel speaks like that, nothing has to be said about it."""
-    assert await report({"state": state.value}) == PanelReport(state=state)
-
-
-@pytest.mark.parametrize(
-    ("mode", "state"),
-    [
-        ("AWAY", Reported.ARMED_AWAY),
-        (2, Reported.ARMED_NIGHT),
-        (True, Reported.ARMED_HOME),
-        ("armed_away", Reported.ARMED_AWAY),
-        ("pending", Reported.ARMING),
-    ],
-)
-async def test_its_own_words_mean_what_was_said(mode: object, state: Reported) -> None:
-    """Texts, whole numbers, true and false; the words of trioarm too, unless said otherwise."""
-    states = {"AWAY": "armed_away", "2": "armed_night", "true": "armed_home", "pending": "arming"}
-    settings = {word: Reported(meaning) for word, meaning in states.items()}
-    found = await report({"areas": [{}, {"mode": mode}]}, state_path="areas.1.mode", states=settings)
-    assert found.state is state
-
-
-PATHS = {"changed_by_path": "who", "since_path": "at", "open_zones_path": "zones"}
-
-
-async def test_a_whole_report_is_read() -> None:
-    """Who made it so, since when, and what stands open: each from its path."""
-    said = {"state": "disarmed", "who": "anna", "at": "2026-11-23T23:00:00.5+01:00", "zones": ["Kitchen", "Back door"]}
-    at = 1_795_471_200_500_000
-    assert await report(said, **PATHS) == PanelReport(
-        state=Reported.DISARMED, changed_by="anna", since_at=at, open_zones=("Kitchen", "Back door")
-    )
-    assert (await report({**said, "at": at / SECOND}, **PATHS)).since_at == at
-    unsaid = {"state": "disarmed", "who": None, "at": None, "zones": None}
-    assert await report(unsaid, **PATHS) == PanelReport(state=Reported.DISARMED)
-    assert await report(said) == PanelReport(state=Reported.DISARMED)
-
-
-async def test_names_are_one_line_that_can_be_kept() -> None:
-    """Whatever a panel calls its zones and its people."""
-    said = {"state": "disarmed", "who": "an\nna\ud800", "at": None, "zones": ["x" * 500, *map(str, range(1_000))]}
-    found = await report(said, **PATHS)
-    assert found.changed_by == "an na\\ud800"
-    assert found.open_zones[0] == "x" * NAME_MAX + "..."
-    assert len(found.open_zones) == ZONES_MAX
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", 'its answer is no JSON: it is ""'),
-        (b"<html>\n<h1>It works!</h1>", 'its answer is no JSON: it is "<html>\\n<h1>It works!</h1>"'),
-        (b'{"state": "disarmed"', 'its answer is no JSON: it is "{"state": "disarmed""'),
-        (b'{"state": "disarmed"} x', "its answer is no JSON: it is "),
-        (b'\xff{"state": "disarmed"}', "its answer is no JSON: it is no UTF-8"),
-        ('{"state": "disarmed"}'.encode("utf-16"), "its answer is no JSON: it is no UTF-8"),
-        (b"[" * 100_000, "its answer is nested too deep"),
-        (b'{"state":' * 20_000 + b"1" + b"}" * 20_000, "its answer is nested too deep"),
-        (b'{"state": NaN}', "its answer is no JSON: NaN is no number of it"),
-        (b'{"state": "disarmed", "x": -Infinity}', "its answer is no JSON: -Infinity is no number of it"),
-        (b'{"state": ' + b"1" * 5_000 + b"}", "its answer is no JSON: it is "),
-        (b'{"state": "disarmed", "state": "armed_away"}', 'its answer says "state" twice'),
-        (b"{}", "its answer has no state: the whole is an empty table"),
-        (b'"disarmed"', 'its answer has no state: the whole is "disarmed"'),
-        (b"[1, 2]", "its answer has no state: the whole is a list of 2"),
-        (b"null", "its answer has no state: the whole is null"),
-        (b'{"mode": 1, "b": 2}', 'its answer has no state: the whole is a table of "mode", "b"'),
-        (b'{"state": null}', "its state is null, which is no state"),
-        (b'{"state": ["disarmed"]}', "its state is a list of 1, which is no state"),
-        (b'{"state": {"a": 1}}', 'its state is a table of "a", which is no state'),
-        (b'{"state": 1.0}', "its state is 1.0, which is no state"),
-        (
-            b'{"state": "Disarmed"}',
-            'its state is "Disarmed", which means nothing here: say it in states, like { "Disarmed" = "armed_away" }',
-        ),
-        (b'{"state": 3}', 'its state is "3", which means nothing here'),
-        (b'{"state": false}', 'its state is "false", which means nothing here'),
-        (b'{"state": ""}', 'its state is "", which means nothing here'),
-        (b'{"state": "' + b"x" * 50_000 + b'"}', 'its state is "' + "x" * 39 + "..., which means nothing here"),
-    ],
-)
-async def test_what_is_no_state_is_said_and_not_guessed(content: bytes, message: str) -> None:
-    """One line shows what was found instead, and not too much of it."""
-    with a_web_server(says(content)) as web:
-        said = await unread(a_driver(web))
-    assert said.startswith(f"{web.url('')}: {message}")
-
-
-@pytest.mark.parametrize(
-    ("path", "value", "message"),
-    [
-        ("who", 5, "its who is 5, which is no name"),
-        ("who", "", 'its who is "", which is no name'),
-        ("at", "yesterday", 'its at is "yesterday", which is no instant'),
-        ("at", "2026-11-23T23:00:00", "which is no instant"),
-        ("at", 1_795_471_200_500, "its at is 1795471200500, which is no instant"),
-        ("at", True, "its at is true, which is no instant"),
-        ("at", -1, "its at is -1, which is no instant"),
-        ("at", 10**400, "which is no instant: those are like 1970-01-01T00:00:00Z, or seconds since then"),
-        ("zones", "Kitchen", 'its zones is "Kitchen", which is no list of names'),
-        ("zones", [1], "its zones is 1, which is no name"),
-        ("zones", [{"name": "Kitchen"}], 'its zones is a table of "name", which is no name'),
-    ],
-)
-async def test_what_else_is_said_must_make_sense_too(path: str, value: object, message: str) -> None:
-    """A report is a whole: half of one is none."""
-    said = {"state": "disarmed", "who": None, "at": None, "zones": None, path: value}
-    with a_web_server(says(json.dumps(said).encode())) as web:
-        assert message in await unread(a_driver(web, **PATHS))
-
-
-@pytest.mark.parametrize("path", ["a.2", "a.-1", "a.x", "a.0.b", "x", "a.0.b.c"])
-async def test_a_path_that_leads_nowhere_is_unavailable(path: str) -> None:
-    """Beyond the end of a list, into a text, or to a key that is not there."""
-    with a_web_server(says(b'{"a": [1, 2]}')) as web:
-        assert f"its answer has no {path}: " in await unread(a_driver(web, state_path=path))
-
-
-@pytest.mark.parametrize("code", [201, 204, 304, 401, 404, 429, 500])
-async def test_a_state_comes_with_200_alone(code: int) -> None:
-    """Whatever else is answered is no state, even if it looks like one."""
-    with a_web_server(says(b"" if code in (204, 304) else b'{"state": "disarmed"}', code)) as web:
-        assert f"the answer is {code} " in await unread(a_driver(web))
-
-
-# Nothing secret is shown
-
-
-def all_of_it() -> str:
-    """Return everything secret at once, as a panel could repeat it."""
-    return f"{CODE} {SECRET} {TOKEN} {quote(CODE)} {quote(SECRET)}"
-
-
-async def refused_or_taken(driver: HttpDriver) -> PanelFailure | None:
-    """Return how a command fails, if it does."""
-    with trio.fail_after(PATIENCE_S):
-        try:
-            await driver.command(Target.ARMED_AWAY, CODE)
-        except PanelFailure as failure:
-            return checked(failure)
-    return None
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        says(json.dumps({"error": all_of_it()}).encode(), 403),
-        says(json.dumps({"open_zones": [all_of_it()]}).encode(), 409),
-        says(json.dumps({"state": all_of_it()}).encode()),
-        says(json.dumps({"state": CODE, "x": [{}] * 3}).encode()[:-2]),
-        says(json.dumps({all_of_it(): 1, CODE: 2}).encode()),
-        says(json.dumps({"state": [], "who": all_of_it()}).encode()),
-        says(all_of_it().encode()),
-        says(f'{{"{"x" * 30}{TOKEN}": 1, "{"x" * 30}{TOKEN}": 2}}'.encode()),
-        says(("x" * 20 + TOKEN).encode()),
-        says(("x" * (NAME_MAX - 5) + CODE).encode()),
-        lambda request: request.wfile.write(all_of_it().encode() + b"\r\n") and None,
-        lambda request: request.wfile.write(b"HTTP/1.0 200 " + all_of_it().encode() + b"\r\n\r\n") and None,
-        status(302, f"http://elsewhere/{quote(all_of_it())}"),
-    ],
-    ids=range(13),
-)
-async def test_a_panel_that_repeats_secrets_is_not_repeated(answer: Answer, caplog: pytest.LogCaptureFixture) -> None:
-    """Neither code nor secret nor token is in a message, a name or a log, in whatever spelling (A5.2)."""
-    caplog.set_level(logging.DEBUG)
-    with a_web_server(answer) as web:
-        assert await unread(a_driver(web))
-        failure = await refused_or_taken(a_driver(web))
-        assert failure is None or not any("0042" in zone or "token" in zone for zone in failure.zones)
-    assert not any(secret in caplog.text for secret in ("0042", "hook-secret", "bearer.token"))
-
-
-async def test_names_do_not_repeat_secrets() -> None:
-    """A report is kept: what a panel puts into it is looked through as well."""
-    said = {"state": "disarmed", "who": f"anna with {CODE}", "at": None, "zones": [f"zone {TOKEN}", SECRET]}
-    found = await report(said, **PATHS)
-    assert (found.changed_by, found.open_zones) == ("anna with ***", ("zone ***", "***"))
-
-
-async def test_the_code_of_a_partition_is_masked_as_well() -> None:
-    """It is sent instead of the panel's own, and just as secret when the state is read."""
-    with a_web_server(says(json.dumps({"state": CODE}).encode())) as web:
-        settings = settings_of(web, code=None)
-        partition = Partition(name="house", site="home", panel=settings, code=SecretRef(env="PANEL_CODE"))
-        driver = make_panel(partition, InMemoryScheduleRepository(), SystemClock())
-        assert isinstance(driver, HttpDriver)
-        assert 'its state is "***"' in await unread(driver)
-
-
-async def test_another_code_is_not_repeated_either() -> None:
-    """Whatever was sent is secret, wherever it came from."""
-    with a_web_server(says(b'{"error": "9999-other is wrong"}', 403)) as web, pytest.raises(PanelFailure) as caught:
-        await a_driver(web).command(Target.ARMED_AWAY, "9999-other")
-    assert str(caught.value).endswith("Forbidden: *** is wrong")
-
-
-@pytest.mark.parametrize("name", ["PANEL_SECRET", "PANEL_TOKEN"])
-async def test_without_its_keys_nothing_is_sent(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A command that nobody can verify is none: the message names the place."""
-    monkeypatch.delenv(name)
-    with a_web_server() as web:
-        failure = await refusal(a_driver(web))
-        assert (failure.kind, web.asked) == (REJECTED, [])
-        assert f"nothing was sent: environment variable {name} is not set" in str(failure)
-
-
-@pytest.mark.parametrize("token", ["bearer.token\u2026", "bearer.token\x7f", "bearer.token\ttwo"])
-async def test_a_token_that_no_header_can_hold_is_not_shown(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is said, without a character of it, before anything is sent."""
-    monkeypatch.setenv("PANEL_TOKEN", token)
-    with a_web_server() as web:
-        said = "the token has characters that no header can hold"
-        assert said in str(await refusal(a_driver(web)))
-        assert said in await unread(a_driver(web))
-        assert web.asked == []
-
-
-async def test_a_secret_of_any_octets_is_signed_with(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Environment variables need not be UTF-8."""
-    monkeypatch.setitem(os.environb, b"PANEL_SECRET", b"\xff\xfe-octets")
-    seen = Recorder(status(204))
-    with a_web_server(seen) as web:
-        await a_driver(web).command(Target.DISARMED, None)
-    [(_, _, headers, content)] = seen.requests
-    signed = headers["x-trioarm-timestamp"].encode() + b"." + content
-    assert headers["x-trioarm-signature"] == f"sha256={hmac_sha256(bytes([255, 254]) + b'-octets', signed)}"
-
-
-# TLS
-
-
-async def test_a_certificate_nobody_trusts_is_not_spoken_to(certificate: Path) -> None:
-    """Neither command nor token reach whoever only says to be the panel; the line says what to do."""
-    with an_encrypted_server(certificate) as (url, received):
-        failure = await refusal(a_driver(url))
-        assert failure.kind is UNAVAILABLE
-        assert "its certificate is not trusted: self-signed certificate" in str(failure)
-        assert "SSL_CERT_FILE" in str(failure)
-        assert "its certificate is not trusted" in await unread(a_driver(url))
-    assert set(received) <= {b"refused"}
-
-
-async def test_a_certificate_can_be_trusted(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By what the message says: the file of it in SSL_CERT_FILE."""
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    with an_encrypted_server(certificate) as (url, received):
-        assert (await a_driver(url).read_state()).state is Reported.DISARMED
-        assert received[0].startswith(b"GET /alarm/house/state ")
 
 
 # From end to end
