@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import attrs
 
 from tests.simulation.attempts import tried_wrongly
+from tests.simulation.needs import needed_wrongly
 from tests.simulation.play import HEAL_S, SETTLED_S, Course, Definition
 from tests.simulation.wishes import wished_wrongly
 from tests.simulation.witness import STUBBORN, Call
@@ -48,6 +49,7 @@ def violations(course: Course) -> list[str]:
         *_decided_wrongly(course),
         *_ended_wrongly(course),
         *tried_wrongly(course),
+        *needed_wrongly(course),
         *wished_wrongly(course),
     ]
 

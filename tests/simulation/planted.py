@@ -16,6 +16,7 @@ from trioarm.core.backfilling import Known
 from trioarm.core.changes import Change, Verdict
 from trioarm.core.instants import MINUTE
 from trioarm.core.overlap import Earlier
+from trioarm.core.resources import Gate
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import ScheduleRecord
 from trioarm.core.states import State
@@ -118,6 +119,10 @@ BACKFILLED_TWICE: Final = History(
     faults={},
     workers=1,
     with_file=False,
+)
+ONE_AFTER_THE_OTHER: Final = attrs.evolve(
+    BOTH_NEED_IT,
+    schedules=tuple(_once(name, 1, handler="breaks", resources=["mail"]) for name in ("a", "b")),
 )
 NEVER_ANSWERED: Final = History(
     schedules=(Schedule("a", Every(20.0), handler="succeeds", timeout_s=20.0),),
@@ -296,6 +301,10 @@ def _backfills_what_went_well(patch: Patch) -> None:
     patch.setattr(Known, "enough", None)
 
 
+def _waits_for_no_resource(patch: Patch) -> None:
+    patch.setattr(Gate, "_until", lambda self, at, wait_s: self.now)
+
+
 def _works_on_without_a_lease(patch: Patch) -> None:
     patch.setattr(Lease, "_stop_everything", lambda self, why: None)
 
@@ -349,6 +358,7 @@ PLANTED: Final = {
     "soon": Planted("S6.4", "another attempt follows at once", _tries_again_at_once, made=BREAKS_TWICE),
     "given up": Planted("S6.4", "what failed once is given up", _gives_up_at_once, made=BREAKS_TWICE),
     "limit": Planted("S6.5", "who holds a resource is not counted", _lets_everybody_in, made=BOTH_NEED_IT),
+    "gap": Planted("S6.5", "nobody waits for a gap or for a breaker", _waits_for_no_resource, made=ONE_AFTER_THE_OTHER),
     "lease": Planted("S7.2", "a node works on without a lease", _works_on_without_a_lease, made=CUT_OFF),
     "unknown": Planted("S7.4", "a claim that may be kept counts as refused", _doubts_nothing, made=NEVER_ANSWERED),
 }
