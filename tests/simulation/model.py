@@ -222,11 +222,17 @@ def _waits_for_nothing(course: Course, healed_at: int) -> Iterator[str]:
         return
     soon = range(course.now - SLACK, course.now + round(LONGEST_S * SECOND))
     held = {row.lane for row in course.rows if row.unfinished and row.token and row.due_at in soon} - {None}
+    tried_at = course.now - round(2 * LONGEST_S * SECOND)
+    tried = {
+        name
+        for row in course.rows
+        for name in row.schedule.schedule.resources
+        if any(call.began_wall > tried_at for call in course.witness.calls.get(row.run_id, ()))
+    }
     for row in course.rows:
-        patience = (
-            10 * LONGEST_S if "mail" in row.schedule.schedule.resources else SLACK / SECOND
-        )  # its breaker is open
-        waits = row.unfinished and row.due_at <= course.now - patience * SECOND
+        waits = row.unfinished and row.due_at <= course.now - SLACK
+        if tried.intersection(row.schedule.schedule.resources):  # while its breaker is open one at a time may try
+            continue
         if row.lane not in held and waits and row.decided_at <= healed_at:
             yield f"{row.schedule.schedule.name}: {row.nominal_at} waits for {row.waiting_for}, and nothing works"
 
@@ -274,11 +280,16 @@ def _gave_way_to_nothing(course: Course) -> Iterator[str]:
         others = [other for other in of_key[row.schedule.key] if other is not row and _was_to_run(other)]
         at = row.decided_at
         if row.state is State.SKIPPED:
-            found = any(one.decided_at <= at <= (one.finished_at or at) for one in others)
+            found = any(one.decided_at <= at <= (one.finished_at or at) + _until_kept(course) for one in others)
         else:
             found = any(at <= one.decided_at for one in of_key[row.schedule.key] if one is not row)
         if not found:
             yield f"{row.schedule.schedule.name}: {row.nominal_at} is {row.state} for the sake of nothing"
+
+
+def _until_kept(course: Course) -> int:
+    """Return how long it may take until the end of a run is kept, in microseconds: it says when the attempt ended."""
+    return round(SETTLED_S * SECOND) if course.disturbed else 0
 
 
 def _was_to_run(row: RunRecord) -> bool:
@@ -290,13 +301,12 @@ def _superseded_by_nothing(course: Course) -> Iterator[str]:
     """What is superseded gives way to another of its lane that is not earlier, decided by when its end is kept."""
     if course.set_back:  # what came first is not to be told by the wall then
         return
-    patience = round(SETTLED_S * SECOND) if course.disturbed else 0
     lane = sorted((row for row in course.rows if row.lane == "red"), key=lambda row: row.decided_at)
     decided_at = [row.decided_at for row in lane]
     for row in lane:
         if row.reason is not Reason.SUPERSEDED or row.finished_at is None:
             continue
-        kept_at = row.finished_at + patience
+        kept_at = row.finished_at + _until_kept(course)
         others = lane[: bisect_right(decided_at, max(row.decided_at, kept_at))]
         if not any(other is not row and (other.last_at or other.nominal_at) >= row.nominal_at for other in others):
             yield f"{row.schedule.schedule.name}: {row.nominal_at} gives way to nothing that came later"
