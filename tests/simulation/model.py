@@ -19,7 +19,7 @@ from tests.simulation.play import HEAL_S, SETTLED_S, Course, Definition
 from tests.simulation.wishes import wished_wrongly
 from tests.simulation.witness import STUBBORN, Call
 from trioarm import After, Misfire, Once, Overlap, Schedule, ScheduleState, State
-from trioarm.core.instants import SECOND
+from trioarm.core.instants import DAY, SECOND
 from trioarm.core.run import Origin, RunRecord, render_run_id
 from trioarm.core.schedule import ScheduleRecord
 from trioarm.core.states import Reason
@@ -288,8 +288,10 @@ def _gave_way_to_nothing(course: Course) -> Iterator[str]:
 
 
 def _until_kept(course: Course) -> int:
-    """Return how long it may take until the end of a run is kept, in microseconds: it says when the attempt ended."""
-    return round(SETTLED_S * SECOND) if course.disturbed else 0
+    """Return by how much the clock may go on, or be set on, until the end of a run is kept: it says when that was."""
+    if not course.disturbed:
+        return 0
+    return DAY if course.counts["Stepped"] else round(SETTLED_S * SECOND)
 
 
 def _was_to_run(row: RunRecord) -> bool:
