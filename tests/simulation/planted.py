@@ -72,6 +72,7 @@ BOTH_DUE: Final = History(
     workers=1,
     with_file=False,
 )
+TOO_LATE: Final = attrs.evolve(BOTH_DUE, schedules=(_once("a", 10, handler="succeeds", misfire="skip"),))
 TRIES_AGAIN: Final = History(  # and another is waiting for its lane meanwhile
     schedules=(
         _once("a", 1, handler="always_fails", lane="blue", priority=9),
@@ -343,7 +344,7 @@ PLANTED: Final = {
     "junk": Planted("S2.6", "a node dies of what a handler returns", _dies_of_what_a_handler_returns, dies=BufferError),
     "busy": Planted("S2.7", "a count says who is busy, and is wrong at times", _counts_who_is_busy),
     "early": Planted("S3.2", "what is almost due is begun at once", _does_not_wait_for_the_rest),
-    "late": Planted("S5.2", "nothing is too late to run", _runs_what_is_too_late),
+    "late": Planted("S5.2", "nothing is too late to run", _runs_what_is_too_late, made=TOO_LATE),
     "backfilled": Planted(
         "S5.3", "what was backfilled is backfilled again", _backfills_what_went_well, made=BACKFILLED_TWICE
     ),
