@@ -12,6 +12,7 @@ from trioarm.core.reading import Reader, Table, duration, listed, show, suggest,
 DELAY_S_MAX: Final = 3600.0  # of a panel: real ones end at a few minutes
 PROGRAM_S_MAX: Final = 60.0  # for a program to answer: more than an attempt has for talking it could not be waited for
 KINDS_LATER: Final = ("mqtt", "homeassistant", "http")
+_CODE_IS_SEEN: Final = "{code} would be for everybody to see: the program finds the code on its standard input instead"
 
 
 def read_panel(partition: Table) -> PanelSettings:
@@ -66,9 +67,10 @@ def _arguments(words: tuple[str, ...]) -> Reader[tuple[str, ...]]:
         for argument in found:
             for word in PLACEHOLDER.findall(argument):
                 if word == "code":
-                    raise ValueError("{code} is not for others to see: the program finds the code on standard input")
+                    raise ValueError(_CODE_IS_SEEN)
                 if word not in words:
-                    raise ValueError(f"{show(f'{{{word}}}')} stands for nothing here{suggest(word, words)}")
+                    shown = show(f"{{{word}}}")
+                    raise ValueError(f"{shown} stands for nothing here{suggest(word, words)}")
         return found
 
     return read_arguments

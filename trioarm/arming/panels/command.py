@@ -27,7 +27,7 @@ ANSWERS: Final = {10: FailureKind.REJECTED, 11: FailureKind.BLOCKED}
 
 READ_WORDS: Final = ("address", "partition")
 SET_WORDS: Final = ("target", *READ_WORDS)
-PLACEHOLDER: Final = re.compile(r"\{([\w .-]{0,40})\}")  # other braces are what they are, such as those of JSON
+PLACEHOLDER: Final = re.compile(r"\{([\w .-]{1,40})\}")  # other braces are what they are, such as those of JSON
 
 OUTPUT_MAX: Final = 32_768  # bytes of a report, or of a list of open zones: those of the largest panels fit
 SHOWN_MAX: Final = 200  # characters of what a program said that a message repeats
