@@ -161,7 +161,7 @@ def test_what_cannot_be_carried_out_is_no_configuration() -> None:
         ),
         (
             HOUSE + "panel = { kind = 'mqtt', topic = 'x' }",
-            'partition.house.panel.kind: "mqtt" is not available yet; there is virtual',
+            'partition.house.panel.kind: "mqtt" is not available yet; there is virtual, command',
         ),
         (HOUSE + "panel = { exit_dely = 1 }", "partition.house.panel.exit_dely: unknown key; did you mean exit_delay?"),
         (HOUSE + "panel = { entry_delay = '2h' }", 'partition.house.panel.entry_delay: "2h" is outside 0s to 1h'),

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hmac
 import os
+import re
+from collections.abc import Iterable
 from typing import Final
 
 from trioarm.arming.model import SecretRef
 from trioarm.core.errors import TrioarmError
 
 CODE_LENGTH_MAX: Final = 256  # characters; who keeps longer lines there has named the wrong file
+MASK: Final = "***"
+SHORT: Final = 4  # codes of fewer characters are masked only where they stand alone: "1" is in every line
 
 
 class SecretUnreadable(TrioarmError):
@@ -33,12 +37,21 @@ def read_code(ref: SecretRef) -> str:
     if not code or len(code) > CODE_LENGTH_MAX:
         fault = "is empty" if not code else "holds too long a line"
         raise SecretUnreadable(f"{place} {fault}: it should hold the code")
+    if not code.isprintable():  # nobody could hand it on as a line
+        raise SecretUnreadable(f"{place} holds what is no line of text: it should hold the code")
     return code
 
 
 def same_code(given: str | None, expected: str) -> bool:
     """Compare codes in a time that does not tell how much of them agrees."""
     return given is not None and hmac.compare_digest(given.encode(), expected.encode())
+
+
+def pattern_of(codes: Iterable[str]) -> re.Pattern[str] | None:
+    """Return what finds codes in a text, so that `MASK` can take their place; None where there are no codes."""
+    words = sorted(codes, key=len, reverse=True)
+    parts = [re.escape(word) if len(word) >= SHORT else rf"(?<!\w){re.escape(word)}(?!\w)" for word in words]
+    return re.compile("|".join(parts)) if parts else None
 
 
 def _first_line(path: str) -> str:

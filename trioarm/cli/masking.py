@@ -7,10 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from trioarm.arming.model import Premises, SecretRef
-from trioarm.arming.secrets import SecretUnreadable, read_code
-
-MASK: Final = "***"
-SHORT: Final = 4  # codes of fewer characters are masked only where they stand alone: "1" is in every line
+from trioarm.arming.secrets import MASK, SecretUnreadable, pattern_of, read_code
 
 _USERINFO: Final = re.compile(r"(?<=://)([^@:/\s]*):[^@\s]*@")
 
@@ -40,9 +37,7 @@ class Masking:
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        words = sorted(secrets, key=len, reverse=True)
-        parts = [re.escape(word) if len(word) >= SHORT else rf"(?<!\w){re.escape(word)}(?!\w)" for word in words]
-        self._secrets = re.compile("|".join(parts)) if parts else None
+        self._secrets = pattern_of(secrets)
 
     def text(self, text: str) -> str:
         """Return a text without secrets."""

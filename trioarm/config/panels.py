@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from trioarm.arming.model import PanelSettings, SecretRef, VirtualPanel
-from trioarm.core.reading import Table, duration, listed, show, suggest, text
+from trioarm.arming.model import CommandPanel, PanelSettings, SecretRef, VirtualPanel
+from trioarm.arming.panels.command import PLACEHOLDER, READ_WORDS, SET_WORDS
+from trioarm.core.reading import Reader, Table, duration, listed, show, suggest, text
 
 DELAY_S_MAX: Final = 3600.0  # of a panel: real ones end at a few minutes
-KINDS_LATER: Final = ("mqtt", "homeassistant", "http", "command")
+PROGRAM_S_MAX: Final = 60.0  # for a program to answer: more than an attempt has for talking it could not be waited for
+KINDS_LATER: Final = ("mqtt", "homeassistant", "http")
+_CODE_IS_SEEN: Final = "{code} would be for everybody to see: the program finds the code on its standard input instead"
 
 
 def read_panel(partition: Table) -> PanelSettings:
@@ -43,7 +46,37 @@ def _virtual(table: Table) -> VirtualPanel:
     )
 
 
-KINDS: Final[dict[str, Callable[[Table], PanelSettings]]] = {"virtual": _virtual}
+def _command(table: Table) -> PanelSettings:
+    setting = table.need("set", _arguments(SET_WORDS), 'name the program, like ["/usr/local/bin/alarm", "{target}"]')
+    reading = table.need("read", _arguments(READ_WORDS), 'name the program, like ["/usr/local/bin/alarm", "state"]')
+    timeout_s = table.take("timeout", duration(1, PROGRAM_S_MAX), 20.0)
+    exit_delay_s = table.take("exit_delay", duration(0, DELAY_S_MAX), 60.0)
+    code = read_code(table)
+    if not setting or not reading:
+        return VirtualPanel()  # stands in while there are problems
+    return CommandPanel(set=setting, read=reading, timeout_s=timeout_s, exit_delay_s=exit_delay_s, code=code)
+
+
+def _arguments(words: tuple[str, ...]) -> Reader[tuple[str, ...]]:
+    """Return a reader of a program and its arguments, in which `{word}` stands for what is meant at the time."""
+
+    def read_arguments(value: object) -> tuple[str, ...]:
+        found = tuple(listed(text)(value))
+        if not found or not found[0]:
+            raise ValueError('names no program: write it like ["/usr/local/bin/alarm", "{address}"]')
+        for argument in found:
+            for word in PLACEHOLDER.findall(argument):
+                if word == "code":
+                    raise ValueError(_CODE_IS_SEEN)
+                if word not in words:
+                    shown = show(f"{{{word}}}")
+                    raise ValueError(f"{shown} stands for nothing here{suggest(word, words)}")
+        return found
+
+    return read_arguments
+
+
+KINDS: Final[dict[str, Callable[[Table], PanelSettings]]] = {"virtual": _virtual, "command": _command}
 
 
 # Codes
