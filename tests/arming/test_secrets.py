@@ -32,6 +32,7 @@ def test_a_code_is_the_first_line_of_its_file(tmp_path: Path, content: bytes) ->
         (b"\n0042\n", "is empty"),
         (b"4" * 300, "too long"),
         (b"\xff0042\n", "no text"),
+        (b"0042\t\n", "no line of text"),
         (None, "read"),
     ],
 )
@@ -56,6 +57,17 @@ def test_a_variable_without_a_code_is_named(monkeypatch: pytest.MonkeyPatch, val
         monkeypatch.setenv("HOUSE_CODE", value)
     with pytest.raises(SecretUnreadable, match="environment variable HOUSE_CODE"):
         read_code(SecretRef(env="HOUSE_CODE"))
+
+
+@pytest.mark.parametrize("value", ["0042\n", "0042\n0043", "0042\x1b", "0042\udcff"])
+def test_a_variable_that_is_no_line_is_named_and_not_quoted(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody could hand it on as one: a line break ends it too early, and what is no UTF-8 cannot be sent."""
+    monkeypatch.setenv("HOUSE_CODE", value)
+    with pytest.raises(SecretUnreadable) as raised:
+        read_code(SecretRef(env="HOUSE_CODE"))
+    assert str(raised.value) == (
+        "environment variable HOUSE_CODE holds what is no line of text: it should hold the code"
+    )
 
 
 @pytest.mark.parametrize(

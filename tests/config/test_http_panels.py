@@ -88,7 +88,7 @@ def test_what_is_missing_is_said_with_a_sample(tmp_path: Path) -> None:
     assert problems_of(tmp_path, HOUSE + "timeout = 0") == (
         f'{AT}.set: is missing: commands are posted to it, like set = "{SAMPLE}"',
         f'{AT}.read: is missing: its state is read from there, like read = "{SAMPLE}/state"',
-        f"{AT}.timeout: 0 is outside 1s to 2m",
+        f"{AT}.timeout: 0 is outside 1s to 1m",
     )
 
 
@@ -130,7 +130,7 @@ def test_a_url_that_cannot_be_is_one_line(url: str, line: str, tmp_path: Path) -
         ),
         ("states = { AWAY = 1 }", 'states: what "AWAY" means: 1 is no text: put it between quotes, like "text"'),
         (f"states = {{ {'a' * 101} = 'arming' }}", f'states: "{"a" * 39}... is longer than 100 characters'),
-        ("timeout = '3m'", 'timeout: "3m" is outside 1s to 2m'),
+        ("timeout = '2m'", 'timeout: "2m" is outside 1s to 1m'),
         ("exit_delay = '2h'", 'exit_delay: "2h" is outside 0s to 1h'),
         ("stat = 'x'", "stat: unknown key; did you mean state?"),
         ("entry_delay = 5", "entry_delay: unknown key; did you mean exit_delay?"),

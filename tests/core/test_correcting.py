@@ -109,6 +109,17 @@ def test_what_waits_for_another_attempt_need_not_wait_for_the_old_clock() -> Non
     )
 
 
+def test_what_waits_need_not_wait_for_the_next_wrong_clock_either() -> None:
+    """A run that was voided by one correction, and waits for another attempt, is taken back by the next one."""
+    record = hourly()
+    begun = a_run(record, NOW + 3 * HOUR, due_at=OLD_NOW, attempt=1, token=1, waiting_for=WaitingFor.SNOOZE)
+    for now in (NOW, NOW - 12 * HOUR):
+        change, _ = back(record, begun, now=now)
+        for step in change.steps:
+            apply(step)
+        assert (begun.due_at, begun.voided_at, begun.state) == (now, NOW, State.PENDING)
+
+
 def test_a_range_ends_before_now() -> None:
     """Where the rule has its last occurrence; of a rule that was another one then, the first is left."""
     record = hourly()
@@ -176,12 +187,15 @@ def test_manual_runs_are_no_occurrences() -> None:
 
 
 def test_what_is_ahead() -> None:
-    """Occurrences, ends of ranges and waits later than now, unless they are voided already."""
+    """Waits later than now, and occurrences and ends of ranges, unless they are voided already."""
     record = hourly()
-    beyond = a_run(record, NOW + 1)
+    beyond = ran(record, NOW + 1)
     assert [is_ahead(a_run(record, NOW), NOW), is_ahead(beyond, NOW)] == [False, True]
     assert is_ahead(a_run(record, NOW - HOUR, last_at=NOW + 1, state=State.MISSED), NOW)
     assert is_ahead(a_run(record, NOW - HOUR, due_at=NOW + 1), NOW)
     assert not is_ahead(a_run(record, NOW - HOUR, due_at=NOW + 1, state=State.SUCCEEDED), NOW)
     apply(Voided(beyond, 0, NOW))
     assert not is_ahead(beyond, NOW)
+    begun = a_run(record, NOW + 1, due_at=NOW + MINUTE, attempt=1, token=1, waiting_for=WaitingFor.RETRY)
+    apply(Voided(begun, 1, NOW))
+    assert is_ahead(begun, NOW)

@@ -21,8 +21,8 @@ from trioarm.core.states import Reason, State
 from trioarm.engine.attempt import STUCK_GRACE_S
 from trioarm.engine.leases import AGAIN_S, RENEW_S, Terms
 from trioarm.engine.progress import PROGRESS_EVERY_S
-from trioarm.handlers.command import PASSED, problems_of
-from trioarm.links.program import TAIL, TERMINATION_S
+from trioarm.handlers.command import problems_of
+from trioarm.links.program import PASSED, TAIL, TERMINATION_S
 
 PAGE = (files("trioarm") / "docs" / "handlers.md").read_text(encoding="utf-8")
 TEXT = " ".join(PAGE.split())

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from tests.simulation.history import History, Killed, Put, Said, Stalled, Stepped
+from tests.simulation.history import History, Joined, Killed, Put, Said, Stalled, Stepped, Stopped
 from trioarm import After, Cron, Every, Misfire, Once, RetryPolicy, Schedule
 from trioarm.core.instants import MINUTE
+from trioarm.testing import Fault
 from trioarm.testing.world import BEGIN
 
 QUICK: Final[dict[str, Any]] = {"timeout_s": 20.0, "retry": RetryPolicy(0)}
@@ -66,5 +67,24 @@ CORPUS: Final = {
         faults={},
         workers=1,
         with_file=False,
+    ),
+    "a run that snoozed when the clock was set back twice kept its lane until the clock had caught up": History(
+        schedules=(
+            Schedule("a", Once(BEGIN + MINUTE), handler="snoozes", lane="blue", **QUICK),
+            Schedule("b", Every(60.0), handler="succeeds", lane="blue", **QUICK),
+        ),
+        acts=((65.0, Stepped(-40_000.0)), (62.0, Stepped(-40_000.0)), (130.0, Joined())),
+        faults={},
+        workers=1,
+        with_file=False,
+    ),
+    "a handler given up when its node was stopped returned before that was kept, and had succeeded when it had not": (
+        History(
+            schedules=(Schedule("a", Once(BEGIN + MINUTE), handler="ignores_cancellation", **QUICK),),
+            acts=((67.0, Stopped(30.0)), (130.0, Joined())),
+            faults={("commit", 5): Fault.SLOW},
+            workers=1,
+            with_file=False,
+        )
     ),
 }

@@ -14,11 +14,12 @@ from collections.abc import Iterator
 import attrs
 
 from tests.simulation.attempts import tried_wrongly
+from tests.simulation.needs import needed_wrongly
 from tests.simulation.play import HEAL_S, SETTLED_S, Course, Definition
 from tests.simulation.wishes import wished_wrongly
 from tests.simulation.witness import STUBBORN, Call
 from trioarm import After, Misfire, Once, Overlap, Schedule, ScheduleState, State
-from trioarm.core.instants import SECOND
+from trioarm.core.instants import DAY, SECOND
 from trioarm.core.run import Origin, RunRecord, render_run_id
 from trioarm.core.schedule import ScheduleRecord
 from trioarm.core.states import Reason
@@ -48,6 +49,7 @@ def violations(course: Course) -> list[str]:
         *_decided_wrongly(course),
         *_ended_wrongly(course),
         *tried_wrongly(course),
+        *needed_wrongly(course),
         *wished_wrongly(course),
     ]
 
@@ -220,11 +222,17 @@ def _waits_for_nothing(course: Course, healed_at: int) -> Iterator[str]:
         return
     soon = range(course.now - SLACK, course.now + round(LONGEST_S * SECOND))
     held = {row.lane for row in course.rows if row.unfinished and row.token and row.due_at in soon} - {None}
+    tried_at = course.now - round(2 * LONGEST_S * SECOND)
+    tried = {
+        name
+        for row in course.rows
+        for name in row.schedule.schedule.resources
+        if any(call.began_wall > tried_at for call in course.witness.calls.get(row.run_id, ()))
+    }
     for row in course.rows:
-        patience = (
-            10 * LONGEST_S if "mail" in row.schedule.schedule.resources else SLACK / SECOND
-        )  # its breaker is open
-        waits = row.unfinished and row.due_at <= course.now - patience * SECOND
+        waits = row.unfinished and row.due_at <= course.now - SLACK
+        if tried.intersection(row.schedule.schedule.resources):  # while its breaker is open one at a time may try
+            continue
         if row.lane not in held and waits and row.decided_at <= healed_at:
             yield f"{row.schedule.schedule.name}: {row.nominal_at} waits for {row.waiting_for}, and nothing works"
 
@@ -272,11 +280,18 @@ def _gave_way_to_nothing(course: Course) -> Iterator[str]:
         others = [other for other in of_key[row.schedule.key] if other is not row and _was_to_run(other)]
         at = row.decided_at
         if row.state is State.SKIPPED:
-            found = any(one.decided_at <= at <= (one.finished_at or at) for one in others)
+            found = any(one.decided_at <= at <= (one.finished_at or at) + _until_kept(course) for one in others)
         else:
             found = any(at <= one.decided_at for one in of_key[row.schedule.key] if one is not row)
         if not found:
             yield f"{row.schedule.schedule.name}: {row.nominal_at} is {row.state} for the sake of nothing"
+
+
+def _until_kept(course: Course) -> int:
+    """Return by how much the clock may go on, or be set on, until the end of a run is kept: it says when that was."""
+    if not course.disturbed:
+        return 0
+    return DAY if course.counts["Stepped"] else round(SETTLED_S * SECOND)
 
 
 def _was_to_run(row: RunRecord) -> bool:
@@ -288,13 +303,12 @@ def _superseded_by_nothing(course: Course) -> Iterator[str]:
     """What is superseded gives way to another of its lane that is not earlier, decided by when its end is kept."""
     if course.set_back:  # what came first is not to be told by the wall then
         return
-    patience = round(SETTLED_S * SECOND) if course.disturbed else 0
     lane = sorted((row for row in course.rows if row.lane == "red"), key=lambda row: row.decided_at)
     decided_at = [row.decided_at for row in lane]
     for row in lane:
         if row.reason is not Reason.SUPERSEDED or row.finished_at is None:
             continue
-        kept_at = row.finished_at + patience
+        kept_at = row.finished_at + _until_kept(course)
         others = lane[: bisect_right(decided_at, max(row.decided_at, kept_at))]
         if not any(other is not row and (other.last_at or other.nominal_at) >= row.nominal_at for other in others):
             yield f"{row.schedule.schedule.name}: {row.nominal_at} gives way to nothing that came later"

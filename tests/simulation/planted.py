@@ -16,6 +16,7 @@ from trioarm.core.backfilling import Known
 from trioarm.core.changes import Change, Verdict
 from trioarm.core.instants import MINUTE
 from trioarm.core.overlap import Earlier
+from trioarm.core.resources import Gate
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import ScheduleRecord
 from trioarm.core.states import State
@@ -71,6 +72,7 @@ BOTH_DUE: Final = History(
     workers=1,
     with_file=False,
 )
+TOO_LATE: Final = attrs.evolve(BOTH_DUE, schedules=(_once("a", 10, handler="succeeds", misfire="skip"),))
 TRIES_AGAIN: Final = History(  # and another is waiting for its lane meanwhile
     schedules=(
         _once("a", 1, handler="always_fails", lane="blue", priority=9),
@@ -118,6 +120,10 @@ BACKFILLED_TWICE: Final = History(
     faults={},
     workers=1,
     with_file=False,
+)
+ONE_AFTER_THE_OTHER: Final = attrs.evolve(
+    BOTH_NEED_IT,
+    schedules=tuple(_once(name, 1, handler="breaks", resources=["mail"]) for name in ("a", "b")),
 )
 NEVER_ANSWERED: Final = History(
     schedules=(Schedule("a", Every(20.0), handler="succeeds", timeout_s=20.0),),
@@ -296,6 +302,10 @@ def _backfills_what_went_well(patch: Patch) -> None:
     patch.setattr(Known, "enough", None)
 
 
+def _waits_for_no_resource(patch: Patch) -> None:
+    patch.setattr(Gate, "_until", lambda self, at, wait_s: self.now)
+
+
 def _works_on_without_a_lease(patch: Patch) -> None:
     patch.setattr(Lease, "_stop_everything", lambda self, why: None)
 
@@ -334,7 +344,7 @@ PLANTED: Final = {
     "junk": Planted("S2.6", "a node dies of what a handler returns", _dies_of_what_a_handler_returns, dies=BufferError),
     "busy": Planted("S2.7", "a count says who is busy, and is wrong at times", _counts_who_is_busy),
     "early": Planted("S3.2", "what is almost due is begun at once", _does_not_wait_for_the_rest),
-    "late": Planted("S5.2", "nothing is too late to run", _runs_what_is_too_late),
+    "late": Planted("S5.2", "nothing is too late to run", _runs_what_is_too_late, made=TOO_LATE),
     "backfilled": Planted(
         "S5.3", "what was backfilled is backfilled again", _backfills_what_went_well, made=BACKFILLED_TWICE
     ),
@@ -349,6 +359,7 @@ PLANTED: Final = {
     "soon": Planted("S6.4", "another attempt follows at once", _tries_again_at_once, made=BREAKS_TWICE),
     "given up": Planted("S6.4", "what failed once is given up", _gives_up_at_once, made=BREAKS_TWICE),
     "limit": Planted("S6.5", "who holds a resource is not counted", _lets_everybody_in, made=BOTH_NEED_IT),
+    "gap": Planted("S6.5", "nobody waits for a gap or for a breaker", _waits_for_no_resource, made=ONE_AFTER_THE_OTHER),
     "lease": Planted("S7.2", "a node works on without a lease", _works_on_without_a_lease, made=CUT_OFF),
     "unknown": Planted("S7.4", "a claim that may be kept counts as refused", _doubts_nothing, made=NEVER_ANSWERED),
 }

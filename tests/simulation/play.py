@@ -26,10 +26,11 @@ from tests.simulation.history import (
 )
 from tests.simulation.witness import LIMIT, LIMITED, Witness
 from trioarm import Backfilled, Schedule
+from trioarm.core.alerts import AlertQuery
 from trioarm.core.course import BELIEVED_MAX
 from trioarm.core.errors import TrioarmError
 from trioarm.core.instants import HOUR, MINUTE, SECOND
-from trioarm.core.queries import RunQuery
+from trioarm.core.queries import PAGE_MAX, RunQuery
 from trioarm.core.resources import Breaker, Resource
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import ScheduleRecord
@@ -92,6 +93,7 @@ class Course:
         sayings: in the order in which they were said.
         records: of the schedules, as kept at last.
         rows: all of them.
+        alerts: what people were told of: the subjects of all alerts.
         now: what the wall showed when the world was healed.
         highest: the latest that it ever showed.
         disturbed: whether calls of the store went wrong, or were not answered for a while.
@@ -107,6 +109,7 @@ class Course:
     sayings: list[Saying] = attrs.Factory(list)
     records: list[ScheduleRecord] = attrs.Factory(list)
     rows: list[RunRecord] = attrs.Factory(list)
+    alerts: set[str] = attrs.Factory(set)
     now: int = 0
     highest: int = 0
     disturbed: bool = False
@@ -146,6 +149,8 @@ async def _play(history: History, path: Path | None) -> Course:
         course.rows = await all_runs(repository)
         found = await repository.get_schedules(sorted({one.name for one in course.definitions}))
         course.records = [copy(one) for one in found if one is not None]
+        alerts = await world.living[0].scheduler.alerts.find(AlertQuery(states=None, limit=PAGE_MAX))
+        course.alerts = {stored.alert.subject for stored in alerts.rows if stored.alert is not None}
         course.now = player.look()
         course.counts.update(world.calls)
     course.virtual_s = trio.current_time() - began

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from tests.simulation.attempts import unchanged
 from tests.simulation.play import SETTLED_S, Course
 from trioarm import BackfillOutcome, State
+from trioarm.core.failing import AUTHOR, subject_of
 from trioarm.core.instants import SECOND
 from trioarm.core.run import Origin, RunRecord
 from trioarm.core.states import FAILURES, FINAL, Reason
@@ -20,6 +21,7 @@ ENDED = (*FAILURES, State.SUCCEEDED)
 def wished_wrongly(course: Course) -> Iterator[str]:
     """What was asked for came about, and nothing that nobody asked for."""
     yield from _paused_for_nothing(course)
+    yield from _paused_silently(course)
     if not any(course.counts[act] for act in ("Stalled", "Stepped")):
         yield from _runs_on(course)
     yield from _repeats_wrongly(course)
@@ -36,6 +38,14 @@ def _paused_for_nothing(course: Course) -> Iterator[str]:
         enough = schedule.pause_after_failures or len(course.rows)
         if schedule.name in names and row.reason is Reason.PAUSED and failed[row.schedule.key] < enough:
             yield f"{row.readable_id}: is skipped for a pause that nobody asked for"
+
+
+def _paused_silently(course: Course) -> Iterator[str]:
+    """Who finds a schedule paused that nobody paused has been told of it (S6.9)."""
+    for record in course.records:
+        subject = subject_of(record.schedule.name)
+        if record.pause is not None and record.pause.author == AUTHOR and subject not in course.alerts:
+            yield f"{record.schedule.name}: is paused since it kept failing, and nobody was told"
 
 
 def _runs_on(course: Course) -> Iterator[str]:
@@ -93,7 +103,8 @@ def _backfilled_wrongly(course: Course) -> Iterator[str]:
     for saying in course.sayings:
         for result in saying.results:
             if result.outcome is BackfillOutcome.REFUSED:
-                yield f"{saying.name}: {result.nominal_at} is not backfilled: {result.error}"
+                if not course.disturbed:
+                    yield f"{saying.name}: {result.nominal_at} is not backfilled: {result.error}"
             elif not found[result.run_id or ""]:
                 yield f"{result.run_id}: is said to be backfilled, and there is no such run"
     of_occurrence: dict[tuple[int, int], list[RunRecord]] = defaultdict(list)

@@ -106,6 +106,32 @@ class VirtualPanel:
 
 
 @attrs.frozen(slots=True, kw_only=True)
+class CommandPanel:
+    """Settings of a panel that a program sets and reads back.
+
+    Args:
+        set: the program that sets it, and its arguments; no shell touches them.
+        read: the program that says what it is, likewise.
+        timeout_s: how long either of them may take.
+        exit_delay_s: how long the panel may be on its way before it is armed.
+        code: what the program that sets it is handed with each command; None for no code.
+
+    Raises:
+        ConfigurationError: no program is named.
+    """
+
+    set: tuple[str, ...]
+    read: tuple[str, ...]
+    timeout_s: float = 20.0
+    exit_delay_s: float = 60.0
+    code: SecretRef | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if not all(argv and argv[0] for argv in (self.set, self.read)):
+            raise ConfigurationError(("a panel of kind command needs a program that sets it and one that reads it",))
+
+
+@attrs.frozen(slots=True, kw_only=True)
 class HttpPanel:
     """Settings of a panel on the web: a webhook that takes commands, and an address its state is read back from.
 
@@ -151,7 +177,7 @@ class HttpPanel:
                 raise ConfigurationError((f"{key}: {error}",)) from None
 
 
-PanelSettings: TypeAlias = VirtualPanel | HttpPanel
+PanelSettings: TypeAlias = VirtualPanel | CommandPanel | HttpPanel
 
 
 @attrs.frozen(slots=True, kw_only=True)

@@ -31,7 +31,10 @@ def read_code(ref: SecretRef) -> str:
     Raises:
         SecretUnreadable: the place is missing, empty, or holds no code.
     """
-    return _read(ref, "code", CODE_LENGTH_MAX)
+    code = _read(ref, "code", CODE_LENGTH_MAX)
+    if not code.isprintable():  # nobody could hand it on as a line
+        raise SecretUnreadable(f"{_place(ref)} holds what is no line of text: it should hold the code")
+    return code
 
 
 def read_key(ref: SecretRef, what: str) -> str:
@@ -69,24 +72,26 @@ def readable(refs: Iterable[SecretRef]) -> frozenset[str]:
     return frozenset(found)
 
 
-def mask_pattern(secrets: Iterable[str]) -> re.Pattern[str] | None:
-    """Return what finds secrets in a text, to be replaced by `MASK`; None where there are none."""
-    words = sorted(secrets, key=len, reverse=True)
+def pattern_of(codes: Iterable[str]) -> re.Pattern[str] | None:
+    """Return what finds codes in a text, so that `MASK` can take their place; None where there are no codes."""
+    words = sorted(codes, key=len, reverse=True)
     parts = [re.escape(word) if len(word) >= SHORT else rf"(?<!\w){re.escape(word)}(?!\w)" for word in words]
     return re.compile("|".join(parts)) if parts else None
 
 
 def _read(ref: SecretRef, what: str, longest: int) -> str:
-    if ref.env is not None:
-        secret, place = os.environ.get(ref.env), f"environment variable {ref.env}"
-        if secret is None:
-            raise SecretUnreadable(f"{place} is not set: it should hold the {what}")
-    else:
-        secret, place = _first_line(ref.file or "", what, longest), f"file {ref.file}"
+    place = _place(ref)
+    secret = _first_line(ref.file, what, longest) if ref.file else os.environ.get(ref.env or "")
+    if secret is None:
+        raise SecretUnreadable(f"{place} is not set: it should hold the {what}")
     if not secret or len(secret) > longest:
         fault = "is empty" if not secret else "holds too long a line"
         raise SecretUnreadable(f"{place} {fault}: it should hold the {what}")
     return secret
+
+
+def _place(ref: SecretRef) -> str:
+    return f"file {ref.file}" if ref.file else f"environment variable {ref.env}"
 
 
 def _first_line(path: str, what: str, longest: int) -> str:

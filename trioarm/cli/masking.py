@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from trioarm.arming.model import Premises
-from trioarm.arming.secrets import MASK, mask_pattern, readable, references
+from trioarm.arming.secrets import MASK, pattern_of, readable, references
 
 _USERINFO: Final = re.compile(r"(?<=://)([^@:/\s]*):[^@\s]*@")
 
@@ -28,7 +28,7 @@ class Masking:
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        self._secrets = mask_pattern(secrets)
+        self._secrets = pattern_of(secrets)
 
     def text(self, text: str) -> str:
         """Return a text without secrets."""

@@ -174,8 +174,9 @@ The panel is read before anything is sent. What already is as wanted is left alo
 once the panel itself reports the target. At most three commands are sent, each after a fresh look.
 A partition in alarm or in its entry delay is never touched.
 
-What a partition speaks to is its panel: `virtual`, which is built in, or `http`, a webhook and a URL to read
-the state back from (trioarm/docs/panels-http.md).
+What a partition speaks to is its panel: `virtual`, which is built in; `command`, programs that set it and
+read it back (trioarm/docs/panels-command.md); or `http`, a webhook and a URL to read its state back from
+(trioarm/docs/panels-http.md).
 
 After downtime, only the newest occurrence that came due for a partition counts; the others are
 superseded, and nothing is sent for them. A late arm still applies until the partition's next occurrence,

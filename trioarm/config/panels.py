@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from trioarm.arming.model import HttpPanel, PanelSettings, Reported, SecretRef, VirtualPanel
+from trioarm.arming.model import CommandPanel, HttpPanel, PanelSettings, Reported, SecretRef, VirtualPanel
 from trioarm.arming.panel_urls import SAMPLE, panel_url
+from trioarm.arming.panels.command import PLACEHOLDER, READ_WORDS, SET_WORDS
 from trioarm.core.reading import Reader, Table, duration, listed, mapping, member, show, suggest, text
 
 DELAY_S_MAX: Final = 3600.0  # of a panel: real ones end at a few minutes
-ANSWER_S_MAX: Final = 120.0  # of a panel on the web: a command that is answered later is no command any more
+ANSWER_S_MAX: Final = 60.0  # for a panel to answer: more than an attempt has for talking it could not be waited for
 PATH_MAX: Final = 200  # characters of a path through an answer
 WORD_MAX: Final = 100  # characters of a panel's own word for a state
 STATES_MAX: Final = 100  # such words
-KINDS_LATER: Final = ("mqtt", "homeassistant", "command")
+KINDS_LATER: Final = ("mqtt", "homeassistant")
+_CODE_IS_SEEN: Final = "{code} would be for everybody to see: the program finds the code on its standard input instead"
 
 
 def read_panel(partition: Table) -> PanelSettings:
@@ -46,6 +48,36 @@ def _virtual(table: Table) -> VirtualPanel:
         open_zones=tuple(table.take("open_zones", listed(text), [])),
         code=read_code(table),
     )
+
+
+def _command(table: Table) -> PanelSettings:
+    setting = table.need("set", _arguments(SET_WORDS), 'name the program, like ["/usr/local/bin/alarm", "{target}"]')
+    reading = table.need("read", _arguments(READ_WORDS), 'name the program, like ["/usr/local/bin/alarm", "state"]')
+    timeout_s = table.take("timeout", duration(1, ANSWER_S_MAX), 20.0)
+    exit_delay_s = table.take("exit_delay", duration(0, DELAY_S_MAX), 60.0)
+    code = read_code(table)
+    if not setting or not reading:
+        return VirtualPanel()  # stands in while there are problems
+    return CommandPanel(set=setting, read=reading, timeout_s=timeout_s, exit_delay_s=exit_delay_s, code=code)
+
+
+def _arguments(words: tuple[str, ...]) -> Reader[tuple[str, ...]]:
+    """Return a reader of a program and its arguments, in which `{word}` stands for what is meant at the time."""
+
+    def read_arguments(value: object) -> tuple[str, ...]:
+        found = tuple(listed(text)(value))
+        if not found or not found[0]:
+            raise ValueError('names no program: write it like ["/usr/local/bin/alarm", "{address}"]')
+        for argument in found:
+            for word in PLACEHOLDER.findall(argument):
+                if word == "code":
+                    raise ValueError(_CODE_IS_SEEN)
+                if word not in words:
+                    shown = show(f"{{{word}}}")
+                    raise ValueError(f"{shown} stands for nothing here{suggest(word, words)}")
+        return found
+
+    return read_arguments
 
 
 def _http(table: Table) -> PanelSettings:
@@ -99,7 +131,7 @@ def _states(value: object) -> dict[str, Reported]:
     return found
 
 
-KINDS: Final[dict[str, Callable[[Table], PanelSettings]]] = {"virtual": _virtual, "http": _http}
+KINDS: Final[dict[str, Callable[[Table], PanelSettings]]] = {"virtual": _virtual, "command": _command, "http": _http}
 
 
 # Secrets

@@ -30,8 +30,8 @@ class Ahead:
 
     Args:
         record: as read.
-        runs: its rows of which the occurrence, or the last one of a range, or the wait is later than now, in order of
-            decision, without those that are voided; at most one more than `ROWS_MAX`.
+        runs: its rows of which the wait is later than now, or the occurrence, or the last one of a range, without those
+            that are voided already, in order of decision; at most one more than `ROWS_MAX`.
     """
 
     record: ScheduleRecord
@@ -40,10 +40,12 @@ class Ahead:
 
 def is_ahead(run: RunRecord, now: int) -> bool:
     """Whether a row is to be looked at when its schedule is taken back to `now`."""
-    if run.voided_at is not None:
-        return False
     ends_at = run.nominal_at if run.last_at is None else run.last_at
-    return ends_at > now or (run.state is State.PENDING and run.due_at > now)
+    return _waits(run, now) or (ends_at > now and run.voided_at is None)
+
+
+def _waits(run: RunRecord, now: int) -> bool:
+    return run.state is State.PENDING and run.due_at > now
 
 
 def take_back(ahead: Ahead, now: int) -> Change | None:
@@ -72,15 +74,16 @@ def take_back(ahead: Ahead, now: int) -> Change | None:
 
 def _steps(run: RunRecord, now: int) -> list[RunStep]:
     steps: list[RunStep] = []
-    waits = run.state is State.PENDING and run.due_at > now
-    if run.origin is Origin.SCHEDULE and run.nominal_at > now:
+    if run.voided_at is not None:
+        pass  # by another correction before this one: it waits once more for a clock that was wrong
+    elif run.origin is Origin.SCHEDULE and run.nominal_at > now:
         steps.append(Voided(run, run.token, now))
         if run.state is State.PENDING and not _has_begun(run):
             steps.append(Finished(run, run.token, Step.SUPERSEDE, now, Reason.VOIDED))
             return steps
     elif run.last_at is not None and run.last_at > now:
         steps.append(_cut(run, now))
-    if waits and run.waiting_for is not WaitingFor.POSTPONE:  # what a person asked for is meant by the wall
+    if _waits(run, now) and run.waiting_for is not WaitingFor.POSTPONE:  # what a person asked for is meant by the wall
         steps.append(Requeued(run, run.token, Step.POSTPONE, now, run.attempt, now, WaitingFor.RETRY, run.reason))
     return steps
 

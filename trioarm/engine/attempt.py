@@ -268,22 +268,25 @@ async def call(attempt: Attempt, handler: Handler) -> None:
     """
     attempt.scope = scope = trio.CancelScope(deadline=attempt.deadline)
     run = RunContext(attempt)
+    outcome: Outcome | None = None
     _running.set(run)
     try:
         with scope:
             result = await handler(run)
-            attempt.outcome = _WENT_WELL if result is None else _returned(result)
-        if attempt.outcome is None or (scope.cancel_called and attempt.reason is None):
-            attempt.outcome = _cancelled(attempt)
+            outcome = _WENT_WELL if result is None else _returned(result)
+        if outcome is None or (scope.cancel_called and attempt.reason is None):
+            outcome = _cancelled(attempt)
     except BaseException as error:
         try:
-            attempt.outcome = _raised(attempt, error)
+            outcome = _raised(attempt, error)
         except RecursionError as deep:  # a tree of nurseries, each of which wraps what it passes on
-            attempt.outcome = Failed(f"{type(error).__name__}: nested too deep to be looked into", kinds=kinds_of(deep))
-        if attempt.outcome is None:
-            attempt.outcome = Stopped(Reason.SHUTDOWN)
+            outcome = Failed(f"{type(error).__name__}: nested too deep to be looked into", kinds=kinds_of(deep))
+        if outcome is None:
+            outcome = Stopped(Reason.SHUTDOWN)
             raise
     finally:
+        if not attempt.abandoned:  # else it has an outcome, which may be waiting to be kept
+            attempt.outcome = outcome
         attempt.scope = None  # thousands of them, each until its outcome is kept, would be work for the collector
         _running.set(None)
     if attempt.thread is not None:  # a thread cannot be stopped: until it ends, its worker is lost to it

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import signal
 from collections.abc import Iterator, Mapping
-from typing import Final
 
 from trioarm.core.instants import instant, render_instant
 from trioarm.core.jsonable import Json
 from trioarm.core.outcome import Discard
 from trioarm.engine.attempt import RunContext
-from trioarm.links.program import Output, run_program
-
-PASSED: Final = re.compile(r"PATH|HOME|LANG|LC_.*|TZ|TMPDIR|USER|LOGNAME|SHELL")
-"""The variables of the node that every program gets; the others may hold secrets that are not its business."""
+from trioarm.links.program import PASSED, Output, ending, last_line, run_program
 
 
 class ProgramFailed(Exception):
@@ -52,7 +46,7 @@ async def command(run: RunContext) -> Json:
     finally:
         run.leave(output.text or None)
     if code != 0:
-        raise ProgramFailed(f"{argv[0]} {_how(code)}: {_last_line(output.said)}")
+        raise ProgramFailed(f"{argv[0]} {ending(code)}: {last_line(output.said)}")
     return output.text or None
 
 
@@ -103,17 +97,3 @@ def _environment(run: RunContext, args: Mapping[str, Json]) -> dict[str, str]:
         "TRIOARM_TOKEN": str(run.token),
         "TRIOARM_ARGS": json.dumps(args),
     }
-
-
-def _how(code: int) -> str:
-    if code > 0:
-        return f"ended with {code}"
-    try:
-        return f"was ended by {signal.Signals(-code).name}"
-    except ValueError:  # a signal that has no name
-        return f"was ended by signal {-code}"
-
-
-def _last_line(said: str) -> str:
-    lines = said.strip().splitlines()
-    return lines[-1] if lines else "it said nothing"

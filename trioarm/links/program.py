@@ -7,6 +7,7 @@ and its process group is told to terminate, then killed. Who is to outlive it mu
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -23,21 +24,45 @@ KILLED_S: Final = 1.0  # for the system to end it when killed
 PROC: Final = Path("/proc")  # where Linux tells of processes
 LOOK_S: Final = 0.05  # between two looks whether a group is gone
 
+PASSED: Final = re.compile(r"PATH|HOME|LANG|LC_.*|TZ|TMPDIR|USER|LOGNAME|SHELL")
+"""The variables of the node that every program gets; the others may hold secrets that are not its business."""
+
+
+def passed() -> dict[str, str]:
+    """Return the variables of the node that every program gets."""
+    return {name: value for name, value in os.environ.items() if PASSED.fullmatch(name)}
+
 
 class Output:
-    """The end of what a program says, and what had to be done about it."""
+    """The end of what a program says, and what had to be done about it.
 
-    def __init__(self) -> None:
+    Args:
+        limit: bytes of it that are kept.
+
+    Attributes:
+        cut: whether it said more than is kept.
+    """
+
+    def __init__(self, limit: int = TAIL) -> None:
+        self.cut = False
+        self._limit = limit
         self._tail = b""
         self._notes: list[str] = []
 
     def add(self, data: bytes | bytearray) -> None:
         """Take more of it, and forget the beginning."""
-        self._tail = (self._tail + data[-TAIL:])[-TAIL:]
+        whole = self._tail + data
+        self.cut = self.cut or len(whole) > self._limit
+        self._tail = whole[-self._limit :]
 
     def note(self, text: str) -> None:
         """Add a line of ours to its end."""
         self._notes.append(f"[{text}]")
+
+    @property
+    def data(self) -> bytes:
+        """What the program said, as it came."""
+        return self._tail
 
     @property
     def said(self) -> str:
@@ -53,19 +78,27 @@ class Output:
 
 
 async def run_program(
-    argv: Sequence[str], output: Output, *, env: Mapping[str, str], cwd: str | None = None, stdin: str | None = None
+    argv: Sequence[str],
+    output: Output,
+    *,
+    env: Mapping[str, str],
+    errors: Output | None = None,
+    cwd: str | None = None,
+    stdin: str | None = None,
 ) -> int:
     """Run a program to its end and return its exit code; that of a signal is negative.
 
     Args:
         argv: the program and its arguments; no shell touches them.
-        output: takes what it says, errors included.
+        output: takes what it says.
         env: all of its environment.
+        errors: takes what it says on standard error; None where `output` takes that, too.
         cwd: where it works; None for where we do.
         stdin: what it can read; None for nothing.
 
     Raises:
         OSError: it cannot be started.
+        ValueError: it cannot be, because an argument or a variable holds what none can.
 
     Cancellation: it is told to terminate, and killed when it does not; four seconds later it is left in any case.
     """
@@ -73,31 +106,35 @@ async def run_program(
         argv,
         stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=subprocess.STDOUT if errors is None else subprocess.PIPE,
         env=env,
         cwd=cwd,
         start_new_session=True,
     )
     try:
-        return await _attend(process, output, stdin or "")
+        return await _attend(process, output, errors, stdin or "")
     finally:
         with trio.CancelScope(shield=True):
             await _end_group(process, output)
-            for pipe in (process.stdin, process.stdout):
+            for pipe in (process.stdin, process.stdout, process.stderr):
                 if pipe is not None:
                     await pipe.aclose()
 
 
-async def _attend(process: trio.Process, output: Output, text: str) -> int:
-    heard_all = trio.Event()
+async def _attend(process: trio.Process, output: Output, errors: Output | None, text: str) -> int:
     async with trio.open_nursery() as nursery:
         if process.stdin is not None:
             nursery.start_soon(_feed, process.stdin, text)
-        if process.stdout is not None:
-            nursery.start_soon(_listen, process.stdout, output, heard_all)
+        heard_all = [trio.Event() for _ in range(2)]
+        for pipe, takes, heard in zip((process.stdout, process.stderr), (output, errors), heard_all, strict=True):
+            if pipe is None or takes is None:
+                heard.set()
+            else:
+                nursery.start_soon(_listen, pipe, takes, heard)
         code = await process.wait()
         with trio.move_on_after(LINGER_S):
-            await heard_all.wait()
+            for heard in heard_all:
+                await heard.wait()
         nursery.cancel_scope.cancel()
     return code
 
@@ -113,6 +150,22 @@ async def _listen(pipe: trio.abc.ReceiveStream, output: Output, heard_all: trio.
     async for data in pipe:
         output.add(data)
     heard_all.set()
+
+
+def ending(code: int) -> str:
+    """Return how a program ended, in words."""
+    if code >= 0:
+        return f"ended with {code}"
+    try:
+        return f"was ended by {signal.Signals(-code).name}"
+    except ValueError:  # a signal that has no name
+        return f"was ended by signal {-code}"
+
+
+def last_line(said: str) -> str:
+    """Return the last line of what a program said."""
+    lines = said.strip().splitlines()
+    return lines[-1] if lines else "it said nothing"
 
 
 async def _end_group(process: trio.Process, output: Output) -> None:

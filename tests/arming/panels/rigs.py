@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -12,10 +14,12 @@ from typing import Final, TypeAlias
 import attrs
 import pytest
 
+from tests.arming.panels.alarm import keep
 from tests.arming.panels.http_panel import MODES, HttpAlarmPanel
 from tests.links.web import Web, a_web_server, says
-from trioarm.arming.model import HttpPanel, Reported, SecretRef, Target, VirtualPanel
+from trioarm.arming.model import CommandPanel, HttpPanel, Reported, SecretRef, Target, VirtualPanel
 from trioarm.arming.panels.base import Panel
+from trioarm.arming.panels.command import CommandDriver
 from trioarm.arming.panels.http import HttpDriver
 from trioarm.arming.panels.virtual import NAMESPACE, VirtualDriver
 from trioarm.core.changes import Change, PutDocument
@@ -24,6 +28,7 @@ from trioarm.repositories.memory import InMemoryScheduleRepository
 
 CODE: Final = "0042-öäü"  # leading zeros, and nothing that every encoding has
 EXIT_DELAY_S: Final = 0.3
+PROGRAM: Final = Path(__file__).with_name("alarm.py")
 WITHIN_S: Final = 10.0  # real seconds in which a panel of a rig does what it was told, on a busy machine
 
 
@@ -90,6 +95,49 @@ async def virtual(folder: Path) -> AsyncIterator[Rig]:
     yield VirtualRig()
 
 
+class CommandRig(Rig):
+    """The program beside this module, which keeps a panel in a file as others do behind a serial line."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / "panel.json"
+        quiet = {"silent": False, "nonsense": None, "code": CODE, "exit_delay": EXIT_DELAY_S}
+        keep(self._file, {"target": "disarmed", "by": None, "at": 0, "zones": [], **quiet})
+        program = (sys.executable, "-IS", str(PROGRAM), "{address}")
+        self._settings = CommandPanel(
+            set=(*program, "set", "{target}"), read=(*program, "state"), timeout_s=60, code=SecretRef(env="PANEL_CODE")
+        )
+        self.panel = self._driver(self._settings)
+
+    def _driver(self, settings: CommandPanel) -> CommandDriver:
+        return CommandDriver(settings, "house", str(self._file), settings.code)
+
+    def _change(self, **changes: object) -> None:
+        keep(self._file, {**json.loads(self._file.read_text(encoding="utf-8")), **changes})
+
+    async def person(self, target: Target) -> None:
+        """Set it as `anna`, without the program."""
+        self._change(target=target.value, by="anna", at=0)
+
+    async def open_zone(self, zone: str) -> None:
+        """Open a zone."""
+        self._change(zones=[zone])
+
+    async def talk_nonsense(self) -> None:
+        """Let the program print three lines of something."""
+        self._change(nonsense="ERROR\n  line 3\n  0042")
+
+    async def fall_silent(self) -> None:
+        """Let the program never end; nobody has to wait for long, for who is silent needs no time to answer."""
+        self._change(silent=True)
+        self.panel = self._driver(attrs.evolve(self._settings, timeout_s=0.2))
+
+
+@asynccontextmanager
+async def command(folder: Path) -> AsyncIterator[Rig]:
+    """Open a rig of a panel that a program sets; no program outlives its call."""
+    yield CommandRig(folder)
+
+
 class HttpRig(Rig):
     """A panel on the web: a real server, in a thread of its own."""
 
@@ -138,7 +186,7 @@ async def http(folder: Path) -> AsyncIterator[Rig]:
 
 
 OpenRig: TypeAlias = Callable[[Path], AbstractAsyncContextManager[Rig]]
-RIGS: Final[dict[str, OpenRig]] = {"virtual": virtual, "http": http}
+RIGS: Final[dict[str, OpenRig]] = {"virtual": virtual, "command": command, "http": http}
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ class CorrectingContract:
         assert await repository.read_ahead(NOW + HOUR) == []
 
     async def test_rows_beyond_now_come_with_their_schedule(self, repository: ScheduleRepository) -> None:
-        """Occurrences, ends of ranges and waits that are later; what is not, or is voided already, does not."""
+        """Waits that are later, and occurrences and ends of ranges unless they are voided already."""
         record = await put(repository)
         other = await decide(repository, await put(repository, "other"), NOW + HOUR)
         before = await finish(repository, await claim(repository, await decide(repository, record, NOW)))
@@ -84,11 +84,14 @@ class CorrectingContract:
         again = await requeue(
             repository, await claim(repository, await decide(repository, record, NOW - MINUTE)), due_at=NOW + SECOND
         )
-        voided = await decide(repository, record, NOW + 3 * MINUTE)
-        await keep(repository, steps=[Voided(voided, voided.token, NOW)])
+        voided = await finish(repository, await claim(repository, await decide(repository, record, NOW + 3 * MINUTE)))
+        begun = await claim(repository, await decide(repository, record, NOW + 4 * MINUTE))
+        begun = await requeue(repository, begun, due_at=NOW + 5 * MINUTE)
+        for run in (voided, begun):
+            await keep(repository, steps=[Voided(run, run.token, NOW)])
         await keep(repository, moved=[moving(record, NOW + HOUR, NOW + 2 * HOUR)])
         (ahead,) = await repository.read_ahead(NOW)
-        assert _ids(ahead) == [beyond.run_id, reaching.run_id, again.run_id]
+        assert _ids(ahead) == [beyond.run_id, reaching.run_id, again.run_id, begun.run_id]
         assert {run.schedule.schedule.name for run in ahead.runs} == {"nightly"}
         assert not {before.run_id, voided.run_id, other.run_id} & set(_ids(ahead))
 

@@ -18,7 +18,7 @@ from trioarm.arming.model import HttpPanel, SecretRef, Target
 from trioarm.arming.panel_urls import origin_of, partition_url
 from trioarm.arming.panels.base import OURSELVES, FailureKind, PanelFailure, PanelReport
 from trioarm.arming.panels.http_answers import Mask, Unclear, parsed, refusal_of, report_of, status_of
-from trioarm.arming.secrets import MASK, SecretUnreadable, mask_pattern, read_key, readable
+from trioarm.arming.secrets import MASK, SecretUnreadable, pattern_of, read_key, readable
 from trioarm.core.instants import SECOND
 from trioarm.engine.ports import Clock
 from trioarm.links.web import Limits, Web, WebFailed
@@ -141,7 +141,7 @@ class HttpDriver:
     def _mask(self, code: str | None = None) -> Mask:
         """Return what takes codes and keys out of a text, however the panel spelt them when it repeated them."""
         secrets = readable(self._refs) | ({code} if code else set())
-        pattern = mask_pattern(spelling for secret in secrets for spelling in _spellings(secret))
+        pattern = pattern_of(spelling for secret in secrets for spelling in _spellings(secret))
         return lambda text: text if pattern is None else pattern.sub(MASK, text)
 
 

@@ -291,8 +291,8 @@ SCHEDULES_AHEAD: Final = (
     "WHERE c.cursor_at > ? AND c.key > ? AND c.removed = 0 AND s.removed = 0 ORDER BY c.key LIMIT ?"
 )
 RUNS_AHEAD: Final = (
-    f"SELECT {RUN} FROM runs r WHERE r.key = ? AND r.voided_at IS NULL "
-    "AND (coalesce(r.last_at, r.nominal_at) > ? OR (r.state = 'pending' AND r.due_at > ?)) ORDER BY r.id LIMIT ?"
+    f"SELECT {RUN} FROM runs r WHERE r.key = ? AND ((r.voided_at IS NULL AND coalesce(r.last_at, r.nominal_at) > ?) "
+    "OR (r.state = 'pending' AND r.due_at > ?)) ORDER BY r.id LIMIT ?"
 )
 
 # Nodes and their leases

@@ -1,0 +1,55 @@
+"""The reference for resources: the gap between two runs that need one, and the pause after it kept failing (S6.5).
+
+Only where the store answers at once and nobody sets the clock is it seen in calls of handlers what claims promise.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from math import inf
+from operator import itemgetter
+
+from tests.simulation.play import RESOURCES, Course
+from tests.simulation.witness import Call
+from trioarm.core.resources import Resource
+
+ROUNDED_S = 0.001
+
+
+def needed_wrongly(course: Course) -> Iterator[str]:
+    """Nobody begins before the gap or the pause of what it needs is over."""
+    if course.disturbed or course.counts["Stepped"]:
+        return
+    for name, resource in RESOURCES.items():
+        calls = [
+            call
+            for row in course.rows
+            if name in row.schedule.schedule.resources and row.schedule.revision == 1
+            for call in course.witness.calls.get(row.run_id, [])
+        ]
+        calls.sort(key=lambda call: call.began_at)
+        yield from (f"{name}: {wrong}" for wrong in _too_close(resource, calls))
+        yield from (f"{name}: {wrong}" for wrong in _while_open(resource, calls))
+
+
+def _too_close(resource: Resource, calls: Sequence[Call]) -> Iterator[str]:
+    for before, after in itertools.pairwise(calls):
+        if after.began_at < before.began_at + resource.gap_s - ROUNDED_S:
+            yield f"{after.run} begins {after.began_at - before.began_at} s after {before.run}"
+
+
+def _while_open(resource: Resource, calls: Sequence[Call]) -> Iterator[str]:
+    if resource.breaker is None:
+        return
+    ended = sorted(((call.ended_at, call) for call in calls if call.ended_at is not None), key=itemgetter(0))
+    failures = 0
+    for number, (since, call) in enumerate(ended):
+        failures = 0 if call.went_well else failures + call.gave_up
+        if not call.gave_up or failures < resource.breaker.failures:
+            continue
+        closed_at = next((at for at, later in ended[number:] if later.went_well), inf)
+        until = min(since + resource.breaker.pause_s - ROUNDED_S, closed_at)
+        for other in calls:
+            if since + ROUNDED_S < other.began_at < until:
+                yield f"{other.run} begins {other.began_at - since} s after {failures} attempts in a row failed"
