@@ -31,7 +31,7 @@ class Call:
         run: its readable id.
         behaviour: of the handler.
         token: that it was called with.
-        delivery: that its schedule asked for then.
+        delivery: that its schedule asked for then, and when it ended, if that was changed meanwhile.
         node: on which it was called.
         due_at: when its attempt was due.
         began_at: trio's time.
@@ -49,7 +49,7 @@ class Call:
     run: str
     behaviour: str
     token: int
-    delivery: Delivery
+    delivery: set[Delivery]
     node: str
     due_at: int
     began_at: float
@@ -104,7 +104,7 @@ class Witness:
         if node in self._dead:  # what is left of its tasks ends
             await trio.sleep_forever()
         record = run._attempt.run
-        delivery = record.schedule.schedule.delivery
+        delivery = {record.schedule.schedule.delivery}
         call = Call(
             record.run_id, run.id, behaviour, run.token, delivery, node, record.due_at, trio.current_time(), self.wall()
         )
@@ -129,6 +129,7 @@ class Witness:
         finally:
             if node not in self._dead:
                 call.ended_at, call.ended_wall = trio.current_time(), self.wall()
+                call.delivery.add(run._attempt.run.schedule.schedule.delivery)
                 if self._limited.get(call.run_id) is call:
                     del self._limited[call.run_id]
                 if self._working.get(call.run_id) is call:
@@ -147,7 +148,7 @@ class Witness:
             self.complaints.append(f"{call.run} waited for this attempt, and {between.run} was let into {lane}")
         if before and call.token <= before[-1].token:
             self.complaints.append(f"{call.run} is called with token {call.token} after {before[-1].token}")
-        if before and before[-1].delivery is call.delivery is Delivery.AT_MOST_ONCE:
+        if before and before[-1].delivery == call.delivery == {Delivery.AT_MOST_ONCE}:
             self.complaints.append(f"{call.run} is called again, though it is delivered at most once")
 
     async def _behave(self, run: RunContext, behaviour: str) -> object:
