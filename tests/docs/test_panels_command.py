@@ -22,7 +22,7 @@ from trioarm.arming.panels.printed import NAME_MAX, parse_report
 from trioarm.arming.panels.virtual_state import ZONES_MAX
 from trioarm.arming.secrets import MASK
 from trioarm.arming.verify import POLL
-from trioarm.config.panels import PROGRAM_S_MAX
+from trioarm.config.panels import ANSWER_S_MAX
 from trioarm.core.instants import SECOND, render_duration
 from trioarm.links.program import TERMINATION_S, Output
 
@@ -120,7 +120,7 @@ def test_the_configuration_has_every_key(tmp_path: Path) -> None:
     defaults = {field.name: field.default for field in attrs.fields(CommandPanel)}
     assert dict(named)["timeout"] == f"{defaults['timeout_s']:.0f}s"
     assert dict(named)["exit_delay"] == f"{defaults['exit_delay_s']:.0f}s"
-    assert f"1s to {render_duration(PROGRAM_S_MAX)} |" in table
+    assert f"1s to {render_duration(ANSWER_S_MAX)} |" in table
     assert panels["house"] == panels["garage"]
     assert attrs.asdict(panels["house"]) == {
         "set": ("/usr/local/bin/alarm", "set", "{target}", "{address}"),

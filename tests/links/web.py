@@ -42,12 +42,15 @@ def a_web_server(answer: Answer | None = None) -> Iterator[Web]:
             web.asked.append((self.path, self.headers.get("Authorization")))
             web.answer(self)
 
+        def do_POST(self) -> None:
+            self.do_GET()
+
         def log_message(self, *_: object) -> None:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     web = Web(server.server_address[1], answer or status(204))
-    thread = Thread(target=server.serve_forever, args=(0.05,))
+    thread = Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
         yield web
@@ -66,5 +69,17 @@ def status(code: int, location: str | None = None) -> Answer:
         if location is not None:
             request.send_header("Location", location)
         request.end_headers()
+
+    return answer
+
+
+def says(content: bytes, code: int = 200) -> Answer:
+    """Return an answer with a body."""
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(code)
+        request.send_header("Content-Length", str(len(content)))
+        request.end_headers()
+        request.wfile.write(content)
 
     return answer

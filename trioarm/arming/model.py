@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final, TypeAlias
 
 import attrs
 
+from trioarm.arming.panel_urls import panel_url
 from trioarm.core.errors import ConfigurationError, TrioarmError
 from trioarm.core.schedule import Schedule
 
@@ -129,7 +131,53 @@ class CommandPanel:
             raise ConfigurationError(("a panel of kind command needs a program that sets it and one that reads it",))
 
 
-PanelSettings: TypeAlias = VirtualPanel | CommandPanel
+@attrs.frozen(slots=True, kw_only=True)
+class HttpPanel:
+    """Settings of a panel on the web: a webhook that takes commands, and an address its state is read back from.
+
+    In both URLs `{address}` stands for the partition. Paths lead through its answer, key by key or by the number of an
+    item, with dots between them; None for what it does not say.
+
+    Args:
+        set_url: commands are posted to it.
+        read_url: the state is fetched from it, as JSON.
+        secret: commands are signed with it; None for no signature.
+        token: sent as bearer token with commands and reads; None for none.
+        state_path: where the state is.
+        changed_by_path: where it says who made it so.
+        since_path: where it says since when.
+        open_zones_path: where the names of open zones are.
+        states: what its own words for a state mean; the words of `Reported` mean themselves unless said otherwise.
+        timeout_s: how long it may take to answer.
+        exit_delay_s: how long it may report `arming` before it is armed.
+        code: what is sent with each command; None for no code.
+
+    Raises:
+        ConfigurationError: a URL is none of the web, or holds a password.
+    """
+
+    set_url: str
+    read_url: str
+    secret: SecretRef | None = None
+    token: SecretRef | None = None
+    state_path: str = "state"
+    changed_by_path: str | None = None
+    since_path: str | None = None
+    open_zones_path: str | None = None
+    states: Mapping[str, Reported] = attrs.Factory(dict)
+    timeout_s: float = 10.0
+    exit_delay_s: float = 60.0
+    code: SecretRef | None = None
+
+    def __attrs_post_init__(self) -> None:
+        for key, url in (("set", self.set_url), ("read", self.read_url)):
+            try:
+                panel_url(url)
+            except ValueError as error:
+                raise ConfigurationError((f"{key}: {error}",)) from None
+
+
+PanelSettings: TypeAlias = VirtualPanel | CommandPanel | HttpPanel
 
 
 @attrs.frozen(slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Codes: found when a command needs them, handed on, and kept nowhere (A5.2)."""
+"""Codes and keys: found when they are needed, handed on, kept nowhere, and shown to nobody (A5.2)."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+import attrs
+
 from trioarm.arming.model import SecretRef
 from trioarm.core.errors import TrioarmError
 
 CODE_LENGTH_MAX: Final = 256  # characters; who keeps longer lines there has named the wrong file
+KEY_LENGTH_MAX: Final = 4096  # characters of what programs show each other; tokens that carry claims are long
 MASK: Final = "***"
 SHORT: Final = 4  # codes of fewer characters are masked only where they stand alone: "1" is in every line
 
@@ -28,23 +31,45 @@ def read_code(ref: SecretRef) -> str:
     Raises:
         SecretUnreadable: the place is missing, empty, or holds no code.
     """
-    if ref.env is not None:
-        code, place = os.environ.get(ref.env), f"environment variable {ref.env}"
-        if code is None:
-            raise SecretUnreadable(f"{place} is not set: it should hold the code")
-    else:
-        code, place = _first_line(ref.file or ""), f"file {ref.file}"
-    if not code or len(code) > CODE_LENGTH_MAX:
-        fault = "is empty" if not code else "holds too long a line"
-        raise SecretUnreadable(f"{place} {fault}: it should hold the code")
+    code = _read(ref, "code", CODE_LENGTH_MAX)
     if not code.isprintable():  # nobody could hand it on as a line
-        raise SecretUnreadable(f"{place} holds what is no line of text: it should hold the code")
+        raise SecretUnreadable(f"{_place(ref)} holds what is no line of text: it should hold the code")
     return code
+
+
+def read_key(ref: SecretRef, what: str) -> str:
+    """Return what a program authenticates with, as it stands in its place now.
+
+    Args:
+        ref: where it is.
+        what: what it is, such as `token`, for the message.
+
+    Raises:
+        SecretUnreadable: the place is missing, empty, or holds none.
+    """
+    return _read(ref, what, KEY_LENGTH_MAX)
 
 
 def same_code(given: str | None, expected: str) -> bool:
     """Compare codes in a time that does not tell how much of them agrees."""
     return given is not None and hmac.compare_digest(given.encode(), expected.encode())
+
+
+def references(settings: attrs.AttrsInstance) -> tuple[SecretRef, ...]:
+    """Return every reference to a secret that settings of a partition, or of a panel of any kind, hold."""
+    values = (getattr(settings, field.name) for field in attrs.fields(type(settings)))
+    return tuple(value for value in values if isinstance(value, SecretRef))
+
+
+def readable(refs: Iterable[SecretRef]) -> frozenset[str]:
+    """Return the secrets that can be read now; of another, whoever needs it will say why it cannot."""
+    found: set[str] = set()
+    for ref in refs:
+        try:
+            found.add(read_key(ref, "secret"))
+        except SecretUnreadable:
+            continue
+    return frozenset(found)
 
 
 def pattern_of(codes: Iterable[str]) -> re.Pattern[str] | None:
@@ -54,11 +79,26 @@ def pattern_of(codes: Iterable[str]) -> re.Pattern[str] | None:
     return re.compile("|".join(parts)) if parts else None
 
 
-def _first_line(path: str) -> str:
+def _read(ref: SecretRef, what: str, longest: int) -> str:
+    place = _place(ref)
+    secret = _first_line(ref.file, what, longest) if ref.file else os.environ.get(ref.env or "")
+    if secret is None:
+        raise SecretUnreadable(f"{place} is not set: it should hold the {what}")
+    if not secret or len(secret) > longest:
+        fault = "is empty" if not secret else "holds too long a line"
+        raise SecretUnreadable(f"{place} {fault}: it should hold the {what}")
+    return secret
+
+
+def _place(ref: SecretRef) -> str:
+    return f"file {ref.file}" if ref.file else f"environment variable {ref.env}"
+
+
+def _first_line(path: str, what: str, longest: int) -> str:
     try:
         with open(path, encoding="utf-8") as file:
-            return file.readline(CODE_LENGTH_MAX + 2).rstrip("\r\n")
+            return file.readline(longest + 2).rstrip("\r\n")
     except UnicodeDecodeError:  # its text quotes the bytes, so it is not the cause of what is raised
-        raise SecretUnreadable(f"file {path} is no text: its first line should be the code") from None
+        raise SecretUnreadable(f"file {path} is no text: its first line should be the {what}") from None
     except OSError as error:
         raise SecretUnreadable(f"file {path} cannot be read: {error.strerror}") from error

@@ -6,27 +6,18 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from trioarm.arming.model import Premises, SecretRef
-from trioarm.arming.secrets import MASK, SecretUnreadable, pattern_of, read_code
+from trioarm.arming.model import Premises
+from trioarm.arming.secrets import MASK, pattern_of, readable, references
 
 _USERINFO: Final = re.compile(r"(?<=://)([^@:/\s]*):[^@\s]*@")
 
 
 def known_secrets(premises: Premises) -> frozenset[str]:
-    """Return the codes that partitions and panels refer to, as far as they can be read now."""
+    """Return the codes and keys that partitions and panels refer to, as far as they can be read now."""
     found: set[str] = set()
     for partition in premises.partitions.values():
-        for ref in (partition.code, partition.panel.code):
-            if ref is not None:
-                found |= _read(ref)
+        found |= readable((*references(partition), *references(partition.panel)))
     return frozenset(found)
-
-
-def _read(ref: SecretRef) -> set[str]:
-    try:
-        return {read_code(ref)}
-    except SecretUnreadable:
-        return set()  # whoever needs it will say so
 
 
 class Masking:

@@ -174,6 +174,10 @@ The panel is read before anything is sent. What already is as wanted is left alo
 once the panel itself reports the target. At most three commands are sent, each after a fresh look.
 A partition in alarm or in its entry delay is never touched.
 
+What a partition speaks to is its panel: `virtual`, which is built in; `command`, programs that set it and
+read it back (trioarm/docs/panels-command.md); or `http`, a webhook and a URL to read its state back from
+(trioarm/docs/panels-http.md).
+
 After downtime, only the newest occurrence that came due for a partition counts; the others are
 superseded, and nothing is sent for them. A late arm still applies until the partition's next occurrence,
 at most for 24 hours; a late disarm for arming.late_disarm (15 minutes), then it is missed.
@@ -315,8 +319,8 @@ an object: at (UTC), level, logger, message, and fields such as kind and run; so
 `run` from starting. log.level is debug, info, warning or error. features.debug adds a line for every
 decision of the engine.
 
-Codes of panels and passwords in URLs are replaced by *** in every line. Colours are for terminals only, and
-never with NO_COLOR set."""
+Codes and keys of panels, and passwords in URLs, are replaced by *** in every line. Colours are for
+terminals only, and never with NO_COLOR set."""
 
 CONFIGURATION: Final = """\
 The configuration is scheduler.toml, another file named by --config or $TRIOARM_CONFIG. `trioarm init` writes

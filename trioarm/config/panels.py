@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from trioarm.arming.model import CommandPanel, PanelSettings, SecretRef, VirtualPanel
+from trioarm.arming.model import CommandPanel, HttpPanel, PanelSettings, Reported, SecretRef, VirtualPanel
+from trioarm.arming.panel_urls import SAMPLE, panel_url
 from trioarm.arming.panels.command import PLACEHOLDER, READ_WORDS, SET_WORDS
-from trioarm.core.reading import Reader, Table, duration, listed, show, suggest, text
+from trioarm.core.reading import Reader, Table, duration, listed, mapping, member, show, suggest, text
 
 DELAY_S_MAX: Final = 3600.0  # of a panel: real ones end at a few minutes
-PROGRAM_S_MAX: Final = 60.0  # for a program to answer: more than an attempt has for talking it could not be waited for
-KINDS_LATER: Final = ("mqtt", "homeassistant", "http")
+ANSWER_S_MAX: Final = 60.0  # for a panel to answer: more than an attempt has for talking it could not be waited for
+PATH_MAX: Final = 200  # characters of a path through an answer
+WORD_MAX: Final = 100  # characters of a panel's own word for a state
+STATES_MAX: Final = 100  # such words
+KINDS_LATER: Final = ("mqtt", "homeassistant")
 _CODE_IS_SEEN: Final = "{code} would be for everybody to see: the program finds the code on its standard input instead"
 
 
@@ -49,7 +53,7 @@ def _virtual(table: Table) -> VirtualPanel:
 def _command(table: Table) -> PanelSettings:
     setting = table.need("set", _arguments(SET_WORDS), 'name the program, like ["/usr/local/bin/alarm", "{target}"]')
     reading = table.need("read", _arguments(READ_WORDS), 'name the program, like ["/usr/local/bin/alarm", "state"]')
-    timeout_s = table.take("timeout", duration(1, PROGRAM_S_MAX), 20.0)
+    timeout_s = table.take("timeout", duration(1, ANSWER_S_MAX), 20.0)
     exit_delay_s = table.take("exit_delay", duration(0, DELAY_S_MAX), 60.0)
     code = read_code(table)
     if not setting or not reading:
@@ -76,37 +80,98 @@ def _arguments(words: tuple[str, ...]) -> Reader[tuple[str, ...]]:
     return read_arguments
 
 
-KINDS: Final[dict[str, Callable[[Table], PanelSettings]]] = {"virtual": _virtual, "command": _command}
+def _http(table: Table) -> PanelSettings:
+    set_url = table.need("set", _url, f'commands are posted to it, like set = "{SAMPLE}"')
+    read_url = table.need("read", _url, f'its state is read from there, like read = "{SAMPLE}/state"')
+    if set_url is None or read_url is None:
+        set_url = read_url = SAMPLE  # what is wrong was said; go on to see what else is
+    return HttpPanel(
+        set_url=set_url,
+        read_url=read_url,
+        secret=read_secret(table, "secret"),
+        token=read_secret(table, "token"),
+        state_path=table.take("state", _path, "state"),
+        changed_by_path=table.take("changed_by", _path, None),
+        since_path=table.take("since", _path, None),
+        open_zones_path=table.take("open_zones", _path, None),
+        states=table.take("states", _states, {}),
+        timeout_s=table.take("timeout", duration(1, ANSWER_S_MAX), 10.0),
+        exit_delay_s=table.take("exit_delay", duration(0, DELAY_S_MAX), 60.0),
+        code=read_code(table),
+    )
 
 
-# Codes
+def _url(value: object) -> str:
+    return panel_url(text(value))
+
+
+def _path(value: object) -> str:
+    """Read a path through an answer: keys and numbers of items with dots between them."""
+    path = text(value)
+    if len(path) > PATH_MAX:
+        raise ValueError(f"{show(path)} is longer than {PATH_MAX} characters")
+    if not all(path.split(".")):
+        raise ValueError(f'{show(path)} is no path: write it like "panel.mode" or "areas.0.mode"')
+    return path
+
+
+def _states(value: object) -> dict[str, Reported]:
+    """Read what words of a panel mean."""
+    table = mapping(value)
+    if len(table) > STATES_MAX:
+        raise ValueError(f"{len(table)} words are too many: at most {STATES_MAX}")
+    found: dict[str, Reported] = {}
+    for word, meaning in table.items():
+        if len(word) > WORD_MAX:
+            raise ValueError(f"{show(word)} is longer than {WORD_MAX} characters")
+        try:
+            found[word] = member(Reported)(meaning)
+        except ValueError as error:
+            raise ValueError(f"what {show(word)} means: {error}") from None
+    return found
+
+
+KINDS: Final[dict[str, Callable[[Table], PanelSettings]]] = {"virtual": _virtual, "command": _command, "http": _http}
+
+
+# Secrets
 
 
 def read_code(owner: Table) -> SecretRef | None:
     """Read where a code is: a panel's own, or one that is sent with the commands of one partition."""
-    table = owner.take("code", _reference, None)
+    return read_secret(owner, "code")
+
+
+def read_secret(owner: Table, what: str) -> SecretRef | None:
+    """Read where a secret is that is called by its key: a code, or what programs show each other."""
+    table = owner.take(what, _reference(what), None)
     if table is None:
         return None
-    code = Table(table, owner.at("code"), owner.problems)
-    env = code.take("env", _place, None)
-    file = code.take("file", _place, None)
-    code.close()
+    secret = Table(table, owner.at(what), owner.problems)
+    env = secret.take("env", _place(what), None)
+    file = secret.take("file", _place(what), None)
+    secret.close()
     return SecretRef(env, file) if env or file else None
 
 
-def _place(value: object) -> str:
-    if found := text(value):
-        return found
-    raise ValueError("names nothing: a code is in an environment variable or in a file")
+def _place(what: str) -> Reader[str]:
+    def read_place(value: object) -> str:
+        if found := text(value):
+            return found
+        raise ValueError(f"names nothing: a {what} is in an environment variable or in a file")
+
+    return read_place
 
 
-def _reference(value: object) -> Mapping[str, object]:
-    """Read a table that says where a code is, and never show what stands in its place (A5.2)."""
-    if not isinstance(value, Mapping):
-        raise ValueError(
-            "a code is not written into a file that others read: "
-            'name where it is, like { env = "HOUSE_CODE" } or { file = "house.code" }'
-        )
-    if ("env" in value) == ("file" in value):
-        raise ValueError('name one place: { env = "HOUSE_CODE" } or { file = "house.code" }')
-    return value
+def _reference(what: str) -> Reader[Mapping[str, object]]:
+    """Return a reader of a table that says where a secret is, which never shows what stands in its place (A5.2)."""
+    places = f'{{ env = "HOUSE_{what.upper()}" }} or {{ file = "house.{what}" }}'
+
+    def read_reference(value: object) -> Mapping[str, object]:
+        if not isinstance(value, Mapping):
+            raise ValueError(f"a {what} is not written into a file that others read: name where it is, like {places}")
+        if ("env" in value) == ("file" in value):
+            raise ValueError(f"name one place: {places}")
+        return value
+
+    return read_reference

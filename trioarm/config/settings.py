@@ -10,12 +10,13 @@ from typing import Final
 import attrs
 
 from trioarm.config.keys import Judge, Key, Kind, setting
-from trioarm.config.ping_url import SAMPLE, mask_userinfo, ping_url
+from trioarm.config.ping_url import SAMPLE, ping_url
 from trioarm.config.store_url import MEMORY, store_url
 from trioarm.core.bounds import DURATION_S_MAX
 from trioarm.core.forms.family import zone
 from trioarm.core.reading import show, suggest
 from trioarm.core.states import State
+from trioarm.core.web_urls import mask_userinfo
 
 HOUR_S: Final = 3600.0
 DAY_S: Final = 86400.0

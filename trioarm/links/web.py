@@ -1,17 +1,22 @@
-"""The web: one address fetched over HTTP, in a thread that nobody waits for longer than the deadline.
+"""The web: one address fetched, or told something, over HTTP, in a thread nobody waits for longer than the deadline.
 
 A body is read up to a limit, redirects are followed to web servers alone and not for ever, and what an address
-authenticates with is shown to nobody but the server it was given for: errors do not name the address.
+authenticates with is shown to nobody but the server it was given for: errors do not name the address. What is told is
+told once: it follows no redirect, and is not sent any more once nobody waits for the answer.
 """
 
 from __future__ import annotations
 
 import base64
+import math
+import socket
+import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
-from http.client import HTTPException, HTTPResponse
-from typing import Final
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from typing import Any, Final
 from urllib.error import URLError
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 from urllib.request import HTTPHandler, HTTPSHandler, OpenerDirector, ProxyHandler, Request
@@ -62,6 +67,70 @@ class Limits:
     size: int | None = None
 
 
+class _Patience:
+    """How long somebody waits for an answer: looked at in the thread, lost at any time."""
+
+    def __init__(self, deadline_s: float) -> None:
+        self._end = time.monotonic() + deadline_s
+        self._line: socket.socket | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody waits any more."""
+        return time.monotonic() > self._end
+
+    def hold(self, line: socket.socket) -> None:
+        """Let a line that stands now be cut when patience is lost.
+
+        Raises:
+            TimeoutError: it was lost meanwhile: names are looked up, and strangers met, for as long as it takes.
+        """
+        self._line = line
+        if self.is_over:
+            raise TimeoutError
+
+    def lose(self) -> None:
+        """Let it be over now; a thread that still listens hears the end."""
+        self._end = -math.inf
+        if self._line is not None:
+            with suppress(OSError):  # it has ended by itself
+                socket.socket.shutdown(self._line, socket.SHUT_RDWR)  # below TLS, which belongs to the thread
+
+
+class _Connection(HTTPConnection):
+    """A connection that stands for as long as somebody waits."""
+
+    def __init__(self, host: str, *, patience: _Patience, **options: Any) -> None:
+        super().__init__(host, **options)
+        self._patience = patience
+
+    def connect(self) -> None:
+        super().connect()
+        self._patience.hold(self.sock)
+
+
+class _EncryptedConnection(_Connection, HTTPSConnection):
+    """The same, over TLS."""
+
+
+class _Handler(HTTPHandler):
+    def __init__(self, patience: _Patience) -> None:
+        super().__init__()
+        self._patience = patience
+
+    def http_open(self, req: Request) -> HTTPResponse:
+        return self.do_open(partial(_Connection, patience=self._patience), req)
+
+
+class _EncryptedHandler(HTTPSHandler):
+    def __init__(self, patience: _Patience) -> None:
+        super().__init__()
+        self._patience = patience
+
+    def https_open(self, req: Request) -> HTTPResponse:
+        return self.do_open(partial(_EncryptedConnection, patience=self._patience), req)
+
+
 class Web:
     """Fetches addresses, in threads of its own.
 
@@ -83,41 +152,81 @@ class Web:
         Raises:
             WebFailed: no answer in time, too many redirects, or too large a body.
 
-        Cancellation: at once; a thread that still waits for the network is left behind until its socket gives up.
+        Cancellation: at once; a thread that still looks a name up is left behind until it has.
         """
-        fetch = partial(_fetch, url, headers or {}, self._limits)
-        with trio.move_on_after(self._limits.deadline_s):
-            return await trio.to_thread.run_sync(fetch, abandon_on_cancel=True, limiter=self._threads)
+        return await self._within(partial(_fetch, _request(url, headers or {}), self._limits))
+
+    async def post(self, url: str, content: bytes, headers: Mapping[str, str] | None = None) -> Answer:
+        """Send something to an address, once, and return the answer, whatever its status: no redirect is followed.
+
+        Args:
+            url: http or https; user and password in it are sent as basic authentication.
+            content: what is sent.
+            headers: sent beside.
+
+        Returns:
+            a body only where the status is no success, and of a large one the beginning: what was taken, was taken.
+
+        Raises:
+            WebFailed: no answer in time. It may have been received nevertheless.
+
+        Cancellation: at once; what was not sent by then is not sent any more.
+        """
+        return await self._within(partial(_send, _request(url, headers or {}), content, self._limits))
+
+    async def _within(self, work: Callable[[_Patience], Answer]) -> Answer:
+        patience = _Patience(self._limits.deadline_s)
+        try:
+            with trio.move_on_after(self._limits.deadline_s):
+                return await trio.to_thread.run_sync(work, patience, abandon_on_cancel=True, limiter=self._threads)
+        finally:
+            patience.lose()
         raise WebFailed(_silent(self._limits))
 
 
-def _fetch(url: str, headers: Mapping[str, str], limits: Limits) -> Answer:
-    end = time.monotonic() + limits.deadline_s
-    request = _request(url, headers)
+def _fetch(request: Request, limits: Limits, patience: _Patience) -> Answer:
     try:
         for _ in range(limits.redirects + 1):
-            answer = _answer(request, limits, end)
+            answer = _answer(request, limits, patience, partial(_body, limits=limits, patience=patience))
             where = answer.headers.get("location")
             if answer.status not in REDIRECTS or where is None:
                 return answer
+            if not limits.redirects:
+                raise WebFailed("it redirects, which is not followed")
             request = Request(_redirected(request.full_url, where), headers={"User-Agent": AGENT})
-    except URLError as error:
-        raise WebFailed(_reason(error.reason, limits)) from None
     except (OSError, HTTPException, ValueError) as error:  # ValueError: a new address that is none
         raise WebFailed(_reason(error, limits)) from None
     raise WebFailed(f"it redirects more than {limits.redirects} times")
 
 
-def _answer(request: Request, limits: Limits, end: float) -> Answer:
-    with _make_opener().open(request, timeout=limits.deadline_s) as answer:
+def _send(request: Request, content: bytes, limits: Limits, patience: _Patience) -> Answer:
+    request.data = content
+    try:
+        return _answer(request, limits, patience, partial(_complaint, limits=limits, patience=patience))
+    except (OSError, HTTPException, ValueError) as error:
+        raise WebFailed(_reason(error, limits)) from None
+
+
+def _answer(request: Request, limits: Limits, patience: _Patience, read: Callable[[HTTPResponse], bytes]) -> Answer:
+    with _make_opener(patience).open(request, timeout=limits.deadline_s) as answer:
         if not isinstance(answer, HTTPResponse):
             raise AssertionError("only web addresses are opened")
         headers = {name.lower(): value for name, value in answer.headers.items()}
         is_wanted = limits.size is not None and answer.status not in REDIRECTS
-        return Answer(answer.status, _body(answer, limits, end) if is_wanted else b"", headers)
+        return Answer(answer.status, read(answer) if is_wanted else b"", headers)
 
 
-def _body(answer: HTTPResponse, limits: Limits, end: float) -> bytes:
+def _complaint(answer: HTTPResponse, limits: Limits, patience: _Patience) -> bytes:
+    """Return how the body of an answer that is no success begins."""
+    content, most = b"", limits.size or 0
+    while answer.status >= 400 and len(content) < most and (part := answer.read1(min(CHUNK, most - len(content)))):
+        content += part
+        if patience.is_over:
+            raise TimeoutError
+    return content
+
+
+def _body(answer: HTTPResponse, limits: Limits, patience: _Patience) -> bytes:
     size, parts, most = 0, list[bytes](), limits.size or 0
     while True:
         if (answer.length or 0) > most - size:
@@ -129,7 +238,7 @@ def _body(answer: HTTPResponse, limits: Limits, end: float) -> bytes:
         size += len(part)
         if size > most:
             raise WebFailed(_too_large(most))
-        if time.monotonic() > end:
+        if patience.is_over:
             raise WebFailed(_silent(limits))
     if answer.length:
         raise WebFailed(f"the answer is cut off: {answer.length} bytes are missing")
@@ -145,10 +254,10 @@ def _redirected(url: str, where: str) -> str:
     return target
 
 
-def _make_opener() -> OpenerDirector:
+def _make_opener(patience: _Patience) -> OpenerDirector:
     """Return what opens web addresses and nothing else, and hands out every answer as it is."""
     opener = OpenerDirector()
-    for handler in (ProxyHandler(), HTTPHandler(), HTTPSHandler()):
+    for handler in (ProxyHandler(), _Handler(patience), _EncryptedHandler(patience)):
         opener.add_handler(handler)
     return opener
 
@@ -174,6 +283,11 @@ def _silent(limits: Limits) -> str:
 
 
 def _reason(error: object, limits: Limits) -> str:
+    if isinstance(error, URLError):
+        error = error.reason
+    if isinstance(error, ssl.SSLCertVerificationError):
+        why = error.verify_message
+        return f"its certificate is not trusted: {why} (one of your own is trusted if SSL_CERT_FILE names its file)"
     if isinstance(error, TimeoutError):
         return _silent(limits)
     said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)

@@ -15,9 +15,12 @@ import attrs
 import pytest
 
 from tests.arming.panels.alarm import keep
-from trioarm.arming.model import CommandPanel, SecretRef, Target, VirtualPanel
+from tests.arming.panels.http_panel import MODES, HttpAlarmPanel
+from tests.links.web import Web, a_web_server, says
+from trioarm.arming.model import CommandPanel, HttpPanel, Reported, SecretRef, Target, VirtualPanel
 from trioarm.arming.panels.base import Panel
 from trioarm.arming.panels.command import CommandDriver
+from trioarm.arming.panels.http import HttpDriver
 from trioarm.arming.panels.virtual import NAMESPACE, VirtualDriver
 from trioarm.core.changes import Change, PutDocument
 from trioarm.engine.clock import SystemClock
@@ -135,8 +138,55 @@ async def command(folder: Path) -> AsyncIterator[Rig]:
     yield CommandRig(folder)
 
 
+class HttpRig(Rig):
+    """A panel on the web: a real server, in a thread of its own."""
+
+    def __init__(self, web: Web, server: HttpAlarmPanel, secret: Path) -> None:
+        self._web = web
+        self._server = server
+        self._settings = HttpPanel(
+            set_url=web.url("/alarm/{address}"),
+            read_url=web.url("/alarm/{address}/state"),
+            secret=SecretRef(file=str(secret)),
+            state_path="panel.mode",
+            changed_by_path="panel.who",
+            since_path="panel.since",
+            open_zones_path="zones.open",
+            states={"LEAVING": Reported.ARMING} | {word: Reported(target) for target, word in MODES.items()},
+            code=SecretRef(env="PANEL_CODE"),
+        )
+        self.panel = HttpDriver(self._settings, "house", SystemClock())
+
+    async def person(self, target: Target) -> None:
+        """Let `anna` press a key of it."""
+        self._server.set(MODES[target], "anna")
+
+    async def open_zone(self, zone: str) -> None:
+        """Open a zone."""
+        self._server.open_zones.append(zone)
+
+    async def talk_nonsense(self) -> None:
+        """Another server answers at its address."""
+        self._web.answer = says(b"<html>\n<h1>It works!</h1>\n")
+
+    async def fall_silent(self) -> None:
+        """It accepts, and never answers; nobody has to wait for that any longer than is asked of a test."""
+        self._web.answer = lambda _: self._web.over.wait()
+        self.panel = HttpDriver(attrs.evolve(self._settings, timeout_s=0.3), "house", SystemClock())
+
+
+@asynccontextmanager
+async def http(folder: Path) -> AsyncIterator[Rig]:
+    """Open a rig of a panel on the web."""
+    secret = folder / "hook.key"
+    secret.write_text("s3cr3t-of-the-hook\n")
+    server = HttpAlarmPanel(CODE, "s3cr3t-of-the-hook", EXIT_DELAY_S)
+    with a_web_server(server.answer) as web:
+        yield HttpRig(web, server, secret)
+
+
 OpenRig: TypeAlias = Callable[[Path], AbstractAsyncContextManager[Rig]]
-RIGS: Final[dict[str, OpenRig]] = {"virtual": virtual, "command": command}
+RIGS: Final[dict[str, OpenRig]] = {"virtual": virtual, "command": command, "http": http}
 
 
 @pytest.fixture

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from trioarm.arming.model import CommandPanel, Partition, VirtualPanel
+from trioarm.arming.model import CommandPanel, HttpPanel, Partition, VirtualPanel
 from trioarm.arming.panels.base import Panel
 from trioarm.arming.panels.command import CommandDriver
+from trioarm.arming.panels.http import HttpDriver
 from trioarm.arming.panels.virtual import VirtualDriver
 from trioarm.engine.ports import Clock, ScheduleRepository
 
@@ -19,5 +20,7 @@ def make_panel(partition: Partition, repository: ScheduleRepository, clock: Cloc
             return VirtualDriver(settings, address, repository, clock)
         case CommandPanel():
             return CommandDriver(settings, partition.name, address, partition.code or settings.code)
+        case HttpPanel():
+            return HttpDriver(settings, address, clock, code=partition.code)
         case _:
             assert_never(settings)
