@@ -154,7 +154,7 @@ THEMES = st.builds(
 
 
 RETRIES = (
-    *(RetryPolicy(2, 5.0), RetryPolicy(0)) * 2,
+    *(RetryPolicy(2, 5.0), RetryPolicy(2, 5.0), RetryPolicy(0)) * 2,
     RetryPolicy(3, 2.0, factor=4.0, max_s=9.0),
     RetryPolicy(2, 5.0, strategy="constant", never=["OSError"]),
     RetryPolicy(3, 2.0, strategy="decorrelated", never=["TimeoutError"]),
@@ -170,7 +170,7 @@ POLICIES: dict[str, st.SearchStrategy[Any]] = {  # made once: to make what draws
     "delivery": st.sampled_from(Delivery),
     "timeout_s": st.sampled_from([20.0, 100.0]),
     "retry": st.sampled_from(RETRIES),
-    "pause_after_failures": st.sampled_from([None, None, None, 2]),
+    "pause_after_failures": st.sampled_from([None, None, None, None, None, None, 2]),
     "priority": st.integers(3, 6),
     "resources": st.sampled_from([(), (), (), (), (), ("nas",), ("mail",)]),
 }
