@@ -21,7 +21,7 @@ import trio
 from paho.mqtt import publish
 
 from tests.needs import program_named
-from trioarm.links.mqtt import Broker, Mqtt, Tls
+from trioarm.links.mqtt import Broker, Limits, Mqtt, Subscription, Tls
 
 PATIENCE_S = 30.0  # for anything that is to happen on a busy machine
 TRIES = 5  # another program may take the port that was free
@@ -179,16 +179,25 @@ def _openssl(program: str, directory: Path, *arguments: str) -> None:
 
 
 @asynccontextmanager
-async def a_link(broker: Broker, connected: bool = True) -> AsyncIterator[Mqtt]:
+async def a_link(broker: Broker, connected: bool = True, limits: Limits | None = None) -> AsyncIterator[Mqtt]:
     """Run a link while the context lasts."""
     async with trio.open_nursery() as nursery:
-        mqtt = Mqtt(broker)
+        mqtt = Mqtt(broker, limits=limits)
         await nursery.start(mqtt.run)
         if connected:
             with trio.fail_after(PATIENCE_S):
                 await mqtt.wait_connected()
         yield mqtt
         nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def subscribed(mqtt: Mqtt, pattern: str) -> AsyncIterator[Subscription]:
+    """Subscribe while the context lasts, from when the broker has answered."""
+    with mqtt.subscribe(pattern) as subscription:
+        with trio.fail_after(PATIENCE_S):
+            await subscription.wait_answered()
+        yield subscription
 
 
 Talk = Callable[[trio.SocketStream], Awaitable[None]]

@@ -5,7 +5,7 @@ days, since a command that arrives late is worse than none. And what was heard i
 stands over which it came. It can be imported without paho-mqtt, which brings the packets.
 """
 
-from trioarm.links.mqtt.broker import Broker, MqttFailed, Tls, Version, Will
+from trioarm.links.mqtt.broker import Broker, Limits, MqttFailed, Tls, Version, Will
 from trioarm.links.mqtt.inbox import Message, Subscription
 from trioarm.links.mqtt.link import Mqtt
 from trioarm.links.mqtt.topics import InvalidTopic, check_filter, check_topic, matches
@@ -13,6 +13,7 @@ from trioarm.links.mqtt.topics import InvalidTopic, check_filter, check_topic, m
 __all__ = [
     "Broker",
     "InvalidTopic",
+    "Limits",
     "Message",
     "Mqtt",
     "MqttFailed",

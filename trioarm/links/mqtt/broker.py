@@ -113,6 +113,23 @@ class Broker:
         return f"{host}:{self.port}"
 
 
+@attrs.frozen(slots=True, kw_only=True)
+class Limits:
+    """How long a broker may take for something.
+
+    Args:
+        dial_s: to be found and connected to, all its addresses tried, the handshake of TLS included.
+        answer_s: to answer anything but a publish, whose time its sender knows.
+        send_s: to take what is sent.
+        goodbye_s: to hear our last words and acknowledge them.
+    """
+
+    dial_s: float = 10.0
+    answer_s: float = 10.0
+    send_s: float = 10.0
+    goodbye_s: float = 1.0
+
+
 def check_payload(payload: bytes) -> bytes:
     """Return a payload that is sent.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import struct
@@ -14,7 +15,6 @@ import trio
 from trioarm.core.errors import TrioarmError
 from trioarm.links.mqtt.broker import Broker, MqttFailed, Tls
 
-DIAL_S: Final = 10.0  # for the name, the connection and the handshake, each of its addresses included
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
 
 Stream = trio.abc.Stream
@@ -48,7 +48,7 @@ def read_credentials(broker: Broker) -> Credentials:
     return Credentials(password, None if broker.tls is None else _make_context(broker.tls))
 
 
-async def dial(broker: Broker, tls: ssl.SSLContext | None) -> tuple[Stream, trio.SocketStream]:
+async def dial(broker: Broker, tls: ssl.SSLContext | None, within_s: float) -> tuple[Stream, trio.SocketStream]:
     """Return a connection to a broker: what is spoken over, and what carries it.
 
     Raises:
@@ -56,7 +56,7 @@ async def dial(broker: Broker, tls: ssl.SSLContext | None) -> tuple[Stream, trio
 
     Cancellation: at once.
     """
-    with trio.move_on_after(DIAL_S):
+    with trio.move_on_after(within_s):
         try:
             carrier = await trio.open_tcp_stream(broker.host, broker.port)
         except OSError as error:
@@ -73,7 +73,7 @@ async def dial(broker: Broker, tls: ssl.SSLContext | None) -> tuple[Stream, trio
             await trio.aclose_forcefully(carrier)
             raise
         return stream, carrier
-    raise MqttFailed(f"no connection within {DIAL_S:g} s")
+    raise MqttFailed(f"no connection within {within_s:g} s")
 
 
 async def cut(carrier: trio.SocketStream) -> None:
@@ -113,8 +113,10 @@ def _line(error: BaseException) -> str:
         said = f"certificate verify failed: {error.verify_message}"
     elif isinstance(error, ssl.SSLError) and error.reason:
         said = error.reason.replace("_", " ").lower()
-    elif isinstance(error, OSError) and error.strerror:
+    elif isinstance(error, socket.gaierror) and error.strerror:
         said = error.strerror
+    elif isinstance(error, OSError) and error.errno:
+        said = os.strerror(error.errno)  # whose own text may name the address once more
     else:
         said = str(error)
     line = " ".join(said.split())

@@ -52,17 +52,21 @@ class Subscription:
 
     def __init__(self, pattern: str, home: Inboxes) -> None:
         self.filter = pattern
-        self.refusal: str | None = None  # why the broker does not deliver it, as told over this connection
+        self.refusal: str | None = None  # why the broker does not deliver it; None if it does, or has not answered yet
         self.dropped = 0  # messages of topics that were too many
         self._home = home
         self._latest: dict[str, Message] = {}  # the one longest silent first
         self._unread: dict[str, Message] = {}
-        self._news = trio.Event()
+        self._news, self._answered = trio.Event(), trio.Event()
         self._is_closed = False
 
     def latest(self, topic: str) -> Message | None:
         """Return the newest message of a topic; None if the present connection has brought none that was kept."""
         return self._latest.get(topic)
+
+    async def wait_answered(self) -> None:
+        """Wait until the broker has answered over the present connection: from then on nothing is missed."""
+        await self._answered.wait()
 
     async def receive(self) -> Message:
         """Return the next message that has not been read.
@@ -119,6 +123,14 @@ class Subscription:
             self._unread.pop(oldest, None)
             self.dropped += 1
         self._news.set()
+
+    def _answer(self, refusal: str | None) -> None:
+        self.refusal = refusal
+        self._answered.set()
+
+    def _lose(self) -> None:
+        self.refusal, self._answered = None, trio.Event()
+        self._forget()
 
     def _forget(self, topic: str | None = None) -> None:
         for kept in (self._latest, self._unread):
@@ -180,14 +192,13 @@ class Inboxes:
             self._told_at = now
             _log.warning("messages are dropped, %d so far: %s", self.dropped, why)
 
-    def refuse(self, pattern: str, refusal: str | None) -> None:
-        """Tell the subscriptions to a filter what the broker said; None if it delivers."""
+    def answer(self, pattern: str, refusal: str | None) -> None:
+        """Tell the subscriptions to a filter why the broker does not deliver it; None if it does."""
         for subscription in self._all:
             if subscription.filter == pattern:
-                subscription.refusal = refusal
+                subscription._answer(refusal)
 
     def forget(self) -> None:
         """Forget what was heard: the connection is gone, and what it told may no longer be so."""
         for subscription in self._all:
-            subscription._forget()
-            subscription.refusal = None
+            subscription._lose()

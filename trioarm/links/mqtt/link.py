@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import trio
 
 from trioarm.engine.ports import Chance
-from trioarm.links.mqtt.broker import Broker, MqttFailed, check_payload
+from trioarm.links.mqtt.broker import Broker, Limits, MqttFailed, check_payload
 from trioarm.links.mqtt.dial import dial, read_credentials
 from trioarm.links.mqtt.inbox import Inboxes, Subscription
 from trioarm.links.mqtt.topics import check_topic
@@ -33,22 +33,31 @@ class Mqtt:
         broker: whom we speak to.
         chance: spreads the attempts of many nodes that lost the same broker.
         thread: where passwords and certificates are read.
+        limits: of its patience.
 
     Raises:
         MqttFailed: paho-mqtt is not installed; the line says what to install.
     """
 
-    def __init__(self, broker: Broker, *, chance: Chance | None = None, thread: Thread | None = None) -> None:
+    def __init__(
+        self,
+        broker: Broker,
+        *,
+        chance: Chance | None = None,
+        thread: Thread | None = None,
+        limits: Limits | None = None,
+    ) -> None:
         if find_spec("paho") is None:
             raise MqttFailed("MQTT needs paho-mqtt: python -m pip install 'trioarm[mqtt]'")
         self.broker = broker
         self.trouble: str | None = "no connection has been tried yet"  # why we are not connected, in a line
         self._chance = chance or random.Random()
         self._thread = thread or Thread()
+        self._limits = limits or Limits()
         self._inboxes = Inboxes()
         self._session: Session | None = None
         self._connected_at: float | None = None
-        self._made, self._lost = trio.Event(), trio.Event()
+        self._made, self._lost, self._changed = trio.Event(), trio.Event(), trio.Event()
         self._lost.set()
 
     @property
@@ -68,6 +77,10 @@ class Mqtt:
     async def wait_lost(self) -> None:
         """Wait until the present connection is lost; if there is none, not at all."""
         await self._lost.wait()
+
+    async def wait_change(self) -> None:
+        """Wait until we are connected, or are no longer, or have tried in vain once more."""
+        await self._changed.wait()
 
     def subscribe(self, pattern: str) -> Subscription:
         """Subscribe to the topics that a filter means, over this connection and all that follow; a context.
@@ -138,11 +151,13 @@ class Mqtt:
 
         try:
             credentials = await self._thread.run(partial(read_credentials, self.broker))
-            stream, carrier = await dial(self.broker, credentials.tls)
+            stream, carrier = await dial(self.broker, credentials.tls, self._limits.dial_s)
         except MqttFailed as error:
             self._tell(str(error))
+            self._change()
             return 0.0
-        session = self._session = Session(self.broker, credentials.password, stream, carrier, self._inboxes)
+        session = Session(self.broker, credentials.password, stream, carrier, self._inboxes, self._limits)
+        self._session = session
         try:
             await session.run(self._on_established)
         finally:
@@ -153,6 +168,7 @@ class Mqtt:
         self.trouble, self._connected_at = None, trio.current_time()
         self._lost = trio.Event()
         self._made.set()
+        self._change()
         _log.info("connected to the broker %s", self.broker)
 
     def _on_lost(self, session: Session) -> float:
@@ -166,9 +182,14 @@ class Mqtt:
             self.trouble = "the connection has been ended"
         else:
             self._tell(session.reason)
+        self._change()
         return 0.0 if connected_at is None else trio.current_time() - connected_at
 
     def _tell(self, trouble: str) -> None:
         if trouble != self.trouble:
             self.trouble = trouble
             _log.warning("not connected to the broker %s: %s", self.broker, trouble)
+
+    def _change(self) -> None:
+        self._changed.set()
+        self._changed = trio.Event()

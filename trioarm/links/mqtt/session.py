@@ -18,14 +18,11 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from trioarm.links.mqtt.broker import Broker, MqttFailed, Version
+from trioarm.links.mqtt.broker import Broker, Limits, MqttFailed, Version
 from trioarm.links.mqtt.dial import Stream, cut
 from trioarm.links.mqtt.inbox import Inboxes, Message
 from trioarm.links.mqtt.wire import PACKET_MAX, Garbled, Wire
 
-ANSWER_S: Final = 10.0  # for the broker to answer anything but a publish, whose time its sender knows
-SEND_S: Final = 10.0  # for it to take what is sent
-GOODBYE_S: Final = 1.0  # for the last words and their acknowledgement
 IN_FLIGHT: Final = 20  # messages sent and not yet acknowledged; more wait, in the time of their senders
 CHUNK: Final = 64 * 1024  # bytes read at once
 PACKETS: Final = 50  # handled before others get their turn
@@ -86,14 +83,21 @@ class Session:
         stream: what is spoken over.
         carrier: the socket under it.
         inboxes: whose filters are subscribed to, and who gets what is heard.
+        limits: of its patience.
     """
 
     def __init__(
-        self, broker: Broker, password: str | None, stream: Stream, carrier: trio.SocketStream, inboxes: Inboxes
+        self,
+        broker: Broker,
+        password: str | None,
+        stream: Stream,
+        carrier: trio.SocketStream,
+        inboxes: Inboxes,
+        limits: Limits,
     ) -> None:
         self.reason: str | None = None  # why it is over
         self.is_established = False
-        self._broker = broker
+        self._broker, self._limits = broker, limits
         self._stream, self._carrier = stream, carrier
         self._inboxes = inboxes
         self._wire = Wire()
@@ -103,7 +107,9 @@ class Session:
         self._turns = trio.Semaphore(IN_FLIGHT)
         self._over = trio.Event()
         self._is_sending = False
-        self._sending = trio.CancelScope()  # half a packet would end all understanding: it is not cancelled with the rest
+        self._sending = (
+            trio.CancelScope()
+        )  # half a packet would end all understanding: it is not cancelled with the rest
         self._leave_by = math.inf
         self._sent_at = self._heard_at = trio.current_time()
         self._late: list[str] = []  # filters of subscriptions made after the greeting
@@ -131,7 +137,7 @@ class Session:
                 try:
                     await self._over.wait()
                 finally:
-                    self._leave_by = trio.current_time() + (GOODBYE_S if self.reason is None else 0)
+                    self._leave_by = trio.current_time() + (self._limits.goodbye_s if self.reason is None else 0)
                     self._sending.deadline = min(self._sending.deadline, self._leave_by)
                     nursery.cancel_scope.cancel()
         finally:
@@ -183,10 +189,10 @@ class Session:
 
     async def _establish(self, established: Callable[[], None]) -> None:
         self._packets.greet(self._broker)
-        with trio.move_on_after(ANSWER_S) as patience:
+        with trio.move_on_after(self._limits.answer_s) as patience:
             await self._greeting.has_come.wait()
         if patience.cancelled_caught:
-            self.end(f"it accepted the connection and did not answer within {ANSWER_S:g} s")
+            self.end(f"it accepted the connection and did not answer within {self._limits.answer_s:g} s")
         if self.reason is not None:
             return
         await self._subscribe_all(self._inboxes.filters)
@@ -211,12 +217,12 @@ class Session:
     async def _subscribe(self, pattern: str) -> None:
         _, number = self._packets.subscribe(pattern, qos=1)
         answer = self._expect(number)
-        with trio.move_on_after(ANSWER_S) as patience:
+        with trio.move_on_after(self._limits.answer_s) as patience:
             await answer.has_come.wait()
         if patience.cancelled_caught:
-            self.end(f"it did not answer a subscription within {ANSWER_S:g} s")
+            self.end(f"it did not answer a subscription within {self._limits.answer_s:g} s")
         if self.reason is None:
-            self._inboxes.refuse(pattern, answer.refusal)
+            self._inboxes.answer(pattern, answer.refusal)
 
     def _unsubscribe(self, pattern: str) -> None:
         self._packets.unsubscribe(pattern)
@@ -241,9 +247,9 @@ class Session:
                 continue
             self._packets.loop_misc()
             asked = self._wire.queued > queued
-            await trio.sleep(ANSWER_S if asked else 1)
+            await trio.sleep(self._limits.answer_s if asked else 1)
             if asked and self._heard_at < asked_at:
-                self.end(f"it gives no sign of life: no answer within {ANSWER_S:g} s")
+                self.end(f"it gives no sign of life: no answer within {self._limits.answer_s:g} s")
 
     async def _leave(self) -> None:
         """Say goodbye if nothing is wrong; else cut the connection, and the broker tells that we are gone."""
@@ -309,14 +315,15 @@ class Session:
         while True:
             data = await self._wire.take()
             self._is_sending = True
-            with trio.CancelScope(deadline=trio.current_time() + SEND_S, shield=True) as self._sending:
+            with trio.CancelScope(deadline=trio.current_time() + self._limits.send_s, shield=True) as self._sending:
                 try:
                     await self._stream.send_all(data)
                 except (trio.BrokenResourceError, trio.ClosedResourceError):
                     await self._over.wait()  # whoever reads says why
             if self._sending.cancelled_caught:
-                self.end(f"it takes nothing: {len(data)} bytes within {SEND_S:g} s")
-                return
+                if self._leave_by == math.inf:
+                    self.end(f"it takes nothing: {len(data)} bytes within {self._limits.send_s:g} s")
+                return  # half a packet may be on its way
             self._is_sending = False
             self._sent_at = trio.current_time()
 

@@ -70,4 +70,4 @@ def _check_text(text: str, what: str) -> None:
 
 
 def _shown(text: str) -> str:
-    return ascii(text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}...")
+    return repr(text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}...")
