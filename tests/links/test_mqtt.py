@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 
 from tests.links.broker import HOST, PATIENCE_S, Mosquitto, a_broker, a_certificate, a_link, a_relay, subscribed
 from trioarm.core.errors import TrioarmError
-from trioarm.links.mqtt import Broker, Message, Mqtt, MqttFailed, Tls, Version, Will
+from trioarm.links.mqtt import Broker, Message, Mqtt, MqttFailed, Tls, Version, Will, link
+from trioarm.testing.stores import InlineThread
 
 DISCONNECT = b"\xe0\x00"
 WILL = Will(topic="alive", payload=b"offline")
@@ -37,6 +43,44 @@ async def heard(mqtt: Mqtt, topic: str) -> Message:
     """Return the first message of a topic."""
     with trio.fail_after(PATIENCE_S), mqtt.subscribe(topic) as subscription:
         return await subscription.receive()
+
+
+# without a broker
+
+
+def test_without_the_library_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of it is needed before there is a link."""
+    monkeypatch.setattr(link, "find_spec", lambda _: None)
+    with pytest.raises(MqttFailed, match=r"^MQTT needs paho-mqtt: python -m pip install 'trioarm\[mqtt\]'$"):
+        Mqtt(Broker(host=HOST))
+
+
+def test_it_can_be_imported_without_the_library() -> None:
+    """Settings of a broker are read, and topics judged, wherever trioarm is installed."""
+    program = "import sys; sys.modules['paho'] = None; import trioarm.links.mqtt as m; print(m.Broker(host='h'))"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "h:1883\n", "")
+
+
+async def test_attempts_come_at_once_and_then_ever_more_rarely(autojump_clock: trio.testing.MockClock) -> None:
+    """The first at once, then half to all of 1, 2, 4 ... 60 s apart."""
+    attempts_at: list[float] = []
+
+    def missing() -> str:
+        attempts_at.append(trio.current_time())
+        raise TrioarmError("not there")
+
+    class Half:
+        def random(self) -> float:
+            return 0.5
+
+    settings = Broker(host=HOST, username="u", password=missing)
+    mqtt = Mqtt(settings, chance=Half(), thread=InlineThread())
+    start = trio.current_time()
+    with trio.move_on_after(200):
+        await mqtt.run()
+    pauses = [now - before for before, now in pairwise([start, *attempts_at])]
+    assert pauses == pytest.approx([0, 0.75, 1.5, 3, 6, 12, 24, 45, 45, 45])
 
 
 # said and heard
@@ -308,6 +352,17 @@ async def test_a_broker_that_does_not_acknowledge_loses_the_connection(broker: M
         await mqtt.publish("command", "", within_s=PATIENCE_S)
 
 
+async def test_two_clients_of_one_name_do_not_drop_each_other_without_rest(broker: Mosquitto) -> None:
+    """A connection that did not stand for long is no reason to be back at once."""
+    settings = broker.settings(client_id="the same")
+    async with a_link(settings) as older, a_link(settings, connected=False):
+        with trio.fail_after(PATIENCE_S):
+            await older.wait_lost()
+            lost_at = trio.current_time()
+            await older.wait_connected()
+        assert trio.current_time() - lost_at > 0.4
+
+
 async def test_many_may_publish_at_once(broker: Mosquitto) -> None:
     """More than may be on their way wait for each other, each in its time, and all are acknowledged."""
     async with (
@@ -346,7 +401,7 @@ async def test_who_leaves_says_so(broker: Mosquitto, version: Version) -> None:
     async with a_link(broker.settings()) as other, a_relay(broker.port) as relay:
         async with subscribed(other, "alive") as alive:
             async with a_link(broker.settings(port=relay.port, will=WILL, version=version)) as mqtt:
-                await mqtt.publish("a", "", within_s=PATIENCE_S)
+                mqtt.subscribe("b").close()  # so that something is being sent when it ends
             with trio.fail_after(PATIENCE_S):
                 assert await alive.receive() == Message("alive", b"offline", is_retained=False)
         assert relay.sent.count(b"offline") == 2  # in the greeting, and at the end
@@ -370,16 +425,22 @@ async def test_leaving_takes_a_second_at_most(broker: Mosquitto, is_frozen: bool
     broker.thaw()
 
 
-async def test_cancelled_at_any_moment_it_ends(broker: Mosquitto) -> None:
-    """After each number of steps of the loop, from the first one until some time after the connection stands."""
-    for steps in range(0, 200, 5):
+@pytest.mark.parametrize("first", ["connect", "publish"])
+async def test_cancelled_at_any_moment_it_ends(broker: Mosquitto, first: str) -> None:
+    """After each number of steps of the loop, from the first one on or from a publish on: within a second, and well."""
+    for steps in (*range(20), *range(20, 300, 20)):
         with trio.fail_after(PATIENCE_S):
             async with trio.open_nursery() as nursery:
                 mqtt = Mqtt(broker.settings(will=WILL))
                 await nursery.start(mqtt.run)
+                if first == "publish":
+                    await mqtt.wait_connected()
+                    nursery.start_soon(partial(mqtt.publish, "a", "", within_s=PATIENCE_S))
                 for _ in range(steps):
                     await trio.lowlevel.checkpoint()
                 nursery.cancel_scope.cancel()
+                before = trio.current_time()
+        assert trio.current_time() - before < 1.0 + 2.0  # the machine may be busy
         assert not mqtt.is_connected
 
 

@@ -73,7 +73,7 @@ def test_a_broker_is_shown_without_what_it_is_spoken_to_with() -> None:
         {"host": "h", "password": "p"},
         {"host": "h", "client_id": ""},
         {"host": "h", "username": "u" * 257},
-        {"host": "h", "keepalive_s": 1.0},
+        {"host": "h", "keepalive_s": 0.5},
     ],
 )
 def test_a_broker_that_cannot_be_is_refused(settings: dict[str, object]) -> None:

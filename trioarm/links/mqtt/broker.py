@@ -18,7 +18,7 @@ TLS_PORT: Final = 8883
 PAYLOAD_MAX: Final = 64 * 1024  # bytes of a message, either way: a state has twenty, an announcement some thousand
 NAME_MAX: Final = 256  # characters of a client's name or a user's
 KEEPALIVE_S: Final = 30.0  # with ten seconds for an answer, a dead connection is noticed within the minute
-KEEPALIVE_S_MIN: Final = 5.0
+KEEPALIVE_S_MIN: Final = 1.0
 KEEPALIVE_S_MAX: Final = 3600.0
 
 

@@ -97,9 +97,9 @@ class Mqtt:
     async def publish(self, topic: str, payload: bytes | str, *, retain: bool = False, within_s: float) -> None:
         """Publish a message, with QoS 1, and return once the broker has acknowledged it.
 
-        It is sent now or never. If it has been sent and time is up, the connection is given up, so that what waits in
-        the buffers of the system cannot arrive later; whether it has arrived is then not known. A broker that speaks
-        3.1.1 acknowledges what it forbids, too.
+        It is sent now or never. If time is up and it has been sent, the connection is given up: what still waits in the
+        buffers of our system is thrown away, and what has reached the broker's, it may yet carry out. So whether it
+        has arrived is then not known. A broker that speaks 3.1.1 acknowledges what it forbids, too.
 
         Args:
             topic: where.

@@ -150,8 +150,8 @@ class Session:
         Raises:
             MqttFailed: it refused, or the connection was lost.
 
-        Cancellation: at once. The connection is given up if that was sent, so that it cannot arrive when nobody waits
-        for it any more.
+        Cancellation: at once. If it was sent, the connection is given up: what nobody waits for any more is not to
+        arrive, if that can still be prevented.
         """
         async with self._turns:
             if not self.is_established:
