@@ -235,6 +235,13 @@ class Relay:
     connections: int = 0
     sent: bytearray = attrs.field(factory=bytearray)
     _open: list[trio.SocketStream] = attrs.field(factory=list)
+    _moved: trio.Event = attrs.field(factory=trio.Event)
+
+    async def wait_sent(self, data: bytes) -> None:
+        """Wait until clients have sent something."""
+        while data not in self.sent:
+            self._moved = trio.Event()
+            await self._moved.wait()
 
     async def cut(self) -> None:
         """Cut all connections, on both sides."""
@@ -256,6 +263,7 @@ class Relay:
             async for data in source:
                 if seen is not None:
                     seen += data
+                    self._moved.set()
                 await to.send_all(data)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 
 import pytest
 import trio
@@ -274,6 +275,22 @@ async def test_what_is_not_acknowledged_in_time_is_not_left_to_the_system() -> N
             await mqtt.publish("command", "", within_s=0.05)
         with trio.fail_after(PATIENCE_S):
             await was_reset.wait()
+
+
+async def test_what_was_never_sent_costs_no_connection() -> None:
+    """Twenty messages are on their way at most; who is the next and runs out of time has changed nothing."""
+    async with (
+        a_server(saying(ACCEPTED)) as port,
+        a_link(Broker(host=HOST, port=port)) as mqtt,
+        trio.open_nursery() as nursery,
+    ):
+        for _ in range(20):
+            nursery.start_soon(partial(mqtt.publish, "command", "", within_s=PATIENCE_S))
+        await trio.testing.wait_all_tasks_blocked()
+        with pytest.raises(MqttFailed):
+            await mqtt.publish("command", "", within_s=0.05)
+        assert mqtt.is_connected
+        nursery.cancel_scope.cancel()
 
 
 async def test_who_stops_waiting_for_a_message_gives_the_connection_up() -> None:
