@@ -235,9 +235,12 @@ async def test_a_broker_that_is_away_keeps_nobody_from_starting(broker: Mosquitt
         assert mqtt.trouble is None
 
 
-async def test_a_name_that_is_none_is_told() -> None:
-    """Names that end in .invalid are nobody's."""
-    assert (await trouble_with(Broker(host="broker.invalid"))).startswith("the name is not found: ")
+@pytest.mark.parametrize(
+    ("name", "line"), [("broker.invalid", "the name is not found: "), ("broker..invalid", "the name is none: ")]
+)
+async def test_a_name_that_is_none_is_told(name: str, line: str) -> None:
+    """Names that end in .invalid are nobody's, and some cannot be names."""
+    assert (await trouble_with(Broker(host=name))).startswith(line)
 
 
 @pytest.mark.parametrize("version", Version)

@@ -277,14 +277,18 @@ async def test_what_is_not_acknowledged_in_time_is_not_left_to_the_system() -> N
             await was_reset.wait()
 
 
-async def test_what_was_never_sent_costs_no_connection() -> None:
-    """Twenty messages are on their way at most; who is the next and runs out of time has changed nothing."""
+@pytest.mark.parametrize(
+    ("accepted", "most", "version"),
+    [(ACCEPTED, 20, Version.V3_1_1), (b"\x20\x06\x00\x00\x03\x21\x00\x02", 2, Version.V5)],
+)
+async def test_what_was_never_sent_costs_no_connection(accepted: bytes, most: int, version: Version) -> None:
+    """Twenty messages are on their way at most, or as many as the broker allows; the next may run out of time."""
     async with (
-        a_server(saying(ACCEPTED)) as port,
-        a_link(Broker(host=HOST, port=port)) as mqtt,
+        a_server(saying(accepted)) as port,
+        a_link(Broker(host=HOST, port=port, version=version)) as mqtt,
         trio.open_nursery() as nursery,
     ):
-        for _ in range(20):
+        for _ in range(most):
             nursery.start_soon(partial(mqtt.publish, "command", "", within_s=PATIENCE_S))
         await trio.testing.wait_all_tasks_blocked()
         with pytest.raises(MqttFailed):

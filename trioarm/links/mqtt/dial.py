@@ -61,6 +61,8 @@ async def dial(broker: Broker, tls: ssl.SSLContext | None, within_s: float) -> t
             carrier = await trio.open_tcp_stream(broker.host, broker.port)
         except OSError as error:
             raise MqttFailed(_reason(error)) from None
+        except UnicodeError as error:
+            raise MqttFailed(f"the name is none: {_line(error)}") from None
         if tls is None:
             return carrier, carrier
         stream = trio.SSLStream(carrier, tls, server_hostname=broker.host, https_compatible=True)

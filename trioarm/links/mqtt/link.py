@@ -50,15 +50,14 @@ class Mqtt:
         if find_spec("paho") is None:
             raise MqttFailed("MQTT needs paho-mqtt: python -m pip install 'trioarm[mqtt]'")
         self.broker = broker
-        self.trouble: str | None = "no connection has been tried yet"  # why we are not connected, in a line
         self._chance = chance or random.Random()
         self._thread = thread or Thread()
         self._limits = limits or Limits()
         self._inboxes = Inboxes()
         self._session: Session | None = None
         self._connected_at: float | None = None
-        self._made, self._lost, self._changed = trio.Event(), trio.Event(), trio.Event()
-        self._lost.set()
+        self._trouble = "no connection has been tried yet"
+        self._changed = trio.Event()
 
     @property
     def is_connected(self) -> bool:
@@ -70,13 +69,25 @@ class Mqtt:
         """Messages that were too large, or of a topic that is none, since the beginning."""
         return self._inboxes.dropped
 
+    @property
+    def trouble(self) -> str | None:
+        """Why there is no connection, in a line without what we authenticate with; None if there is one."""
+        if self.is_connected:
+            return None
+        return (self._session and self._session.reason) or self._trouble
+
     async def wait_connected(self) -> None:
         """Wait until there is a connection."""
-        await self._made.wait()
+        await trio.lowlevel.checkpoint()
+        while not self.is_connected:
+            await self._changed.wait()
 
     async def wait_lost(self) -> None:
         """Wait until the present connection is lost; if there is none, not at all."""
-        await self._lost.wait()
+        session = self._session
+        await trio.lowlevel.checkpoint()
+        while self.is_connected and self._session is session:
+            await self._changed.wait()
 
     async def wait_change(self) -> None:
         """Wait until we are connected, or are no longer, or have tried in vain once more."""
@@ -165,29 +176,24 @@ class Mqtt:
         return stood_s
 
     def _on_established(self) -> None:
-        self.trouble, self._connected_at = None, trio.current_time()
-        self._lost = trio.Event()
-        self._made.set()
-        self._change()
+        self._connected_at = trio.current_time()
+        self._trouble = "the connection has been ended"  # what is true when nothing is said when it ends
         _log.info("connected to the broker %s", self.broker)
+        self._change()
 
     def _on_lost(self, session: Session) -> float:
         """Believe nothing any more that was heard; return for how many seconds the connection stood."""
         self._session = None
         self._inboxes.forget()
         connected_at, self._connected_at = self._connected_at, None
-        self._made = trio.Event()
-        self._lost.set()
-        if session.reason is None:
-            self.trouble = "the connection has been ended"
-        else:
+        if session.reason is not None:
             self._tell(session.reason)
         self._change()
         return 0.0 if connected_at is None else trio.current_time() - connected_at
 
     def _tell(self, trouble: str) -> None:
-        if trouble != self.trouble:
-            self.trouble = trouble
+        if trouble != self._trouble:
+            self._trouble = trouble
             _log.warning("not connected to the broker %s: %s", self.broker, trouble)
 
     def _change(self) -> None:

@@ -23,7 +23,9 @@ from trioarm.links.mqtt.dial import Stream, cut
 from trioarm.links.mqtt.inbox import Inboxes, Message
 from trioarm.links.mqtt.wire import PACKET_MAX, Garbled, Wire
 
-IN_FLIGHT: Final = 20  # messages sent and not yet acknowledged; more wait, in the time of their senders
+IN_FLIGHT: Final = (
+    20  # messages sent and not yet acknowledged; or fewer if the broker says so; more wait, in their time
+)
 CHUNK: Final = 64 * 1024  # bytes read at once
 PACKETS: Final = 50  # handled before others get their turn
 EARLY_S: Final = 0.1  # by how much paho's clock may be behind ours
@@ -107,9 +109,7 @@ class Session:
         self._turns = trio.Semaphore(IN_FLIGHT)
         self._over = trio.Event()
         self._is_sending = False
-        self._sending = (
-            trio.CancelScope()
-        )  # half a packet would end all understanding: it is not cancelled with the rest
+        self._sending = trio.CancelScope()  # of what is being sent: not cancelled with the rest, half a packet is none
         self._leave_by = math.inf
         self._sent_at = self._heard_at = trio.current_time()
         self._late: list[str] = []  # filters of subscriptions made after the greeting
@@ -245,7 +245,8 @@ class Session:
             asked_at, queued = trio.current_time(), self._wire.queued
             if min(self._sent_at, self._heard_at) + quiet_s > asked_at:
                 continue
-            self._packets.loop_misc()
+            if self._packets.loop_misc() != 0:
+                self.end("it gives no sign of life")
             asked = self._wire.queued > queued
             await trio.sleep(self._limits.answer_s if asked else 1)
             if asked and self._heard_at < asked_at:
@@ -329,10 +330,11 @@ class Session:
 
     # what paho reads in the packets; what it hands over besides is of no use here
 
-    def _on_connect(self, _: Client, __: Any, ___: ConnectFlags, code: ReasonCode, ____: Properties | None) -> None:
+    def _on_connect(self, _: Client, __: Any, ___: ConnectFlags, code: ReasonCode, allowed: Properties | None) -> None:
         if code.is_failure:
             self.end(f"it refuses us: {str(code).lower()}")
         else:
+            self._turns = trio.Semaphore(min(IN_FLIGHT, getattr(allowed, "ReceiveMaximum", IN_FLIGHT)))
             self._greeting.give(None)
 
     def _on_disconnect(
