@@ -321,3 +321,22 @@ async def test_nothing_more_is_read_while_too_much_waits_to_be_sent(autojump_clo
         nursery.start_soon(wire.room)
         await trio.testing.wait_all_tasks_blocked()
         assert len(await wire.take()) == QUEUE_MAX + 1
+
+
+async def test_a_packet_that_never_ends_is_no_sign_of_life() -> None:
+    """A broker that sends a byte of it now and then, and answers nothing, is left."""
+
+    async def send_a_packet_for_ever(stream: trio.SocketStream) -> None:
+        await say_accepted(stream)
+        await stream.send_all(b"\x30\xff\xff\x7f")
+        while True:
+            await stream.send_all(b"x")
+            await trio.sleep(0.1)
+
+    async with (
+        a_server(send_a_packet_for_ever) as port,
+        a_link(Broker(host=HOST, port=port, keepalive_s=1), limits=Limits(answer_s=0.3)) as mqtt,
+    ):
+        with trio.fail_after(PATIENCE_S):
+            await mqtt.wait_lost()
+        assert mqtt.trouble == "it gives no sign of life"
