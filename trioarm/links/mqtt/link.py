@@ -1,0 +1,201 @@
+"""The link to a broker: connected whenever that is possible, and honest about when it is not."""
+
+from __future__ import annotations
+
+import logging
+import random
+from functools import partial
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Final, NoReturn
+
+import trio
+
+from trioarm.engine.ports import Chance
+from trioarm.links.mqtt.broker import Broker, Limits, MqttFailed, check_payload
+from trioarm.links.mqtt.dial import dial, read_credentials
+from trioarm.links.mqtt.inbox import Inboxes, Subscription
+from trioarm.links.mqtt.topics import check_topic
+from trioarm.links.threads import Thread
+
+if TYPE_CHECKING:
+    from trioarm.links.mqtt.session import Session
+
+BACKOFF_S_MAX: Final = 60.0  # between two attempts; before, 1, 2, 4 ... s, after the first, which is made at once
+STEADY_S: Final = 10.0  # how long a connection must stand for the next loss to be the first again
+
+_log = logging.getLogger(__name__)
+
+
+class Mqtt:
+    """A connection to a broker that is made again whenever it is lost.
+
+    Args:
+        broker: whom we speak to.
+        chance: spreads the attempts of many nodes that lost the same broker.
+        thread: where passwords and certificates are read.
+        limits: of its patience.
+
+    Raises:
+        MqttFailed: paho-mqtt is not installed; the line says what to install.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        *,
+        chance: Chance | None = None,
+        thread: Thread | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        if find_spec("paho") is None:
+            raise MqttFailed("MQTT needs paho-mqtt: python -m pip install 'trioarm[mqtt]'")
+        self.broker = broker
+        self._chance = chance or random.Random()
+        self._thread = thread or Thread()
+        self._limits = limits or Limits()
+        self._inboxes = Inboxes()
+        self._session: Session | None = None
+        self._connected_at: float | None = None
+        self._trouble = "no connection has been tried yet"
+        self._changed = trio.Event()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the broker has accepted us and answered all subscriptions, and is still there as far as we know."""
+        return self._session is not None and self._session.is_established
+
+    @property
+    def dropped(self) -> int:
+        """Messages that were too large, or of a topic that is none, since the beginning."""
+        return self._inboxes.dropped
+
+    @property
+    def trouble(self) -> str | None:
+        """Why there is no connection, in a line without what we authenticate with; None if there is one."""
+        if self.is_connected:
+            return None
+        return (self._session and self._session.reason) or self._trouble
+
+    async def wait_connected(self) -> None:
+        """Wait until there is a connection."""
+        await trio.lowlevel.checkpoint()
+        while not self.is_connected:
+            await self._changed.wait()
+
+    async def wait_lost(self) -> None:
+        """Wait until the present connection is lost; if there is none, not at all."""
+        session = self._session
+        await trio.lowlevel.checkpoint()
+        while self.is_connected and self._session is session:
+            await self._changed.wait()
+
+    async def wait_change(self) -> None:
+        """Wait until we are connected, or are no longer, or have tried in vain once more."""
+        await self._changed.wait()
+
+    def subscribe(self, pattern: str) -> Subscription:
+        """Subscribe to the topics that a filter means, over this connection and all that follow; a context.
+
+        Raises:
+            InvalidTopic: that is no filter.
+            ValueError: there are too many subscriptions.
+        """
+        subscription = self._inboxes.add(pattern)
+        if self._session is not None:
+            self._session.subscribe(pattern)
+        return subscription
+
+    async def publish(self, topic: str, payload: bytes | str, *, retain: bool = False, within_s: float) -> None:
+        """Publish a message, with QoS 1, and return once the broker has acknowledged it.
+
+        It is sent now or never. If time is up and it has been sent, the connection is given up: what still waits in the
+        buffers of our system is thrown away, and what has reached the broker's, it may yet carry out. So whether it
+        has arrived is then not known. A broker that speaks 3.1.1 acknowledges what it forbids, too.
+
+        Args:
+            topic: where.
+            payload: what; text as UTF-8.
+            retain: whether the broker keeps it for whoever subscribes later.
+            within_s: for all of it.
+
+        Raises:
+            MqttFailed: it was not sent, refused or not acknowledged; one line.
+
+        Cancellation: at once, and as if time were up.
+        """
+        try:
+            data = payload.encode() if isinstance(payload, str) else payload
+            check_topic(topic)
+            check_payload(data)
+        except ValueError as error:  # of a text that is no UTF-8, too
+            raise MqttFailed(str(error)) from None
+        session = self._session
+        if session is None or not session.is_established:
+            await trio.lowlevel.checkpoint()
+            raise MqttFailed(f"not connected to the broker {self.broker}: {self.trouble}")
+        with trio.move_on_after(within_s):
+            await session.publish(topic, data, retain)
+            return
+        raise MqttFailed(f"the broker {self.broker} did not acknowledge it within {within_s:g} s")
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> NoReturn:
+        """Keep the connection; `started` at once, since a broker that is away must not keep anybody from starting.
+
+        Cancellation: publishes the will, if there is one, and says goodbye, for a second at most.
+        """
+        task_status.started()
+        failures = 0
+        while True:
+            await trio.sleep(self._pause_s(failures))
+            stood_s = await self._connect()
+            failures = 0 if stood_s >= STEADY_S else failures + 1
+
+    def _pause_s(self, failures: int) -> float:
+        """Return the time until the next attempt: none if the last one stood, else half to all of the backoff."""
+        if failures == 0:
+            return 0.0
+        return min(BACKOFF_S_MAX, 2.0 ** min(failures - 1, 10)) * (1 + self._chance.random()) / 2
+
+    async def _connect(self) -> float:
+        """Connect, and stay until the connection is lost; return for how many seconds it stood."""
+        from trioarm.links.mqtt.session import Session
+
+        try:
+            credentials = await self._thread.run(partial(read_credentials, self.broker))
+            stream, carrier = await dial(self.broker, credentials.tls, self._limits.dial_s)
+        except MqttFailed as error:
+            self._tell(str(error))
+            self._change()
+            return 0.0
+        session = Session(self.broker, credentials.password, stream, carrier, self._inboxes, self._limits)
+        self._session = session
+        try:
+            await session.run(self._on_established)
+        finally:
+            stood_s = self._on_lost(session)
+        return stood_s
+
+    def _on_established(self) -> None:
+        self._connected_at = trio.current_time()
+        self._trouble = "the connection has been ended"  # what is true when nothing is said when it ends
+        _log.info("connected to the broker %s", self.broker)
+        self._change()
+
+    def _on_lost(self, session: Session) -> float:
+        """Believe nothing any more that was heard; return for how many seconds the connection stood."""
+        self._session = None
+        self._inboxes.forget()
+        connected_at, self._connected_at = self._connected_at, None
+        if session.reason is not None:
+            self._tell(session.reason)
+        self._change()
+        return 0.0 if connected_at is None else trio.current_time() - connected_at
+
+    def _tell(self, trouble: str) -> None:
+        if trouble != self._trouble:
+            self._trouble = trouble
+            _log.warning("not connected to the broker %s: %s", self.broker, trouble)
+
+    def _change(self) -> None:
+        self._changed.set()
+        self._changed = trio.Event()
