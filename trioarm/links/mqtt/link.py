@@ -83,10 +83,10 @@ class Mqtt:
             await self._changed.wait()
 
     async def wait_lost(self) -> None:
-        """Wait until the present connection is lost; if there is none, not at all."""
+        """Wait until the present connection is lost, and what it told is forgotten; if there is none, not at all."""
         session = self._session
         await trio.lowlevel.checkpoint()
-        while self.is_connected and self._session is session:
+        while self._connected_at is not None and self._session is session:
             await self._changed.wait()
 
     async def wait_change(self) -> None:
