@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trioarm.arming.model import Reported, Target
-from trioarm.arming.panels.base import FailureKind, PanelFailure
+from trioarm.arming.panels.base import ZONES_MAX, FailureKind, PanelFailure
 from trioarm.arming.panels.virtual_state import (
-    ZONES_MAX,
     PanelState,
     closed,
     commanded,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import pytest
 
 from tests.making import MINUTE, NOW, SECOND, a_run, a_schedule
@@ -62,8 +63,11 @@ def test_what_begins_is_counted_and_kept() -> None:
     gates = Gates({"nas": _gate(Resource(limit=3, rate=Rate(2, 60.0)), Use(version=7, begun=[NOW - 3 * MINUTE]))})
     first, second = [gates.begin(["nas"])[0] for _ in range(2)]
     assert (first.namespace, first.key, first.expected_version) == (NAMESPACE, "nas", 7)
-    assert first.body == {"begun": [NOW - 3 * MINUTE, NOW], "failures": 0, "open_until": None}
-    assert (second.expected_version, second.body) == (8, {"begun": [NOW, NOW], "failures": 0, "open_until": None})
+    assert first.body == {"begun": [NOW - 3 * MINUTE, NOW], "failures": 0, "open_until": None, "alert": None}
+    assert (second.expected_version, second.body) == (
+        8,
+        {"begun": [NOW, NOW], "failures": 0, "open_until": None, "alert": None},
+    )
     assert gates.gates["nas"].held == 2
     assert gates.closed(["nas"]) == {"nas": NOW + MINUTE}
     assert gates.closed([]) == gates.closed(["unknown"]) == {}
@@ -138,11 +142,11 @@ def test_of_attempts_that_are_followed_by_another_only_failed_ones_speak() -> No
 
 def test_what_is_kept_is_read_back() -> None:
     """As it was written; what cannot be understood counts as nothing."""
-    use = Use(0, [NOW - 1, NOW], 2, NOW + 5)
+    use = Use(0, [NOW - 1, NOW], 2, NOW + 5, "resource/nas:breaker_open#1@2026-11-23T22:00:00Z")
     body = use.put("nas").body
     assert body is not None
-    assert Use.of(Document(NAMESPACE, "nas", 1, body)) == use == Use(1, [NOW - 1, NOW], 2, NOW + 5)
-    nonsense: dict[str, Any] = {"begun": "x", "failures": None, "open_until": "never"}
+    assert Use.of(Document(NAMESPACE, "nas", 1, body)) == use == attrs.evolve(use, version=1)
+    nonsense: dict[str, Any] = {"begun": "x", "failures": None, "open_until": "never", "alert": 5}
     assert Use.of(Document(NAMESPACE, "nas", 4, nonsense)) == Use(4)
     assert Use.of(None) == Use(0)
 

@@ -156,6 +156,10 @@ def test_a_breaker_saves_attempts_and_lets_one_try(tmp_path: Path, store: str) -
         await world.advance(30)
         assert work.began[4:] == pytest.approx([145, 155, 155], abs=0.01)
         assert [one.state for one in await world.decisions()] == [State.SUCCEEDED] * 3
+        [alert] = (await world.scheduler.alerts.find(AlertQuery(states=None))).rows
+        assert alert.alert is not None
+        assert alert.alert.resolved is not None  # with the outcome that closed the breaker
+        assert alert.alert.resolved.by in {"schedule:s0", "schedule:s1", "schedule:s2"}
 
     in_a_world(tmp_path, store, body, a_config(nas=Resource(breaker=Breaker(3, 60.0))))
 

@@ -93,30 +93,39 @@ class Use:
         begun: when the latest runs were claimed that need it, oldest first.
         failures: attempts in a row that failed.
         open_until: the instant from which one run at a time may try; None while the breaker is closed.
+        alert: id of the alert that was raised when it opened; None while it is closed.
     """
 
     version: int = 0
     begun: list[int] = attrs.Factory(list)
     failures: int = 0
     open_until: int | None = None
+    alert: str | None = None
 
     @classmethod
     def of(cls, document: Document | None) -> Use:
         """Read what is kept; what cannot be understood counts as nothing, and is written anew."""
         if document is None:
             return cls()
-        begun, failures, open_until = (document.body.get(key) for key in ("begun", "failures", "open_until"))
+        kept = (document.body.get(key) for key in ("begun", "failures", "open_until", "alert"))
+        begun, failures, open_until, alert = kept
         return cls(
             document.version,
             [at for at in begun if isinstance(at, int)] if isinstance(begun, list) else [],
             failures if isinstance(failures, int) else 0,
             open_until if isinstance(open_until, int) else None,
+            alert if isinstance(alert, str) else None,
         )
 
     def put(self, name: str) -> PutDocument:
         """Return the step that keeps this, and count on it."""
         begun: list[Json] = [*self.begun]
-        body: dict[str, Json] = {"begun": begun, "failures": self.failures, "open_until": self.open_until}
+        body: dict[str, Json] = {
+            "begun": begun,
+            "failures": self.failures,
+            "open_until": self.open_until,
+            "alert": self.alert,
+        }
         self.version += 1
         return PutDocument(NAMESPACE, name, self.version - 1, body)
 
@@ -239,7 +248,7 @@ def settle_use(use: Use, breaker: Breaker, went_well: bool, now: int) -> bool | 
     if went_well:
         if not use.failures and use.open_until is None:
             return None
-        use.failures, use.open_until = 0, None
+        use.failures, use.open_until, use.alert = 0, None, None
         return False
     use.failures += 1
     if use.failures < breaker.failures:

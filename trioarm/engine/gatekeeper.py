@@ -5,16 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from trioarm.core.alerts import Alert, Severity, raising_about
+import attrs
+
+from trioarm.core.alerts import NAMESPACE as ALERTS
+from trioarm.core.alerts import Alert, Closing, Severity, changing, raising_about, stored_alert
 from trioarm.core.changes import Finished, PutDocument, Requeued
 from trioarm.core.errors import RepositoryError
 from trioarm.core.instants import render_duration
+from trioarm.core.queries import Document
 from trioarm.core.resources import NAMESPACE, Breaker, Gate, Gates, Resources, Use, needs_of, settle_use, went
 from trioarm.core.run import RunRecord
 from trioarm.engine.ports import ScheduleRepository
 
 BREAKER_OPEN: Final = "breaker_open"  # the kind of an alert
 _NO_GATES: Final = Gates({})
+
+
+@attrs.define(slots=True, eq=False)
+class Spoken:
+    """A resource of whose breaker attempts speak.
+
+    Args:
+        use: what is kept of it.
+        alert: what people were told when it opened, as kept; None while it is closed.
+    """
+
+    use: Use
+    alert: Document | None
 
 
 class Gatekeeper:
@@ -56,7 +73,7 @@ class Gatekeeper:
 
     # After an attempt
 
-    async def uses(self, ended: Iterable[tuple[RunRecord, Finished | Requeued]]) -> dict[str, Use]:
+    async def uses(self, ended: Iterable[tuple[RunRecord, Finished | Requeued]]) -> dict[str, Spoken]:
         """Look at the resources whose breakers these attempts speak for or against.
 
         None when the repository cannot be asked: what an attempt said of them is not worth losing its outcome.
@@ -65,22 +82,31 @@ class Gatekeeper:
             return {}
         names = {name for run, step in ended for name in self._spoken_of(run, step)}
         try:
-            return {name: await self._use(name) for name in sorted(names)}
+            return {name: await self._spoken(name) for name in sorted(names)}
         except RepositoryError:
             return {}
 
-    def settle(self, run: RunRecord, step: Finished | Requeued, uses: Mapping[str, Use]) -> list[PutDocument]:
-        """Return what is kept with the outcome of an attempt: how often its resources failed, and an alert when that
-        opened a breaker."""
+    async def _spoken(self, name: str) -> Spoken:
+        use = await self._use(name)
+        alert = None if use.alert is None else await self._repository.get_document(ALERTS, use.alert)
+        return Spoken(use, alert)
+
+    def settle(self, run: RunRecord, step: Finished | Requeued, uses: Mapping[str, Spoken]) -> list[PutDocument]:
+        """Return what is kept with the outcome of an attempt: how often its resources failed, an alert when that opened
+        a breaker, and that it is over when that closed one."""
         documents: list[PutDocument] = []
         for name, breaker in self._spoken_of(run, step).items():
-            use = uses.get(name)
-            opened = None if use is None else settle_use(use, breaker, bool(went(step)), step.at)
-            if use is None or opened is None:
+            spoken = uses.get(name)
+            opened = None if spoken is None else settle_use(spoken.use, breaker, bool(went(step)), step.at)
+            if spoken is None or opened is None:
                 continue
-            documents.append(use.put(name))
             if opened:
-                documents.append(_alert(name, breaker, use, run, step))
+                documents.append(_alert(name, breaker, spoken.use, run, step))
+                spoken.use.alert = documents[-1].key
+            elif spoken.use.alert is None and spoken.alert is not None:
+                documents += _resolved(spoken.alert, run, step.at)
+                spoken.alert = None
+            documents.append(spoken.use.put(name))
         return documents
 
     def _spoken_of(self, run: RunRecord, step: Finished | Requeued) -> dict[str, Breaker]:
@@ -88,6 +114,15 @@ class Gatekeeper:
             return {}
         named = {name: self.resources[name].breaker for name in self.needs(run)}
         return {name: breaker for name, breaker in named.items() if breaker is not None}
+
+
+def _resolved(document: Document, run: RunRecord, at: int) -> list[PutDocument]:
+    """Return the step by which an alert is over; none where it cannot be read: then it stays for a person to close."""
+    found = stored_alert(document.key, document.body).alert
+    if found is None or found.resolved is not None:
+        return []
+    closing = Closing(f"schedule:{run.schedule.schedule.name}", at, "its breaker is closed")
+    return [changing(document.key, document.version, attrs.evolve(found, resolved=closing))]
 
 
 def _alert(name: str, breaker: Breaker, use: Use, run: RunRecord, step: Finished | Requeued) -> PutDocument:

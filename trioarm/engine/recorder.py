@@ -25,13 +25,12 @@ from trioarm.core.errors import RepositoryError
 from trioarm.core.events import ResultRefused, RunFinished, RunRequeued, RunStarted
 from trioarm.core.failing import failure_in
 from trioarm.core.outcome import Outcome, Stopped
-from trioarm.core.resources import Use
 from trioarm.core.retrying import RetryRules, settle
 from trioarm.core.run import Run, RunRecord
 from trioarm.core.states import ACTIVE, Reason, State, Step
 from trioarm.engine.announcing import announce
 from trioarm.engine.attempt import Attempt, RunContext
-from trioarm.engine.gatekeeper import Gatekeeper
+from trioarm.engine.gatekeeper import Gatekeeper, Spoken
 from trioarm.engine.hub import Hub
 from trioarm.engine.metrics import Metrics
 from trioarm.engine.pausing import pause_what_keeps_failing, paused_by
@@ -236,7 +235,7 @@ class Recorder:
             chance=self._chance.random(),
         )
 
-    def _change(self, attempt: Attempt, step: Finished | Requeued, uses: Mapping[str, Use]) -> Change:
+    def _change(self, attempt: Attempt, step: Finished | Requeued, uses: Mapping[str, Spoken]) -> Change:
         change = Change(steps=(step,))
         progress = attempt.progress
         if progress is not None and not progress.kept:

@@ -37,9 +37,8 @@ from tests.links.web import Answer, Web, a_web_server, says, status
 from trioarm import State, open_scheduler
 from trioarm.arming.model import HttpPanel, Partition, Target
 from trioarm.arming.panels import make_panel
-from trioarm.arming.panels.base import FailureKind, PanelFailure
+from trioarm.arming.panels.base import NAME_MAX, ZONES_MAX, FailureKind, PanelFailure
 from trioarm.arming.panels.http import SIZE_MAX
-from trioarm.arming.panels.http_answers import NAME_MAX, ZONES_MAX
 from trioarm.core.errors import ConfigurationError
 from trioarm.engine.clock import SystemClock
 from trioarm.repositories.memory import InMemoryScheduleRepository

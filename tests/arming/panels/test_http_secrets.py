@@ -34,9 +34,8 @@ from tests.links.tls import an_encrypted_server, certificate
 from tests.links.web import Answer, a_web_server, says, status
 from trioarm.arming.model import Partition, Reported, SecretRef, Target
 from trioarm.arming.panels import make_panel
-from trioarm.arming.panels.base import PanelFailure
+from trioarm.arming.panels.base import NAME_MAX, PanelFailure
 from trioarm.arming.panels.http import HttpDriver
-from trioarm.arming.panels.http_answers import NAME_MAX
 from trioarm.engine.clock import SystemClock
 from trioarm.repositories.memory import InMemoryScheduleRepository
 

@@ -14,6 +14,8 @@ import attrs
 from trioarm.arming.model import Reported, Target
 from trioarm.core.errors import TrioarmError
 
+NAME_MAX: Final = 100  # characters of the name of a zone or a person, as a panel may give it
+ZONES_MAX: Final = 256  # names of open zones; the largest panels have about that many inputs
 OURSELVES: Final = "trioarm"  # `changed_by` of what we commanded; any other name is a person or another program
 
 

@@ -15,9 +15,8 @@ import attrs
 import trio
 
 from trioarm.arming.model import CommandPanel, SecretRef, Target
-from trioarm.arming.panels.base import OURSELVES, FailureKind, PanelFailure, PanelReport
-from trioarm.arming.panels.printed import NAME_MAX, NoReport, one_line, parse_report
-from trioarm.arming.panels.virtual_state import ZONES_MAX
+from trioarm.arming.panels.base import NAME_MAX, OURSELVES, ZONES_MAX, FailureKind, PanelFailure, PanelReport
+from trioarm.arming.panels.printed import NoReport, one_line, parse_report
 from trioarm.arming.secrets import CODE_LENGTH_MAX, MASK, SecretUnreadable, pattern_of, read_code
 from trioarm.core.instants import render_duration
 from trioarm.links.program import Output, ending, passed, run_program

@@ -12,12 +12,10 @@ from http import HTTPStatus
 from typing import Final, NoReturn, TypeAlias, TypeVar
 
 from trioarm.arming.model import HttpPanel, Reported
-from trioarm.arming.panels.base import FailureKind, PanelReport
+from trioarm.arming.panels.base import NAME_MAX, ZONES_MAX, FailureKind, PanelReport
 from trioarm.core.instants import LATEST, microseconds, render_instant
 from trioarm.core.reading import SHOWN_MAX, moment, number, show
 
-NAME_MAX: Final = 100  # characters of the name of a zone or a person
-ZONES_MAX: Final = 50  # names of open zones: who reads more of them
 KEYS_SHOWN: Final = 6  # of a table in which another was looked for
 
 PASSING: Final = frozenset({408, 425, 429})  # the refusals that a later command may not meet

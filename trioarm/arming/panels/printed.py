@@ -7,15 +7,12 @@ from collections.abc import Mapping
 from typing import Final, cast
 
 from trioarm.arming.model import Reported
-from trioarm.arming.panels.base import UNREAD, PanelReport
-from trioarm.arming.panels.virtual_state import ZONES_MAX
+from trioarm.arming.panels.base import NAME_MAX, UNREAD, ZONES_MAX, PanelReport
 from trioarm.core.codec import from_json, to_json
 from trioarm.core.errors import TrioarmError
 from trioarm.core.jsonable import Json
 from trioarm.core.reading import mapping, suggest
 from trioarm.links.program import Output
-
-NAME_MAX: Final = 100  # characters of the name of a zone or a person
 
 _UNSAID: Final = {key: value for key, value in to_json(UNREAD).items() if key != "state"}
 

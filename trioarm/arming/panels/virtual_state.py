@@ -7,16 +7,13 @@ What time alone changes is never stored. A partition told to arm holds the insta
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
 
 import attrs
 
 from trioarm.arming.model import Reported, Target
-from trioarm.arming.panels.base import FailureKind, PanelFailure, PanelReport
+from trioarm.arming.panels.base import ZONES_MAX, FailureKind, PanelFailure, PanelReport
 from trioarm.core.codec import from_json, to_json
 from trioarm.core.jsonable import Json
-
-ZONES_MAX: Final = 256  # names kept; the largest panels have about that many inputs
 
 
 @attrs.frozen(slots=True, kw_only=True)
