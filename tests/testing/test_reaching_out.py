@@ -45,6 +45,48 @@ def test_no_program_is_started_unless_the_test_says_so(tmp_path: Path) -> None:
     assert not mark.exists()
 
 
+def test_no_panel_is_commanded(tmp_path: Path) -> None:
+    """Built-in ones take the places of all, as slow to arm as they are: no test arms a house, or needs its code."""
+    mark = tmp_path / "mark"
+    touch = f'["/bin/touch", "{mark}"]'
+    config = config_of(
+        tmp_path,
+        f"""
+        [site.home]
+        timezone = "UTC"
+        [partition.house]
+        site = "home"
+        code = {{ env = "NO_SUCH_CODE" }}
+        panel = {{ kind = "command", set = {touch}, read = {touch}, exit_delay = "45s" }}
+        [partition.shed]
+        site = "home"
+        panel = {{ kind = "http", set = "http://127.0.0.1:9/", read = "http://127.0.0.1:9/", exit_delay = "0s" }}
+        [[schedule]]
+        name = "night"
+        partitions = ["house", "shed"]
+        target = "armed_night"
+        once = "2026-11-23T22:10:00Z"
+        """,
+    )
+
+    async def main() -> dict[str, tuple[object, float]]:
+        async with a_world() as world:
+            await world.start({}, config)
+            await world.advance(700)
+            found = await world.scheduler.runs.find()
+            return {
+                run.schedule: (run.state, (run.finished_at - run.due_at).total_seconds())
+                for run in found.rows
+                if run.finished_at is not None
+            }
+
+    assert in_virtual_time(main) == {
+        "night/house": (State.SUCCEEDED, pytest.approx(45, abs=1)),
+        "night/shed": (State.SUCCEEDED, pytest.approx(0, abs=1)),
+    }
+    assert not mark.exists()
+
+
 def test_nobody_is_told_that_a_node_lives(tmp_path: Path) -> None:
     """Nor does a node look after itself, unless that is asked for; then, too, its dead man's switch is left alone."""
     config = config_of(tmp_path, '[scheduler]\ndead_man_url = "http://127.0.0.1:9/"')

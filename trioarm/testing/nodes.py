@@ -9,6 +9,8 @@ from typing import Final
 import attrs
 import trio
 
+from trioarm.arming.installation import Installation
+from trioarm.arming.model import Premises, VirtualPanel
 from trioarm.bootstrap import SchedulerBootstrap, scheduler_components
 from trioarm.config import SchedulerConfig
 from trioarm.container import Container
@@ -84,10 +86,29 @@ def node_components(config: SchedulerConfig, handlers: Handlers, parts: Parts) -
     container.override(Lease, partial(_lease, node=parts.name))
     container.override(Feeds, lambda c: Feeds(c.get(ScheduleRepository), InlineThread(), FileFetcher(InlineThread())))
     container.override(DeadMan, lambda _: DeadMan())
+    container.override(Installation, partial(_installation, premises=without_hardware(config.premises)))
     container.override(Injection, lambda c: Injection(c, run_inline))
     if not parts.housekeeping:
         container.override(LiveConfig, lambda c: LiveConfig(c.get(SchedulerConfig), c, _calendars_alone))
     return container
+
+
+def without_hardware(premises: Premises) -> Premises:
+    """Return premises in which every panel is the built-in one, for as long on its way as that in whose place it is.
+
+    What commands a real panel would arm a real house from a test, and does not live in virtual time.
+    """
+    partitions = {
+        name: partition
+        if isinstance(partition.panel, VirtualPanel)
+        else attrs.evolve(partition, panel=VirtualPanel(exit_delay_s=partition.panel.exit_delay_s), code=None)
+        for name, partition in premises.partitions.items()
+    }
+    return attrs.evolve(premises, partitions=partitions)
+
+
+def _installation(container: Container, premises: Premises) -> Installation:
+    return Installation(premises, container.get(ScheduleRepository), container.get(Clock))
 
 
 def _calendars_alone(config: SchedulerConfig) -> list[Schedule]:
