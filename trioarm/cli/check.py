@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from trioarm.cli.columns import Columns
 from trioarm.cli.configuration import declared_schedules, read_config
 from trioarm.cli.exits import Exit
+from trioarm.cli.lacking import lacking
 from trioarm.cli.options import AsJson, ConfigFile, StoreUrl
 from trioarm.cli.stored import with_store
 from trioarm.cli.terminal import Style, complain, paint, remark, say, say_json
@@ -40,7 +41,8 @@ def check(
     With --diff it says of each declared schedule, and of each that is declared no more, what would become of it; exit
     code 1 when a name belongs to somebody else, because then nothing is changed at all.
 
-    What is no error, but is not heeded as the configuration stands, is said in a line of its own.
+    What is no error, but is not heeded as the configuration stands, is said in a line of its own; likewise which
+    programs, codes and keys are not on this machine.
 
     For example:
 
@@ -59,7 +61,7 @@ def check(
     disabled = sum(not schedule.enabled for schedule in schedules)
     if disabled:
         parts.append(f"{disabled} disabled")
-    for line in unheeded(found):
+    for line in (*unheeded(found), *lacking(found)):
         remark(f"{paint('warning:', Style.NOTICE, sys.stderr)} {line}")
     summary = f"{found.source} is fine: {', '.join(parts)}"
     if json:

@@ -1,0 +1,61 @@
+"""What a configuration needs and this machine lacks is a warning of `check`: it may be meant for another one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from trioarm.cli.app import main
+
+HOUSE = """
+[site.home]
+timezone = "UTC"
+[partition.house]
+site = "home"
+code = { env = "NO_SUCH_CODE" }
+panel = { kind = "command", set = ["/opt/alarm", "{target}"], read = ["no-such-program"] }
+[partition.shed]
+site = "home"
+panel = { kind = "http", set = "http://127.0.0.1:9/", read = "http://127.0.0.1:9/", secret = { file = "KEY" } }
+[[schedule]]
+name = "backup"
+handler = "command"
+every = "1h"
+args = { argv = ["/opt/backup"] }
+[[schedule]]
+name = "there"
+handler = "command"
+every = "1h"
+args = { argv = ["true"] }
+[[schedule]]
+name = "elsewhere"
+handler = "command"
+every = "1h"
+args = { argv = ["./where-it-is-started"], cwd = "/" }
+"""
+
+
+def test_programs_codes_and_keys_that_are_not_here_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A line each, with the key that asks for it; the configuration is fine all the same, and no secret is shown."""
+    monkeypatch.delenv("NO_SUCH_CODE", raising=False)
+    key = tmp_path / "key"
+    (tmp_path / "scheduler.toml").write_text(HOUSE.replace("KEY", str(key)))
+    assert main(["check", "--config", str(tmp_path / "scheduler.toml")]) == 0
+    out, errors = capsys.readouterr()
+    assert "is fine: 3 schedules" in out
+    gone = "here, or it may not be run"
+    assert errors.splitlines() == [
+        "warning: partition.house.code: environment variable NO_SUCH_CODE is not set: it should hold the code",
+        f"warning: partition.house.panel.set: there is no program /opt/alarm {gone}",
+        f"warning: partition.house.panel.read: there is no program no-such-program {gone}",
+        f"warning: partition.shed.panel.secret: file {key} cannot be read: No such file or directory",
+        f'warning: schedule "backup": there is no program /opt/backup {gone}',
+    ]
+    monkeypatch.setenv("NO_SUCH_CODE", "0042")
+    key.write_text("s3cret\n")
+    assert main(["check", "--config", str(tmp_path / "scheduler.toml")]) == 0
+    errors = capsys.readouterr().err
+    assert ("partition.house.code" in errors, "secret" in errors, "0042" in errors) == (False, False, False)

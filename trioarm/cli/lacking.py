@@ -1,0 +1,57 @@
+"""What a configuration needs and this machine lacks: programs, codes, keys. No error: it may be meant for another one.
+
+Only whether they are there is looked at; nothing is started, and what a code is, is shown to nobody.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+
+import attrs
+
+from trioarm.arming.model import CommandPanel, Partition, SecretRef
+from trioarm.arming.secrets import SecretUnreadable, read_code, read_key
+from trioarm.cli.configuration import declared_schedules
+from trioarm.config import SchedulerConfig
+from trioarm.core.schedule import Schedule
+
+
+def lacking(config: SchedulerConfig) -> Iterator[str]:
+    """Yield what is not here, a line each, with the key that asks for it."""
+    for partition in config.premises.partitions.values():
+        yield from _of_partition(partition)
+    for schedule in declared_schedules(config):
+        yield from _of_schedule(schedule)
+
+
+def _of_partition(partition: Partition) -> Iterator[str]:
+    place, panel = f"partition.{partition.name}", partition.panel
+    for owner, settings in ((place, partition), (f"{place}.panel", panel)):
+        for field in attrs.fields(type(settings)):
+            ref = getattr(settings, field.name)
+            if isinstance(ref, SecretRef) and (fault := _unreadable(ref, field.name)):
+                yield f"{owner}.{field.name}: {fault}"
+    if isinstance(panel, CommandPanel):
+        for key, argv in (("set", panel.set), ("read", panel.read)):
+            yield from (f"{place}.panel.{key}: {fault}" for fault in _not_found(argv[0]))
+
+
+def _of_schedule(schedule: Schedule) -> Iterator[str]:
+    argv = schedule.args.get("argv") if schedule.handler == "command" else None
+    if isinstance(argv, list) and argv and isinstance(argv[0], str):
+        yield from (f'schedule "{schedule.name}": {fault}' for fault in _not_found(argv[0]))
+
+
+def _unreadable(ref: SecretRef, what: str) -> str | None:
+    try:
+        read_code(ref) if what == "code" else read_key(ref, what)
+    except SecretUnreadable as error:
+        return str(error)
+    return None
+
+
+def _not_found(program: str) -> Iterator[str]:
+    depends = "{" in program or ("/" in program and not program.startswith("/"))  # on what it is started for, or where
+    if not depends and shutil.which(program) is None:
+        yield f"there is no program {program} here, or it may not be run"
