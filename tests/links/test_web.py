@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+import struct
 import threading
 from base64 import b64encode
+from http.client import HTTPResponse
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -55,6 +58,32 @@ async def test_only_of_a_complaint_the_beginning_is_read(code: int, body: bytes)
     with a_web_server(says(b"" if code == 204 else b"x" * 1000, code)) as web:
         answer = await post(web.url())
     assert (answer.status, answer.body) == (code, body)
+
+
+async def test_a_refusal_is_one_however_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line is reset in the middle of the words: the status counts, and as many of them as came."""
+    has_come = threading.Event()
+
+    def refuse(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(403)
+        request.send_header("Content-Length", "1000")
+        request.end_headers()
+        request.wfile.write(b"wrong")
+        request.wfile.flush()
+        assert has_come.wait(PATIENCE_S)
+        request.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        request.connection.close()
+
+    def read(answer: HTTPResponse, size: int) -> bytes:
+        part = read1(answer, size)
+        has_come.set()
+        return part
+
+    read1 = HTTPResponse.read1
+    monkeypatch.setattr(HTTPResponse, "read1", read)
+    with a_web_server(refuse) as web:
+        answer = await post(web.url())
+    assert (answer.status, answer.body) == (403, b"wrong")
 
 
 async def test_silence_is_a_failure() -> None:

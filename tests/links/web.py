@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from threading import Event, Thread
 
 import attrs
@@ -43,6 +44,8 @@ def a_web_server(answer: Answer | None = None) -> Iterator[Web]:
             web.answer(self)
 
         def do_POST(self) -> None:
+            content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.rfile = BytesIO(content)  # all of it is read, whoever answers: else the end would be a reset
             self.do_GET()
 
         def log_message(self, *_: object) -> None:

@@ -217,12 +217,13 @@ def _answer(request: Request, limits: Limits, patience: _Patience, read: Callabl
 
 
 def _complaint(answer: HTTPResponse, limits: Limits, patience: _Patience) -> bytes:
-    """Return how the body of an answer that is no success begins."""
+    """Return how the body of an answer that is no success begins: what it refuses is refused, however that ends."""
     content, most = b"", limits.size or 0
-    while answer.status >= 400 and len(content) < most and (part := answer.read1(min(CHUNK, most - len(content)))):
-        content += part
-        if patience.is_over:
-            raise TimeoutError
+    with suppress(ConnectionError):
+        while answer.status >= 400 and len(content) < most and (part := answer.read1(min(CHUNK, most - len(content)))):
+            content += part
+            if patience.is_over:
+                raise TimeoutError
     return content
 
 
