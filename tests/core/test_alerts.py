@@ -21,6 +21,7 @@ from trioarm.core.alerts import (
     alert_id,
     alerts_of,
     changing,
+    closing,
     no_alerts,
     raised_by,
     raising,
@@ -28,6 +29,7 @@ from trioarm.core.alerts import (
     stored_alert,
 )
 from trioarm.core.changes import Change, PutDocument
+from trioarm.core.codec import to_json
 from trioarm.core.errors import RepositoryError
 from trioarm.core.run import Origin
 
@@ -68,6 +70,18 @@ def test_it_is_open_until_it_is_acknowledged_or_resolved() -> None:
     assert (acknowledged.state, acknowledged.closed_at) == (AlertState.ACKNOWLEDGED, NOW + 5)
     both = attrs.evolve(acknowledged, resolved=over)
     assert (both.state, both.closed_at) == (AlertState.RESOLVED, NOW + 9)
+
+
+def test_who_closes_one_is_in_the_journal_with_it() -> None:
+    """One change: the alert as it is then, over the version that was read, and an entry on who, when and why."""
+    how = Closing("schedule:night", NOW + SECOND, "it is armed")
+    closed = an_alert(resolved=how)
+    change = closing("a", 3, closed, "resolved", how)
+    [put] = change.documents
+    assert (put.namespace, put.key, put.expected_version, put.body) == ("alert", "a", 3, to_json(closed))
+    [entry] = change.journal
+    assert (entry.namespace, entry.at) == ("alert", NOW + SECOND)
+    assert entry.body == {"actor": "schedule:night", "verb": "resolved", "alert": "a", "note": "it is armed"}
 
 
 def test_an_id_belongs_to_one_kind_of_one_run() -> None:

@@ -160,6 +160,8 @@ def test_a_breaker_saves_attempts_and_lets_one_try(tmp_path: Path, store: str) -
         assert alert.alert is not None
         assert alert.alert.resolved is not None  # with the outcome that closed the breaker
         assert alert.alert.resolved.by in {"schedule:s0", "schedule:s1", "schedule:s2"}
+        [entry] = await world.living[0].repository.read_journal("alert")
+        assert (entry.body["verb"], entry.body["alert"]) == ("resolved", alert.id)
 
     in_a_world(tmp_path, store, body, a_config(nas=Resource(breaker=Breaker(3, 60.0))))
 

@@ -193,3 +193,12 @@ async def test_a_port_that_is_in_use_is_one_line(name: str, tmp_path: Path) -> N
             code, errors = await program.end()
     assert code == 1
     assert errors.splitlines() == [f"port {port}: [Errno 98] Address already in use"]
+
+
+@pytest.mark.parametrize("name", ["health", "web"])
+async def test_who_names_no_port_is_told_how(name: str, tmp_path: Path) -> None:
+    """The usage, and no traceback."""
+    async with started(tmp_path, ("-m", f"trioarm.examples.{name}")) as program:
+        code, errors = await program.end()
+    assert code == 2
+    assert errors.startswith(f"usage: python -m trioarm.examples.{name} [-h] port\n")

@@ -22,9 +22,8 @@ from trioarm import After, Misfire, Once, Overlap, Schedule, ScheduleState, Stat
 from trioarm.core.instants import DAY, SECOND
 from trioarm.core.run import Origin, RunRecord, render_run_id
 from trioarm.core.schedule import ScheduleRecord
-from trioarm.core.states import Reason
+from trioarm.core.states import NEVER_RAN, Reason
 
-NEVER_RAN = (State.SKIPPED, State.MISSED, State.SUPERSEDED)
 SLACK = 5 * SECOND  # for how long what is due may be undecided once all is well
 ON_TIME_S = 300.0  # tolerance where a schedule says none
 KEPT_APART = (Overlap.BUFFER_ONE, Overlap.BUFFER_LATEST, Overlap.BUFFER_ALL, Overlap.CANCEL_RUNNING)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from math import inf
 
 from tests.simulation.attempts import unchanged
 from tests.simulation.play import SETTLED_S, Course
@@ -12,7 +13,7 @@ from trioarm import BackfillOutcome, State
 from trioarm.core.failing import AUTHOR, subject_of
 from trioarm.core.instants import SECOND
 from trioarm.core.run import Origin, RunRecord
-from trioarm.core.states import FAILURES, FINAL, Reason
+from trioarm.core.states import FAILURES, FINAL, NEVER_RAN, Reason
 
 MICROSECONDS_MAX = 1_000  # by which runs are told apart that repeat one occurrence
 ENDED = (*FAILURES, State.SUCCEEDED)
@@ -35,7 +36,7 @@ def _paused_for_nothing(course: Course) -> Iterator[str]:
     failed = Counter(row.schedule.key for row in course.rows if row.state in FAILURES)
     for row in course.rows:
         schedule = row.schedule.schedule
-        enough = schedule.pause_after_failures or len(course.rows)
+        enough = schedule.pause_after_failures or inf
         if schedule.name in names and row.reason is Reason.PAUSED and failed[row.schedule.key] < enough:
             yield f"{row.readable_id}: is skipped for a pause that nobody asked for"
 
@@ -50,9 +51,10 @@ def _paused_silently(course: Course) -> Iterator[str]:
 
 def _runs_on(course: Course) -> Iterator[str]:
     """Once so many runs in a row failed, nothing of a schedule is decided to run before it is resumed (S5.9)."""
+    names = unchanged(course)
     of_key: dict[int, list[RunRecord]] = defaultdict(list)
     for row in course.rows:
-        if row.schedule.schedule.name in unchanged(course) and row.schedule.schedule.pause_after_failures:
+        if row.schedule.schedule.name in names and row.schedule.schedule.pause_after_failures:
             of_key[row.schedule.key].append(row)
     for rows in of_key.values():
         schedule = rows[0].schedule.schedule
@@ -63,7 +65,7 @@ def _runs_on(course: Course) -> Iterator[str]:
                 if (
                     since + SETTLED_S * SECOND < row.decided_at < until
                     and row.origin is Origin.SCHEDULE
-                    and _was_to_run(row)
+                    and row.state not in NEVER_RAN
                 ):
                     yield f"{row.readable_id}: is decided to run, and {schedule.pause_after_failures} had failed"
 
@@ -76,10 +78,6 @@ def _failed_in_a_row(rows: Iterable[RunRecord], most: int) -> Iterator[int]:
         failed = failed + 1 if fails else 0
         if failed >= most:
             yield at
-
-
-def _was_to_run(row: RunRecord) -> bool:
-    return row.state not in (State.SKIPPED, State.MISSED, State.SUPERSEDED)
 
 
 def _repeats_wrongly(course: Course) -> Iterator[str]:
@@ -111,7 +109,7 @@ def _backfilled_wrongly(course: Course) -> Iterator[str]:
     for row in rows:
         at = row.nominal_at - row.nominal_at % MICROSECONDS_MAX
         of_occurrence[row.schedule.key, at].append(row)
-    for (_, _), same in of_occurrence.items():
+    for same in of_occurrence.values():
         same.sort(key=lambda row: row.run_id)
         for before, after in itertools.pairwise(same):
             if before.state not in FINAL or before.state is State.SUCCEEDED:

@@ -55,10 +55,10 @@ def same_code(given: str | None, expected: str) -> bool:
     return given is not None and hmac.compare_digest(given.encode(), expected.encode())
 
 
-def references(settings: attrs.AttrsInstance) -> tuple[SecretRef, ...]:
-    """Return every reference to a secret that settings of a partition, or of a panel of any kind, hold."""
-    values = (getattr(settings, field.name) for field in attrs.fields(type(settings)))
-    return tuple(value for value in values if isinstance(value, SecretRef))
+def references(settings: attrs.AttrsInstance) -> dict[str, SecretRef]:
+    """Return every reference to a secret that settings of a partition, or of a panel of any kind, hold, by its name."""
+    values = {field.name: getattr(settings, field.name) for field in attrs.fields(type(settings))}
+    return {name: value for name, value in values.items() if isinstance(value, SecretRef)}
 
 
 def readable(refs: Iterable[SecretRef]) -> frozenset[str]:

@@ -8,10 +8,8 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 
-import attrs
-
 from trioarm.arming.model import CommandPanel, Partition, SecretRef
-from trioarm.arming.secrets import SecretUnreadable, read_code, read_key
+from trioarm.arming.secrets import SecretUnreadable, read_code, read_key, references
 from trioarm.cli.configuration import declared_schedules
 from trioarm.config import SchedulerConfig
 from trioarm.core.schedule import Schedule
@@ -28,10 +26,9 @@ def lacking(config: SchedulerConfig) -> Iterator[str]:
 def _of_partition(partition: Partition) -> Iterator[str]:
     place, panel = f"partition.{partition.name}", partition.panel
     for owner, settings in ((place, partition), (f"{place}.panel", panel)):
-        for field in attrs.fields(type(settings)):
-            ref = getattr(settings, field.name)
-            if isinstance(ref, SecretRef) and (fault := _unreadable(ref, field.name)):
-                yield f"{owner}.{field.name}: {fault}"
+        for what, ref in references(settings).items():
+            if fault := _unreadable(ref, what):
+                yield f"{owner}.{what}: {fault}"
     if isinstance(panel, CommandPanel):
         for key, argv in (("set", panel.set), ("read", panel.read)):
             yield from (f"{place}.panel.{key}: {fault}" for fault in _not_found(argv[0]))

@@ -16,7 +16,8 @@ def known_secrets(premises: Premises) -> frozenset[str]:
     """Return the codes and keys that partitions and panels refer to, as far as they can be read now."""
     found: set[str] = set()
     for partition in premises.partitions.values():
-        found |= readable((*references(partition), *references(partition.panel)))
+        for settings in (partition, partition.panel):
+            found |= readable(references(settings).values())
     return frozenset(found)
 
 

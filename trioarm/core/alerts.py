@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 
 import attrs
 
-from trioarm.core.changes import Change, PutDocument
+from trioarm.core.changes import AppendJournal, Change, PutDocument
 from trioarm.core.codec import from_json, to_json
 from trioarm.core.errors import RepositoryError
 from trioarm.core.jsonable import Json
@@ -186,6 +186,12 @@ def raising_about(run: RunRecord, alert: Alert) -> PutDocument:
 def changing(name: str, version: int, alert: Alert) -> PutDocument:
     """Return the step that keeps an alert, last read at `version`."""
     return PutDocument(NAMESPACE, name, version, to_json(alert))
+
+
+def closing(name: str, version: int, closed: Alert, verb: str, how: Closing) -> Change:
+    """Return the change by which an alert, last read at `version`, is closed; the journal says by whom (A5.3)."""
+    entry: dict[str, Json] = {"actor": how.by, "verb": verb, "alert": name, "note": how.note}
+    return Change(documents=[changing(name, version, closed)], journal=[AppendJournal(NAMESPACE, entry, how.closed_at)])
 
 
 def raised_by(documents: Iterable[PutDocument]) -> list[StoredAlert]:

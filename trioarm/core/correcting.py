@@ -73,19 +73,22 @@ def take_back(ahead: Ahead, now: int) -> Change | None:
 
 
 def _steps(run: RunRecord, now: int) -> list[RunStep]:
-    steps: list[RunStep] = []
-    if run.voided_at is not None:
-        pass  # by another correction before this one: it waits once more for a clock that was wrong
-    elif run.origin is Origin.SCHEDULE and run.nominal_at > now:
-        steps.append(Voided(run, run.token, now))
-        if run.state is State.PENDING and not _has_begun(run):
-            steps.append(Finished(run, run.token, Step.SUPERSEDE, now, Reason.VOIDED))
-            return steps
-    elif run.last_at is not None and run.last_at > now:
-        steps.append(_cut(run, now))
-    if _waits(run, now) and run.waiting_for is not WaitingFor.POSTPONE:  # what a person asked for is meant by the wall
+    steps = [] if run.voided_at is not None else _voiding(run, now)
+    is_over = any(isinstance(step, Finished) for step in steps)
+    asked_for = run.waiting_for is WaitingFor.POSTPONE  # what a person asked for is meant by the wall
+    if _waits(run, now) and not is_over and not asked_for:
         steps.append(Requeued(run, run.token, Step.POSTPONE, now, run.attempt, now, WaitingFor.RETRY, run.reason))
     return steps
+
+
+def _voiding(run: RunRecord, now: int) -> list[RunStep]:
+    """Return the steps by which what was decided of instants later than now does not count."""
+    if run.origin is Origin.SCHEDULE and run.nominal_at > now:
+        voided = Voided(run, run.token, now)
+        if run.state is State.PENDING and not _has_begun(run):
+            return [voided, Finished(run, run.token, Step.SUPERSEDE, now, Reason.VOIDED)]
+        return [voided]
+    return [_cut(run, now)] if run.last_at is not None and run.last_at > now else []
 
 
 def _has_work(runs: Sequence[RunRecord], steps: Sequence[RunStep]) -> bool:

@@ -19,11 +19,11 @@ from trioarm.core.alerts import (
     Closing,
     StoredAlert,
     alerts_of,
-    changing,
+    closing,
     read_alert,
     stored_alert,
 )
-from trioarm.core.changes import AppendJournal, Change, PutDocument, Verdict
+from trioarm.core.changes import Change, PutDocument, Verdict
 from trioarm.core.errors import RepositoryError, RevisionConflict, UnknownAlert
 from trioarm.core.queries import Document, Page
 from trioarm.engine.ports import Clock, ScheduleRepository
@@ -146,13 +146,12 @@ class AlertCommands:
     ) -> StoredAlert:
         for _ in range(TRIES):
             document = await self._document(alert_id)
-            now = self._clock.look()
+            how = Closing(by, self._clock.look(), note)
             alert = read_alert(alert_id, document.body)
-            closed = close(alert, Closing(by, now, note))
+            closed = close(alert, how)
             if closed is None:
                 return StoredAlert(alert_id, alert)
-            entry = AppendJournal(NAMESPACE, {"actor": by, "verb": verb, "alert": alert_id, "note": note}, now)
-            change = Change(documents=[changing(alert_id, document.version, closed)], journal=[entry])
+            change = closing(alert_id, document.version, closed, verb, how)
             if await self._repository.commit([change]) == [Verdict.DONE]:
                 return StoredAlert(alert_id, closed)
         raise RevisionConflict(f"alert {alert_id}: {FASTER}")

@@ -8,8 +8,8 @@ from typing import Final
 import attrs
 
 from trioarm.core.alerts import NAMESPACE as ALERTS
-from trioarm.core.alerts import Alert, Closing, Severity, changing, raising_about, stored_alert
-from trioarm.core.changes import Finished, PutDocument, Requeued
+from trioarm.core.alerts import Alert, Closing, Severity, closing, raising_about, stored_alert
+from trioarm.core.changes import Change, Finished, PutDocument, Requeued
 from trioarm.core.errors import RepositoryError
 from trioarm.core.instants import render_duration
 from trioarm.core.queries import Document
@@ -91,9 +91,16 @@ class Gatekeeper:
         alert = None if use.alert is None else await self._repository.get_document(ALERTS, use.alert)
         return Spoken(use, alert)
 
-    def settle(self, run: RunRecord, step: Finished | Requeued, uses: Mapping[str, Spoken]) -> list[PutDocument]:
-        """Return what is kept with the outcome of an attempt: how often its resources failed, an alert when that opened
-        a breaker, and that it is over when that closed one."""
+    def settle(self, change: Change, run: RunRecord, step: Finished | Requeued, uses: Mapping[str, Spoken]) -> None:
+        """Keep with the outcome of an attempt how often its resources failed, an alert when that opened a breaker, and
+        that it is over when that closed one.
+
+        Args:
+            change: by which the outcome is kept.
+            run: of the attempt.
+            step: by which it ends.
+            uses: what `uses` found.
+        """
         documents: list[PutDocument] = []
         for name, breaker in self._spoken_of(run, step).items():
             spoken = uses.get(name)
@@ -104,10 +111,11 @@ class Gatekeeper:
                 documents.append(_alert(name, breaker, spoken.use, run, step))
                 spoken.use.alert = documents[-1].key
             elif spoken.use.alert is None and spoken.alert is not None:
-                documents += _resolved(spoken.alert, run, step.at)
-                spoken.alert = None
+                over, spoken.alert = _resolving(spoken.alert, run, step.at), None
+                documents += over.documents
+                change.journal = [*change.journal, *over.journal]
             documents.append(spoken.use.put(name))
-        return documents
+        change.documents = [*change.documents, *documents]
 
     def _spoken_of(self, run: RunRecord, step: Finished | Requeued) -> dict[str, Breaker]:
         if went(step) is None:
@@ -116,13 +124,13 @@ class Gatekeeper:
         return {name: breaker for name, breaker in named.items() if breaker is not None}
 
 
-def _resolved(document: Document, run: RunRecord, at: int) -> list[PutDocument]:
-    """Return the step by which an alert is over; none where it cannot be read: then it stays for a person to close."""
+def _resolving(document: Document, run: RunRecord, at: int) -> Change:
+    """Return the change by which an alert is over; one that cannot be read stays for a person to close."""
     found = stored_alert(document.key, document.body).alert
     if found is None or found.resolved is not None:
-        return []
-    closing = Closing(f"schedule:{run.schedule.schedule.name}", at, "its breaker is closed")
-    return [changing(document.key, document.version, attrs.evolve(found, resolved=closing))]
+        return Change()
+    how = Closing(f"schedule:{run.schedule.schedule.name}", at, "its breaker is closed")
+    return closing(document.key, document.version, attrs.evolve(found, resolved=how), "resolved", how)
 
 
 def _alert(name: str, breaker: Breaker, use: Use, run: RunRecord, step: Finished | Requeued) -> PutDocument:

@@ -248,7 +248,7 @@ class Recorder:
         if step.step is not Step.SUCCEED and (alerts := self._alerts(change)):
             change.documents = [*change.documents, *alerts]
         if uses:
-            change.documents = [*change.documents, *self._gatekeeper.settle(attempt.run, step, uses)]
+            self._gatekeeper.settle(change, attempt.run, step, uses)
         return change
 
     async def _record_again(self, attempt: Attempt, change: Change) -> tuple[Verdict, Change]:

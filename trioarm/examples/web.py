@@ -9,6 +9,7 @@ for the program to ask, trioarm does not.
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from contextlib import suppress
@@ -100,9 +101,12 @@ async def main(port: int) -> None:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m trioarm.examples.web")
+    parser.add_argument("port", type=int, help="where to listen, such as 8100")
+    port = parser.parse_args().port
     try:
-        trio.run(main, int(sys.argv[1]))
+        trio.run(main, port)
     except* KeyboardInterrupt:
         print("stopped")
     except* OSError as error:
-        sys.exit(f"port {sys.argv[1]}: {error.exceptions[0]}")
+        sys.exit(f"port {port}: {error.exceptions[0]}")

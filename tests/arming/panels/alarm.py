@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -40,7 +41,7 @@ def main(file: Path, verb: str, target: str = "") -> int:
     """Do what a command panel asks for."""
     panel = json.loads(file.read_text(encoding="utf-8"))
     if panel["silent"]:
-        time.sleep(3600)
+        signal.pause()
     if verb == "state":
         print(report(panel))
         return 0

@@ -18,7 +18,7 @@ from trioarm.arming.model import HttpPanel, SecretRef, Target
 from trioarm.arming.panel_urls import origin_of, partition_url
 from trioarm.arming.panels.base import OURSELVES, FailureKind, PanelFailure, PanelReport
 from trioarm.arming.panels.http_answers import Mask, Unclear, parsed, refusal_of, report_of, status_of
-from trioarm.arming.secrets import MASK, SecretUnreadable, pattern_of, read_key, readable
+from trioarm.arming.secrets import MASK, SecretUnreadable, pattern_of, read_key, readable, references
 from trioarm.core.instants import SECOND
 from trioarm.engine.ports import Clock
 from trioarm.links.web import Limits, Web, WebFailed
@@ -44,7 +44,7 @@ class HttpDriver:
         self._settings = settings
         self._address = address
         self._clock = clock
-        self._refs = tuple(ref for ref in (code, settings.code, settings.secret, settings.token) if ref is not None)
+        self._refs = (*references(settings).values(), *([] if code is None else [code]))
         self._set_url = partition_url(settings.set_url, address)
         self._read_url = partition_url(settings.read_url, address)
         self._web = Web(Limits(deadline_s=settings.timeout_s, redirects=0, size=SIZE_MAX))

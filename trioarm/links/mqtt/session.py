@@ -23,9 +23,7 @@ from trioarm.links.mqtt.dial import Stream, cut
 from trioarm.links.mqtt.inbox import Inboxes, Message
 from trioarm.links.mqtt.wire import PACKET_MAX, Garbled, Wire
 
-IN_FLIGHT: Final = (
-    20  # messages sent and not yet acknowledged; or fewer if the broker says so; more wait, in their time
-)
+IN_FLIGHT: Final = 20  # messages sent and not yet acknowledged, or fewer if the broker says so; more wait
 CHUNK: Final = 64 * 1024  # bytes read at once
 PACKETS: Final = 50  # handled before others get their turn
 EARLY_S: Final = 0.1  # by how much paho's clock may be behind ours
