@@ -20,12 +20,12 @@ import attrs
 import trio
 from paho.mqtt import publish
 
+from tests.links.tls import HOST, Certificate
 from tests.needs import program_named
 from trioarm.links.mqtt import Broker, Limits, Mqtt, Subscription, Tls
 
 PATIENCE_S = 30.0  # for anything that is to happen on a busy machine
 TRIES = 5  # another program may take the port that was free
-HOST = "127.0.0.1"
 
 
 @attrs.define(eq=False)
@@ -150,32 +150,6 @@ def _free_port() -> int:
         one.bind((HOST, 0))
         port: int = one.getsockname()[1]
         return port
-
-
-@attrs.frozen
-class Certificate:
-    """A certificate of 127.0.0.1, and what signed it."""
-
-    ca: Path
-    chain: Path
-    key: Path
-
-
-def a_certificate(directory: Path, host: str = f"IP:{HOST}") -> Certificate:
-    """Make a certificate authority, and have it sign a certificate of a host."""
-    directory.mkdir(parents=True, exist_ok=True)
-    openssl = partial(_openssl, program_named("openssl", "openssl"), directory)
-    made = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-    openssl("req", "-x509", *made, "-subj", "/CN=a test", "-keyout", "ca.key", "-out", "ca.pem")
-    openssl("req", *made[:-2], "-subj", "/CN=broker", "-keyout", "key.pem", "-out", "request.pem")
-    (directory / "names").write_text(f"subjectAltName={host}\n")
-    signed = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "names"]
-    openssl("x509", "-req", "-in", "request.pem", *signed, "-out", "chain.pem")
-    return Certificate(directory / "ca.pem", directory / "chain.pem", directory / "key.pem")
-
-
-def _openssl(program: str, directory: Path, *arguments: str) -> None:
-    subprocess.run([program, *arguments], cwd=directory, check=True, capture_output=True)
 
 
 @asynccontextmanager

@@ -14,7 +14,8 @@ import pytest
 import trio
 import trio.testing
 
-from tests.links.broker import HOST, PATIENCE_S, Mosquitto, a_broker, a_certificate, a_link, a_relay, subscribed
+from tests.links.broker import PATIENCE_S, Mosquitto, a_broker, a_link, a_relay, subscribed
+from tests.links.tls import HOST, a_certificate
 from trioarm.core.errors import TrioarmError
 from trioarm.links.mqtt import Broker, Message, Mqtt, MqttFailed, Tls, Version, Will, link
 from trioarm.testing.stores import InlineThread

@@ -9,7 +9,8 @@ import pytest
 import trio
 import trio.testing
 
-from tests.links.broker import HOST, PATIENCE_S, Talk, a_link, a_server
+from tests.links.broker import PATIENCE_S, Talk, a_link, a_server
+from tests.links.tls import HOST
 from trioarm.links.mqtt import Broker, Limits, MqttFailed, Tls, Version
 from trioarm.links.mqtt.wire import QUEUE_MAX, Wire
 

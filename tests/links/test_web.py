@@ -8,12 +8,11 @@ import threading
 from base64 import b64encode
 from http.client import HTTPResponse
 from http.server import BaseHTTPRequestHandler
-from pathlib import Path
 
 import pytest
 import trio
 
-from tests.links.tls import an_encrypted_server, certificate
+from tests.links.tls import Certificate, an_encrypted_server, certificate
 from tests.links.web import a_web_server, says, status
 from trioarm.links.web import Answer, Limits, Web, WebFailed
 
@@ -94,9 +93,11 @@ async def test_silence_is_a_failure() -> None:
         assert len(web.asked) == 1
 
 
-async def test_what_was_given_up_is_not_told_any_more(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_was_given_up_is_not_told_any_more(
+    certificate: Certificate, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Once nobody waits for the answer, the connection may come to stand: what was to be told stays here."""
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate.ca))
     may_be_secured = threading.Event()
     with an_encrypted_server(certificate, may_be_secured) as (url, received):
         with trio.fail_after(PATIENCE_S):

@@ -1,4 +1,4 @@
-"""A real server that speaks TLS, with a certificate nobody vouches for but itself."""
+"""A real server that speaks TLS, and certificates for it and others, signed by an authority of the tests."""
 
 from __future__ import annotations
 
@@ -8,33 +8,64 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
+import attrs
 import pytest
+
+from tests.needs import program_named
 
 PATIENCE_S = 30.0
 
 
+HOST = "127.0.0.1"
+
+
+@attrs.frozen
+class Certificate:
+    """A certificate of 127.0.0.1, and what signed it."""
+
+    ca: Path
+    chain: Path
+    key: Path
+
+
+def a_certificate(directory: Path, host: str = f"IP:{HOST}") -> Certificate:
+    """Make a certificate authority, and have it sign a certificate of a host."""
+    directory.mkdir(parents=True, exist_ok=True)
+    openssl = partial(_openssl, program_named("openssl", "openssl"), directory)
+    made = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+    openssl("req", "-x509", *made, "-subj", "/CN=a test", "-keyout", "ca.key", "-out", "ca.pem")
+    openssl("req", *made[:-2], "-subj", "/CN=a server", "-keyout", "key.pem", "-out", "request.pem")
+    (directory / "names").write_text(f"subjectAltName={host}\n")
+    signed = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "names"]
+    openssl("x509", "-req", "-in", "request.pem", *signed, "-out", "chain.pem")
+    return Certificate(directory / "ca.pem", directory / "chain.pem", directory / "key.pem")
+
+
+def _openssl(program: str, directory: Path, *arguments: str) -> None:
+    subprocess.run([program, *arguments], cwd=directory, check=True, capture_output=True)
+
+
 @pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a certificate of 127.0.0.1 that nobody but itself vouches for."""
-    path = tmp_path_factory.mktemp("tls") / "panel.pem"
-    subject = ["-subj", "/CN=panel", "-addext", "subjectAltName=IP:127.0.0.1"]
-    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", path, "-out", path]
-    subprocess.run(["openssl", "req", "-x509", "-days", "2", *subject, *key], check=True, capture_output=True)
-    return path
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    """Make a certificate that nobody trusts who was not told to."""
+    return a_certificate(tmp_path_factory.mktemp("tls"))
 
 
 @contextmanager
-def an_encrypted_server(certificate: Path, wait: threading.Event | None = None) -> Iterator[tuple[str, list[bytes]]]:
+def an_encrypted_server(
+    certificate: Certificate, wait: threading.Event | None = None
+) -> Iterator[tuple[str, list[bytes]]]:
     """Answer one connection after the other over TLS; yield where, and what was received.
 
     Args:
-        certificate: with its key.
+        certificate: of the server.
         wait: if given, no connection is secured before it is set.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
+    context.load_cert_chain(certificate.chain, certificate.key)
     received: list[bytes] = []
 
     def serve() -> None:
@@ -56,7 +87,7 @@ def an_encrypted_server(certificate: Path, wait: threading.Event | None = None) 
             except OSError:
                 received.append(b"refused")
 
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with socket.create_server((HOST, 0)) as listener:
         thread = threading.Thread(target=serve)
         thread.start()
         try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -30,7 +29,7 @@ from tests.arming.panels.http_asking import (
     settings_of,
     unread,
 )
-from tests.links.tls import an_encrypted_server, certificate
+from tests.links.tls import Certificate, an_encrypted_server, certificate
 from tests.links.web import Answer, a_web_server, says, status
 from trioarm.arming.model import Partition, Reported, SecretRef, Target
 from trioarm.arming.panels import make_panel
@@ -147,20 +146,20 @@ async def test_a_secret_of_any_octets_is_signed_with(monkeypatch: pytest.MonkeyP
 # TLS
 
 
-async def test_a_certificate_nobody_trusts_is_not_spoken_to(certificate: Path) -> None:
+async def test_a_certificate_nobody_trusts_is_not_spoken_to(certificate: Certificate) -> None:
     """Neither command nor token reach whoever only says to be the panel; the line says what to do."""
     with an_encrypted_server(certificate) as (url, received):
         failure = await refusal(a_driver(url))
         assert failure.kind is UNAVAILABLE
-        assert "its certificate is not trusted: self-signed certificate" in str(failure)
+        assert "its certificate is not trusted: unable to get local issuer certificate" in str(failure)
         assert "SSL_CERT_FILE" in str(failure)
         assert "its certificate is not trusted" in await unread(a_driver(url))
     assert set(received) <= {b"refused"}
 
 
-async def test_a_certificate_can_be_trusted(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_certificate_can_be_trusted(certificate: Certificate, monkeypatch: pytest.MonkeyPatch) -> None:
     """By what the message says: the file of it in SSL_CERT_FILE."""
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate.ca))
     with an_encrypted_server(certificate) as (url, received):
         assert (await a_driver(url).read_state()).state is Reported.DISARMED
         assert received[0].startswith(b"GET /alarm/house/state ")
