@@ -98,15 +98,18 @@ def test_who_cannot_renew_stops_in_time_and_one_result_is_kept(tmp_path: Path, h
 
 
 def test_what_runs_at_most_once_is_not_begun_by_the_other(tmp_path: Path) -> None:
-    """Nobody knows how far it came, and a result that comes later changes nothing in that (S2.2)."""
+    """Nobody knows how far it came; a result that comes later changes nothing in that, and is told as refused (S2.2)."""
     witness = Witness()
 
-    async def main() -> list[RunRecord]:
+    async def main() -> tuple[list[RunRecord], Node]:
         async with a_world(FileStore(tmp_path / "trioarm.db")) as world:
-            return await _one_node_loses_it(world, witness, _schedule("stubborn", delivery=ONCE), Away.HANG)
+            schedule = _schedule("stubborn", delivery=ONCE)
+            return await _one_node_loses_it(world, witness, schedule, Away.HANG), world.nodes[0]
 
-    [row] = in_virtual_time(main)
+    [row], first = in_virtual_time(main)
     assert (row.state, row.reason, row.result) == (State.UNKNOWN, Reason.LOST, None)
+    metrics = first.scheduler.metrics()
+    assert (metrics.refused, sum(metrics.finished.values())) == (1, 0)
     assert len(witness.times("first", "begins")) == 1
     assert witness.times("second", "begins") == []
 

@@ -269,8 +269,8 @@ class Recorder:
 
     def _not_ours(self, attempt: Attempt, run: RunRecord | None) -> Verdict:
         """Return what became of an outcome whose run is held no more, by this claim at least."""
-        if run is not None and run.token == attempt.token and run.state is not State.PENDING:
-            return Verdict.DONE  # an earlier write of unknown outcome was kept after all
+        if run is not None and run.token == attempt.token and run.finished_at == attempt.ended_at:
+            return Verdict.DONE  # an earlier write of unknown outcome was kept after all: who gave it up ended it later
         self._metrics.refused += 1
         self._hub.publish(ResultRefused(attempt.run.run_id, attempt.run.schedule.schedule.name, attempt.token))
         return Verdict.REFUSED
