@@ -293,7 +293,7 @@ class TestStore:
             )
             file.execute("INSERT INTO tags VALUES ('lost', 99)")
             file.execute("INSERT INTO documents VALUES ('panel', 'x', 1, '{')")
-            file.execute("INSERT INTO journal VALUES ('audit', 7, 0, '{}')")
+            file.execute("INSERT INTO journal VALUES ('audit', 7, 0, '{}', '')")
             file.commit()
         lines = ran(capsys, "store check", 1)[0].splitlines()
         assert len(lines) == 6, lines
@@ -303,7 +303,7 @@ class TestStore:
             "run 10 belongs to no schedule: there is none with key 99",
             "tag lost belongs to no schedule: there is none with key 99",
             "document panel/x is no JSON",
-            "journal audit has 1 entries, but the last is number 7",
+            "journal audit: entry 7 follows 0: what was between is gone",
         ):
             assert sum(part in line for line in lines) == 1, (part, lines)
         states = {row["name"]: row["state"] for row in rows(capsys, "schedules list")}

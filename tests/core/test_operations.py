@@ -24,9 +24,9 @@ def test_an_entry_is_plain_json_and_reads_back() -> None:
         Operation("api", Verb.SYNC, "me"),
     ):
         step = entry(operation, NOW)
-        assert (step.namespace, step.at, step.expected_seq) == (JOURNAL, NOW, None)
+        assert (step.namespace, step.at) == (JOURNAL, NOW)
         body = json.loads(json.dumps(step.body))
-        assert read_operation(JournalEntry(JOURNAL, 1, NOW, body)) == operation
+        assert read_operation(JournalEntry(JOURNAL, 1, NOW, body, "")) == operation
     assert entry(SKIP, NOW).body == {
         "actor": "somebody", "verb": "skip", "subject": "nightly", "note": "guests", "count": 1, "revision": 3,
         "nominal_at": "2026-11-23T22:00:00Z", "until_at": None,
@@ -45,7 +45,7 @@ def test_an_entry_is_plain_json_and_reads_back() -> None:
 def test_an_entry_of_somebody_else_is_refused(change: dict[str, Any], message: str) -> None:
     """What was not written here is named by its number, not guessed at."""
     with pytest.raises(RepositoryError, match=f"^{message}"):
-        read_operation(JournalEntry(JOURNAL, 7, NOW, entry(SKIP, NOW).body | change))
+        read_operation(JournalEntry(JOURNAL, 7, NOW, entry(SKIP, NOW).body | change, ""))
 
 
 def test_an_operation_has_an_actor() -> None:

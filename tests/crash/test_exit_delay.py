@@ -10,7 +10,8 @@ from tests.cli.programs import started
 from tests.crash.node import Place
 from tests.crash.papers import papers_of
 from trioarm import Reason, State
-from trioarm.arming.ledger import AUDIT, COMMANDS
+from trioarm.arming.audit import AUDIT
+from trioarm.arming.ledger import COMMANDS
 from trioarm.arming.panels.virtual import NAMESPACE
 
 RUN = ("-m", "trioarm", "run", "--set", "log.level=debug")

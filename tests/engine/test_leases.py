@@ -98,7 +98,7 @@ def test_who_cannot_renew_stops_in_time_and_one_result_is_kept(tmp_path: Path, h
 
 
 def test_what_runs_at_most_once_is_not_begun_by_the_other(tmp_path: Path) -> None:
-    """Nobody knows how far it came; a result that comes later changes nothing in that, and is told as refused (S2.2)."""
+    """Nobody knows how far it came; a result that comes later changes nothing in that, and is refused (S2.2)."""
     witness = Witness()
 
     async def main() -> tuple[list[RunRecord], Node]:

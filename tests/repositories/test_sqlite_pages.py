@@ -24,7 +24,7 @@ from trioarm.repositories.sqlite.pages import (
     schedules_in_order,
     way_to,
 )
-from trioarm.repositories.sqlite.schema import MIGRATIONS, SPAN
+from trioarm.repositories.sqlite.schema import SPAN, VERSION, migrate
 
 RUNS = 30_000
 STEP = 1_000  # microseconds between two runs
@@ -62,9 +62,7 @@ _RUNS = f"""
 def history() -> Iterator[sqlite3.Connection]:
     """A store in which a lot has happened."""
     with closing(sqlite3.connect(":memory:")) as connection:
-        for migration in MIGRATIONS:
-            for statement in migration:
-                connection.execute(statement)
+        migrate(connection, 0, VERSION)
         for statement in (_SCHEDULES, _CURSORS, _RUNS, "INSERT INTO tags SELECT owner, key FROM schedules"):
             connection.execute(statement)
         connection.commit()

@@ -21,7 +21,7 @@ from trioarm.core.states import FINAL, State, Step
 from trioarm.repositories.sqlite import statements
 from trioarm.repositories.sqlite.database import Database
 from trioarm.repositories.sqlite.pages import run_page, schedule_page, way_to
-from trioarm.repositories.sqlite.schema import MIGRATIONS
+from trioarm.repositories.sqlite.schema import VERSION, migrate
 from trioarm.repositories.sqlite.statements import ForRows
 from trioarm.repositories.sqlite.writing import batches
 
@@ -30,9 +30,7 @@ from trioarm.repositories.sqlite.writing import batches
 def connection() -> Iterator[sqlite3.Connection]:
     """An empty store, without statistics: as the planner finds it on the first day."""
     with closing(sqlite3.connect(":memory:")) as opened:
-        for migration in MIGRATIONS:
-            for statement in migration:
-                opened.execute(statement)
+        migrate(opened, 0, VERSION)
         yield opened
 
 

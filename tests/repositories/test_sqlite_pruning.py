@@ -21,7 +21,7 @@ from trioarm.core.queries import Document, Retention, RunQuery
 from trioarm.engine.ports import ScheduleRepository
 from trioarm.repositories.sqlite.database import Database
 from trioarm.repositories.sqlite.pruning import HELD_S, ROWS, Pruning
-from trioarm.repositories.sqlite.schema import APPLICATION_ID, MIGRATIONS, SPAN, VERSION
+from trioarm.repositories.sqlite.schema import SPAN, VERSION, migrate
 
 RUNS = 4_000
 LIMIT = 1_000
@@ -143,10 +143,8 @@ async def test_a_store_of_an_older_version_is_brought_up_to_date(tmp_path: Path,
     """With all that is in it, by opening it; its runs are found by the indexes and spans it did not have."""
     path = tmp_path / "trioarm.db"
     with closing(sqlite3.connect(path)) as connection:
+        migrate(connection, 0, version)
         for statement in (
-            *(statement for migration in MIGRATIONS[:version] for statement in migration),
-            f"PRAGMA application_id = {APPLICATION_ID}",
-            f"PRAGMA user_version = {version}",
             _RUNS,
             f"UPDATE store SET last_run_id = {RUNS}",
             "INSERT INTO documents VALUES ('app', 'one', 3, '{}')",
@@ -168,7 +166,5 @@ async def test_a_store_of_an_older_version_is_brought_up_to_date(tmp_path: Path,
         assert connection.execute("PRAGMA user_version").fetchone() == (VERSION,)
         made = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE sql IS NOT NULL")}
     with closing(sqlite3.connect(":memory:")) as connection:
-        for migration in MIGRATIONS:
-            for statement in migration:
-                connection.execute(statement)
+        migrate(connection, 0, VERSION)
         assert made == {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE sql IS NOT NULL")}

@@ -9,7 +9,7 @@ from typing import Final
 
 import attrs
 
-from trioarm.arming.ledger import audit_entry
+from trioarm.arming.audit import AuditEntry, appended
 from trioarm.arming.model import InvalidRequest, Partition, Premises, UnknownPartition
 from trioarm.core.changes import Change, PutDocument, Verdict
 from trioarm.core.codec import from_json, to_json
@@ -114,8 +114,12 @@ class Holds:
             if document is None and body is None:
                 return False
             version = 0 if document is None else document.version
-            entries = [audit_entry(by, name, verb, reason, f"{on}@{render_instant(now)}", now) for name in names]
-            change = Change(documents=[PutDocument(NAMESPACE, on, version, body)], journal=entries)
+            cause = f"{on}@{render_instant(now)}"
+            entries = [
+                AuditEntry(actor=by, partition=name, verb=verb, reason=reason, correlation=cause) for name in names
+            ]
+            put = PutDocument(NAMESPACE, on, version, body)
+            change = Change(documents=[put], journal=[appended(entry, now) for entry in entries])
             if await self._repository.commit([change]) == [Verdict.DONE]:
                 return True
         raise RevisionConflict(f"the hold on {on}: {FASTER}")

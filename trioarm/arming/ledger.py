@@ -7,19 +7,20 @@ from typing import Final
 
 import attrs
 
+from trioarm.arming.audit import SCHEDULE, AuditEntry, appended
 from trioarm.arming.compile import LANE
 from trioarm.arming.model import HANDLER, Reported, Target
 from trioarm.arming.panels.base import FailureKind, PanelFailure, PanelReport
 from trioarm.arming.recovery import LastSeen
 from trioarm.arming.timeline import next_opening
 from trioarm.arming.verify import Sent
-from trioarm.core.changes import AppendJournal, Change, PutDocument, Verdict
+from trioarm.core.changes import Change, PutDocument, Verdict
 from trioarm.core.codec import from_json, to_json
 from trioarm.core.errors import InvalidInstant, RepositoryError
 from trioarm.core.instants import parse_instant, render_instant
 from trioarm.core.jsonable import Json
 from trioarm.core.queries import PAGE_MAX, ScheduleQuery
-from trioarm.core.run import Origin, parse_run_id
+from trioarm.core.run import parse_run_id
 from trioarm.core.schedule import ScheduleState
 from trioarm.engine.attempt import RunContext
 from trioarm.engine.ports import ScheduleRepository
@@ -28,7 +29,6 @@ from trioarm.engine.rivals import TRIES
 COMMANDS: Final = "command"  # documents by partition: the latest command of each that a schedule sent
 BY_PERSONS: Final = "person_command"  # likewise, the latest that a person had sent
 PARTITIONS: Final = "partition"  # documents by partition: what it last reported to a finished run or a person
-AUDIT: Final = "audit"  # the journal of who armed what, and why
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -82,20 +82,6 @@ class _LastReport:
     open_zones: tuple[str, ...]
     read_at: int
     run: str
-
-
-@attrs.frozen(slots=True, kw_only=True)
-class _Entry:
-    """The body of an entry of `AUDIT`."""
-
-    actor: str
-    origin: Origin
-    partition: str
-    verb: str
-    before: Reported | None
-    after: Reported | None
-    reason: str
-    correlation: str
 
 
 class Ledger:
@@ -203,8 +189,8 @@ class Ledger:
             after: the latest one.
             reason: one sentence.
         """
-        entry = _Entry(
-            actor=f"schedule:{run.schedule}",
+        entry = AuditEntry(
+            actor=f"{SCHEDULE}{run.schedule}",
             origin=parse_run_id(run.id)[2],
             partition=partition,
             verb=verb,
@@ -213,7 +199,7 @@ class Ledger:
             reason=reason,
             correlation=run.id,
         )
-        run.keep(AppendJournal(AUDIT, to_json(entry), now))
+        run.keep(appended(entry, now))
         if (put := await self._last_report(run.id, partition, after, now)) is not None:
             run.keep(put)
 
@@ -232,10 +218,18 @@ class Ledger:
             RepositoryError: it is not certain to be kept.
         """
         correlation = f"{partition}@{render_instant(now)}"
-        entry = audit_entry(by, partition, verb, reason, correlation, now, before.state, after.state)
+        entry = AuditEntry(
+            actor=by,
+            partition=partition,
+            verb=verb,
+            before=before.state,
+            after=after.state,
+            reason=reason,
+            correlation=correlation,
+        )
         for _ in range(TRIES):
             put = await self._last_report(correlation, partition, after, now)
-            change = Change(documents=[] if put is None else [put], journal=[entry])
+            change = Change(documents=[] if put is None else [put], journal=[appended(entry, now)])
             [verdict] = await self._repository.commit([change])
             if verdict is Verdict.DONE:
                 return
@@ -250,39 +244,6 @@ class Ledger:
         return PutDocument(
             PARTITIONS, partition, 0 if document is None else document.version, _report_body(cause, report, now)
         )
-
-
-def audit_entry(
-    actor: str,
-    partition: str,
-    verb: str,
-    reason: str,
-    correlation: str,
-    now: int,
-    before: Reported | None = None,
-    after: Reported | None = None,
-) -> AppendJournal:
-    """Return the step that puts what a person did into the audit (A5.1).
-
-    Args:
-        actor: the person.
-        verb: what was done.
-        reason: one sentence.
-        correlation: what belongs together has the same one.
-        before: what the partition was, where it was looked at.
-        after: what it was then.
-    """
-    entry = _Entry(
-        actor=actor,
-        origin=Origin.MANUAL,
-        partition=partition,
-        verb=verb,
-        before=before,
-        after=after,
-        reason=reason,
-        correlation=correlation,
-    )
-    return AppendJournal(AUDIT, to_json(entry), now)
 
 
 def _report_body(cause: str, report: PanelReport, now: int) -> dict[str, Json]:

@@ -341,19 +341,17 @@ class PutDocument:
 
 @attrs.define(slots=True, eq=False)
 class AppendJournal:
-    """An entry is appended to a journal; numbers are gapless per namespace.
+    """An entry is appended to a journal; numbers are gapless per namespace, and each entry is sealed with the last.
 
     Args:
         namespace: which journal.
         body: plain JSON.
         at: when it happened.
-        expected_seq: the number it must get, for chained entries; None for the next one.
     """
 
     namespace: str
     body: dict[str, Json]
     at: int
-    expected_seq: int | None = None
 
 
 ScheduleStep: TypeAlias = PutSchedule | RemoveSchedule | SetBack

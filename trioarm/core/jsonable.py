@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from math import isfinite
 from typing import TypeAlias
 
@@ -14,6 +15,11 @@ TEXT_BYTES_MAX = 64 * 1024  # of one text, as UTF-8; likewise
 ALL_TEXT_BYTES_MAX = 1024 * 1024  # of all texts of a value together, keys included
 INTEGER_MIN, INTEGER_MAX = -(2**63), 2**63 - 1  # what databases and other languages read back as it was written
 KEY_SHOWN_MAX = 40  # characters of a key that a path quotes
+
+
+def write_json(value: object) -> str:
+    """Return the one text of a value of plain JSON types: as it is kept."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def as_json(value: object, *, what: str) -> Json:

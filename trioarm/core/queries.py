@@ -122,12 +122,13 @@ class Document:
 
 @attrs.frozen(slots=True)
 class JournalEntry:
-    """A kept entry of a journal; `seq` begins at 1 and has no gaps."""
+    """A kept entry of a journal; `seq` begins at 1 and has no gaps, `seal` holds it to the entry before it."""
 
     namespace: str
     seq: int
     at: int
     body: Mapping[str, Json]
+    seal: str
 
 
 @attrs.frozen(slots=True)

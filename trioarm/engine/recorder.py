@@ -282,7 +282,6 @@ class Recorder:
             text = "run %d: %d of its documents were changed by somebody else, and are not kept with its outcome"
             _log.error(text, attempt.run.run_id, lost)
         change.documents = fitting
-        change.journal = [entry for entry in change.journal if entry.expected_seq is None]
         return change
 
     async def _fits(self, put: PutDocument) -> bool:

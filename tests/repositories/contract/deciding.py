@@ -132,7 +132,7 @@ class DecidingContract:
         assert found is not None
         assert found.run_id == new.run_id != old.run_id
 
-    @pytest.mark.parametrize("wrong", ["decided", "moved", "steps", "schedules", "documents", "journal"])
+    @pytest.mark.parametrize("wrong", ["decided", "moved", "steps", "schedules", "documents"])
     async def test_a_refused_change_leaves_nothing_behind(self, repository: ScheduleRepository, wrong: str) -> None:
         """One part that no longer fits takes all the others with it: decisions, moves, steps, documents and journal."""
         record = await put(repository)
@@ -146,7 +146,6 @@ class DecidingContract:
             "steps": Claim(taken, 9, "n1", NOW),
             "schedules": putting(other.schedule),
             "documents": PutDocument("panel", "house", 9, {"mode": "away"}),
-            "journal": AppendJournal("panel", {"n": 1}, NOW, expected_seq=9),
         }
         parts = {
             "decided": [a_run(record)],

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from tests.making import NOW
 from tests.repositories.contract.acts import keep, refuse
+from trioarm.core.chain import NOTHING, broken_links, seal
 from trioarm.core.changes import AppendJournal, Change, PutDocument, Verdict
-from trioarm.core.queries import Document, JournalEntry
+from trioarm.core.jsonable import Json
+from trioarm.core.queries import Document
 from trioarm.engine.ports import ScheduleRepository
 
 
@@ -69,22 +71,40 @@ class PapersContract:
         )
         await keep(repository, journal=[AppendJournal("other", {"n": 1}, NOW + 2)])
         await keep(repository, journal=[AppendJournal("audit", {"n": 3}, NOW + 3)])
-        assert await repository.read_journal("audit") == [
-            JournalEntry("audit", 1, NOW, {"n": 1}),
-            JournalEntry("audit", 2, NOW + 1, {"n": 2}),
-            JournalEntry("audit", 3, NOW + 3, {"n": 3}),
+        kept = await repository.read_journal("audit")
+        assert [(entry.namespace, entry.seq, entry.at, entry.body) for entry in kept] == [
+            ("audit", 1, NOW, {"n": 1}),
+            ("audit", 2, NOW + 1, {"n": 2}),
+            ("audit", 3, NOW + 3, {"n": 3}),
         ]
         assert [entry.seq for entry in await repository.read_journal("other")] == [1]
         assert await repository.read_journal("nothing") == []
 
     async def test_a_refused_entry_uses_no_number(self, repository: ScheduleRepository) -> None:
-        """A chained entry gets the number it expects or is refused, and what is refused leaves no gap."""
-        chained = [Change(journal=[AppendJournal("audit", {"n": n}, NOW, expected_seq=n)]) for n in (1, 3, 2, 2, 3)]
-        done, refused = Verdict.DONE, Verdict.REFUSED
-        assert await repository.commit(chained) == [done, refused, done, refused, done]
-        assert [(entry.seq, entry.body) for entry in await repository.read_journal("audit")] == [
-            (n, {"n": n}) for n in (1, 2, 3)
+        """What is refused with the change it belongs to leaves no gap, and breaks no chain."""
+        changes = [
+            Change(
+                documents=[PutDocument("panel", "house", n // 2, {})], journal=[AppendJournal("audit", {"n": n}, NOW)]
+            )
+            for n in (1, 1, 2, 2, 4)
         ]
+        done, refused = Verdict.DONE, Verdict.REFUSED
+        assert await repository.commit(changes) == [done, refused, done, refused, done]
+        kept = await repository.read_journal("audit")
+        assert [(entry.seq, entry.body) for entry in kept] == [(1, {"n": 1}), (2, {"n": 2}), (3, {"n": 4})]
+        assert list(broken_links(kept, whole=True)) == []
+
+    async def test_an_entry_is_sealed_with_the_one_before(self, repository: ScheduleRepository) -> None:
+        """Whatever its body: every repository seals the same alike, each journal for itself (A5.1)."""
+        bodies: list[dict[str, Json]] = [{"n": 0.1}, {"what": 'Küche "auf"\n', "of": [None, True]}, {}]
+        await keep(repository, journal=[AppendJournal("audit", bodies[0], NOW), AppendJournal("other", bodies[1], NOW)])
+        await keep(repository, journal=[AppendJournal("audit", body, NOW + 1) for body in bodies[1:]])
+        kept = await repository.read_journal("audit")
+        first = seal(NOTHING, "audit", 1, NOW, '{"n":0.1}')
+        second = seal(first, "audit", 2, NOW + 1, '{"what":"Küche \\"auf\\"\\n","of":[null,true]}')
+        assert [entry.seal for entry in kept] == [first, second, seal(second, "audit", 3, NOW + 1, "{}")]
+        assert list(broken_links(await repository.read_journal("other"), whole=True)) == []
+        assert await repository.read_journal("audit", after=2) == kept[2:]
 
     async def test_a_journal_is_read_in_pages(self, repository: ScheduleRepository) -> None:
         """A page holds the entries after the number given, and at most as many as asked for."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from trioarm.core.chain import NOTHING, seal
 from trioarm.core.changes import AppendJournal, PutDocument
+from trioarm.core.jsonable import write_json
 from trioarm.core.queries import Document, JournalEntry, Retention
 
 
@@ -20,10 +22,6 @@ class Papers:
         document = self.get(put.namespace, put.key)
         return (0 if document is None else document.version) == put.expected_version
 
-    def entry_fits(self, entry: AppendJournal) -> bool:
-        """Whether an entry would get the number its writer expects."""
-        return entry.expected_seq is None or entry.expected_seq == self._last_seq(entry.namespace) + 1
-
     def put(self, put: PutDocument) -> None:
         """Write a document, or remove it."""
         documents = self._documents.setdefault(put.namespace, {})
@@ -33,13 +31,11 @@ class Papers:
             documents[put.key] = Document(put.namespace, put.key, put.expected_version + 1, put.body)
 
     def append(self, entry: AppendJournal) -> None:
-        """Append an entry to its journal."""
-        seq = self._last_seq(entry.namespace) + 1
-        self._journals.setdefault(entry.namespace, []).append(JournalEntry(entry.namespace, seq, entry.at, entry.body))
-
-    def _last_seq(self, namespace: str) -> int:
-        journal = self._journals.get(namespace)
-        return journal[-1].seq if journal else 0
+        """Append an entry to its journal, sealed with the one before it."""
+        name, journal = entry.namespace, self._journals.setdefault(entry.namespace, [])
+        seq, before = (journal[-1].seq + 1, journal[-1].seal) if journal else (1, NOTHING)
+        sealed = seal(before, name, seq, entry.at, write_json(entry.body))
+        journal.append(JournalEntry(name, seq, entry.at, entry.body, sealed))
 
     def forget(self, retention: Retention, limit: int) -> int:
         """Forget up to `limit` entries that may be forgotten, the oldest first, and return how many were."""

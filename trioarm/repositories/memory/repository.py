@@ -202,12 +202,11 @@ class InMemoryScheduleRepository:
         for step in change.steps:
             if not self._step_fits(step):
                 return False
-        if change.schedules or change.documents or change.journal:
+        if change.schedules or change.documents:
             return (
                 all(map(self._schedule_fits, change.schedules))
                 and self._owned.allow(change)
                 and all(map(self._papers.document_fits, change.documents))
-                and all(map(self._papers.entry_fits, change.journal))
             )
         return True
 

@@ -10,11 +10,15 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Final, TypeAlias
 
 import attrs
 
+from trioarm.core.chain import broken_links
+from trioarm.core.operations import JOURNAL
 from trioarm.core.schedule import ScheduleState
 from trioarm.core.states import Reason
 from trioarm.repositories.sqlite import statements
@@ -28,7 +32,7 @@ from trioarm.repositories.sqlite.database import (
     migrate_file,
     version_of,
 )
-from trioarm.repositories.sqlite.rows import Records
+from trioarm.repositories.sqlite.rows import Records, journal_entry
 from trioarm.repositories.sqlite.schema import VERSION
 
 Progress: TypeAlias = Callable[[str, int, int], None]
@@ -260,11 +264,10 @@ def _lanes(connection: sqlite3.Connection, progress: Progress) -> Iterator[str]:
 
 
 def _papers(connection: sqlite3.Connection, progress: Progress) -> Iterator[str]:
-    """Find documents and journal entries that are no JSON, and journals with gaps."""
+    """Find documents that are no JSON, and journals whose entries are not what was written (A5.1)."""
     progress("looking at documents and journals", 0, 0)
     for namespace, key in connection.execute("SELECT namespace, key FROM documents WHERE NOT json_valid(body)"):
         yield f"document {namespace}/{key} is no JSON"
-    for namespace, seq in connection.execute("SELECT namespace, seq FROM journal WHERE NOT json_valid(body)"):
-        yield f"entry {seq} of journal {namespace} is no JSON"
-    for namespace, entries, last in connection.execute(statements.JOURNAL_GAPS):
-        yield f"journal {namespace} has {entries} entries, but the last is number {last}"
+    entries = map(journal_entry, connection.execute(statements.JOURNALS))
+    for namespace, journal in groupby(entries, key=attrgetter("namespace")):
+        yield from broken_links(journal, whole=namespace != JOURNAL)

@@ -20,7 +20,7 @@ import trio
 from trioarm.core.errors import RepositoryError
 from trioarm.links.threads import Thread
 from trioarm.repositories.sqlite.holder import holder_of
-from trioarm.repositories.sqlite.schema import APPLICATION_ID, MIGRATIONS, SQLITE_MIN, VERSION
+from trioarm.repositories.sqlite.schema import APPLICATION_ID, SQLITE_MIN, VERSION, migrate
 
 _log = logging.getLogger("trioarm.store")
 
@@ -357,7 +357,8 @@ def _migrate(path: Path, allowed: bool, connection: sqlite3.Connection) -> None:
         raise RepositoryError(
             f"{path} has tables of version {version}, not {VERSION}: end the nodes on it, run `trioarm store migrate`"
         )
-    _bring_up_to_date(version, connection, _tell_nobody)
+    if version != VERSION:
+        migrate(connection, version, VERSION)
 
 
 def migrate_file(path: Path, connection: sqlite3.Connection, tell: Callable[[int], None]) -> int:
@@ -369,25 +370,11 @@ def migrate_file(path: Path, connection: sqlite3.Connection, tell: Callable[[int
 
     def work(connection: sqlite3.Connection) -> int:
         version = version_of(path, connection)
-        _bring_up_to_date(version, connection, tell)
+        if version != VERSION:
+            migrate(connection, version, VERSION, tell)
         return version
 
     return _transaction(connection, work)
-
-
-def _tell_nobody(version: int) -> None:
-    """Tell nobody."""
-
-
-def _bring_up_to_date(version: int, connection: sqlite3.Connection, tell: Callable[[int], None]) -> None:
-    if version == VERSION:
-        return
-    for number, migration in enumerate(MIGRATIONS[version:], start=version + 1):
-        for statement in migration:
-            connection.execute(statement)
-        tell(number)
-    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version = {VERSION}")
 
 
 def in_words(path: Path, error: sqlite3.Error) -> RepositoryError:

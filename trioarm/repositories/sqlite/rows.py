@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 from trioarm.core.codec import from_json, structure_schedule, to_json, unstructure_schedule
 from trioarm.core.errors import InvalidSchedule, TrioarmError
 from trioarm.core.instants import EARLIEST, LATEST
-from trioarm.core.jsonable import Json
+from trioarm.core.jsonable import Json, write_json
 from trioarm.core.queries import Document, JournalEntry
 from trioarm.core.run import Origin, RunRecord, behind
 from trioarm.core.schedule import Amendment, Pause, Schedule, ScheduleRecord, ScheduleState
@@ -53,11 +53,6 @@ def by_state(kind: type[_E], counts: Iterable[tuple[str, int]], otherwise: _E) -
         state = words.get(word, otherwise)
         found[state] = found.get(state, 0) + count
     return found
-
-
-def write_json(value: object) -> str:
-    """Write a value as JSON, without spaces."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def write_definition(schedule: Schedule) -> str:
@@ -255,8 +250,8 @@ def document(row: Row) -> Document:
 
 def journal_entry(row: Row) -> JournalEntry:
     """Return the entry of a row; a body that is nonsense is empty."""
-    namespace, seq, at, body = row
-    return JournalEntry(namespace, seq, at, _body(body))
+    namespace, seq, at, body, seal = row
+    return JournalEntry(namespace, seq, at, _body(body), seal)
 
 
 def _body(text: str) -> Mapping[str, Json]:

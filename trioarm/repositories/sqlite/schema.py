@@ -10,8 +10,11 @@ pages. A cursor has all that a decision must find unchanged; that its schedule w
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sqlite3
+from collections.abc import Callable, Iterable
 from typing import Final
+
+from trioarm.core.chain import seal
 
 APPLICATION_ID: Final = 0x7472_696F  # "trio" in the file's header: says that a SQLite file is a store of ours
 SQLITE_MIN: Final = (3, 37, 0)  # STRICT tables, which refuse a value of the wrong type whoever writes it
@@ -242,7 +245,43 @@ _FOURTH: Final = (
     """,
 )
 
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _SECOND, _THIRD, _FOURTH)
+# Journals are sealed (A5.1), and so is what they hold already.
+_FIFTH: Final = (
+    "ALTER TABLE journal ADD COLUMN seal TEXT NOT NULL DEFAULT ''",
+    """
+    WITH RECURSIVE sealed (namespace, seq, seal) AS (
+        SELECT namespace, min(seq), seal('', namespace, seq, at, body) FROM journal GROUP BY namespace
+        UNION ALL
+        SELECT j.namespace, j.seq, seal(s.seal, j.namespace, j.seq, j.at, j.body)
+        FROM sealed s JOIN journal j ON j.namespace = s.namespace AND j.seq = s.seq + 1
+    )
+    UPDATE journal SET seal = s.seal FROM sealed s WHERE journal.namespace = s.namespace AND journal.seq = s.seq
+    """,
+)
+
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH)
 """What to carry out, in order, to come from version n to n + 1; a migration that was released is never changed."""
 
 VERSION: Final = len(MIGRATIONS)
+
+
+def migrate(
+    connection: sqlite3.Connection,
+    begin: int,
+    end: int,
+    tell: Callable[[int], None] = lambda version: None,
+) -> None:
+    """Bring the tables of a store from one version to a later one, in the transaction it is in.
+
+    Args:
+        begin: the version they are of; 0 for an empty file.
+        end: the version they become.
+        tell: told of each version that is reached.
+    """
+    connection.create_function("seal", 5, seal, deterministic=True)
+    for number, migration in enumerate(MIGRATIONS[begin:end], start=begin + 1):
+        for statement in migration:
+            connection.execute(statement)
+        tell(number)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {end}")

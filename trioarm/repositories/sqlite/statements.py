@@ -271,8 +271,8 @@ REPLACE_DOCUMENT: Final = (
     "UPDATE documents SET version = version + 1, body = ? WHERE namespace = ? AND key = ? AND version = ?"
 )
 REMOVE_DOCUMENT: Final = "DELETE FROM documents WHERE namespace = ? AND key = ? AND version = ?"
-NEXT_SEQ: Final = "SELECT coalesce(max(seq), 0) + 1 FROM journal WHERE namespace = ?"
-APPEND: Final = "INSERT INTO journal VALUES (?, ?, ?, ?)"
+LAST_ENTRY: Final = "SELECT seq, seal FROM journal WHERE namespace = ? ORDER BY seq DESC LIMIT 1"
+APPEND: Final = "INSERT INTO journal VALUES (?, ?, ?, ?, ?)"
 
 QUARANTINE_SCHEDULE: Final = "UPDATE schedules SET trouble = ? WHERE key = ? AND trouble IS NULL"
 QUARANTINE_RUN: Final = (
@@ -336,7 +336,9 @@ DOCUMENT: Final = "SELECT namespace, key, version, body FROM documents WHERE nam
 DOCUMENTS: Final = (
     "SELECT namespace, key, version, body FROM documents WHERE namespace = ? AND key > ? ORDER BY key LIMIT ?"
 )
-JOURNAL: Final = "SELECT namespace, seq, at, body FROM journal WHERE namespace = ? AND seq > ? ORDER BY seq LIMIT ?"
+JOURNAL: Final = (
+    "SELECT namespace, seq, at, body, seal FROM journal WHERE namespace = ? AND seq > ? ORDER BY seq LIMIT ?"
+)
 
 # Counting and forgetting
 
@@ -438,9 +440,7 @@ DISAGREEING: Final = (
 CURSORS_OF_NOBODY: Final = "SELECT key FROM cursors WHERE key NOT IN (SELECT key FROM schedules)"
 NEEDS_OF_NOBODY: Final = "SELECT resource, key FROM needs WHERE key NOT IN (SELECT key FROM schedules)"
 TAGS_OF_NOBODY: Final = "SELECT tag, key FROM tags WHERE key NOT IN (SELECT key FROM schedules)"
-JOURNAL_GAPS: Final = (
-    "SELECT namespace, count(*), max(seq) FROM journal GROUP BY namespace HAVING count(*) <> max(seq) OR min(seq) <> 1"
-)
+JOURNALS: Final = "SELECT namespace, seq, at, body, seal FROM journal ORDER BY namespace, seq"
 FIRST_DUE: Final = (
     "SELECT s.name, c.wake_at FROM cursors c JOIN schedules s ON s.key = c.key "
     "WHERE c.wake_at IS NOT NULL AND (s.owner IS NULL OR s.owner <> ?) ORDER BY c.wake_at, c.rank, c.key LIMIT 1"

@@ -14,6 +14,7 @@ from typing import Final, TypeAlias, TypeVar, assert_never
 
 import attrs
 
+from trioarm.core.chain import NOTHING, seal
 from trioarm.core.changes import (
     AppendJournal,
     CancelAsked,
@@ -34,6 +35,7 @@ from trioarm.core.changes import (
     Voided,
 )
 from trioarm.core.errors import InvalidSchedule
+from trioarm.core.jsonable import write_json
 from trioarm.core.run import Origin, RunRecord
 from trioarm.core.schedule import Schedule, ScheduleState, wakes_at
 from trioarm.core.states import TABLE, State, Step, WaitingFor
@@ -43,7 +45,6 @@ from trioarm.repositories.sqlite.rows import (
     optional_json,
     write_amendments,
     write_definition,
-    write_json,
     write_pause,
 )
 from trioarm.repositories.sqlite.statements import ForRows
@@ -304,10 +305,11 @@ class _Pen:
             raise _Refused
 
     def _journal(self, entry: AppendJournal) -> None:
-        (seq,) = self._connection.execute(statements.NEXT_SEQ, (entry.namespace,)).fetchone()
-        if entry.expected_seq is not None and entry.expected_seq != seq:
-            raise _Refused
-        self._one(statements.APPEND, (entry.namespace, seq, entry.at, write_json(entry.body)))
+        last = self._connection.execute(statements.LAST_ENTRY, (entry.namespace,)).fetchone()
+        seq, before = (1, NOTHING) if last is None else (last[0] + 1, last[1])
+        text = write_json(entry.body)
+        sealed = seal(before, entry.namespace, seq, entry.at, text)
+        self._one(statements.APPEND, (entry.namespace, seq, entry.at, text, sealed))
 
 
 def _shared_out(run_id: int, changes: Iterable[Change]) -> Iterator[Kept]:

@@ -1,0 +1,47 @@
+"""The chain of a journal: every entry is sealed together with the one before it, so that a change shows (A5.1).
+
+It shows what was changed, removed or put in between. Whoever can write the file can seal everything anew: that shows
+only beside a seal that was kept elsewhere, and so does what is cut off at the end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from trioarm.core.jsonable import write_json
+from trioarm.core.queries import JournalEntry
+
+NOTHING: Final = ""  # in the place of the seal before the first
+
+
+def seal(before: str, namespace: str, seq: int, at: int, text: str) -> str:
+    """Return the seal of an entry: SHA-256 in 64 hexadecimal digits.
+
+    Args:
+        before: the seal of the entry before; `NOTHING` for the first.
+        namespace: of the journal.
+        seq: the entry's number.
+        at: when it happened; microseconds since 1970 UTC.
+        text: of its body, as it is kept.
+    """
+    return hashlib.sha256(f"{before}\n{namespace}\n{seq}\n{at}\n{text}".encode(errors="surrogatepass")).hexdigest()
+
+
+def broken_links(entries: Iterable[JournalEntry], *, whole: bool) -> Iterator[str]:
+    """Yield what is wrong with the entries of a journal, a line each.
+
+    Args:
+        entries: all that are kept, by number.
+        whole: whether they begin with the first of all; else the first is taken as it is: what was before is forgotten.
+    """
+    before, number = NOTHING, 0
+    for entry in entries:
+        if number == 0 and entry.seq != 1 and not whole:
+            pass
+        elif entry.seq != number + 1:
+            yield f"journal {entry.namespace}: entry {entry.seq} follows {number}: what was between is gone"
+        elif entry.seal != seal(before, entry.namespace, entry.seq, entry.at, write_json(entry.body)):
+            yield f"journal {entry.namespace}: entry {entry.seq} is not what it was when it was written"
+        before, number = entry.seal, entry.seq
