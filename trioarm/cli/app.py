@@ -94,6 +94,13 @@ GROUPS: Final = {
             "ack": "trioarm.cli.alerts:ack",
         },
     ),
+    "audit": (
+        "Read who or what armed what, and why; prove that this is what was written.",
+        {
+            "list": "trioarm.cli.audit:list_",
+            "verify": "trioarm.cli.audit:verify",
+        },
+    ),
     "resources": (
         "Look at what runs need beside a worker.",
         {

@@ -10,6 +10,8 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+import attrs
+
 from trioarm.core.jsonable import write_json
 from trioarm.core.queries import JournalEntry
 
@@ -29,19 +31,33 @@ def seal(before: str, namespace: str, seq: int, at: int, text: str) -> str:
     return hashlib.sha256(f"{before}\n{namespace}\n{seq}\n{at}\n{text}".encode(errors="surrogatepass")).hexdigest()
 
 
-def broken_links(entries: Iterable[JournalEntry], *, whole: bool) -> Iterator[str]:
-    """Yield what is wrong with the entries of a journal, a line each.
+@attrs.define
+class Chain:
+    """A journal that is looked at entry by entry, in their order.
 
     Args:
-        entries: all that are kept, by number.
-        whole: whether they begin with the first of all; else the first is taken as it is: what was before is forgotten.
+        whole: whether it begins with the first entry of all; else the one it begins with is taken as it is: what was
+            before is forgotten.
+        last: the entry that was looked at last.
     """
-    before, number = NOTHING, 0
-    for entry in entries:
-        if number == 0 and entry.seq != 1 and not whole:
-            pass
-        elif entry.seq != number + 1:
-            yield f"journal {entry.namespace}: entry {entry.seq} follows {number}: what was between is gone"
-        elif entry.seal != seal(before, entry.namespace, entry.seq, entry.at, write_json(entry.body)):
-            yield f"journal {entry.namespace}: entry {entry.seq} is not what it was when it was written"
-        before, number = entry.seal, entry.seq
+
+    whole: bool
+    last: JournalEntry | None = attrs.field(default=None, init=False)
+
+    def broken_at(self, entry: JournalEntry) -> str | None:
+        """Return what is wrong with the next entry, in one line; None for nothing."""
+        before, number = (NOTHING, 0) if self.last is None else (self.last.seal, self.last.seq)
+        begins = self.last is None and not self.whole and entry.seq != 1
+        self.last = entry
+        if begins:
+            return None
+        if entry.seq != number + 1:
+            return f"journal {entry.namespace}: entry {entry.seq} follows {number}: what was between is gone"
+        if entry.seal != seal(before, entry.namespace, entry.seq, entry.at, write_json(entry.body)):
+            return f"journal {entry.namespace}: entry {entry.seq} is not what it was when it was written"
+        return None
+
+
+def broken_links(entries: Iterable[JournalEntry], *, whole: bool) -> Iterator[str]:
+    """Yield what is wrong with the entries of a journal, all that are kept, a line each."""
+    return filter(None, map(Chain(whole).broken_at, entries))
