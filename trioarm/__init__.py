@@ -74,6 +74,7 @@ from trioarm.core.schedule import (
 from trioarm.core.states import Reason, State
 from trioarm.core.triggers import (
     After,
+    Ahead,
     Calendar,
     Cron,
     Events,
@@ -110,6 +111,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "After",
+    "Ahead",
     "Alert",
     "AlertQuery",
     "AlertState",

@@ -48,6 +48,7 @@ from trioarm.core.schedule import (
 from trioarm.core.states import Reason, State
 from trioarm.core.triggers import (
     After,
+    Ahead,
     Cron,
     Every,
     Exclude,
@@ -106,6 +107,7 @@ TRIGGERS: st.SearchStrategy[Trigger] = (
         **CIVIL,
     )
     | st.builds(Cron, CRONS, ZONES, gap=st.none() | GAPS, fold=st.none() | FOLDS, dst=st.booleans())
+    | st.builds(lambda at, zone, by_s: Ahead(Weekly("mon", at, zone), by_s), TIMES, ZONES, st.floats(1.0, 86_400.0))
     | st.builds(lambda days, at, zone: Union([Weekly(days, at, zone), Every(3600)]), DAYS, TIMES, ZONES)
     | st.builds(lambda at, zone: Exclude([Weekly(["mon", "tue"], at, zone), on_weekdays(["tue"], zone)]), TIMES, ZONES)
 )

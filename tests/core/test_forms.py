@@ -15,6 +15,7 @@ from trioarm.core.forms.spans import on_weekdays, write_spans
 from trioarm.core.reading import Problems, Table
 from trioarm.core.triggers import (
     After,
+    Ahead,
     Cron,
     Every,
     Exclude,
@@ -96,6 +97,19 @@ def _read(
         (
             {"union": [{"cron": "0 6 * * *"}, {"weekly": {"days": "sat", "at": "09:00"}, "timezone": "UTC"}]},
             Union([Cron("0 6 * * *", "Europe/Prague"), Weekly("sat", "09:00", "UTC")]),
+        ),
+        (
+            {"ahead": {"of": {"cron": "0 22 * * *", "timezone": "Europe/Prague"}, "by": "15m"}},
+            Ahead(Cron("0 22 * * *", "Europe/Prague"), 900.0),
+        ),
+        (
+            {
+                "ahead": {
+                    "of": {"union": [{"cron": "0 6 * * *"}, {"ahead": {"of": {"every": "1h"}, "by": 1}}]},
+                    "by": "1h",
+                }
+            },
+            Ahead(Union([Cron("0 6 * * *", "Europe/Prague"), Ahead(Every(3600), 1.0)]), 3600.0),
         ),
         (
             {"exclude": [{"cron": "0 6 * * *"}, {"days": ["sun", "sat"]}], "timezone": "Asia/Kathmandu"},

@@ -36,6 +36,8 @@ A schedule has one trigger: the rule that says when.
                                          what any member yields; intersect = ...
                                          what all yield, exclude = ... the first
                                          without the others; days may be members
+  ahead  = { of = { cron = "0 6 * * *" }, by = "30m" }
+                                         so long before each instant of another
   sun    = { event = "sunset", offset = "-30m", latest = "22:00" }
                                          dawn, sunrise, noon, sunset or dusk,
                                          seen from the site that is armed, or

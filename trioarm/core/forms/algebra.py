@@ -16,8 +16,6 @@ from trioarm.core.reading import Table, flag, listed, mapping
 from trioarm.core.triggers import Exclude, Intersect, Trigger, Union
 from trioarm.core.triggers.algebra import Member
 
-DEPTH_MAX: Final = 8  # triggers inside triggers: nobody can tell any more when a deeper one happens
-
 ReadMember: TypeAlias = Callable[[Table, Around], Member | None]
 WriteMember: TypeAlias = Callable[[Member], Form]
 
@@ -33,15 +31,13 @@ def readers(read_member: ReadMember) -> dict[str, ReadTrigger]:
 
     def read(table: Table, key: str, around: Around) -> Trigger | None:
         inside = attrs.evolve(
-            around,
+            around.deeper(),
             timezone=table.take("timezone", zone, around.timezone),
             dst=table.take("dst", flag, around.dst),
-            depth=around.depth + 1,
         )
         for policy in ("gap", "fold"):
             table.refuse(policy, f"each member of {key} has its own {policy}: say it there")
-        if inside.depth > DEPTH_MAX:
-            table.problems.add(table.at(key), f"lies inside {DEPTH_MAX} others: say it more simply")
+        if inside.is_too_deep(table, key):
             return None
         trees = table.take(key, listed(mapping), None)
         if trees is None:

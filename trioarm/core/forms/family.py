@@ -17,6 +17,8 @@ from trioarm.core.triggers.zones import zone_name
 
 CIVIL: Final = ("timezone", "gap", "fold", "dst")  # what only triggers of local time understand
 
+DEPTH_MAX: Final = 8  # triggers inside triggers
+
 Form: TypeAlias = "dict[str, Json]"
 
 
@@ -41,6 +43,16 @@ class Around:
     calendars: Mapping[str, DayCalendar] = MappingProxyType({})
     depth: int = 0
     feeds: Mapping[str, Events] = attrs.field(factory=dict)
+
+    def deeper(self) -> Around:
+        """Return what holds for a trigger inside this one."""
+        return attrs.evolve(self, depth=self.depth + 1)
+
+    def is_too_deep(self, table: Table, key: str) -> bool:
+        """Whether nobody could tell any more when it happens, which is then a problem."""
+        if self.depth > DEPTH_MAX:
+            table.problems.add(table.at(key), f"lies inside {DEPTH_MAX} others: say it more simply")
+        return self.depth > DEPTH_MAX
 
 
 ReadTrigger: TypeAlias = Callable[[Table, str, Around], Trigger | None]

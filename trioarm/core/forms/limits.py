@@ -13,8 +13,7 @@ from typing import Final, TypeAlias
 import attrs
 
 from trioarm.core.forms import calendar
-from trioarm.core.forms.algebra import DEPTH_MAX
-from trioarm.core.forms.family import Around, zone
+from trioarm.core.forms.family import DEPTH_MAX, Around, zone
 from trioarm.core.forms.spans import KEY, read_spans
 from trioarm.core.reading import Table
 from trioarm.core.triggers import Exclude, Intersect, Trigger

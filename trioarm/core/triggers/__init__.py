@@ -5,6 +5,7 @@ Each module here is one family. Only `zones` and `civil` know zones, gaps and fo
 
 from __future__ import annotations
 
+from trioarm.core.triggers.ahead import Ahead
 from trioarm.core.triggers.algebra import Exclude, Intersect, Union
 from trioarm.core.triggers.base import Trigger, own_zone
 from trioarm.core.triggers.calendar import Calendar, Edge, Events, EventSpans
@@ -19,6 +20,7 @@ from trioarm.core.triggers.weekly import Weekly
 
 __all__ = [
     "After",
+    "Ahead",
     "Calendar",
     "Cron",
     "Edge",

@@ -14,6 +14,7 @@ import attrs
 
 from trioarm.core.errors import InvalidTrigger
 from trioarm.core.instants import DAY
+from trioarm.core.triggers.ahead import Ahead
 from trioarm.core.triggers.base import Trigger, own_zone
 from trioarm.core.triggers.calendar import Calendar, EventSpans
 from trioarm.core.triggers.elapsed import After
@@ -107,6 +108,8 @@ def _is_passing(member: Member) -> bool:
     """Whether a member knows a calendar: what it does not have today it may have after the next refresh."""
     if isinstance(member, _Combined):
         return any(map(_is_passing, member.members))
+    if isinstance(member, Ahead):
+        return _is_passing(member.of)
     return isinstance(member, Calendar | EventSpans)
 
 

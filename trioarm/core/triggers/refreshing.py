@@ -7,6 +7,7 @@ from typing import cast
 
 import attrs
 
+from trioarm.core.triggers.ahead import Ahead
 from trioarm.core.triggers.algebra import Exclude, Intersect, Member, Union
 from trioarm.core.triggers.base import Trigger
 from trioarm.core.triggers.calendar import Calendar, Events, EventSpans
@@ -19,6 +20,8 @@ def events_of(member: Member) -> dict[str, Events]:
             return {events.name: events}
         case Union(members) | Intersect(members) | Exclude(members):
             return {name: events for one in members for name, events in events_of(one).items()}
+        case Ahead(of):
+            return events_of(of)
         case _:
             return {}
 
@@ -38,5 +41,7 @@ def _refreshed(member: Member, known: Mapping[str, Events]) -> Member:
             return attrs.evolve(member, events=known.get(events.name, events))
         case Union(members) | Intersect(members) | Exclude(members):
             return attrs.evolve(member, members=[_refreshed(one, known) for one in members])
+        case Ahead(of):
+            return attrs.evolve(member, of=refreshed(of, known))
         case _:
             return member
