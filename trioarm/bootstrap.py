@@ -131,7 +131,7 @@ def _executor(c: Container, ordinary: dict[str, Function]) -> RunExecutor:
     config, installation = c.get(SchedulerConfig), c.get(Installation)
     rest = c.get(Injection).bind(ordinary)
     arming = {name: rest.pop(name, handler) for name, handler in installation.handlers.items()}
-    built_in = {**c.get(Housekeeping).handlers, **c.get(Refreshing).handlers}
+    built_in = {**c.get(Housekeeping).handlers, **c.get(Refreshing).handlers, **installation.announcers}
     housekeeping = {name: rest.pop(name, handler) for name, handler in built_in.items()}
     own = {name: rest.pop(name) for name in config.workers if name in rest}  # of others the start complains
     pools = [

@@ -44,12 +44,19 @@ def a_partition(name: str = "house", **fields: Any) -> Partition:
     return Partition(name=name, **whole)
 
 
-def arming(name: str, target: Target, trigger: Trigger | float, *partitions: str, **policies: Any) -> ArmingSchedule:
+def arming(
+    name: str,
+    target: Target,
+    trigger: Trigger | float,
+    *partitions: str,
+    warn_s: tuple[float, ...] = (),
+    **policies: Any,
+) -> ArmingSchedule:
     """Return an arming schedule of `house`, by default; a number is seconds after `EVENING`."""
     if isinstance(trigger, int | float):
         trigger = Once(EVENING + round(trigger * SECOND))
     schedule = Schedule(name, trigger, handler="arm", **policies)
-    return ArmingSchedule(schedule=schedule, partitions=partitions or ("house",), target=target)
+    return ArmingSchedule(schedule=schedule, partitions=partitions or ("house",), target=target, warn_s=warn_s)
 
 
 def the_premises(*schedules: ArmingSchedule, partitions: tuple[Partition, ...] = (), **fields: Any) -> Premises:
@@ -128,7 +135,7 @@ async def a_node(
     hub, metrics = Hub(), Metrics()
     pools = [
         Pool("arming", PoolSettings(installation.workers, installation.workers), installation.handlers),
-        Pool("ordinary", PoolSettings(2, 2), ordinary or {}),
+        Pool("ordinary", PoolSettings(2, 2), {**installation.announcers, **(ordinary or {})}),
     ]
     executor = RunExecutor(pools, clock, hub, metrics, wake=lambda: engine.wake())
     rule = installation.alert_rule

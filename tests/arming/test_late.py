@@ -416,3 +416,29 @@ async def test_a_stray_schedule_of_no_partition_is_told_of(autojump_clock: MockC
         (alert,) = await node.alerts()
         assert (alert.kind, alert.subject) == ("arm_failed", "partition/a_b")
         assert "there is no partition 'a:b'" in alert.text
+
+
+# What is later by the will of a person
+
+
+async def test_what_was_postponed_is_not_late(autojump_clock: MockClock) -> None:
+    """A person had it start later: it is on time then, warns of nothing, and what was done before does not end it."""
+    async with a_node(the_premises(arming("night", NIGHT, 600))) as node:
+        await node.commands.postpone("night/house", by_s=3_600, author="anna")
+        await node.at(900)  # after its instant, before what it was postponed to
+        await node.installation.persons.arm("house", AWAY, by="anna")
+        await node.at(4_300)
+        assert (await node.run_of("night/house")).state is State.SUCCEEDED
+        assert (await node.panel().read_state()).state is Reported.ARMED_NIGHT
+        assert await node.alerts() == []
+
+
+async def test_what_jitter_spreads_is_not_late(autojump_clock: MockClock) -> None:
+    """However far that is: it is meant."""
+    async with a_node(the_premises(arming("night", NIGHT, 600, jitter_s=7_200.0))) as node:
+        await node.at(8_000)
+        run = await node.run_of("night/house")
+        assert run.started_at is not None
+        assert run.started_at > at(600 + 300)
+        assert run.state is State.SUCCEEDED
+        assert await node.alerts() == []

@@ -37,7 +37,7 @@ def verdict(
     """Return what becomes of an occurrence when the panel reports `state`."""
     seen = None if last is None else LastSeen(reported=last, changed_by=last_by)
     report = PanelReport(state=state, **said)
-    return step_after(report, target, sent or Sent(), LIMITS, NOW, free_at, Past(nominal_at=DUE, late=late, last=seen))
+    return step_after(report, target, sent or Sent(), LIMITS, NOW, free_at, Past(due_at=DUE, late=late, last=seen))
 
 
 @late_or_not
@@ -191,7 +191,7 @@ def test_the_table_only_ever_takes_a_command_back(
 ) -> None:
     """Whatever people did, it never makes a command out of none, nor a success (A3.1, A3.2)."""
     plain = next_step(report, target, sent, LIMITS, NOW, 0)
-    found = step_after(report, target, sent, LIMITS, NOW, 0, Past(nominal_at=DUE, late=late, last=last))
+    found = step_after(report, target, sent, LIMITS, NOW, 0, Past(due_at=DUE, late=late, last=last))
     if found != plain:
         assert isinstance(found, GiveWay | Fail)
         assert isinstance(plain, Send | Fail)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import attrs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.making import HOUR, MINUTE, NOW, SECOND, a_record, a_schedule
+from tests.making import HOUR, MINUTE, NOW, SECOND, a_record, a_run, a_schedule
 from trioarm.core.forecast import explain, preview
-from trioarm.core.jitter import jitter_of
+from trioarm.core.jitter import jitter_of, starts_at
 from trioarm.core.planning import Group, PlanRules, plan
+from trioarm.core.run import Origin
+from trioarm.core.schedule import Amendment, AmendmentKind
 from trioarm.core.states import Reason, State, WaitingFor
 from trioarm.core.triggers import Every
 
@@ -82,3 +85,15 @@ def test_preview_and_explain_tell() -> None:
     assert len(foreseen) in (3, 4)
     said = explain(record, NOW, RULES).policies
     assert "each occurrence starts up to 10m later, always by the same for the same one" in said
+
+
+def test_when_a_run_starts_is_known_from_its_record() -> None:
+    """At its instant, spread by jitter, or as a person postponed it; what a person starts by hand is due at once."""
+    record = a_record(a_schedule("nightly", Every(3_600), jitter_s=300))
+    assert starts_at(a_run(record)) == NOW + jitter_of(record.schedule, NOW, NOW + HOUR)
+    assert starts_at(attrs.evolve(a_run(record), origin=Origin.MANUAL)) == NOW
+    record.amendments = (
+        Amendment(AmendmentKind.SKIP, NOW + HOUR, None, "anna", "", NOW),
+        Amendment(AmendmentKind.POSTPONE, NOW, NOW + MINUTE, "anna", "", NOW, 1),
+    )
+    assert starts_at(a_run(record)) == NOW + MINUTE

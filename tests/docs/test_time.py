@@ -23,7 +23,7 @@ def test_every_trigger_it_shows_is_read_and_explained(capsys: pytest.CaptureFixt
     path.write_text(example, encoding="utf-8")
     assert main(["check", "--config", str(path)]) == 0
     names = re.findall(r'^name = "(.*?)"', example, re.MULTILINE)
-    assert len(names) == 11
+    assert len(names) == 12
     (tmp_path / "school.ics").write_text(calendar(["DTSTART:20260302T080000", "RRULE:FREQ=DAILY"]), encoding="utf-8")
     for name in names:
         assert main(["explain", name, "--config", str(path)]) == 0

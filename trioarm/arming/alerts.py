@@ -26,15 +26,18 @@ class AlertKind(StrEnum):
     OVERRIDDEN = "overridden"  # a person changed it, or holds it
     UNREACHABLE = "unreachable"  # for now: it is tried again
     LATE_ARM = "late_arm"  # it will be armed, though it is not the time for it any more
+    CLOSING_SOON = "closing_soon"  # it will be armed, as announced
+    CLOSING_CHANGED = "closing_changed"  # it was announced, and comes otherwise
 
 
 ENDS: Final = frozenset(
     {AlertKind.ARM_FAILED, AlertKind.DISARM_FAILED, AlertKind.NOT_APPLIED, AlertKind.IN_ALARM, AlertKind.OVERRIDDEN}
 )
-PASSING: Final = (
+PASSING: Final = (  # over with their run, or the next that succeeds
     AlertKind.UNREACHABLE,
     AlertKind.LATE_ARM,
-)  # over with their run, or the next that succeeds
+    AlertKind.CLOSING_CHANGED,
+)
 
 BY_HAND: Final = "do it by hand if it is still wanted"
 ADVICE: Final = {
@@ -116,9 +119,9 @@ def unreachable(partition: str, target: Target, message: str, until: int, now: i
     )
 
 
-def late_arm(partition: str, target: Target, nominal_at: int, send_at: int, now: int) -> Alert:
+def late_arm(partition: str, target: Target, due_at: int, send_at: int, now: int) -> Alert:
     """Return the warning that a partition will be armed late (A2.3)."""
-    due = render_instant(nominal_at)
+    due = render_instant(due_at)
     return Alert(
         subject=subject_of(partition),
         kind=AlertKind.LATE_ARM,

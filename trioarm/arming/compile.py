@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import attrs
 
-from trioarm.arming.model import HANDLER, ArmingSchedule, Partition, Premises, Target
+from trioarm.arming.model import HANDLER, WARN, ArmingSchedule, Partition, Premises, Target
 from trioarm.arming.verify import SENDS_MAX
 from trioarm.core.errors import InvalidSchedule
+from trioarm.core.instants import microseconds, render_duration
 from trioarm.core.retry_policy import RetryPolicy
-from trioarm.core.schedule import NAME, Delivery, Schedule
+from trioarm.core.schedule import NAME, Delivery, Overlap, Schedule
+from trioarm.core.triggers import Ahead
 
 LANE: Final = "partition/"
 LATE_ARM_S: Final = 86400.0  # a late arm applies this long, unless the partition's next occurrence replaces it (A2.3)
@@ -31,11 +34,12 @@ def engine_schedules(premises: Premises) -> list[Schedule]:
             runs at most once.
     """
     lift = _lift(premises)
-    return [
-        _engine_schedule(arming, _partition(arming, name, premises), premises, lift)
-        for arming in premises.schedules
-        for name in arming.partitions
-    ]
+    found = []
+    for arming in premises.schedules:
+        for name in arming.partitions:
+            schedule = _engine_schedule(arming, _partition(arming, name, premises), premises, lift)
+            found += [schedule, *(_warning(schedule, name, arming.target, before_s) for before_s in arming.warn_s)]
+    return found
 
 
 def apply_within_s(target: Target, late_disarm_s: float) -> float:
@@ -87,6 +91,35 @@ def _engine_schedule(arming: ArmingSchedule, partition: Partition, premises: Pre
         timeout_s=max(attempt_s(partition), parent.timeout_s or 0.0),
         retry=parent.retry or UNTIL_REACHED,
         priority=parent.priority + lift,
+    )
+
+
+def warning_names(schedule: str, warn_s: Sequence[float]) -> list[str]:
+    """Return the names of the schedules that warn of an engine schedule."""
+    return [f"{schedule}/warn-{render_duration(before_s)}" for before_s in warn_s]
+
+
+def _warning(schedule: Schedule, partition: str, target: Target, before_s: float) -> Schedule:
+    """Return the schedule that announces each occurrence of another so long before (A4.1).
+
+    A warning that is missed is made up for until it would come too late; each is for its own occurrence.
+    """
+    [name] = warning_names(schedule.name, [before_s])
+    if NAME.fullmatch(name) is None:
+        raise InvalidSchedule(f"{schedule.name}: its warning {name!r} would have a name of more than 63 characters")
+    by = microseconds(before_s)
+    return Schedule(
+        name,
+        Ahead(schedule.trigger, before_s),
+        handler=WARN,
+        args={"of": schedule.name, "before_s": before_s, "warns": partition, "to": target.value},
+        misfire_window_s=before_s,
+        overlap=Overlap.ALLOW,
+        start_at=None if schedule.start_at is None else schedule.start_at - by,
+        end_at=None if schedule.end_at is None else schedule.end_at - by,
+        tags=schedule.tags,
+        owner=schedule.owner,
+        enabled=schedule.enabled,
     )
 
 

@@ -68,17 +68,17 @@ class Errand(Pursuit):
         self, run: RunContext, way: Way, target: Target, rules: Rules, holds: Holds, alerts: AlertCommands
     ) -> None:
         partition, now = way.partition, way.clock.look()
-        self._nominal_at = instant(run.nominal_at)
+        self._due_at = instant(run.starts_at)
         limits = Limits(
             begun_at=now,
             exit_delay=microseconds(0.0 if target is Target.DISARMED else partition.panel.exit_delay_s),
             confirm=microseconds(partition.confirm_s),
-            apply_until=self._nominal_at + microseconds(apply_within_s(target, rules.late_disarm_s)),
+            apply_until=self._due_at + microseconds(apply_within_s(target, rules.late_disarm_s)),
         )
         super().__init__(way, target, OURSELVES, limits)
         on_time_s = rules.on_time_s if run.tolerance_s is None else run.tolerance_s
-        self._late = now > self._nominal_at + microseconds(on_time_s)
-        self._past = Past(nominal_at=self._nominal_at, late=self._late, last=None)
+        self._late = now > self._due_at + microseconds(on_time_s)
+        self._past = Past(due_at=self._due_at, late=self._late, last=None)
         self._run = run
         self._latest = LatestCommand()
         self._holds = holds
@@ -97,7 +97,7 @@ class Errand(Pursuit):
             return
         self._past = attrs.evolve(self._past, last=await ledger.last_seen(partition))
         if self.target is not Target.DISARMED:
-            opening_at = await ledger.next_opening(partition, self._nominal_at)
+            opening_at = await ledger.next_opening(partition, self._due_at)
             if opening_at is not None and opening_at < self.limits.apply_until:
                 self.limits = attrs.evolve(self.limits, apply_until=opening_at)
 
@@ -147,7 +147,7 @@ class Errand(Pursuit):
             warned = await self._alerts.get(name)
         except UnknownAlert:
             send_at = now + LATE_WARNING
-            self._raise(late_arm(self.way.partition.name, self.target, self._nominal_at, send_at, now))
+            self._raise(late_arm(self.way.partition.name, self.target, self._due_at, send_at, now))
             raise Snooze(send_at, "people are warned first") from None
         if warned.alert is None:
             message = f"nobody can tell whether people were warned: {warned.problem}"

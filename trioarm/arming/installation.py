@@ -10,12 +10,13 @@ from trioarm.arming.handler import ArmHandler
 from trioarm.arming.holds import Holds
 from trioarm.arming.ledger import Ledger
 from trioarm.arming.line import lines_to
-from trioarm.arming.model import HANDLER, Premises
+from trioarm.arming.model import HANDLER, WARN, Premises
 from trioarm.arming.panels import make_panel
 from trioarm.arming.panels.base import UNREAD, FailureKind, Panel, PanelFailure, PanelReport
 from trioarm.arming.persons import Persons
 from trioarm.arming.pursuit import Way
 from trioarm.arming.timeline import Desired, desired
+from trioarm.arming.warnings import Warner
 from trioarm.core.alerts import AlertRule
 from trioarm.engine.alert_commands import AlertCommands
 from trioarm.engine.attempt import Handler
@@ -60,6 +61,8 @@ class Installation:
         self.persons = Persons(premises, ways, holds, alerts, self.desired)
         self._handler = ArmHandler(premises, ways, holds, alerts)
         self.handlers: dict[str, Handler] = {HANDLER: self._handler.arm}
+        warner = Warner(premises, ways, holds, repository, alerts, clock)
+        self.announcers: dict[str, Handler] = {WARN: warner.warn}
         self.alert_rule: AlertRule = alert_rule
 
     def declare(self, premises: Premises) -> None:

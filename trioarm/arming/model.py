@@ -13,6 +13,7 @@ from trioarm.core.errors import ConfigurationError, TrioarmError
 from trioarm.core.schedule import Schedule
 
 HANDLER: Final = "arm"  # the registered name of the handler that carries out every arming schedule
+WARN: Final = "warn"  # and of the one that announces it
 
 
 class UnknownPartition(TrioarmError, LookupError):

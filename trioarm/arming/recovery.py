@@ -34,13 +34,13 @@ class Past:
     """What is known of an occurrence before its attempt.
 
     Args:
-        nominal_at: when it was due.
+        due_at: when it was due.
         late: whether the attempt began later than what counts as on time: after downtime, a pause, a clock step, or
             once the panel answered at last.
         last: what was last recorded of the partition; None when nothing ever was.
     """
 
-    nominal_at: int
+    due_at: int
     late: bool
     last: LastSeen | None
 
@@ -83,8 +83,8 @@ def _changed_since(report: PanelReport, target: Target, past: Past) -> GiveWay |
     What a panel says itself is heard on time, too: between an instant and its command there may be minutes.
     """
     if report.since_at is not None:
-        if report.since_at > past.nominal_at and report.changed_by != OURSELVES:
-            at = f"at {render_instant(report.since_at)}, after it was due at {render_instant(past.nominal_at)}"
+        if report.since_at > past.due_at and report.changed_by != OURSELVES:
+            at = f"at {render_instant(report.since_at)}, after it was due at {render_instant(past.due_at)}"
             return GiveWay(f"{report.changed_by or 'somebody'} made it {report.state} {at}: it is left as it is")
         return None
     if not past.late or past.last is None or _is_as_last_seen(report, past.last):

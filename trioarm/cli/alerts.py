@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import attrs
 from cyclopts import Parameter
@@ -22,6 +22,12 @@ from trioarm.core.instants import as_datetime
 from trioarm.core.jsonable import Json
 from trioarm.core.queries import PAGE_MAX
 from trioarm.engine.scheduler import Alerts, Scheduler
+
+_STYLES: Final[dict[Severity, Style | None]] = {
+    Severity.NOTICE: None,
+    Severity.WARNING: Style.NOTICE,
+    Severity.ERROR: Style.BAD,
+}
 
 
 def list_(
@@ -79,7 +85,7 @@ def _cells(stored: StoredAlert) -> tuple[str, ...]:
 def _style(stored: StoredAlert) -> Style | None:
     if stored.state in (AlertState.ACKNOWLEDGED, AlertState.RESOLVED):
         return Style.FAINT
-    return Style.NOTICE if stored.alert is not None and stored.alert.severity is Severity.WARNING else Style.BAD
+    return Style.BAD if stored.alert is None else _STYLES[stored.alert.severity]
 
 
 def _as_json(stored: StoredAlert) -> dict[str, Json]:

@@ -7,13 +7,13 @@ from typing import Final
 
 import attrs
 
-from trioarm.arming.compile import LANE
+from trioarm.arming.compile import LANE, warning_names
 from trioarm.arming.model import HANDLER, ArmingSchedule, Partition, Site, Target
 from trioarm.config.named import one_of
 from trioarm.core.codec import Defaults, read_schedule
 from trioarm.core.reading import Problems, Table, duration, listed, mapping, member, show, suggest
 from trioarm.core.schedule import NAME, Schedule
-from trioarm.core.triggers import Trigger, own_zone
+from trioarm.core.triggers import After, Trigger, own_zone
 
 WARNINGS_MAX: Final = 10  # more of them are no warning any more
 WARN_S_MAX: Final = 86400.0
@@ -82,6 +82,9 @@ class Declarations:
         target = table.need("target", member(Target), f"say what to become: {', '.join(Target)}")
         warn_s = self._read_warnings(table, target)
         schedule = self._read_timed(table, partitions)
+        if warn_s and schedule is not None and isinstance(schedule.trigger, After):
+            table.problems.add(table.at("warn"), "when a fixed delay is over is not known before: leave it out")
+            return
         if target is Target.DISARMED:
             self._check_disarming(table, partitions)
         if schedule is None or target is None or not partitions:
@@ -154,6 +157,7 @@ class Declarations:
         """Claim the parent's name and those of the schedules that come of it."""
         name = arming.schedule.name
         made = [f"{name}/{partition}" for partition in arming.partitions]
+        made += [one for child in made for one in warning_names(child, arming.warn_s)]
         for long in made:
             if NAME.fullmatch(long) is None:
                 table.problems.add(

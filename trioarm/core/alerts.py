@@ -28,6 +28,7 @@ FACTS_MAX: Final = 16
 class Severity(StrEnum):
     """How urgent an alert is."""
 
+    NOTICE = "notice"  # for who wants to know: all is as it should be
     WARNING = "warning"  # somebody should know
     ERROR = "error"  # somebody has to do something
 

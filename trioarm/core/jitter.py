@@ -1,6 +1,7 @@
-"""Jitter: a delay added on purpose to an occurrence, so that a thousand houses do not ask one server at once (S4.6).
+"""When an occurrence starts that starts later than its instant: a person postponed it, or jitter spreads it (S4.6).
 
-It is a hash, not chance: every node comes to the same, and a restart changes nothing.
+Jitter is a delay added on purpose, so that a thousand houses do not ask one server at once. It is a hash, not chance:
+every node comes to the same, and a restart changes nothing.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from hashlib import blake2b
 
 from trioarm.core.instants import microseconds
+from trioarm.core.run import Origin, RunRecord
 from trioarm.core.schedule import Schedule
 
 
@@ -25,3 +27,17 @@ def jitter_of(schedule: Schedule, nominal_at: int, following: int | None) -> int
         most = min(most, following - nominal_at)
     digest = blake2b(f"{schedule.name}@{nominal_at}".encode(), digest_size=8).digest()
     return int.from_bytes(digest) * most >> 64
+
+
+def starts_at(run: RunRecord) -> int:
+    """Return when a run was to start first: what its lateness counts from.
+
+    What a person postponed is known as long as its schedule keeps that: until it has passed and the schedule changes.
+    """
+    if run.origin is not Origin.SCHEDULE:
+        return run.nominal_at
+    for one in run.schedule.amendments:
+        if one.nominal_at == run.nominal_at and one.until_at is not None:
+            return one.until_at
+    following = run.schedule.trigger.next_after(run.nominal_at)
+    return run.nominal_at + jitter_of(run.schedule.schedule, run.nominal_at, following)

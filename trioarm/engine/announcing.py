@@ -10,7 +10,11 @@ from trioarm.core.alerts import Severity, raised_by
 from trioarm.core.changes import PutDocument
 from trioarm.engine.metrics import Metrics
 
-_LEVELS: Final = {Severity.WARNING: logging.WARNING, Severity.ERROR: logging.ERROR}
+_LEVELS: Final = {
+    Severity.NOTICE: logging.INFO,
+    Severity.WARNING: logging.WARNING,
+    Severity.ERROR: logging.ERROR,
+}
 
 _log = logging.getLogger("trioarm.alert")
 

@@ -18,6 +18,7 @@ import trio
 from trioarm.core.alerts import alert_id
 from trioarm.core.changes import AppendJournal, PutDocument
 from trioarm.core.instants import as_datetime
+from trioarm.core.jitter import starts_at
 from trioarm.core.jsonable import Json, as_json
 from trioarm.core.outcome import (
     Discard,
@@ -164,6 +165,12 @@ class RunContext:
     def nominal_at(self) -> datetime:
         """The occurrence, in UTC: the same for every attempt."""
         return as_datetime(self._attempt.run.nominal_at)
+
+    @property
+    def starts_at(self) -> datetime:
+        """When the first attempt was to start, in UTC: at the occurrence, or as much later as a person postponed it or
+        jitter spreads it."""
+        return as_datetime(starts_at(self._attempt.run))
 
     @property
     def due_at(self) -> datetime:
