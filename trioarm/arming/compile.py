@@ -117,6 +117,7 @@ def _warning(schedule: Schedule, partition: str, target: Target, before_s: float
         overlap=Overlap.ALLOW,
         start_at=None if schedule.start_at is None else schedule.start_at - by,
         end_at=None if schedule.end_at is None else schedule.end_at - by,
+        max_runs=schedule.max_runs,
         tags=schedule.tags,
         owner=schedule.owner,
         enabled=schedule.enabled,

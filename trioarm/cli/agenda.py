@@ -14,7 +14,7 @@ from rich.text import Text
 
 from trioarm.arming.conflicts import with_conflicts
 from trioarm.cli.outcomes import REASONS
-from trioarm.cli.planned import partition_of, target_of
+from trioarm.cli.planned import does
 from trioarm.cli.terminal import coloured
 from trioarm.core.forecast import Foreseen, Shift, local_time, zone_of
 from trioarm.core.instants import as_datetime
@@ -71,8 +71,7 @@ def _clock(moment: datetime) -> str:
 
 
 def _what(item: Foreseen, conflict: str | None) -> str:
-    partition, target = partition_of(item.schedule), target_of(item.schedule)
-    parts = [item.schedule.handler if partition is None else f"{partition} → {target}"]
+    parts = [does(item.schedule)]
     if item.decision is not State.PENDING:
         why = "" if item.reason is None else f": {REASONS[item.reason]}"
         parts.append(f"{item.decision.value}{why}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 
+from trioarm.arming.model import WARN
 from trioarm.cli.configuration import HANDLERS, declared_schedules
 from trioarm.cli.exits import UsageError
 from trioarm.config import SchedulerConfig
@@ -37,7 +38,7 @@ def _record(key: int, schedule: Schedule, now: int) -> ScheduleRecord:
 
 def planned_rules(config: SchedulerConfig, now: int) -> PlanRules:
     """Return the rules a node of this configuration plans by."""
-    return config.plan_rules(HANDLERS, now)
+    return config.plan_rules({*HANDLERS, WARN}, now)
 
 
 def chosen(records: Sequence[ScheduleRecord], names: Iterable[str]) -> list[ScheduleRecord]:
@@ -69,6 +70,14 @@ def partition_of(schedule: Schedule) -> str | None:
 def target_of(schedule: Schedule) -> str | None:
     """Return what a schedule makes of its partition; None for others."""
     return _text(schedule.args.get("target")) if "partition" in schedule.args else None
+
+
+def does(schedule: Schedule) -> str:
+    """Return what a schedule does, in a word or two."""
+    if schedule.handler == WARN:
+        return f"warns of {schedule.args.get('warns')} → {schedule.args.get('to')}"
+    partition = partition_of(schedule)
+    return schedule.handler if partition is None else f"{partition} → {target_of(schedule)}"
 
 
 def _text(value: Json) -> str | None:

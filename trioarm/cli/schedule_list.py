@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from trioarm.cli.columns import Columns
 from trioarm.cli.exits import Exit, UsageError
 from trioarm.cli.options import AsJson, Builtin, ConfigFile, StoreUrl, among, instant_of
-from trioarm.cli.planned import current_instant, partition_of, target_of
+from trioarm.cli.planned import current_instant, does
 from trioarm.cli.stored import Rows, with_store
 from trioarm.cli.terminal import Style, remark, say_json
 from trioarm.cli.wording import distance, wall
@@ -18,7 +18,7 @@ from trioarm.container import Container
 from trioarm.core.codec import schedule_to_json
 from trioarm.core.instants import SECOND, as_datetime
 from trioarm.core.queries import PAGE_MAX, ScheduleOrder, ScheduleQuery
-from trioarm.core.schedule import Schedule, ScheduleRecord, ScheduleState
+from trioarm.core.schedule import ScheduleRecord, ScheduleState
 from trioarm.engine.ports import ScheduleRepository
 from trioarm.handlers.housekeeping import OWNER
 
@@ -101,12 +101,6 @@ def _cells(record: ScheduleRecord, now: int) -> tuple[str, ...]:
     moment, away = ("-", "") if at is None else (wall(as_datetime(at)), distance((at - now) / SECOND))
     rule = record.trouble or schedule.trigger.describe()
     return schedule.name, record.state.value, moment, away, does(schedule), rule
-
-
-def does(schedule: Schedule) -> str:
-    """Return what a schedule does, in a word or two."""
-    partition = partition_of(schedule)
-    return schedule.handler if partition is None else f"{partition} → {target_of(schedule)}"
 
 
 def _style(record: ScheduleRecord) -> Style | None:
