@@ -5,10 +5,12 @@ Only whether they are there is looked at; nothing is started, and what a code is
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
+from importlib.util import find_spec
 
-from trioarm.arming.model import CommandPanel, Partition, SecretRef
+from trioarm.arming.model import CommandPanel, HomeAssistantInstance, Partition, SecretRef
 from trioarm.arming.secrets import SecretUnreadable, read_code, read_key, references
 from trioarm.cli.configuration import declared_schedules
 from trioarm.config import SchedulerConfig
@@ -17,10 +19,22 @@ from trioarm.core.schedule import Schedule
 
 def lacking(config: SchedulerConfig) -> Iterator[str]:
     """Yield what is not here, a line each, with the key that asks for it."""
+    for instance in config.premises.instances.values():
+        yield from _of_instance(instance)
     for partition in config.premises.partitions.values():
         yield from _of_partition(partition)
     for schedule in declared_schedules(config):
         yield from _of_schedule(schedule)
+
+
+def _of_instance(instance: HomeAssistantInstance) -> Iterator[str]:
+    place = f"homeassistant.{instance.name}"
+    if find_spec("wsproto") is None:
+        yield f"{place}: wsproto is not installed: python -m pip install 'trioarm[homeassistant]'"
+    if fault := _unreadable(instance.token, "token"):
+        yield f"{place}.token: {fault}"
+    if instance.ca_file is not None and not os.access(instance.ca_file, os.R_OK):
+        yield f"{place}.ca_file: file {instance.ca_file} is not here, or may not be read"
 
 
 def _of_partition(partition: Partition) -> Iterator[str]:

@@ -18,6 +18,7 @@ from trioarm.arming.compile import engine_schedules
 from trioarm.arming.model import HANDLER, Premises
 from trioarm.config.calendars import Surroundings, read_calendars
 from trioarm.config.handlers import read_workers
+from trioarm.config.homeassistant import read_instances
 from trioarm.config.keys import Setting, file_key, keys_of
 from trioarm.config.layering import SECTIONS, read_settings
 from trioarm.config.owners import read_owners
@@ -388,13 +389,15 @@ def _read_declared(
     whole: Table, defaults: Defaults, arming: ArmingSettings, on_time_s: float
 ) -> tuple[tuple[Schedule, ...], Premises]:
     sites = read_sites(whole)
-    partitions = read_partitions(whole, sites)
+    instances = read_instances(whole)
+    partitions = read_partitions(whole, sites, instances)
     declarations = Declarations(defaults, sites, partitions, whole.problems)
     for index, tree in enumerate(whole.take("schedule", _each_schedule, [])):
         declarations.read(tree, index)
     premises = Premises(
         sites=sites,
         partitions=partitions,
+        instances=instances,
         schedules=tuple(declarations.arming),
         late_disarm_s=arming.late_disarm_s,
         on_time_s=on_time_s,

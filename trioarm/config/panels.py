@@ -5,40 +5,56 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from trioarm.arming.model import CommandPanel, HttpPanel, PanelSettings, Reported, SecretRef, VirtualPanel
+from trioarm.arming.model import (
+    CommandPanel,
+    HomeAssistantInstance,
+    HttpPanel,
+    PanelSettings,
+    Reported,
+    VirtualPanel,
+)
 from trioarm.arming.panel_urls import SAMPLE, panel_url
 from trioarm.arming.panels.command import PLACEHOLDER, READ_WORDS, SET_WORDS
+from trioarm.config.homeassistant import ANSWER_S_MAX, DELAY_S_MAX, read_home_panel
+from trioarm.config.secrets import read_code, read_secret
 from trioarm.core.reading import Reader, Table, duration, listed, mapping, member, show, suggest, text
 
-DELAY_S_MAX: Final = 3600.0  # of a panel: real ones end at a few minutes
-ANSWER_S_MAX: Final = 60.0  # for a panel to answer: more than an attempt has for talking it could not be waited for
 PATH_MAX: Final = 200  # characters of a path through an answer
 WORD_MAX: Final = 100  # characters of a panel's own word for a state
 STATES_MAX: Final = 100  # such words
-KINDS_LATER: Final = ("mqtt", "homeassistant")
+KINDS_LATER: Final = ("mqtt",)
+HOMEASSISTANT: Final = "homeassistant"
 _CODE_IS_SEEN: Final = "{code} would be for everybody to see: the program finds the code on its standard input instead"
 
 
-def read_panel(partition: Table) -> PanelSettings:
-    """Read the panel of a partition: the built-in one where nothing is said."""
+def read_panel(partition: Table, instances: Mapping[str, HomeAssistantInstance], address: str = "") -> PanelSettings:
+    """Read the panel of a partition: the built-in one where nothing is said.
+
+    Args:
+        partition: its table.
+        instances: of Home Assistant, by name.
+        address: of the partition; empty where it has none.
+    """
     table = partition.table("panel")
     if table is None:
         return VirtualPanel()
     kind = table.take("kind", _kind, None)
     if kind is None and "kind" in table:  # whose keys are not known
         return VirtualPanel()
-    panel = KINDS[kind or "virtual"](table)
+    kinds = {**KINDS, HOMEASSISTANT: lambda panel: read_home_panel(panel, instances, address)}
+    panel = kinds[kind or "virtual"](table)
     table.close()
     return panel
 
 
 def _kind(value: object) -> str:
     kind = text(value)
-    if kind in KINDS:
+    known = (*KINDS, HOMEASSISTANT)
+    if kind in known:
         return kind
     if kind in KINDS_LATER:
-        raise ValueError(f"{show(kind)} is not available yet; there is {', '.join(KINDS)}")
-    raise ValueError(f"{show(kind)} is no kind of panel{suggest(kind, (*KINDS, *KINDS_LATER))}")
+        raise ValueError(f"{show(kind)} is not available yet; there is {', '.join(known)}")
+    raise ValueError(f"{show(kind)} is no kind of panel{suggest(kind, (*known, *KINDS_LATER))}")
 
 
 def _virtual(table: Table) -> VirtualPanel:
@@ -132,46 +148,3 @@ def _states(value: object) -> dict[str, Reported]:
 
 
 KINDS: Final[dict[str, Callable[[Table], PanelSettings]]] = {"virtual": _virtual, "command": _command, "http": _http}
-
-
-# Secrets
-
-
-def read_code(owner: Table) -> SecretRef | None:
-    """Read where a code is: a panel's own, or one that is sent with the commands of one partition."""
-    return read_secret(owner, "code")
-
-
-def read_secret(owner: Table, what: str) -> SecretRef | None:
-    """Read where a secret is that is called by its key: a code, or what programs show each other."""
-    table = owner.take(what, _reference(what), None)
-    if table is None:
-        return None
-    secret = Table(table, owner.at(what), owner.problems)
-    env = secret.take("env", _place(what), None)
-    file = secret.take("file", _place(what), None)
-    secret.close()
-    return SecretRef(env, file) if env or file else None
-
-
-def _place(what: str) -> Reader[str]:
-    def read_place(value: object) -> str:
-        if found := text(value):
-            return found
-        raise ValueError(f"names nothing: a {what} is in an environment variable or in a file")
-
-    return read_place
-
-
-def _reference(what: str) -> Reader[Mapping[str, object]]:
-    """Return a reader of a table that says where a secret is, which never shows what stands in its place (A5.2)."""
-    places = f'{{ env = "HOUSE_{what.upper()}" }} or {{ file = "house.{what}" }}'
-
-    def read_reference(value: object) -> Mapping[str, object]:
-        if not isinstance(value, Mapping):
-            raise ValueError(f"a {what} is not written into a file that others read: name where it is, like {places}")
-        if ("env" in value) == ("file" in value):
-            raise ValueError(f"name one place: {places}")
-        return value
-
-    return read_reference

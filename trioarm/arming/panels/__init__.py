@@ -7,9 +7,10 @@ from typing import assert_never
 import attrs
 
 from trioarm.arming.connections import Connections
-from trioarm.arming.model import CommandPanel, HttpPanel, Partition, VirtualPanel
+from trioarm.arming.model import CommandPanel, HomeAssistantPanel, HttpPanel, Partition, VirtualPanel
 from trioarm.arming.panels.base import Panel
 from trioarm.arming.panels.command import CommandDriver
+from trioarm.arming.panels.homeassistant import HomeAssistantDriver, link_to
 from trioarm.arming.panels.http import HttpDriver
 from trioarm.arming.panels.virtual import VirtualDriver
 from trioarm.engine.ports import Clock, ScheduleRepository
@@ -31,7 +32,11 @@ class Parts:
 
 
 def make_panel(partition: Partition, parts: Parts) -> Panel:
-    """Return the driver a partition is configured to have."""
+    """Return the driver a partition is configured to have.
+
+    Raises:
+        ConfigurationError: what its kind needs is not installed.
+    """
     settings, address = partition.panel, partition.address or partition.name
     match settings:
         case VirtualPanel():
@@ -40,5 +45,7 @@ def make_panel(partition: Partition, parts: Parts) -> Panel:
             return CommandDriver(settings, partition.name, address, partition.code or settings.code)
         case HttpPanel():
             return HttpDriver(settings, address, parts.clock, code=partition.code)
+        case HomeAssistantPanel():
+            return HomeAssistantDriver(settings, link_to(settings.instance, parts.connections), code=partition.code)
         case _:
             assert_never(settings)

@@ -9,10 +9,11 @@ import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from http import HTTPStatus
-from typing import Final, NoReturn, TypeAlias, TypeVar
+from typing import Final, NoReturn, TypeVar
 
 from trioarm.arming.model import HttpPanel, Reported
 from trioarm.arming.panels.base import NAME_MAX, ZONES_MAX, FailureKind, PanelReport
+from trioarm.arming.secrets import Mask
 from trioarm.core.instants import LATEST, microseconds, render_instant
 from trioarm.core.reading import SHOWN_MAX, moment, number, show
 
@@ -25,7 +26,6 @@ HINTS: Final[dict[int, str]] = {
 }
 
 T = TypeVar("T")
-Mask: TypeAlias = Callable[[str], str]  # a text without codes and keys
 
 
 class Unclear(ValueError):
