@@ -22,7 +22,16 @@ HOUSE: Final = "alarm_control_panel.house"
 FEATURES: Final = {"armed_home": 1, "armed_away": 2, "armed_night": 4, "armed_custom_bypass": 16, "armed_vacation": 32}
 SERVICES: Final = {f"alarm_arm_{mode.removeprefix('armed_')}": mode for mode in FEATURES} | {"alarm_disarm": "disarmed"}
 UP_FOR: Final = timedelta(days=3)  # so long it has run already, unless a test restarts it
+PATIENCE_S: Final = 60.0
+LOOK_S: Final = 0.01
 LOST: Final = (trio.BrokenResourceError, trio.ClosedResourceError)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait until something holds, for as long as a busy machine may take."""
+    with trio.fail_after(PATIENCE_S):
+        while not holds():  # noqa: ASYNC110 - what is waited for is in a log or a server, and sets no event
+            await trio.sleep(LOOK_S)
 
 
 class Invalid(Exception):
@@ -71,7 +80,7 @@ class FakeHomeAssistant:
         calls: of services: over what, which, and with what data.
         requests: methods and paths over HTTP, those of WebSockets too.
         tokens: that are accepted.
-        shown: how often a token was shown over a WebSocket.
+        refused: how often it was shown a token that it does not accept, over whatever.
         has_websocket: whether it speaks WebSocket, too.
         before: replaces all that is said over a WebSocket, where a test wants another server.
         rest: answers instead of REST, likewise.
@@ -85,7 +94,7 @@ class FakeHomeAssistant:
         self.calls: list[tuple[str, str, dict[str, Any]]] = []
         self.requests: list[tuple[str, str]] = []
         self.tokens = {TOKEN}
-        self.shown = 0
+        self.refused = 0
         self.has_websocket = True
         self.loses_answers = False
         self.is_silent = False
@@ -260,8 +269,8 @@ class FakeHomeAssistant:
             stream = trio.SSLStream(plain, self._tls, server_side=True, https_compatible=True)
         try:
             await self._converse(stream)
-        except (*LOST, h11.RemoteProtocolError):
-            pass
+        except* (*LOST, h11.RemoteProtocolError):
+            pass  # the client has gone
         finally:
             await trio.aclose_forcefully(plain)
 
@@ -300,8 +309,11 @@ class FakeHomeAssistant:
         method, path = request.method.decode(), request.target.decode()
         if self.rest is not None:
             return self.rest(method, path)
+        if path == "/api/websocket":
+            return 404, b"404: Not Found"
         bearer = dict(request.headers).get(b"authorization", b"").decode().removeprefix("Bearer ")
         if bearer not in self.tokens:
+            self.refused += 1
             return 401, b"401: Unauthorized"
         match path.split("/")[2:]:
             case ["states", entity] if entity in self.states:
@@ -328,8 +340,8 @@ class FakeHomeAssistant:
             return
         await socket.say({"type": "auth_required", "ha_version": "2025.4.4"})
         shown = (await socket.hear()).get("access_token")
-        self.shown += 1
         if shown not in self.tokens:
+            self.refused += 1
             await socket.say({"type": "auth_invalid", "message": "Invalid access token or password"})
             return
         await socket.say({"type": "auth_ok", "ha_version": "2025.4.4"})

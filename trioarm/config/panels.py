@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 
 from trioarm.arming.model import (
@@ -41,7 +42,8 @@ def read_panel(partition: Table, instances: Mapping[str, HomeAssistantInstance],
     kind = table.take("kind", _kind, None)
     if kind is None and "kind" in table:  # whose keys are not known
         return VirtualPanel()
-    kinds = {**KINDS, HOMEASSISTANT: lambda panel: read_home_panel(panel, instances, address)}
+    of_home = partial(read_home_panel, instances=instances, address=address)
+    kinds: dict[str, Callable[[Table], PanelSettings]] = {**KINDS, HOMEASSISTANT: of_home}
     panel = kinds[kind or "virtual"](table)
     table.close()
     return panel

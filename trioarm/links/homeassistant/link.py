@@ -78,7 +78,7 @@ class HomeAssistant:
         self._changed = trio.Event()
         self._calls: deque[str] = deque(maxlen=CALLS_KEPT)
         self._refused: str | None = None  # the token it does not accept, to be shown again rarely
-        self._new_token = trio.Event()
+        self._accepted = trio.Event()
 
     @property
     def is_connected(self) -> bool:
@@ -119,10 +119,12 @@ class HomeAssistant:
                 session.end("it gave no answer when it was asked for one")
         credentials = await self._credentials_for_rest()
         try:
-            return await self._rest.read(entity, credentials.token, credentials.tls)
+            state = await self._rest.read(entity, credentials.token, credentials.tls)
         except TokenRefused:
             self._refused = credentials.token
             raise
+        self._accept()
+        return state
 
     async def call(self, service: str, data: Mapping[str, object]) -> None:
         """Call a service of alarm panels, once.
@@ -175,12 +177,11 @@ class HomeAssistant:
             self._is_first = False
 
     async def _pause(self, failures: int) -> None:
-        if self._refused is None:
-            await trio.sleep(pause_s(failures, self._chance))
-            return
-        self._new_token = trio.Event()
-        with trio.move_on_after(self._limits.refused_s):
-            await self._new_token.wait()
+        await trio.sleep(pause_s(failures, self._chance))
+        if self._refused is not None:
+            self._accepted = trio.Event()
+            with trio.move_on_after(self._limits.refused_s):
+                await self._accepted.wait()
 
     async def _connect(self) -> float:
         """Connect, and stay until the connection is lost; return for how many seconds it stood."""
@@ -217,7 +218,7 @@ class HomeAssistant:
             except TokenRefused:
                 self._refused = token
                 raise
-            self._refused = None
+            self._accept()
             return session
         raise HomeAssistantFailed(f"no answer within {self._limits.answer_s:g} s")
 
@@ -233,9 +234,12 @@ class HomeAssistant:
         credentials = await self._credentials()
         if credentials.token == self._refused:
             raise TokenRefused
-        if self._refused is not None:
-            self._new_token.set()
         return credentials
+
+    def _accept(self) -> None:
+        """Know that the token of now is accepted."""
+        self._refused = None
+        self._accepted.set()
 
     async def _credentials(self) -> _Credentials:
         try:
