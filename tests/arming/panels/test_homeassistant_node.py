@@ -13,7 +13,7 @@ import trio
 
 import trioarm
 from tests.config.writing import config_of
-from tests.links.fake_home_assistant import HOUSE, TOKEN, FakeHomeAssistant, Panel, a_home_assistant, until
+from tests.links.fake_home_assistant import HOUSE, TOKEN, FakeHomeAssistant, Panel, Socket, a_home_assistant, until
 from trioarm.core.alerts import Alert, AlertQuery
 from trioarm.core.run import Run
 from trioarm.engine.scheduler import Scheduler
@@ -48,10 +48,17 @@ class Evening:
 
 @asynccontextmanager
 async def an_evening(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, panel: Panel, *, exit_delay: str = "0s", confirm: str = "20s"
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    panel: Panel,
+    *,
+    exit_delay: str = "0s",
+    confirm: str = "20s",
+    more: str = "",
 ) -> AsyncIterator[Evening]:
     """Run an instance and a node that has connected to it."""
     monkeypatch.setenv("HOUSE_CODE", CODE)
+    monkeypatch.setenv("HOME_TOKEN", TOKEN)
     token = folder / "home.token"
     token.write_text(f"{TOKEN}\n")
     async with a_home_assistant(panel) as home:
@@ -69,6 +76,7 @@ async def an_evening(
             confirm = "{confirm}"
             panel = {{ kind = "homeassistant", instance = "home", entity = "{HOUSE}", exit_delay = "{exit_delay}" }}
             code = {{ env = "HOUSE_CODE" }}
+            {more}
             [[schedule]]
             name = "evening"
             partition = "house"
@@ -211,3 +219,45 @@ async def test_a_token_revoked_in_the_middle_is_waited_for(
         assert ended.state == "succeeded", ended.error
         assert home.sent() == 1
         await until(lambda: home.connections == 1)
+
+
+async def test_another_that_is_out_of_order_is_in_nobodys_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A house whose instance is silent and a shed whose instance floods are waited for; the garage is armed at once."""
+
+    async def floods(socket: Socket) -> None:
+        while True:
+            await socket.say(" " * 100_000)
+
+    async with a_home_assistant() as silent, a_home_assistant() as flooding:
+        silent.is_silent, flooding.before, flooding.rest = True, floods, lambda *_: (200, b"x" * 10_000_000)
+        more = "".join(
+            f"""
+            [homeassistant.{name}]
+            url = "{home.url}"
+            token = {{ env = "HOME_TOKEN" }}
+            timeout = "1s"
+            [partition.{name}]
+            site = "home"
+            panel = {{ kind = "homeassistant", instance = "{name}", entity = "{HOUSE}" }}
+            [[schedule]]
+            name = "{name}"
+            partition = "{name}"
+            target = "armed_away"
+            every = "24h"
+            """
+            for name, home in (("silent", silent), ("flooding", flooding))
+        )
+        async with an_evening(tmp_path, monkeypatch, Panel(code=CODE), more=more) as evening:
+            stuck = [(await evening.scheduler.runs.fire(f"{name}/{name}")).id for name in ("silent", "flooding")]
+            run = await evening.end(await evening.fire())
+            assert run.state == "succeeded", run.error
+            assert run.finished_at is not None
+            assert (run.finished_at - run.due_at).total_seconds() < 10
+            with trio.fail_after(WITHIN_S):
+                while len(alerts := await evening.alerts("unreachable")) < 2:  # noqa: ASYNC110
+                    await trio.sleep(0.05)
+            said = "".join(sorted(str(alert) for alert in alerts))
+            assert "no answer within 1 s" in said
+            assert "the answer has more than 262144 bytes" in said
+            assert all("\n" not in str(alert) for alert in alerts)
+            assert not any((await evening.scheduler.runs.get(run)).state == "succeeded" for run in stuck)

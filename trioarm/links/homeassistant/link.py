@@ -177,8 +177,9 @@ class HomeAssistant:
             self._is_first = False
 
     async def _pause(self, failures: int) -> None:
-        await trio.sleep(pause_s(failures, self._chance))
-        if self._refused is not None:
+        if self._refused is None:
+            await trio.sleep(pause_s(failures, self._chance))
+        if self._refused is not None:  # meanwhile perhaps, over REST
             self._accepted = trio.Event()
             with trio.move_on_after(self._limits.refused_s):
                 await self._accepted.wait()
