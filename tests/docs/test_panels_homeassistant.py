@@ -12,7 +12,7 @@ from tests.links.fake_home_assistant import HOUSE, TOKEN, Panel, a_home_assistan
 from trioarm.arming.model import HomeAssistantPanel, Reported
 from trioarm.arming.panels.homeassistant import SENSORS_ASKED
 from trioarm.arming.panels.homeassistant_entity import CLOSED, FINAL_CODES, refusal_of
-from trioarm.config.homeassistant import ANSWER_S_MAX
+from trioarm.config.panel_keys import ANSWER_S_MAX
 from trioarm.core.instants import MINUTE, render_duration
 from trioarm.links.backoff import BACKOFF_S_MAX
 from trioarm.links.homeassistant import Limits, Refused

@@ -18,10 +18,9 @@ from trioarm.core.errors import TrioarmError
 CODE_LENGTH_MAX: Final = 256  # characters; who keeps longer lines there has named the wrong file
 KEY_LENGTH_MAX: Final = 4096  # characters of what programs show each other; tokens that carry claims are long
 MASK: Final = "***"
+Mask: TypeAlias = Callable[[str], str]  # returns a text without codes and keys
+
 SHORT: Final = 4  # codes of fewer characters are masked only where they stand alone: "1" is in every line
-
-
-Mask: TypeAlias = Callable[[str], str]  # a text without codes and keys
 
 
 class SecretUnreadable(TrioarmError):
@@ -84,12 +83,12 @@ def pattern_of(codes: Iterable[str]) -> re.Pattern[str] | None:
     return re.compile("|".join(parts)) if parts else None
 
 
-def mask_of(refs: Iterable[SecretRef], code: str | None = None) -> Mask:
-    """Return what takes codes and keys out of a text, however a panel spelt them when it repeated them.
+def masking(refs: Iterable[SecretRef], code: str | None = None) -> Mask:
+    """Return what takes secrets out of a text, however a panel spelt them when it repeated them.
 
     Args:
-        refs: to those that can be read now.
-        code: one more, which was sent.
+        refs: where they are; those that cannot be read now cannot be repeated either.
+        code: one more, that was just sent.
     """
     secrets = readable(refs) | ({code} if code else set())
     pattern = pattern_of(spelling for secret in secrets for spelling in _spellings(secret))

@@ -6,22 +6,21 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from trioarm.arming.model import HomeAssistantInstance, HomeAssistantPanel, PanelSettings, SecretRef, VirtualPanel
+from trioarm.arming.model import HomeAssistantInstance, HomeAssistantPanel, SecretRef
 from trioarm.arming.panel_urls import HOME_SAMPLE, instance_url
 from trioarm.config.named import one_of, read_each
-from trioarm.config.secrets import read_code, read_secret
+from trioarm.config.panel_keys import ANSWER_S_MAX, DELAY_S_MAX, read_code, read_secret
 from trioarm.core.codec import named
 from trioarm.core.reading import Table, duration, show, text
 
-ANSWER_S_MAX: Final = 60.0  # to answer: more than an attempt has for talking it could not be waited for
-DELAY_S_MAX: Final = 3600.0  # of a panel: real ones end at a few minutes
+HOMEASSISTANT: Final = "homeassistant"  # the section of instances, and the kind of panel
 ENTITY: Final = re.compile(r"alarm_control_panel\.[a-z0-9_]{1,200}")
 ENTITY_SAMPLE: Final = '"alarm_control_panel.house"'
 
 
 def read_instances(whole: Table) -> dict[str, HomeAssistantInstance]:
     """Read every instance, by name."""
-    return read_each(whole, "homeassistant", named("homeassistant"), _read_instance)
+    return read_each(whole, HOMEASSISTANT, named(HOMEASSISTANT), _read_instance)
 
 
 def _read_instance(name: str, table: Table) -> HomeAssistantInstance:
@@ -40,15 +39,17 @@ def _read_instance(name: str, table: Table) -> HomeAssistantInstance:
     )
 
 
-def read_home_panel(table: Table, instances: Mapping[str, HomeAssistantInstance], address: str) -> PanelSettings:
-    """Read a panel that is an entity of an instance.
+def read_home_panel(
+    table: Table, instances: Mapping[str, HomeAssistantInstance], address: str
+) -> HomeAssistantPanel | None:
+    """Read a panel that is an entity of an instance; None where so much is wrong that there is none.
 
     Args:
         table: of the panel.
         instances: by name.
         address: of its partition, which names the entity where the panel does not.
     """
-    name = table.need("instance", one_of(instances, "homeassistant"), 'name one, like instance = "home"')
+    name = table.need("instance", one_of(instances, HOMEASSISTANT), 'name one, like instance = "home"')
     if "entity" in table or not address:
         entity = table.need("entity", _entity, f"name it, here or as address, like {ENTITY_SAMPLE}")
     else:
@@ -57,7 +58,7 @@ def read_home_panel(table: Table, instances: Mapping[str, HomeAssistantInstance]
     exit_delay_s = table.take("exit_delay", duration(0, DELAY_S_MAX), 60.0)
     code = read_code(table)
     if name is None or entity is None:
-        return VirtualPanel()  # stands in while there are problems
+        return None
     return HomeAssistantPanel(instance=instances[name], entity=entity, exit_delay_s=exit_delay_s, code=code)
 
 

@@ -3,37 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Final
 
-from trioarm.arming.model import (
-    CommandPanel,
-    HomeAssistantInstance,
-    HttpPanel,
-    PanelSettings,
-    Reported,
-    VirtualPanel,
-)
+from trioarm.arming.model import CommandPanel, HomeAssistantInstance, HttpPanel, PanelSettings, VirtualPanel
 from trioarm.arming.panel_urls import SAMPLE, panel_url
 from trioarm.arming.panels.command import PLACEHOLDER, READ_WORDS, SET_WORDS
-from trioarm.config.homeassistant import ANSWER_S_MAX, DELAY_S_MAX, read_home_panel
-from trioarm.config.secrets import read_code, read_secret
-from trioarm.core.reading import Reader, Table, duration, listed, mapping, member, show, suggest, text
+from trioarm.config.homeassistant import HOMEASSISTANT, read_home_panel
+from trioarm.config.panel_keys import ANSWER_S_MAX, DELAY_S_MAX, path, read_code, read_secret, states
+from trioarm.core.reading import Reader, Table, duration, listed, show, suggest, text
 
-PATH_MAX: Final = 200  # characters of a path through an answer
-WORD_MAX: Final = 100  # characters of a panel's own word for a state
-STATES_MAX: Final = 100  # such words
 KINDS_LATER: Final = ("mqtt",)
-HOMEASSISTANT: Final = "homeassistant"
 _CODE_IS_SEEN: Final = "{code} would be for everybody to see: the program finds the code on its standard input instead"
 
 
-def read_panel(partition: Table, instances: Mapping[str, HomeAssistantInstance], address: str = "") -> PanelSettings:
+def read_panel(partition: Table, instances: Mapping[str, HomeAssistantInstance], address: str) -> PanelSettings:
     """Read the panel of a partition: the built-in one where nothing is said.
 
     Args:
         partition: its table.
-        instances: of Home Assistant, by name.
+        instances: of Home Assistant, those that are configured.
         address: of the partition; empty where it has none.
     """
     table = partition.table("panel")
@@ -42,21 +30,22 @@ def read_panel(partition: Table, instances: Mapping[str, HomeAssistantInstance],
     kind = table.take("kind", _kind, None)
     if kind is None and "kind" in table:  # whose keys are not known
         return VirtualPanel()
-    of_home = partial(read_home_panel, instances=instances, address=address)
-    kinds: dict[str, Callable[[Table], PanelSettings]] = {**KINDS, HOMEASSISTANT: of_home}
-    panel = kinds[kind or "virtual"](table)
+    panel: PanelSettings
+    if kind == HOMEASSISTANT:
+        panel = read_home_panel(table, instances, address) or VirtualPanel()
+    else:
+        panel = KINDS[kind or "virtual"](table)
     table.close()
     return panel
 
 
 def _kind(value: object) -> str:
     kind = text(value)
-    known = (*KINDS, HOMEASSISTANT)
-    if kind in known:
+    if kind in ALL_KINDS:
         return kind
     if kind in KINDS_LATER:
-        raise ValueError(f"{show(kind)} is not available yet; there is {', '.join(known)}")
-    raise ValueError(f"{show(kind)} is no kind of panel{suggest(kind, (*known, *KINDS_LATER))}")
+        raise ValueError(f"{show(kind)} is not available yet; there is {', '.join(ALL_KINDS)}")
+    raise ValueError(f"{show(kind)} is no kind of panel{suggest(kind, (*ALL_KINDS, *KINDS_LATER))}")
 
 
 def _virtual(table: Table) -> VirtualPanel:
@@ -108,11 +97,11 @@ def _http(table: Table) -> PanelSettings:
         read_url=read_url,
         secret=read_secret(table, "secret"),
         token=read_secret(table, "token"),
-        state_path=table.take("state", _path, "state"),
-        changed_by_path=table.take("changed_by", _path, None),
-        since_path=table.take("since", _path, None),
-        open_zones_path=table.take("open_zones", _path, None),
-        states=table.take("states", _states, {}),
+        state_path=table.take("state", path, "state"),
+        changed_by_path=table.take("changed_by", path, None),
+        since_path=table.take("since", path, None),
+        open_zones_path=table.take("open_zones", path, None),
+        states=table.take("states", states, {}),
         timeout_s=table.take("timeout", duration(1, ANSWER_S_MAX), 10.0),
         exit_delay_s=table.take("exit_delay", duration(0, DELAY_S_MAX), 60.0),
         code=read_code(table),
@@ -123,30 +112,5 @@ def _url(value: object) -> str:
     return panel_url(text(value))
 
 
-def _path(value: object) -> str:
-    """Read a path through an answer: keys and numbers of items with dots between them."""
-    path = text(value)
-    if len(path) > PATH_MAX:
-        raise ValueError(f"{show(path)} is longer than {PATH_MAX} characters")
-    if not all(path.split(".")):
-        raise ValueError(f'{show(path)} is no path: write it like "panel.mode" or "areas.0.mode"')
-    return path
-
-
-def _states(value: object) -> dict[str, Reported]:
-    """Read what words of a panel mean."""
-    table = mapping(value)
-    if len(table) > STATES_MAX:
-        raise ValueError(f"{len(table)} words are too many: at most {STATES_MAX}")
-    found: dict[str, Reported] = {}
-    for word, meaning in table.items():
-        if len(word) > WORD_MAX:
-            raise ValueError(f"{show(word)} is longer than {WORD_MAX} characters")
-        try:
-            found[word] = member(Reported)(meaning)
-        except ValueError as error:
-            raise ValueError(f"what {show(word)} means: {error}") from None
-    return found
-
-
 KINDS: Final[dict[str, Callable[[Table], PanelSettings]]] = {"virtual": _virtual, "command": _command, "http": _http}
+ALL_KINDS: Final = (*KINDS, HOMEASSISTANT)

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 
 from trioarm.arming.compile import LANE
 from trioarm.arming.model import HomeAssistantInstance, Partition, Site
-from trioarm.config.homeassistant import DELAY_S_MAX
 from trioarm.config.named import one_of, read_each
+from trioarm.config.panel_keys import DELAY_S_MAX, read_code
 from trioarm.config.panels import read_panel
-from trioarm.config.secrets import read_code
 from trioarm.core.codec import named
 from trioarm.core.forms.family import zone
 from trioarm.core.reading import Table, duration, flag, number, text

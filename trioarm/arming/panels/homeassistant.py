@@ -21,7 +21,7 @@ from trioarm.arming.panels.homeassistant_entity import (
     report_of,
     sensors_of,
 )
-from trioarm.arming.secrets import Mask, mask_of, read_key, references
+from trioarm.arming.secrets import Mask, masking, read_key, references
 from trioarm.core.errors import ConfigurationError
 from trioarm.links.homeassistant import HomeAssistant, HomeAssistantFailed, Instance, Limits, Refused, State
 
@@ -136,7 +136,7 @@ class HomeAssistantDriver:
         return PanelFailure(kind, f"Home Assistant at {self._link.instance}: {cut}", zones)
 
     def _mask(self, code: str | None = None) -> Mask:
-        return mask_of(self._refs, code)
+        return masking(self._refs, code)
 
 
 def link_to(settings: HomeAssistantInstance, connections: Connections) -> HomeAssistant:

@@ -17,7 +17,7 @@ from trioarm.arming.model import HttpPanel, SecretRef, Target
 from trioarm.arming.panel_urls import origin_of, partition_url
 from trioarm.arming.panels.base import OURSELVES, FailureKind, PanelFailure, PanelReport
 from trioarm.arming.panels.http_answers import Unclear, parsed, refusal_of, report_of, status_of
-from trioarm.arming.secrets import Mask, SecretUnreadable, mask_of, read_key, references
+from trioarm.arming.secrets import Mask, SecretUnreadable, masking, read_key, references
 from trioarm.core.instants import SECOND
 from trioarm.engine.ports import Clock
 from trioarm.links.web import Limits, Web, WebFailed
@@ -138,5 +138,5 @@ class HttpDriver:
         return PanelFailure(kind, f"{origin_of(url)}: {cut}", zones)
 
     def _mask(self, code: str | None = None) -> Mask:
-        """Return what takes codes and keys out of a text."""
-        return mask_of(self._refs, code)
+        """Return what takes codes and keys out of a text, however the panel spelt them when it repeated them."""
+        return masking(self._refs, code)
