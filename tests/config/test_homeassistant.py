@@ -10,6 +10,7 @@ from tests.config.writing import config_of, problems_of
 from trioarm.arming.model import HomeAssistantInstance, HomeAssistantPanel, SecretRef
 from trioarm.cli.masking import known_secrets
 from trioarm.config.takeover import take_over
+from trioarm.config.unheeded import unheeded
 
 SITE = '[site.home]\ntimezone = "Europe/Prague"\n'
 INSTANCE = '[homeassistant.hut]\nurl = "http://hut:8123"\ntoken = { env = "HOME_TOKEN" }\n'
@@ -52,6 +53,14 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         instance=hut, entity="alarm_control_panel.a_1", exit_delay_s=45, code=SecretRef(env="HOUSE_CODE")
     )
     assert list(premises.instances) == ["hut", "other"]
+
+
+def test_an_instance_of_no_use_is_a_warning(tmp_path: Path) -> None:
+    """It may be a slip of the pen."""
+    assert list(unheeded(config_of(tmp_path, ALL + PANEL))) == []
+    assert list(unheeded(config_of(tmp_path, INSTANCE))) == [
+        "homeassistant.hut: no panel is at this instance, so nobody connects to it"
+    ]
 
 
 def test_codes_and_tokens_are_masked_in_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,8 +16,8 @@ from trioarm.config.panel_keys import ANSWER_S_MAX
 from trioarm.core.instants import MINUTE, render_duration
 from trioarm.links.backoff import BACKOFF_S_MAX
 from trioarm.links.homeassistant import Limits, Refused
+from trioarm.links.homeassistant.session import MESSAGE_MAX, STATES_MAX
 from trioarm.links.homeassistant.states import STARTING
-from trioarm.links.homeassistant.websocket import MESSAGE_MAX
 
 PAGE = (files("trioarm") / "docs" / "panels-homeassistant.md").read_text(encoding="utf-8")
 TEXT = " ".join(PAGE.split())
@@ -96,6 +96,7 @@ def test_its_numbers_are_true() -> None:
     limits = Limits()
     for number in (
         f"may have {MESSAGE_MAX:,} characters",
+        f"{STATES_MAX:,} of them",
         f"1, 2, 4 ... {BACKOFF_S_MAX:g} s",
         f"After {limits.quiet_s:g} s without a word",
         f"a look every {limits.poll_s:g} s",

@@ -246,6 +246,7 @@ class FakeHomeAssistant:
             panel.deaf = None if panel.deaf is None else panel.deaf - 1
             return
         if target != "disarmed" and panel.open_sensors:
+            panel.arms += 1
             self.put(entity, panel.state, context=context, open_sensors=dict.fromkeys(panel.open_sensors, "open"))
             return
         panel.state, panel.arms = target, panel.arms + 1
@@ -259,7 +260,9 @@ class FakeHomeAssistant:
     async def _leave(self, entity: str, panel: Panel, arms: int) -> None:
         await trio.sleep(panel.exit_delay_s)
         if panel.arms == arms and entity in self.states:
-            self.put(entity, panel.state)
+            if panel.open_sensors:
+                panel.state = "disarmed"
+            self.put(entity, panel.state, open_sensors=dict.fromkeys(panel.open_sensors, "open") or None)
 
     # How it is spoken to
 

@@ -29,7 +29,7 @@ from tests.links.fake_home_assistant import (
 from tests.links.tls import Certificate, a_server_context, certificate
 from trioarm.core.errors import TrioarmError
 from trioarm.links.homeassistant import HomeAssistant, HomeAssistantFailed, Instance, Limits, Refused, State, link
-from trioarm.links.homeassistant.websocket import MESSAGE_MAX
+from trioarm.links.homeassistant.session import MESSAGE_MAX, STATES_MAX
 from trioarm.testing.stores import InlineThread
 
 __all__ = ["certificate"]
@@ -196,9 +196,10 @@ async def test_what_is_put_back_after_a_start_did_not_change() -> None:
             assert (await reading(homeassistant)).changed_at is None, away
             home.put(HOUSE, "disarmed", note="an attribute")
             assert (await reading(homeassistant)).changed_at is None, away
-        home.press("armed_home")
+        await homeassistant.call("alarm_arm_home", AWAY)
         assert (await reading(homeassistant)).changed_at is not None
         home.put(HOUSE, "armed_home", note="an attribute")
+        assert homeassistant.is_ours(await reading(homeassistant))
         assert (await reading(homeassistant)).changed_at is not None
         await home.restart()
         await until(lambda: homeassistant.is_connected)
@@ -462,6 +463,10 @@ async def has_no_word(socket: Socket, asked: dict[str, Any]) -> None:
     await socket.say({"id": asked["id"], "type": "result", "success": True, "result": [{"entity_id": HOUSE}]})
 
 
+async def sends_too_many_states(socket: Socket, asked: dict[str, Any]) -> None:
+    await socket.say({"id": asked["id"], "type": "result", "success": True, "result": "x" * STATES_MAX})
+
+
 async def nests_too_deep(socket: Socket, asked: dict[str, Any]) -> None:
     await socket.say("[" * 100_000)
 
@@ -482,6 +487,7 @@ async def nests_too_deep(socket: Socket, asked: dict[str, Any]) -> None:
         (after_the_token(refuses), "unauthorized: Unauthorized"),
         (after_the_token(has_no_list), "it sends states that are no list"),
         (after_the_token(has_no_word), "it sends a state without a word for it"),
+        (after_the_token(sends_too_many_states), f"it sends a message of more than {STATES_MAX} characters"),
         (after_the_token(nests_too_deep), "it sends what is no JSON"),
     ],
 )
@@ -504,6 +510,18 @@ async def test_a_flood_of_events_is_read_and_forgotten() -> None:
         with trio.fail_after(PATIENCE_S):
             assert (await reading(homeassistant)).state == "armed_home"
         assert homeassistant.is_connected
+        home.babble(" " * 10_000_000)
+        await until(lambda: not homeassistant.is_connected)
+        assert homeassistant.trouble == f"it sends a message of more than {MESSAGE_MAX} characters"
+
+
+async def test_the_states_of_a_large_house_are_read() -> None:
+    """They are one message of some megabytes."""
+    async with a_home_assistant() as home:
+        for number in range(10_000):
+            home.states[f"sensor.s{number}"] = {**home.states["zone.home"], "entity_id": f"sensor.s{number}"}
+        async with a_link(home) as homeassistant:
+            assert (await reading(homeassistant)).state == "disarmed"
 
 
 async def test_events_that_say_nothing_are_passed_over() -> None:

@@ -1,14 +1,20 @@
-"""What a schedule asks for and a switch of `[features]` takes away: no error, but nothing to be found out at night."""
+"""What is said and has no effect: no error, but nothing to be found out at night."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from trioarm.arming.model import HomeAssistantPanel
 from trioarm.config.config import SchedulerConfig
 
 
 def unheeded(config: SchedulerConfig) -> Iterator[str]:
-    """Yield a line for each declared schedule of which something is not heeded."""
+    """Yield a line for each instance that no panel is at, and each declared schedule that is not heeded in all."""
+    panels = [partition.panel for partition in config.premises.partitions.values()]
+    entered = {panel.instance.name for panel in panels if isinstance(panel, HomeAssistantPanel)}
+    for name in config.premises.instances:
+        if name not in entered:
+            yield f"homeassistant.{name}: no panel is at this instance, so nobody connects to it"
     if config.features.advanced_retries:
         return
     for schedule in (*config.schedules, *(one.schedule for one in config.premises.schedules)):

@@ -187,6 +187,33 @@ async def test_an_open_zone_ends_the_run_by_name(tmp_path: Path, monkeypatch: py
         assert run.state == "succeeded", run.error
 
 
+async def test_a_zone_that_opens_on_the_way_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Alarmo gives up at the end of its exit delay: it is not armed, and people are told what stands open."""
+    panel = Panel(code=CODE, exit_delay_s=0.5)
+    async with an_evening(tmp_path, monkeypatch, panel, exit_delay="1m") as evening:
+        run = await evening.fire()
+        await until(lambda: evening.home.states[HOUSE]["state"] == "arming")
+        evening.home.open_sensor("binary_sensor.kitchen_window")
+        ended = await evening.end(run)
+        assert ended.state == "failed"
+        assert "the panel went to disarmed, and zones are open: Kitchen window" in (ended.error or "")
+        assert evening.home.sent() == 1
+
+
+async def test_a_restart_after_it_was_due_is_no_persons_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All states are as old as the start, which is later than the run was due: it is armed all the same."""
+    async with an_evening(tmp_path, monkeypatch, Panel(code=CODE)) as evening:
+        await evening.home.stop()
+        run = await evening.fire()
+        while not await evening.alerts("unreachable"):  # noqa: ASYNC110
+            await trio.sleep(0.05)
+        await evening.home.start()
+        ended = await evening.end(run)
+        assert ended.state == "succeeded", ended.error
+        assert evening.home.sent() == 1
+        assert await evening.alerts("overridden") == []
+
+
 async def test_what_a_person_did_after_it_was_due_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Armed by us, disarmed at the keypad on the way: it is left as it is (A3.7)."""
     panel = Panel(code=CODE, exit_delay_s=120)

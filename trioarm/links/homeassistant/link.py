@@ -73,6 +73,7 @@ class HomeAssistant:
         self._rest = Rest(instance, self._limits)
         self._entities: dict[str, trio.Event] = {}  # each with what is set when there is news of it
         self._session: Session | None = None
+        self._connected_at: float | None = None
         self._is_first = False  # whether the first attempt to connect is under way
         self._trouble = "no connection has been tried yet"
         self._changed = trio.Event()
@@ -187,21 +188,21 @@ class HomeAssistant:
     async def _connect(self) -> float:
         """Connect, and stay until the connection is lost; return for how many seconds it stood."""
         carrier: trio.SocketStream | None = None
-        connected_at = [float("inf")]
+        self._connected_at = None
         try:
             credentials = await self._credentials()
             stream, carrier = await dial(self.instance.host, self.instance.port, credentials.tls, self._limits.answer_s)
             self._session = await self._greet(stream, credentials.token)
-            await self._session.run(partial(self._on_established, connected_at))
+            await self._session.run(self._on_established)
             self._tell(self._session.reason or "the connection has been ended")
         except (DialFailed, HomeAssistantFailed) as error:
             self._tell(str(error))
         finally:
             self._session = None
+            self._change()
             if carrier is not None:
                 await cut(carrier)
-            self._change()
-        return max(0.0, trio.current_time() - connected_at[0])
+        return 0.0 if self._connected_at is None else trio.current_time() - self._connected_at
 
     async def _greet(self, stream: trio.abc.Stream, token: str) -> Session:
         from trioarm.links.homeassistant.session import Session
@@ -250,8 +251,8 @@ class HomeAssistant:
         except DialFailed as error:
             raise HomeAssistantFailed(str(error)) from None
 
-    def _on_established(self, connected_at: list[float]) -> None:
-        connected_at[0] = trio.current_time()
+    def _on_established(self) -> None:
+        self._connected_at = trio.current_time()
         self._trouble = ""
         _log.info("connected to Home Assistant at %s", self.instance)
         self._change()

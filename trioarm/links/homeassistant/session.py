@@ -31,6 +31,8 @@ SUBSCRIBE: Final = {
     "event_type": "state_changed",
 }  # for users who are no administrator, too
 GET_STATES: Final = {"type": "get_states"}
+STATES_MAX: Final = 8 * 1024 * 1024  # characters of what it says first: all states, of ten thousand entities
+MESSAGE_MAX: Final = 1024 * 1024  # characters of any other message
 SAID_MAX: Final = 1_000  # characters that are kept of a refusal
 
 
@@ -92,7 +94,7 @@ class Session:
         raise HomeAssistantFailed(_silent(self._limits))
 
     async def _expect(self, kind: str) -> None:
-        told = table_of(parsed(await self._socket.receive()), "a message")
+        told = table_of(parsed(await self._socket.receive(MESSAGE_MAX)), "a message")
         if told.get("type") == "auth_invalid":
             raise TokenRefused
         if told.get("type") != kind:
@@ -181,7 +183,8 @@ class Session:
     async def _read(self) -> None:
         try:
             while True:
-                self._hear(table_of(parsed(await self._socket.receive()), "a message"))
+                most = MESSAGE_MAX if self.is_established else STATES_MAX
+                self._hear(table_of(parsed(await self._socket.receive(most)), "a message"))
         except (Closed, Garbled) as error:
             self.end(str(error))
 
@@ -210,10 +213,10 @@ class Session:
         self._on_news(entity)
 
     def _followed(self, old: object, new: State, entity: str) -> State:
-        """Return a new state; one whose attributes alone changed is as old as it was."""
+        """Return a new state; one whose attributes alone changed is as old as it was, and made so by the same."""
         known = self.states.get(entity)
         if known is not None and isinstance(old, dict) and old.get("state") == new.state == known.state:
-            return attrs.evolve(new, changed_at=known.changed_at)
+            return attrs.evolve(new, changed_at=known.changed_at, context=known.context)
         return as_changed(old, new)
 
 

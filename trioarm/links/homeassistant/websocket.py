@@ -13,7 +13,6 @@ from wsproto.utilities import ProtocolError
 
 from trioarm.links.dial import Stream
 
-MESSAGE_MAX: Final = 8 * 1024 * 1024  # characters of a message: all states of a house with ten thousand entities
 CHUNK: Final = 64 * 1024  # bytes read at once
 
 
@@ -63,8 +62,11 @@ class WebSocket:
         """
         await self._send(TextMessage(data=text))
 
-    async def receive(self) -> str:
+    async def receive(self, most: int) -> str:
         """Return the next message.
+
+        Args:
+            most: characters that it may have.
 
         Raises:
             Closed: there is none any more, or it is too large.
@@ -79,8 +81,8 @@ class WebSocket:
             elif isinstance(event, TextMessage):
                 parts.append(event.data)
                 size += len(event.data) + 1  # a part may be empty
-                if size > MESSAGE_MAX:
-                    raise Closed(f"it sends a message of more than {MESSAGE_MAX} characters")
+                if size > most:
+                    raise Closed(f"it sends a message of more than {most} characters")
                 if event.message_finished:
                     return "".join(parts)
             elif not isinstance(event, Pong):
