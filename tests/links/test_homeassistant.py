@@ -455,6 +455,13 @@ async def refuses(socket: Socket, asked: dict[str, Any]) -> None:
     await socket.say({"id": asked["id"], "type": "result", "success": False, "error": error})
 
 
+async def does_not_answer_pings(socket: Socket, asked: dict[str, Any]) -> None:
+    if asked["type"] == "ping":
+        await refuses(socket, asked)
+    else:
+        await socket.say({"id": asked["id"], "type": "result", "success": True, "result": []})
+
+
 async def has_no_list(socket: Socket, asked: dict[str, Any]) -> None:
     await socket.say({"id": asked["id"], "type": "result", "success": True, "result": {}})
 
@@ -480,7 +487,7 @@ async def nests_too_deep(socket: Socket, asked: dict[str, Any]) -> None:
         (asks_for_the_token_for_ever, "it does not answer as Home Assistant does"),
         (says_nothing, "no answer within 0.5 s"),
         (closes, "it closed the connection"),
-        (breaks_the_frames, "it closed the connection"),
+        (breaks_the_frames, "its frames are none of a WebSocket"),
         (sends_octets, "it sends what is no text"),
         (sends_ten_megabytes, f"it sends a message of more than {MESSAGE_MAX} characters"),
         (sends_for_ever, f"it sends a message of more than {MESSAGE_MAX} characters"),
@@ -501,9 +508,34 @@ async def test_what_is_no_home_assistant_is_one_line(answering: Answering, line:
             assert (await reading(homeassistant)).state == "disarmed"
 
 
+async def test_who_refuses_a_ping_gives_no_sign_of_life() -> None:
+    """And is read over REST."""
+    async with a_home_assistant() as home:
+        home.before = after_the_token(does_not_answer_pings)
+        async with a_link(home) as homeassistant:
+            assert (await reading(homeassistant)).state == "disarmed"
+            assert not homeassistant.is_connected
+        expected = "it gives no sign of life: it refuses a ping: unauthorized"
+        assert await trouble_with(home, Limits(quiet_s=0.05)) == expected
+
+
+async def test_an_instant_that_is_none_is_not_told() -> None:
+    """The state counts all the same."""
+    async with a_home_assistant() as home:
+        for told in ("yesterday", 5, None):
+            home.states[HOUSE]["last_changed"] = told
+            async with a_link(home) as homeassistant:
+                assert await reading(homeassistant) == State(
+                    state="disarmed",
+                    attributes=home.states[HOUSE]["attributes"],
+                    context=home.states[HOUSE]["context"]["id"],
+                )
+
+
 async def test_a_flood_of_events_is_read_and_forgotten() -> None:
     """Nothing of what does not concern us is kept, and an answer comes through all the same."""
-    async with a_home_assistant() as home, a_link(home) as homeassistant:
+    limits = Limits(answer_s=PATIENCE_S)  # the flood is made in the same loop
+    async with a_home_assistant() as home, a_link(home, limits) as homeassistant:
         for number in range(20_000):
             home.tell({"entity_id": f"sensor.s{number}", "old_state": None, "new_state": {"state": "x" * 100}})
         home.press("armed_home")

@@ -20,7 +20,8 @@ class TokenRefused(HomeAssistantFailed):
 
     def __init__(self) -> None:
         super().__init__(
-            "it refuses the token: make a long-lived access token in the profile of one of its users, and put it there"
+            "it refuses the token: make a long-lived access token in the profile of one of its users, "
+            "and put it where `token` says"
         )
 
 

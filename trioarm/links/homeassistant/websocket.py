@@ -8,6 +8,7 @@ from typing import Final
 
 import trio
 from wsproto import ConnectionType, WSConnection
+from wsproto.connection import ConnectionState
 from wsproto.events import AcceptConnection, CloseConnection, Event, Ping, Pong, RejectConnection, Request, TextMessage
 from wsproto.utilities import ProtocolError
 
@@ -77,7 +78,8 @@ class WebSocket:
             if isinstance(event, Ping):
                 await self._send(event.response())
             elif isinstance(event, CloseConnection):
-                raise Closed("it closed the connection")
+                is_told = self._frames.state is not ConnectionState.OPEN  # else wsproto gives up
+                raise Closed("it closed the connection" if is_told else "its frames are none of a WebSocket")
             elif isinstance(event, TextMessage):
                 parts.append(event.data)
                 size += len(event.data) + 1  # a part may be empty
