@@ -38,6 +38,10 @@ class Invalid(Exception):
     """A ServiceValidationError of Home Assistant."""
 
 
+class Failed(Exception):
+    """A HomeAssistantError, as integrations raise it when their device does not answer."""
+
+
 @attrs.define(eq=False)
 class Panel:
     """A panel of integration `manual`.
@@ -49,6 +53,7 @@ class Panel:
         open_sensors: those that keep it from arming: it is Alarmo then.
         deaf: how many calls it takes without doing anything; None for all.
         restores: whether it is after a restart what it was before.
+        trouble: what its integration says instead of doing anything; None where all is well.
         state: what it is, `arming` where it is on its way to it.
         arms: how often it was armed, so that a delay that was cut off does not end.
     """
@@ -59,6 +64,7 @@ class Panel:
     open_sensors: list[str] = attrs.field(factory=list)
     deaf: int | None = 0
     restores: bool = True
+    trouble: str | None = None
     state: str = "disarmed"
     arms: int = 0
 
@@ -242,6 +248,8 @@ class FakeHomeAssistant:
             raise Invalid(f"Entity {entity} does not support action alarm_control_panel.{service}")
         if panel.code is not None and data.get("code") != panel.code:
             raise Invalid("Invalid alarm code provided")
+        if panel.trouble is not None:
+            raise Failed(panel.trouble)
         if panel.deaf is None or panel.deaf > 0:
             panel.deaf = None if panel.deaf is None else panel.deaf - 1
             return
@@ -327,7 +335,7 @@ class FakeHomeAssistant:
                 context = next(self._contexts)
                 try:
                     self._call("rest", service, json.loads(body), context)
-                except Invalid:
+                except (Invalid, Failed):
                     return 500, b"500 Internal Server Error\n\nServer got itself in trouble"
                 changed = [state for state in self.states.values() if state["context"]["id"] == context]
                 return 200, json.dumps(changed).encode()
@@ -390,6 +398,8 @@ class FakeHomeAssistant:
                     self._call("websocket", told["service"], told["service_data"], context)
                 except Invalid as error:
                     return _refusal(number, "service_validation_error", f"Validation error: {error}")
+                except Failed as error:
+                    return _refusal(number, "home_assistant_error", str(error))
                 return _result(number, {"context": {"id": context, "parent_id": None, "user_id": "7"}})
             case "call_service":
                 return _refusal(number, "not_found", "Service not found.")

@@ -55,6 +55,7 @@ async def an_evening(
     exit_delay: str = "0s",
     confirm: str = "20s",
     more: str = "",
+    has_websocket: bool = True,
 ) -> AsyncIterator[Evening]:
     """Run an instance and a node that has connected to it."""
     monkeypatch.setenv("HOUSE_CODE", CODE)
@@ -62,6 +63,7 @@ async def an_evening(
     token = folder / "home.token"
     token.write_text(f"{TOKEN}\n")
     async with a_home_assistant(panel) as home:
+        home.has_websocket = has_websocket
         text = f"""
             [executor]
             retry_delay_base = "100ms"
@@ -84,7 +86,7 @@ async def an_evening(
             every = "24h"
             """
         async with trioarm.open_scheduler(config=config_of(folder, text)) as scheduler:
-            await until(lambda: home.connections == 1)
+            await until(lambda: home.connections == (1 if has_websocket else 0))
             yield Evening(scheduler, home, token)
 
 
@@ -104,6 +106,29 @@ async def test_it_is_armed_and_confirmed(
     assert TOKEN not in caplog.text
     assert CODE not in caplog.text
     assert "connected to Home Assistant at http://127.0.0.1" in caplog.text
+
+
+async def test_it_is_armed_over_rest_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where something on the way lets no WebSocket through: read until it is armed."""
+    panel = Panel(code=CODE, exit_delay_s=0.3)
+    async with an_evening(tmp_path, monkeypatch, panel, exit_delay="1m", has_websocket=False) as evening:
+        run = await evening.end(await evening.fire())
+        assert run.state == "succeeded", run.error
+        assert [(over, service) for over, service, _ in evening.home.calls] == [("rest", "alarm_arm_away")]
+
+
+async def test_trouble_of_an_integration_is_tried_again_and_not_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What its device may do a moment later is tried three times, each after a fresh read, and then people are told."""
+    panel = Panel(code=CODE, trouble="the cloud does not answer")
+    async with an_evening(tmp_path, monkeypatch, panel, confirm="1s") as evening:
+        run = await evening.end(await evening.fire())
+        assert run.state == "failed"
+        assert evening.home.sent() == 3
+        [alert] = await evening.alerts("unreachable")
+        assert "it refuses: the cloud does not answer (home_assistant_error)" in str(alert)
+        assert len(await evening.alerts("arm_failed")) == 1
 
 
 async def test_a_call_that_does_nothing_is_sent_three_times_and_alerted(
