@@ -89,7 +89,9 @@ class HomeAssistant:
     @property
     def trouble(self) -> str | None:
         """Why there is no WebSocket, in a line without the token; None if there is one."""
-        return None if self.is_connected else self._trouble
+        if self.is_connected:
+            return None
+        return (self._session and self._session.reason) or self._trouble
 
     async def wait_change(self) -> None:
         """Wait until we are connected, or are no longer, or have tried in vain once more."""
@@ -194,7 +196,7 @@ class HomeAssistant:
             stream, carrier = await dial(self.instance.host, self.instance.port, credentials.tls, self._limits.answer_s)
             self._session = await self._greet(stream, credentials.token)
             await self._session.run(self._on_established)
-            self._tell(self._session.reason or "the connection has been ended")
+            self._tell(self._session.reason or self._trouble)
         except (DialFailed, HomeAssistantFailed) as error:
             self._tell(str(error))
         finally:
@@ -253,7 +255,7 @@ class HomeAssistant:
 
     def _on_established(self) -> None:
         self._connected_at = trio.current_time()
-        self._trouble = ""
+        self._trouble = "the connection has been ended"  # what is true when nothing is said when it ends
         _log.info("connected to Home Assistant at %s", self.instance)
         self._change()
 
