@@ -559,10 +559,12 @@ async def test_the_states_of_a_large_house_are_read() -> None:
 async def test_events_that_say_nothing_are_passed_over() -> None:
     """Of a strange form, or of entities that are none of ours."""
     async with a_home_assistant() as home, a_link(home) as homeassistant:
-        for event in (1, {}, {"data": 1}, {"data": {}}, {"data": {"entity_id": 1}}):
+        for event in (1, {}, {"data": 1}, {"data": {}}, {"data": {"entity_id": 1}}, {"data": {"entity_id": []}}):
             home.babble(json.dumps({"type": "event", "event": event}))
         home.babble('{"id": 999, "type": "result", "success": true}')
-        home.babble('{"id": "x", "type": "pong"}')
+        for number in ('"x"', "[]", "{}", "null", "1.5", "true"):
+            home.babble(f'{{"id": {number}, "type": "pong"}}')
+        home.tell({"entity_id": HOUSE, "old_state": {"state": []}, "new_state": {"state": "disarmed", "context": []}})
         assert (await reading(homeassistant)).state == "disarmed"
 
 

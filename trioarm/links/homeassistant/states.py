@@ -8,7 +8,7 @@ from typing import Final
 
 import attrs
 
-from trioarm.core.instants import MINUTE
+from trioarm.core.instants import LATEST, MINUTE
 from trioarm.core.reading import moment
 
 AWAY: Final = frozenset({"unavailable", "unknown"})  # of an entity whose integration has not begun, or has lost it
@@ -92,7 +92,8 @@ def as_changed(old: object, new: State) -> State:
         old: the state object before it.
         new: what came after.
     """
-    was_away = not isinstance(old, dict) or old.get("state") in AWAY
+    word = old.get("state") if isinstance(old, dict) else None
+    was_away = not isinstance(word, str) or word in AWAY
     return attrs.evolve(new, changed_at=None) if was_away else new
 
 
@@ -114,7 +115,8 @@ def read_all(value: object, wanted: Iterable[str]) -> dict[str, State]:
         told = table_of(one, "a state")
         if (at := _instant(told.get("last_changed"))) is not None:
             instants.append(at)
-        if (name := told.get("entity_id")) in names and isinstance(name, str):
+        name = told.get("entity_id")
+        if isinstance(name, str) and name in names:
             found[name] = state_of(told)
     steady_at = min(instants, default=0) + STARTING
     return {
@@ -126,6 +128,7 @@ def read_all(value: object, wanted: Iterable[str]) -> dict[str, State]:
 def _instant(value: object) -> int | None:
     """Return an instant of Home Assistant; None for what is none."""
     try:
-        return moment(value) if isinstance(value, str) else None
-    except ValueError:
+        found = moment(value) if isinstance(value, str) else -1
+    except (ValueError, OverflowError):
         return None
+    return found if 0 <= found <= LATEST else None
