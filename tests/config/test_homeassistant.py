@@ -116,6 +116,10 @@ def test_a_changed_instance_waits_for_the_next_start(tmp_path: Path) -> None:
             INSTANCE + 'ca_file = ""\n',
             ("homeassistant.hut.ca_file: names no file: leave it out for the certificates that the system trusts",),
         ),
+        (
+            INSTANCE + 'ca_file = "a\\u0000"\n',
+            ("homeassistant.hut.ca_file: names no file: leave it out for the certificates that the system trusts",),
+        ),
         (INSTANCE + 'timeout = "2m"\n', ('homeassistant.hut.timeout: "2m" is outside 1s to 1m',)),
         (INSTANCE + "tokn = 1\n", ("homeassistant.hut.tokn: unknown key; did you mean token?",)),
         ('homeassistant = "x"\n', ('homeassistant: "x" is no table: write it like { key = value }',)),

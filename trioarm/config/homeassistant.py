@@ -70,6 +70,7 @@ def _entity(value: object) -> str:
 
 
 def _path(value: object) -> str:
-    if found := text(value):
+    found = text(value)
+    if found and found.isprintable():
         return found
     raise ValueError("names no file: leave it out for the certificates that the system trusts")

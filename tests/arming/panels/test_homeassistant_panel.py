@@ -115,7 +115,7 @@ def test_what_we_did_is_ours() -> None:
     assert report_of(state, (), str, ours=True).since_at == 5
 
 
-@pytest.mark.parametrize("sensors", [None, "x", 5, [], {}, [1, None, ""]])
+@pytest.mark.parametrize("sensors", [None, "x", 5, [], {}, [1, None, "", "a/b", "x.\ud800", "x." + "y" * 300]])
 def test_sensors_of_another_form_are_none(sensors: object) -> None:
     """An attribute of that name may mean anything."""
     assert sensors_of(State(state="disarmed", attributes={"open_sensors": sensors})) == ()

@@ -5,6 +5,7 @@ Integrations differ in what they add: what is not there, or of another kind, say
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -29,6 +30,7 @@ FEATURES: Final = {  # bits of `supported_features`
     Target.ARMED_CUSTOM_BYPASS: 16,
     Target.ARMED_VACATION: 32,
 }
+ENTITY: Final = re.compile(r"[a-z0-9_]{1,64}\.[a-z0-9_]{1,200}")
 TOWARD: Final = ("next_state", "arm_mode")  # what `arming` leads to: of `manual`, of Alarmo
 CLOSED: Final = frozenset({"off", "closed", "locked"})  # of a sensor; what cannot be told is open
 FINAL_CODES: Final = frozenset(  # codes of answers that no later call will meet otherwise
@@ -94,7 +96,7 @@ def sensors_of(state: State) -> tuple[str, ...]:
     """
     sensors = state.attributes.get("open_sensors")
     names = sensors if isinstance(sensors, Mapping | list) else ()
-    return tuple(name for name in names if isinstance(name, str) and name)[:ZONES_MAX]
+    return tuple(name for name in names if isinstance(name, str) and ENTITY.fullmatch(name))[:ZONES_MAX]
 
 
 def is_open(sensor: State | None) -> bool:
