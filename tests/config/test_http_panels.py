@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.config.writing import config_of, problems_of
-from trioarm.arming.model import HttpPanel, Reported, SecretRef
+from trioarm.arming.model import HttpPanel, Reported
 from trioarm.cli.masking import known_secrets
+from trioarm.links.secrets import SecretRef
 
 SITE = '[site.home]\ntimezone = "Europe/Prague"\n'
 HOUSE = SITE + '[partition.house]\nsite = "home"\n[partition.house.panel]\nkind = "http"\n'

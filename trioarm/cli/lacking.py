@@ -8,11 +8,11 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 
-from trioarm.arming.model import CommandPanel, Partition, SecretRef
-from trioarm.arming.secrets import SecretUnreadable, read_code, read_key, references
+from trioarm.arming.model import CommandPanel, Partition
 from trioarm.cli.configuration import declared_schedules
 from trioarm.config import SchedulerConfig
 from trioarm.core.schedule import Schedule
+from trioarm.links.secrets import SecretRef, SecretUnreadable, read_code, read_key, references
 
 
 def lacking(config: SchedulerConfig) -> Iterator[str]:

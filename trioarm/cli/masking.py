@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from trioarm.arming.model import Premises
-from trioarm.arming.secrets import MASK, pattern_of, readable, references
+from trioarm.links.secrets import MASK, pattern_of, readable, references
 
 _USERINFO: Final = re.compile(r"(?<=://)([^@:/\s]*):[^@\s]*@")
 

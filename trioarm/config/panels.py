@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from trioarm.arming.model import CommandPanel, HttpPanel, PanelSettings, Reported, SecretRef, VirtualPanel
+from trioarm.arming.model import CommandPanel, HttpPanel, PanelSettings, Reported, VirtualPanel
 from trioarm.arming.panel_urls import SAMPLE, panel_url
 from trioarm.arming.panels.command import PLACEHOLDER, READ_WORDS, SET_WORDS
 from trioarm.core.reading import Reader, Table, duration, listed, mapping, member, show, suggest, text
+from trioarm.links.secrets import SecretRef
 
 DELAY_S_MAX: Final = 3600.0  # of a panel: real ones end at a few minutes
 ANSWER_S_MAX: Final = 60.0  # for a panel to answer: more than an attempt has for talking it could not be waited for

@@ -17,13 +17,14 @@ import pytest
 from tests.arming.panels.alarm import keep
 from tests.arming.panels.http_panel import MODES, HttpAlarmPanel
 from tests.links.web import Web, a_web_server, says
-from trioarm.arming.model import CommandPanel, HttpPanel, Reported, SecretRef, Target, VirtualPanel
+from trioarm.arming.model import CommandPanel, HttpPanel, Reported, Target, VirtualPanel
 from trioarm.arming.panels.base import Panel
 from trioarm.arming.panels.command import CommandDriver
 from trioarm.arming.panels.http import HttpDriver
 from trioarm.arming.panels.virtual import NAMESPACE, VirtualDriver
 from trioarm.core.changes import Change, PutDocument
 from trioarm.engine.clock import SystemClock
+from trioarm.links.secrets import SecretRef
 from trioarm.repositories.memory import InMemoryScheduleRepository
 
 CODE: Final = "0042-öäü"  # leading zeros, and nothing that every encoding has

@@ -12,13 +12,14 @@ import pytest
 import trio
 
 from trioarm.arming.line import lines_to
-from trioarm.arming.model import CommandPanel, Partition, Reported, SecretRef, Target
+from trioarm.arming.model import CommandPanel, Partition, Reported, Target
 from trioarm.arming.panels import make_panel
 from trioarm.arming.panels.base import NAME_MAX, ZONES_MAX, FailureKind, PanelFailure, PanelReport
 from trioarm.arming.panels.command import OUTPUT_MAX, SHOWN_MAX, CommandDriver
 from trioarm.core.errors import ConfigurationError
 from trioarm.core.instants import parse_instant
 from trioarm.engine.clock import SystemClock
+from trioarm.links.secrets import SecretRef
 from trioarm.repositories.memory import InMemoryScheduleRepository
 
 CODE = "0042-öäü"

@@ -3,20 +3,43 @@
 from __future__ import annotations
 
 import hmac
+import json
 import os
 import re
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Final, TypeAlias
+from urllib.parse import quote
 
 import attrs
 
-from trioarm.arming.model import SecretRef
-from trioarm.core.errors import TrioarmError
+from trioarm.core.errors import ConfigurationError, TrioarmError
 
 CODE_LENGTH_MAX: Final = 256  # characters; who keeps longer lines there has named the wrong file
 KEY_LENGTH_MAX: Final = 4096  # characters of what programs show each other; tokens that carry claims are long
 MASK: Final = "***"
 SHORT: Final = 4  # codes of fewer characters are masked only where they stand alone: "1" is in every line
+
+Mask: TypeAlias = Callable[[str], str]  # a text without codes and keys
+
+
+@attrs.frozen(slots=True)
+class SecretRef:
+    """Where a code or key is to be found; never what it is (A5.2). Exactly one is set.
+
+    Args:
+        env: name of an environment variable.
+        file: path of a file whose first line is the code.
+
+    Raises:
+        ConfigurationError: both are set, or none.
+    """
+
+    env: str | None = None
+    file: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if bool(self.env) == bool(self.file):
+            raise ConfigurationError(("a code is in one place: name an environment variable or a file",))
 
 
 class SecretUnreadable(TrioarmError):
@@ -77,6 +100,19 @@ def pattern_of(codes: Iterable[str]) -> re.Pattern[str] | None:
     words = sorted(codes, key=len, reverse=True)
     parts = [re.escape(word) if len(word) >= SHORT else rf"(?<!\w){re.escape(word)}(?!\w)" for word in words]
     return re.compile("|".join(parts)) if parts else None
+
+
+def masking(secrets: Iterable[str]) -> Mask:
+    """Return what takes secrets out of a text, however somebody spelt them who repeated them."""
+    pattern = pattern_of(spelling for secret in secrets for spelling in _spellings(secret))
+    return lambda text: text if pattern is None else pattern.sub(MASK, text)
+
+
+def _spellings(secret: str) -> set[str]:
+    """Return how a secret looks in plain text, JSON, a URL, and a header."""
+    octets = secret.encode(errors="surrogateescape")
+    in_json = {json.dumps(secret, ensure_ascii=is_ascii)[1:-1] for is_ascii in (True, False)}
+    return {secret, *in_json, quote(octets), quote(octets, safe=""), octets.decode("latin-1")}
 
 
 def _read(ref: SecretRef, what: str, longest: int) -> str:
