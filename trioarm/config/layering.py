@@ -31,8 +31,10 @@ SECTIONS: Final[dict[str, type[attrs.AttrsInstance]]] = {
     "features": FeatureSettings,
     "log": LogSettings,
 }
-DECLARED: Final = ("owner", "calendar", "handler", "resource", "site", "partition", "schedule")  # what else a file has
-SECTIONS_LATER: Final = ("http", "notify")
+DECLARED: Final = ("owner", "calendar", "handler", "notify", "resource", "site", "partition", "schedule")
+"""What else a file has."""
+
+SECTIONS_LATER: Final = ("http",)
 COMMAND_LINE: Final = "command line"
 ENVIRONMENT_ENV: Final = "SCHEDULER_ENV"
 
