@@ -67,7 +67,10 @@ def _delivered(services: Apprise, message: Message) -> Answer:
 
     kinds = {Severity.WARNING: NotifyType.WARNING, Severity.ERROR: NotifyType.FAILURE}
     kind = NotifyType.SUCCESS if message.over else kinds[message.severity]
-    taken = services.notify(body=message.text or message.title, title=message.title, notify_type=kind)
+    try:
+        taken = services.notify(body=message.text or message.title, title=message.title, notify_type=kind)
+    except Exception as error:  # its services are foreign code, whose errors quote URLs
+        return TryAgain(f"{FAILED} ({type(error).__name__})")
     return Delivered() if taken else TryAgain(FAILED)
 
 

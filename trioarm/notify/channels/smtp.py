@@ -20,6 +20,7 @@ from trioarm.notify.message import Message
 from trioarm.notify.model import SmtpWay
 
 SECURITIES: Final = ("starttls", "tls", "none")
+READY: Final = 220
 REASON_MAX: Final = 200  # characters of what a server says
 
 
@@ -106,7 +107,9 @@ class _Errand:
         self._client = client
         client._host = way.host  # type: ignore[attr-defined]  # what TLS verifies: only the constructor sets it
         try:
-            client.connect(way.host, way.port)
+            code, said = client.connect(way.host, way.port)
+            if code != READY:
+                raise smtplib.SMTPConnectError(code, said)
             if way.security == "starttls":
                 client.starttls(context=context)
             if way.username is not None and self._password is not None:
