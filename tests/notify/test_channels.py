@@ -27,7 +27,7 @@ from trioarm.engine.clock import SystemClock
 from trioarm.links.secrets import SecretRef
 from trioarm.notify.channels import make_channel
 from trioarm.notify.channels.apprise import NO_URL, SEVERAL
-from trioarm.notify.channels.base import Answer, Delivered, Refused, TryAgain
+from trioarm.notify.channels.base import Answer, Delivered, Refused, TryAgain, send_within
 from trioarm.notify.message import Message
 from trioarm.notify.model import AppriseWay, ChannelSettings, CommandWay, NtfyWay, SmtpWay, Way, WebhookWay
 
@@ -54,9 +54,7 @@ def _secret(monkeypatch: pytest.MonkeyPatch) -> None:
 async def send(way: Way, message: Message = MESSAGE, timeout_s: float = 5.0) -> Answer:
     """Send a message by a way, as a node does."""
     channel = make_channel(ChannelSettings(name="phone", way=way, timeout_s=timeout_s), SystemClock(60.0))
-    answer: Answer = TryAgain("no answer")
-    with trio.move_on_after(timeout_s):
-        answer = await channel.send(message)
+    answer = await send_within(channel, message, timeout_s)
     assert SECRET not in str(answer)
     return answer
 

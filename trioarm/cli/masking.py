@@ -6,18 +6,20 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from trioarm.arming.model import Premises
+from trioarm.config import SchedulerConfig
 from trioarm.links.secrets import MASK, pattern_of, readable, references
 
 _USERINFO: Final = re.compile(r"(?<=://)([^@:/\s]*):[^@\s]*@")
 
 
-def known_secrets(premises: Premises) -> frozenset[str]:
-    """Return the codes and keys that partitions and panels refer to, as far as they can be read now."""
+def known_secrets(config: SchedulerConfig) -> frozenset[str]:
+    """Return the codes and keys that partitions, panels and channels refer to, as far as they can be read now."""
     found: set[str] = set()
-    for partition in premises.partitions.values():
+    for partition in config.premises.partitions.values():
         for settings in (partition, partition.panel):
             found |= readable(references(settings).values())
+    for channel in config.notify.values():
+        found |= readable(references(channel.way).values())
     return frozenset(found)
 
 

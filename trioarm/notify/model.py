@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from typing import Final, TypeAlias
+from typing import ClassVar, Final, TypeAlias
 
 import attrs
 
@@ -27,6 +27,7 @@ class AppriseWay:
         url: where its URL is; all of it is secret.
     """
 
+    kind: ClassVar[str] = "apprise"
     url: SecretRef
 
 
@@ -44,6 +45,7 @@ class SmtpWay:
         password: where the password is; None for no login.
     """
 
+    kind: ClassVar[str] = "smtp"
     host: str
     port: int
     security: str
@@ -65,6 +67,7 @@ class NtfyWay:
         tags: shown with each message; ntfy makes pictures of some.
     """
 
+    kind: ClassVar[str] = "ntfy"
     topic: str
     url: str = "https://ntfy.sh"
     token: SecretRef | None = None
@@ -82,6 +85,7 @@ class WebhookWay:
         token: sent as bearer token; None for none.
     """
 
+    kind: ClassVar[str] = "webhook"
     url: str | SecretRef
     secret: SecretRef | None = None
     token: SecretRef | None = None
@@ -95,6 +99,7 @@ class CommandWay:
         argv: the program and its arguments; no shell touches them.
     """
 
+    kind: ClassVar[str] = "command"
     argv: tuple[str, ...]
 
 

@@ -6,10 +6,8 @@ import logging
 from collections.abc import Sequence
 from typing import Final
 
-import trio
-
 from trioarm.core.alerts import Alert, AlertQuery, AlertState, Severity, StoredAlert, alerts_of, raising
-from trioarm.core.instants import render_duration, render_instant
+from trioarm.core.instants import render_instant
 from trioarm.core.jsonable import Json
 from trioarm.core.outcome import Discard, Retry
 from trioarm.core.queries import Page
@@ -17,7 +15,7 @@ from trioarm.core.retry_policy import RetryPolicy
 from trioarm.engine.alert_commands import AlertCommands
 from trioarm.engine.attempt import RunContext
 from trioarm.engine.ports import Clock, ScheduleRepository
-from trioarm.notify.channels.base import Answer, Channel, Delivered, Refused, TryAgain
+from trioarm.notify.channels.base import Answer, Channel, Delivered, Refused, TryAgain, send_within
 from trioarm.notify.ledger import Answered, Ledger
 from trioarm.notify.message import Told, compose
 from trioarm.notify.model import FAILED, ChannelSettings, subject_of
@@ -91,10 +89,7 @@ class Post:
 
     async def _send(self, group: Sequence[Told]) -> Answer:
         """Send one message, and wait for an answer no longer than configured."""
-        message = compose(self.settings, group)
-        answer: Answer = TryAgain(f"no answer within {render_duration(self.settings.timeout_s)}")
-        with trio.move_on_after(self.settings.timeout_s):
-            answer = await self._channel.send(message)
+        answer = await send_within(self._channel, compose(self.settings, group), self.settings.timeout_s)
         self.trouble = None if isinstance(answer, Delivered) else answer.why
         return answer
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Protocol, TypeAlias
 
 import attrs
+import trio
 
+from trioarm.core.instants import render_duration
 from trioarm.notify.message import Message
 
 
@@ -48,3 +50,10 @@ class Channel(Protocol):
 
         Cancellation: at once, whatever the other side does; a thread that cannot be ended is left behind.
         """
+
+
+async def send_within(channel: Channel, message: Message, timeout_s: float) -> Answer:
+    """Send one message, and wait for an answer no longer than so many seconds."""
+    with trio.move_on_after(timeout_s):
+        return await channel.send(message)
+    return TryAgain(f"no answer within {render_duration(timeout_s)}")
