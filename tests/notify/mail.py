@@ -14,6 +14,8 @@ from typing import Final
 import attrs
 import trio
 
+from tests.notify.houses import until
+
 LINE_MAX: Final = 100_000  # bytes of a dialogue
 
 
@@ -34,6 +36,10 @@ class MailServer:
     mails: list[tuple[list[str], EmailMessage]] = attrs.field(factory=list)
     logins: list[tuple[str, str]] = attrs.field(factory=list)
     verbs: list[str] = attrs.field(factory=list)
+
+    async def has(self, count: int) -> None:
+        """Return once it has taken so many mails."""
+        await until(lambda: len(self.mails) >= count)
 
 
 @asynccontextmanager
