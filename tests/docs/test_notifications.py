@@ -88,9 +88,10 @@ def test_its_keys_are_those_there_are(tmp_path: Path) -> None:
     assert defaults["timeout"] == f'`"{render_duration(USUAL.timeout_s)}"`'
     assert f"1s to {render_duration(ANSWER_S_MAX)}" in TEXT
     assert f'`"{USUAL.title}"`' in TEXT
+    assert defaults["severity"] == f'`"{USUAL.severity}"`'
     assert USUAL.limit == Limit(20, 600.0)
     assert Repeat(900.0).most == 10
-    assert NtfyWay(topic="x").priority == {"warning": 3, "error": 5}
+    assert NtfyWay(topic="x").priority == {"notice": 3, "warning": 3, "error": 5}
     assert f"`starttls` (port {PORTS['starttls']}), `tls` ({PORTS['tls']}) or `none` ({PORTS['none']})" in TEXT
 
 

@@ -64,6 +64,37 @@ async def test_it_escalates_to_others_while_nobody_answers(world: World, tmp_pat
     assert told(world, "boss") == [("12:51", "error: attic")]
 
 
+async def test_a_notice_is_told_once(world: World, tmp_path: Path) -> None:
+    """All is as it should be: that is not repeated, escalates to nobody, and nobody waits for its end."""
+    boss = PHONE.replace("phone", "boss") + 'after = "5m"\n'
+    always = 'repeat = { every = "15m" }\nover = true\n'
+    await begin(world, tmp_path, PHONE + always, boss, at("12:10:00", severity="notice"))
+    await world.until("2026-11-23T13:00:00Z")
+    await resolve(world, "shed")
+    await world.until("2026-11-23T14:00:00Z")
+    assert [(sent.channel, sent.message.title) for sent in world.messages] == [("phone", "notice: shed")]
+
+
+async def test_people_are_warned_before_the_house_is_armed(world: World, tmp_path: Path) -> None:
+    """By the same channels, at the moments that its schedule names (A4.1)."""
+    house = """
+        [site.home]
+        timezone = "UTC"
+        [partition.house]
+        site = "home"
+        [[schedule]]
+        name = "night"
+        partition = "house"
+        target = "armed_night"
+        once = "2026-11-23T13:00:00Z"
+        warn = ["15m", "1m"]
+        """
+    await begin(world, tmp_path, PHONE, house)
+    await world.until("2026-11-23T14:00:00Z")
+    assert told(world) == [("12:45", "notice: partition/house"), ("12:59", "notice: partition/house")]
+    assert world.messages[0].message.text.startswith("it becomes armed_night at 13:00, in 15m\nleave in time, or ")
+
+
 async def test_quiet_hours_hold_back_what_can_wait(world: World, tmp_path: Path) -> None:
     """On the clock of the channel's zone, across midnight; what is urgent passes."""
     quiet = 'timezone = "Europe/Prague"\nquiet = { from = "13:30", until = "07:00" }\n'

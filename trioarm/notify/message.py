@@ -94,7 +94,7 @@ def compose(settings: ChannelSettings, group: Sequence[Told]) -> Message:
 def trial(settings: ChannelSettings, now: int) -> Message:
     """Return a message that tells of nothing: whether the way is open."""
     text = f"This is a test of the channel {settings.name}, sent {_shown(now, settings.timezone)}."
-    return Message(id=f"test-{now}", title="trioarm: a test", text=text, severity=Severity.WARNING, count=0)
+    return Message(id=f"test-{now}", title="trioarm: a test", text=text, severity=Severity.NOTICE, count=0)
 
 
 def filled(template: str, words: dict[str, str]) -> str:

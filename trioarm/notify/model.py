@@ -16,7 +16,9 @@ from trioarm.links.secrets import SecretRef
 FAILED: Final = "channel_failed"  # the kind of the alert that complains of a channel
 SUBJECT: Final = "notify/"  # what the subjects of such alerts begin with
 
-SEVERITIES: Final = (Severity.WARNING, Severity.ERROR)  # the least urgent first
+SEVERITIES: Final = tuple(Severity)  # the least urgent first
+
+PRIORITIES: Final = {Severity.NOTICE: 3, Severity.WARNING: 3, Severity.ERROR: 5}  # of ntfy, where nobody says otherwise
 
 
 @attrs.frozen(slots=True)
@@ -71,7 +73,7 @@ class NtfyWay:
     topic: str
     url: str = "https://ntfy.sh"
     token: SecretRef | None = None
-    priority: Mapping[Severity, int] = attrs.Factory(lambda: {Severity.WARNING: 3, Severity.ERROR: 5})
+    priority: Mapping[Severity, int] = attrs.Factory(lambda: dict(PRIORITIES))
     tags: tuple[str, ...] = ()
 
 
@@ -166,8 +168,10 @@ class ChannelSettings:
         events: patterns of kinds of alerts; empty for all.
         subjects: patterns of what alerts are about; empty for all.
         severity: the least urgent that it takes.
-        after_s: how long an alert must have stood open: 0 for at once, more for those to whom it escalates.
-        repeat: how often it is told again until somebody acknowledges it, or it is over; None for once.
+        after_s: how long an alert must have stood open: 0 for at once, more for those to whom it escalates; a notice
+            escalates to nobody.
+        repeat: how often it is told again until somebody acknowledges it, or it is over; None for once. A
+            notice is told once.
         quiet: when it waits; None for never.
         limit: how much it may send.
         over: whether those who were told of an alert are told that it is over.
@@ -181,7 +185,7 @@ class ChannelSettings:
     way: Way
     events: tuple[str, ...] = ()
     subjects: tuple[str, ...] = ()
-    severity: Severity = Severity.WARNING
+    severity: Severity = Severity.NOTICE
     after_s: float = 0.0
     repeat: Repeat | None = None
     quiet: Quiet | None = None
@@ -195,6 +199,8 @@ class ChannelSettings:
     def wants(self, alert: Alert) -> bool:
         """Return whether an alert takes this way at all; that it fails itself is never told by it."""
         if alert.kind == FAILED and alert.subject == subject_of(self.name):
+            return False
+        if self.after_s and alert.severity is Severity.NOTICE:
             return False
         if SEVERITIES.index(alert.severity) < SEVERITIES.index(self.severity):
             return False

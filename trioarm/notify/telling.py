@@ -7,7 +7,7 @@ from typing import Final
 
 import attrs
 
-from trioarm.core.alerts import Alert, AlertState
+from trioarm.core.alerts import Alert, AlertState, Severity
 from trioarm.core.instants import MINUTE, microseconds
 from trioarm.notify.message import Told
 from trioarm.notify.model import SEVERITIES, ChannelSettings, Limit
@@ -51,15 +51,16 @@ def due(settings: ChannelSettings, name: str, alert: Alert, record: Record, now:
         return None
     if alert.state is AlertState.OPEN:
         return Told(name, alert, record.times + 1) if _is_time(settings, alert, record, now) else None
-    untold = record.times and record.over_at is None
-    return Told(name, alert, record.times, over=True) if settings.over and alert.resolved and untold else None
+    is_over = alert.resolved is not None and alert.severity is not Severity.NOTICE
+    untold = record.times > 0 and record.over_at is None
+    return Told(name, alert, record.times, over=True) if settings.over and is_over and untold else None
 
 
 def _is_time(settings: ChannelSettings, alert: Alert, record: Record, now: int) -> bool:
     """Return whether an open alert is to be told, for the first time or again."""
     if record.last_at is None:
         since, pause_s = alert.raised_at, settings.after_s
-    elif settings.repeat is None or record.times >= settings.repeat.most:
+    elif settings.repeat is None or record.times >= settings.repeat.most or alert.severity is Severity.NOTICE:
         return False
     else:
         since, pause_s = record.last_at, settings.repeat.every_s

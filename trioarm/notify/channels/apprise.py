@@ -65,7 +65,11 @@ def _notify(url: str, message: Message) -> Answer:
 def _delivered(services: Apprise, message: Message) -> Answer:
     from apprise import NotifyType
 
-    kinds = {Severity.WARNING: NotifyType.WARNING, Severity.ERROR: NotifyType.FAILURE}
+    kinds = {
+        Severity.NOTICE: NotifyType.INFO,
+        Severity.WARNING: NotifyType.WARNING,
+        Severity.ERROR: NotifyType.FAILURE,
+    }
     kind = NotifyType.SUCCESS if message.over else kinds[message.severity]
     try:
         taken = services.notify(body=message.text or message.title, title=message.title, notify_type=kind)

@@ -15,7 +15,7 @@ from trioarm.notify.channels.base import Answer, Refused, TryAgain
 from trioarm.notify.message import Message
 from trioarm.notify.model import NtfyWay
 
-PICTURES: Final = {Severity.WARNING: "warning", Severity.ERROR: "rotating_light"}
+PICTURES: Final = {Severity.NOTICE: "bell", Severity.WARNING: "warning", Severity.ERROR: "rotating_light"}
 OVER: Final = "white_check_mark"
 OVER_PRIORITY: Final = 2  # no sound
 TEXT_MAX: Final = 3_500  # bytes: of 4 096 and more the server would make an attachment
