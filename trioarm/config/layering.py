@@ -35,13 +35,14 @@ DECLARED: Final = (  # what else a file has
     "owner",
     "calendar",
     "handler",
+    "notify",
     "resource",
     "site",
     "homeassistant",
     "partition",
     "schedule",
 )
-SECTIONS_LATER: Final = ("http", "notify")
+SECTIONS_LATER: Final = ("http",)
 COMMAND_LINE: Final = "command line"
 ENVIRONMENT_ENV: Final = "SCHEDULER_ENV"
 

@@ -27,7 +27,6 @@ from trioarm.arming.model import (
     HomeAssistantPanel,
     HttpPanel,
     Reported,
-    SecretRef,
     Target,
     VirtualPanel,
 )
@@ -38,6 +37,7 @@ from trioarm.arming.panels.http import HttpDriver
 from trioarm.arming.panels.virtual import NAMESPACE, VirtualDriver
 from trioarm.core.changes import Change, PutDocument
 from trioarm.engine.clock import SystemClock
+from trioarm.links.secrets import SecretRef
 from trioarm.repositories.memory import InMemoryScheduleRepository
 
 CODE: Final = "0042-öäü"  # leading zeros, and nothing that every encoding has
