@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import attrs
 
-from tests.simulation.play import Course
+from tests.simulation.course import Course
 from tests.simulation.witness import AGAIN_S, SNOOZE_S, Call
 from trioarm import Delivery, RetryPolicy, State, Strategy
 from trioarm.core.instants import SECOND

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import attrs
@@ -11,11 +11,17 @@ from hypothesis import strategies as st
 from trioarm import After, Cron, Delivery, ErrorPolicy, Every, Misfire, Once, Overlap, RetryPolicy, Schedule, Weekly
 from trioarm.core.instants import MINUTE
 from trioarm.testing import Fault
+from trioarm.testing.faults import Away
 from trioarm.testing.world import BEGIN
 
 NAMES = ("a", "b", "c", "d")
 VERBS = ("pause", "resume", "remove", "remove", "fire", "cancel", "skip", "postpone", "backfill", "retry")
-KINDS = ("put", "put", "said", "said", "killed", "killed", "stopped", "stalled", "stepped", "corrected", "joined")
+KINDS = (
+    *("put", "put", "said", "said", "declared", "declared", "killed", "killed"),
+    *("stopped", "stalled", "stepped", "corrected", "joined"),
+)
+CODE = "config"  # whose set is declared again whenever a node starts
+OWNERS = ("file:scheduler.toml", "app", CODE)
 CALLS = ("commit",) * 4 + ("read_due", "read_ready", "unfinished_runs", "renew", "get_schedules", "find_runs")
 LANES = ("red", "blue")  # of which red supersedes
 BEHAVIOURS = (
@@ -51,6 +57,23 @@ class Said:
 
 
 @attrs.frozen
+class Declared:
+    """An owner declares a set of schedules.
+
+    Args:
+        owner: who does.
+        schedules: all of its.
+        dry_run: whether it only asks what would change.
+        dies_after: so many turns of the loop, if a node dies meanwhile; it comes back three seconds later.
+    """
+
+    owner: str
+    schedules: tuple[Schedule, ...]
+    dry_run: bool = False
+    dies_after: int | None = None
+
+
+@attrs.frozen
 class Killed:
     """A node dies as by SIGKILL, and is started again so many seconds later."""
 
@@ -59,9 +82,17 @@ class Killed:
 
 @attrs.frozen
 class Stopped:
-    """A node is stopped, and started again so many seconds later."""
+    """A node is stopped, and started again so many seconds later.
+
+    Args:
+        down_s: how many.
+        at_once: whether its handlers are cancelled at once, instead of after its drain.
+        away: how its store is away meanwhile; None for not at all.
+    """
 
     down_s: float
+    at_once: bool = False
+    away: Away | None = None
 
 
 @attrs.frozen
@@ -83,9 +114,9 @@ class Stepped:
     by_s: float
 
 
-ACTS_SEEN = ("Put", "Said", "Killed", "Stopped", "Stalled", "Joined", "Stepped")
+ACTS_SEEN = ("Put", "Said", "Declared", "Killed", "Stopped", "Stalled", "Joined", "Stepped")
 
-Act: TypeAlias = "Put | Said | Killed | Stopped | Stalled | Joined | Stepped"
+Act: TypeAlias = "Put | Said | Declared | Killed | Stopped | Stalled | Joined | Stepped"
 
 
 @attrs.frozen
@@ -98,6 +129,8 @@ class History:
         faults: what goes wrong at which call of the store.
         workers: of each node.
         with_file: on a real file, with several nodes, instead of memory.
+        spare: how many runs a node may claim beyond its workers.
+        owner: who declares the first schedules, as a set; None for nobody: they are put one by one.
     """
 
     schedules: tuple[Schedule, ...]
@@ -105,6 +138,8 @@ class History:
     faults: dict[tuple[str, int], Fault]
     workers: int
     with_file: bool
+    spare: int = 2
+    owner: str | None = None
 
 
 TRIGGERS = st.one_of(
@@ -187,19 +222,32 @@ def schedules(draw: st.DrawFn, name: str, theme: Theme) -> Schedule:
     return Schedule(name, draw(TRIGGERS), handler=handler, lane=lane, supersede=lane == "red", **policies)
 
 
+MOSTLY, RARELY = st.sampled_from([True, True, True, False]), st.sampled_from([False, False, False, True])
 WAITS_S = (0.0, 1.0, 13.0, 61.0, 130.0, 550.0, 1_800.0)
 LONG_S = (0.0, 3.0, 45.0, 1_000.0, 9_000.0)
 SHORT_S = (0.0, 3.0, 45.0)  # for what plays on files: several nodes that look for each other cost much
 
 
-def acts(down_s: Sequence[float], theme: Theme) -> st.SearchStrategy[Act]:
+@st.composite
+def sets(draw: st.DrawFn, known: Mapping[str, Schedule], owner: str | None, theme: Theme) -> Declared:
+    """Draw a set of schedules that is declared: some that are known, some that are new or changed."""
+    members = tuple(
+        known[name] if name in known and draw(MOSTLY) else draw(schedules(name, theme))
+        for name in draw(st.lists(st.sampled_from(theme.names), unique=True))
+    )
+    owners = st.sampled_from(OWNERS if owner is None else (*OWNERS, *[owner] * 5))
+    return Declared(draw(owners), members, draw(RARELY), draw(st.sampled_from([None, None, 1, 4, 9, 16])))
+
+
+def acts(down_s: Sequence[float], theme: Theme, declares: st.SearchStrategy[Declared]) -> st.SearchStrategy[Act]:
     """Return what draws an act; a node that dies or is stopped comes back after one of so many seconds."""
     down, name = st.sampled_from(down_s), st.sampled_from(theme.names)
     kinds: dict[str, st.SearchStrategy[Act]] = {
         "put": name.flatmap(lambda name: schedules(name, theme)).map(Put),
         "said": st.builds(Said, st.sampled_from(theme.verbs), name),
+        "declared": declares,
         "killed": st.builds(Killed, down),
-        "stopped": st.builds(Stopped, down),
+        "stopped": st.builds(Stopped, down, RARELY, st.sampled_from([None, None, Away.STALL, Away.FAIL])),
         "stalled": st.builds(Stalled, st.sampled_from([4.0, 24.0, 40.0, 200.0])),
         "stepped": st.builds(Stepped, st.sampled_from(STEPS_S)),
         "corrected": st.builds(Stepped, st.sampled_from(CORRECTIONS_S)),
@@ -226,8 +274,11 @@ def histories(draw: st.DrawFn, *, with_file: bool = False) -> History:
     theme = draw(THEMES)
     first = tuple(draw(schedules(name, theme)) for name in theme.names[: draw(st.integers(1, len(theme.names)))])
     waits = st.sampled_from(WAITS_S[:5] if with_file else WAITS_S)
-    one = acts(SHORT_S if with_file else LONG_S, theme)
+    owner = draw(st.sampled_from([None, None, *OWNERS]))
+    declares = sets({one.name: one for one in first}, owner, theme)
+    one = acts(SHORT_S if with_file else LONG_S, theme, declares)
     then = tuple(draw(st.lists(st.tuples(waits, one), min_size=1, max_size=9)))
     if with_file:  # what one node cannot have
         then = ((0.0, Joined()), *then, (draw(waits), Stalled(draw(st.sampled_from([40.0, 200.0])))))
-    return History(first, then, draw(faults(theme)), draw(st.integers(1, 3)), with_file)
+    workers, spare = draw(st.integers(1, 3)), draw(st.sampled_from([0, 2]))
+    return History(first, then, draw(faults(theme)), workers, with_file, spare, owner)

@@ -14,8 +14,10 @@ from collections.abc import Iterator
 import attrs
 
 from tests.simulation.attempts import tried_wrongly
+from tests.simulation.course import Course, Definition
 from tests.simulation.needs import needed_wrongly
-from tests.simulation.play import HEAL_S, SETTLED_S, Course, Definition
+from tests.simulation.play import HEAL_S, SETTLED_S
+from tests.simulation.sets import declared_wrongly
 from tests.simulation.wishes import wished_wrongly
 from tests.simulation.witness import STUBBORN, Call
 from trioarm import After, Misfire, Once, Overlap, Schedule, ScheduleState, State
@@ -50,6 +52,7 @@ def violations(course: Course) -> list[str]:
         *tried_wrongly(course),
         *needed_wrongly(course),
         *wished_wrongly(course),
+        *declared_wrongly(course),
     ]
 
 

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from math import inf
 from operator import itemgetter
 
-from tests.simulation.play import RESOURCES, Course
+from tests.simulation.course import Course
+from tests.simulation.play import RESOURCES
 from tests.simulation.witness import Call
 from trioarm.core.resources import Resource
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import ExitStack, suppress
 from copy import copy
 from pathlib import Path
@@ -13,8 +12,11 @@ import attrs
 import trio
 
 from tests.engine.nodes import a_config
+from tests.simulation.course import Course, Definition, Life, Removal, Saying
+from tests.simulation.declaring import Declaring
 from tests.simulation.history import (
     Act,
+    Declared,
     History,
     Joined,
     Killed,
@@ -25,99 +27,29 @@ from tests.simulation.history import (
     Stopped,
 )
 from tests.simulation.witness import LIMIT, LIMITED, Witness
-from trioarm import Backfilled, Schedule
+from trioarm import Schedule
 from trioarm.core.alerts import AlertQuery
 from trioarm.core.course import BELIEVED_MAX
-from trioarm.core.errors import TrioarmError
+from trioarm.core.errors import InvalidSchedule, TrioarmError
 from trioarm.core.instants import HOUR, MINUTE, SECOND
 from trioarm.core.queries import PAGE_MAX, RunQuery
 from trioarm.core.resources import Breaker, Resource
-from trioarm.core.run import RunRecord
-from trioarm.core.schedule import ScheduleRecord
 from trioarm.core.states import ACTIVE, FAILURES
 from trioarm.testing import FileStore, MemoryDisk, Node, World, a_world, all_runs, in_virtual_time
+from trioarm.testing.faults import Away
 from trioarm.testing.world import BEGIN
 
 NODES_MAX = 3
 HEAL_S = 420.0  # enough for a lease to end, the longest handler, its retries and what waits behind it in a lane
 SETTLED_S = 60.0  # within which the end of a run is kept, where calls of the store go wrong
 DRAIN_S = 5.0
+DEAD_S = 3.0  # until a node comes back that died while it declared a set
+AGAIN = 20  # times that something is said until it is done
 POSTPONED_S = 90.0
 BACK = 15 * MINUTE  # what is backfilled: so long before it is said
 RESOURCES = {LIMITED: Resource(limit=LIMIT), "mail": Resource(gap_s=2.0, breaker=Breaker(failures=3, pause_s=30.0))}
 OUTAGE = 3 * HOUR  # a clock that is further behind than this opens a new epoch (S3.3)
 BETWEEN_S = 0.4  # after whole seconds, at which everything is done, so that nothing is halfway when it is looked at
-
-
-@attrs.frozen
-class Definition:
-    """What a schedule was defined to be from an instant on.
-
-    Args:
-        name: of the schedule.
-        schedule: None from when it was removed.
-        from_at: what the wall showed before it was asked for.
-        until_at: the latest that the wall had shown when that was done.
-    """
-
-    name: str
-    schedule: Schedule | None
-    from_at: int
-    until_at: int
-
-
-@attrs.frozen
-class Saying:
-    """What was said of a schedule that leaves its definition as it is.
-
-    Args:
-        verb: one of VERBS.
-        name: of the schedule.
-        at: what the wall showed before.
-        results: of a backfill that was answered.
-    """
-
-    verb: str
-    name: str
-    at: int
-    results: Sequence[Backfilled] = ()
-
-
-@attrs.define
-class Course:
-    """What came of a history.
-
-    Args:
-        witness: of the handlers.
-        definitions: in the order in which they were made.
-        sayings: in the order in which they were said.
-        records: of the schedules, as kept at last.
-        rows: all of them.
-        alerts: what people were told of: the subjects of all alerts.
-        now: what the wall showed when the world was healed.
-        highest: the latest that it ever showed.
-        disturbed: whether calls of the store went wrong, or were not answered for a while.
-        set_back: whether the clock was ever set back.
-        corrected: whether the clock was set back far enough for a new epoch.
-        doubted: whether it was ever set so far that nodes may go by its course instead.
-        counts: of what happened.
-        virtual_s: how long it lasted.
-    """
-
-    witness: Witness
-    definitions: list[Definition] = attrs.Factory(list)
-    sayings: list[Saying] = attrs.Factory(list)
-    records: list[ScheduleRecord] = attrs.Factory(list)
-    rows: list[RunRecord] = attrs.Factory(list)
-    alerts: set[str] = attrs.Factory(set)
-    now: int = 0
-    highest: int = 0
-    disturbed: bool = False
-    set_back: bool = False
-    corrected: bool = False
-    doubted: bool = False
-    counts: Counter[str] = attrs.Factory(Counter)
-    virtual_s: float = 0.0
 
 
 def course_of(history: History) -> Course:
@@ -131,15 +63,17 @@ def course_of(history: History) -> Course:
 
 
 async def _play(history: History, path: Path | None) -> Course:
-    stalled = any(isinstance(act, Stalled) for _, act in history.acts)
-    course = Course(Witness(), disturbed=stalled or bool(history.faults))
+    away = any(isinstance(act, Stalled) or (isinstance(act, Stopped) and act.away) for _, act in history.acts)
+    course = Course(Witness(), disturbed=away or bool(history.faults), workers=history.workers, spare=history.spare)
     store = MemoryDisk(leased=True) if path is None else FileStore(path)
     began = trio.current_time()
     async with a_world(store, faults=history.faults, check_interval_s=60.0, housekeeping=True) as world:
         course.witness.wall = world.wall
         player = _Player(world, history, course)
         await player.start()
-        for schedule in history.schedules:
+        if history.owner is not None:
+            await player.do(Declared(history.owner, history.schedules))
+        for schedule in history.schedules if history.owner is None else ():
             await player.do(Put(schedule))
         for wait_s, act in history.acts:
             await trio.sleep(wait_s)
@@ -160,23 +94,27 @@ async def _play(history: History, path: Path | None) -> Course:
 class _Player:
     def __init__(self, world: World, history: History, course: Course) -> None:
         self._world = world
-        config = a_config(history.workers, history.workers + 2, drain_s=DRAIN_S)
+        config = a_config(history.workers, history.workers + history.spare, drain_s=DRAIN_S)
         features = attrs.evolve(config.features, advanced_retries=True)
         self._config = attrs.evolve(config, resources=RESOURCES, features=features)
         self._several = history.with_file
         self._began = trio.current_time()
         self._course = course
+        self._declaring = Declaring(world, course, self.look)
 
     async def start(self) -> None:
         """Start a node; where a fault keeps it from starting, once more."""
         name = f"node{len(self._world.nodes) + 1}"
         while True:
             try:
-                await self._world.start(self._course.witness.handlers(name), self._config)
+                async with self._declaring.by_start() as declared:
+                    config = attrs.evolve(self._config, schedules=declared)
+                    await self._world.start(self._course.witness.handlers(name), config)
             except* TrioarmError:
                 self._course.counts["failed starts"] += 1
                 await trio.sleep(1)
             else:
+                self._course.lives.append(Life(name, trio.current_time()))
                 return
 
     @property
@@ -196,6 +134,11 @@ class _Player:
             case Said(verb, name):
                 with suppress(TrioarmError):  # it may not be there, or have nothing to come
                     await self._say(verb, name)
+            case Declared(dies_after=turns) if node is not None and turns is not None:
+                await self._declaring.cut_short(node, act, turns, self._kill)
+                await self._come_back(DEAD_S)
+            case Declared():
+                await self._declare(act)
             case Joined() if self._several and len(self._world.living) < NODES_MAX:
                 await self.start()
             case Stepped(by_s):
@@ -209,12 +152,34 @@ class _Player:
                 await trio.sleep(for_s)
                 node.line.go_on()
             case Killed(down_s) if node is not None:
-                self._course.witness.killed(node)
-                self._world.kill(node)
+                self._kill(node)
                 await self._come_back(down_s)
-            case Stopped(down_s) if node is not None:
-                await node.stop()
+            case Stopped(down_s, at_once, away) if node is not None:
+                await self._stop(node, at_once, away)
                 await self._come_back(down_s)
+
+    def _kill(self, node: Node) -> None:
+        self._course.witness.killed(node)
+        self._world.kill(node)
+        self._gone(node, None)
+
+    async def _stop(self, node: Node, at_once: bool, away: Away | None) -> None:
+        if away is not None:
+            node.line.break_off(away)
+        told_at = trio.current_time()
+        if at_once:
+            node._bootstrap.cancel()
+            await node._ended.wait()
+        else:
+            await node.stop()
+        if away is not None:  # it could not say that it ends: its process did, and its lock is free
+            self._world.store.bury(node.repository, node.name)
+        self._gone(node, told_at, at_once=at_once, left_alone=away is not None)
+
+    def _gone(self, node: Node, told_at: float | None, **how: bool) -> None:
+        [number] = [number for number, life in enumerate(self._course.lives) if life.node == node.name]
+        life, now = self._course.lives[number], trio.current_time()
+        self._course.lives[number] = attrs.evolve(life, until_at=now, told_at=told_at, **how)
 
     def _on_course(self) -> int:
         """Return what the wall would show if nobody had ever set it."""
@@ -231,14 +196,22 @@ class _Player:
         if self._several or self._node is None:
             await self.start()
 
+    async def _declare(self, act: Declared) -> None:
+        """Declare a set until it is done."""
+        for _ in range(AGAIN):
+            if self._node is None or await self._declaring.by_command(self._node, act):
+                break
+            await trio.sleep(1)
+
     async def _said(
-        self, name: str, schedule: Schedule | None, say: Callable[[str, Schedule | None], Awaitable[None]]
+        self, name: str, schedule: Schedule | None, say: Callable[[str, Schedule | None], Awaitable[bool]]
     ) -> None:
-        """Say something that changes a definition, until it is done."""
+        """Say something that changes a definition, until it is done, or refused."""
         from_at = self.look()
-        for _ in range(20):
+        for _ in range(AGAIN):
             try:
-                await say(name, schedule)
+                if not await say(name, schedule):
+                    return
             except TrioarmError:
                 self._course.counts["said again"] += 1
                 await trio.sleep(1)
@@ -247,13 +220,24 @@ class _Player:
         self.look()
         self._course.definitions.append(Definition(name, schedule, from_at, self._course.highest))
 
-    async def _put(self, name: str, schedule: Schedule | None) -> None:
+    async def _put(self, name: str, schedule: Schedule | None) -> bool:
         if self._node is not None and schedule is not None:
             await self._node.scheduler.schedules.put(schedule)
+        return True
 
-    async def _remove(self, name: str, schedule: Schedule | None) -> None:
-        if self._node is not None and any(await self._node.repository.get_schedules([name])):
+    async def _remove(self, name: str, schedule: Schedule | None) -> bool:
+        if self._node is None:
+            return True
+        [record] = await self._node.repository.get_schedules([name])
+        if record is None:
+            return True
+        owner, refused = record.schedule.owner, None
+        try:
             await self._node.scheduler.schedules.remove(name)
+        except InvalidSchedule as error:
+            refused = str(error)
+        self._course.removals.append(Removal(name, owner, refused))
+        return refused is None
 
     async def _say(self, verb: str, name: str) -> None:
         if self._node is None:

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
+from tests.simulation.course import Course
 from tests.simulation.history import ACTS_SEEN
-from tests.simulation.play import Course
 
 DAY_S: Final = 86_400.0
 ANSWERS: Final = ("before", "after", "refused", "slow")

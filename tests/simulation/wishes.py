@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from math import inf
 
 from tests.simulation.attempts import unchanged
-from tests.simulation.play import SETTLED_S, Course
+from tests.simulation.course import Course
+from tests.simulation.play import SETTLED_S
 from trioarm import BackfillOutcome, State
 from trioarm.core.failing import AUTHOR, subject_of
 from trioarm.core.instants import SECOND

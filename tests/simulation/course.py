@@ -1,0 +1,156 @@
+"""What came of a history: what was asked for, what handlers saw, and what was kept at last; judged by the references."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import attrs
+
+from tests.simulation.witness import Witness
+from trioarm import Backfilled, Schedule
+from trioarm.core.diff import SyncDiff
+from trioarm.core.run import RunRecord
+from trioarm.core.schedule import ScheduleRecord
+
+
+@attrs.frozen
+class Definition:
+    """What a schedule was defined to be from an instant on.
+
+    Args:
+        name: of the schedule.
+        schedule: None from when it was removed.
+        from_at: what the wall showed before it was asked for.
+        until_at: the latest that the wall had shown when that was done.
+    """
+
+    name: str
+    schedule: Schedule | None
+    from_at: int
+    until_at: int
+
+
+@attrs.frozen
+class Saying:
+    """What was said of a schedule that leaves its definition as it is.
+
+    Args:
+        verb: one of VERBS.
+        name: of the schedule.
+        at: what the wall showed before.
+        results: of a backfill that was answered.
+    """
+
+    verb: str
+    name: str
+    at: int
+    results: Sequence[Backfilled] = ()
+
+
+@attrs.frozen
+class Declaration:
+    """A set that was declared once, by a command or by the start of a node.
+
+    Args:
+        owner: who declared it.
+        wanted: what, by name.
+        dry_run: whether it was only asked what would change.
+        before: what was stored before, by name.
+        after: and after.
+        answer: what a command said that it changed.
+        refused: what was wrong with it; None for nothing.
+        is_done: whether somebody said so, so that it is not to be done in part, and not to be left undone.
+    """
+
+    owner: str
+    wanted: Mapping[str, Schedule]
+    dry_run: bool
+    before: Mapping[str, ScheduleRecord]
+    after: Mapping[str, ScheduleRecord]
+    answer: SyncDiff | None = None
+    refused: str | None = None
+    is_done: bool = False
+
+
+@attrs.frozen
+class Removal:
+    """A command that asked to remove a schedule.
+
+    Args:
+        name: of the schedule.
+        owner: of it; None for nobody.
+        refused: why it was not removed; None if it was.
+    """
+
+    name: str
+    owner: str | None
+    refused: str | None
+
+
+@attrs.frozen
+class Life:
+    """How a node lived.
+
+    Args:
+        node: its name.
+        from_at: when it was ready; trio's time, as all below.
+        until_at: when it was gone; None if it lived to the end.
+        told_at: when it was told to stop, if it was.
+        at_once: whether it was to cancel its handlers at once.
+        left_alone: whether its store was away meanwhile.
+    """
+
+    node: str
+    from_at: float
+    until_at: float | None = None
+    told_at: float | None = None
+    at_once: bool = False
+    left_alone: bool = False
+
+
+@attrs.define
+class Course:
+    """What came of a history.
+
+    Args:
+        witness: of the handlers.
+        definitions: in the order in which they were made.
+        sayings: in the order in which they were said.
+        declarations: likewise.
+        removals: likewise, those alone that were answered.
+        lives: of nodes, the oldest first.
+        workers: of each node.
+        spare: how many runs it may claim beyond those.
+        records: of the schedules, as kept at last.
+        rows: all of them.
+        alerts: what people were told of: the subjects of all alerts.
+        now: what the wall showed when the world was healed.
+        highest: the latest that it ever showed.
+        disturbed: whether calls of the store went wrong, or were not answered for a while.
+        set_back: whether the clock was ever set back.
+        corrected: whether the clock was set back far enough for a new epoch.
+        doubted: whether it was ever set so far that nodes may go by its course instead.
+        counts: of what happened.
+        virtual_s: how long it lasted.
+    """
+
+    witness: Witness
+    definitions: list[Definition] = attrs.Factory(list)
+    sayings: list[Saying] = attrs.Factory(list)
+    declarations: list[Declaration] = attrs.Factory(list)
+    removals: list[Removal] = attrs.Factory(list)
+    lives: list[Life] = attrs.Factory(list)
+    workers: int = 1
+    spare: int = 0
+    records: list[ScheduleRecord] = attrs.Factory(list)
+    rows: list[RunRecord] = attrs.Factory(list)
+    alerts: set[str] = attrs.Factory(set)
+    now: int = 0
+    highest: int = 0
+    disturbed: bool = False
+    set_back: bool = False
+    corrected: bool = False
+    doubted: bool = False
+    counts: Counter[str] = attrs.Factory(Counter)
+    virtual_s: float = 0.0
