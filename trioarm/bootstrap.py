@@ -312,7 +312,7 @@ class SchedulerBootstrap:
                 self.live.close()
                 engine.stop()
                 self.drained = await executor.drain(self.config.scheduler.drain_s)
-                if not self.drained:  # record now: a handler that ignores the end of the node keeps all waiting for it
+                if executor.is_deserted:  # record now: a handler that ignores the end of the node keeps all waiting
                     with trio.move_on_after(FLUSH_S):
                         await recorder.flush()
                 root.cancel_scope.cancel()

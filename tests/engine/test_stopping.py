@@ -19,6 +19,8 @@ from trioarm import (
 from trioarm.core.run import RunRecord
 from trioarm.engine.health import Level
 from trioarm.engine.ports import DueView
+from trioarm.testing import a_world
+from trioarm.testing.faults import Away
 
 from .nodes import a_config, at, keeping, once, rows_of
 
@@ -311,3 +313,26 @@ def test_a_repository_that_cannot_write_is_closed_all_the_same() -> None:
 
     in_virtual_time(main)
     assert repository.closed
+
+
+@pytest.mark.parametrize("away", [Away.STALL, Away.FAIL])
+def test_a_store_that_is_away_keeps_a_node_from_ending_for_five_seconds_each(away: Away) -> None:
+    """Once for the last outcomes, once to take its leave; what it could not keep is found by the next node (S6.8)."""
+
+    async def main() -> tuple[float, list[RunRecord]]:
+        async with a_world() as world:
+            node = await world.start({"work": never_ends}, a_config(drain_s=7))
+            await world.scheduler.schedules.put(once())
+            await world.advance(15)
+            node.line.break_off(away)
+            left = trio.current_time()
+            assert not await node.stop()
+            took = trio.current_time() - left
+            world.store.bury(node.repository, node.name)
+            await world.start({"work": takes_20_s})
+            await world.advance(30)
+            return took, await rows_of(world.living[0].repository, once())
+
+    took, [run] = in_virtual_time(main)
+    assert took <= 7 + 5 + 5
+    assert (run.state, run.token) == (State.SUCCEEDED, 2)

@@ -372,6 +372,11 @@ class RunExecutor:
     # Handlers that ignore their cancellation
 
     @property
+    def is_deserted(self) -> bool:
+        """Whether a handler goes on that was given up, since it ignores its cancellation."""
+        return any(pool.stuck for pool in self.pools)
+
+    @property
     def watch_at(self) -> float:
         """Trio's time at which `look_for_stuck` may find something; infinite while it cannot."""
         return self._watch_at
