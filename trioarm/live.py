@@ -118,6 +118,7 @@ class LiveConfig:
         for line in islice(unheeded(self.config), NAMED_MAX):
             _log.warning(line)
         if declared or self.config.owner:
+            await self._refuse_foreign(declared)
             await self._sync(self._owner, declared)
 
     def close(self) -> None:
@@ -207,11 +208,16 @@ class LiveConfig:
             raise
 
     async def _redeclare(self, config: SchedulerConfig) -> SyncDiff:
-        scheduler, declared = self._container.get(Scheduler), self._declared(config)
-        _refuse_foreign(self._owner, await scheduler.schedules.sync(self._owner, declared, dry_run=True))
+        declared = self._declared(config)
+        await self._refuse_foreign(declared)
         diff = await self._sync(self._owner, declared)
         await self._sync(OWNER, self._built_in(config))
         return diff
+
+    async def _refuse_foreign(self, declared: Sequence[Schedule]) -> None:
+        """Look before anything is changed: what is wrong changes nothing."""
+        diff = await self._container.get(Scheduler).schedules.sync(self._owner, declared, dry_run=True)
+        _refuse_foreign(self._owner, diff)
 
     async def _sync(self, owner: str, declared: Sequence[Schedule]) -> SyncDiff:
         diff = await self._container.get(Scheduler).schedules.sync(owner, declared, author=OWNER)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 import trio
 
 from tests.world import a_node, all_runs, in_virtual_time
 from trioarm import (
+    ConfigurationError,
     Every,
     InMemoryScheduleRepository,
     Reason,
@@ -19,6 +21,7 @@ from trioarm import (
 )
 from trioarm.core.run import RunRecord
 from trioarm.handlers.housekeeping import OWNER
+from trioarm.testing import a_world
 
 from .nodes import a_config, at, every, keeping, once, rows_of
 
@@ -155,5 +158,26 @@ def test_the_built_in_schedules_belong_to_trioarm() -> None:
             async with a_node(store=keeping(repository)) as (scheduler, _):
                 rows = (await scheduler.schedules.find()).rows
                 assert {(row.schedule.owner, row.revision) for row in rows} == {(OWNER, 1)}
+
+    in_virtual_time(main)
+
+
+def test_a_start_that_is_refused_for_a_name_changes_nothing() -> None:
+    """Somebody else has the name of one that is declared: the others stay as they are, too (S5.8)."""
+
+    async def main() -> None:
+        config = a_config()
+        declaring = attrs.evolve(config, schedules=(every("old", Every(60)), every("kept", Every(60))))
+        async with a_world() as world:
+            node = await world.start({"work": takes_20_s}, declaring)
+            await world.scheduler.schedules.put(every("theirs", Every(60)))
+            await node.stop()
+            wrong = (every("kept", Every(90)), every("new", Every(60)), every("theirs", Every(90)))
+            with pytest.raises(ConfigurationError, match="theirs: stored by somebody else already"):
+                await world.start({"work": takes_20_s}, attrs.evolve(config, schedules=wrong))
+            await world.start({"work": takes_20_s}, config)
+            page = await world.scheduler.schedules.find()
+            found = {one.name: one.schedule.trigger for one in page.rows if one.schedule.owner != OWNER}
+            assert found == {name: Every(60) for name in ("old", "kept", "theirs")}
 
     in_virtual_time(main)
