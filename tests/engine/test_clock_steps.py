@@ -17,18 +17,29 @@ from trioarm.core.events import ClockStepped
 from trioarm.core.instants import DAY, HOUR, MINUTE, SECOND
 from trioarm.core.run import RunRecord
 from trioarm.core.states import Reason, State
-from trioarm.core.triggers import Cron, Every, Once
+from trioarm.core.triggers import After, Cron, Every, Once
 from trioarm.engine.clock import VirtualClock
 from trioarm.engine.health import Level
 from trioarm.engine.ports import Clock
 from trioarm.engine.timekeeping import TRUST
 from trioarm.repositories.sqlite import SqliteScheduleRepository
+from trioarm.testing import Fault, a_world
 
 from ..world import a_node, all_runs, in_virtual_time
 from .nodes import NOW, a_config
 
 YEAR = 365 * DAY
 LOOKS_EVERY_S = 60.0
+
+
+async def nothing(run: RunContext) -> None:
+    """Return at once."""
+
+
+async def takes_a_minute(run: RunContext) -> None:
+    """Return after a minute."""
+    await trio.sleep(60)
+
 
 Main = Callable[["House"], Awaitable[None]]
 
@@ -298,3 +309,38 @@ async def test_on_a_real_file_every_schedule_is_taken_back_once(tmp_path: Path) 
         kept = await repository.get_schedules([schedule.name for schedule in schedules])
         assert {(record.epoch, len(record.amendments)) for record in kept if record is not None} == {(1, 4)}
         assert {record.next_due_at for record in kept if record is not None} == {NOW + 2 * HOUR}
+
+
+def test_what_somebody_changes_while_it_is_taken_back_is_taken_back_all_the_same() -> None:
+    """Its change is refused then, and made once more: else it would stand still until the clock has caught up."""
+
+    async def main() -> None:
+        async with a_world(check_interval_s=60.0) as world:
+            await world.start({"work": nothing}, a_config())
+            await world.scheduler.schedules.put(Schedule("a", Every(60.0), handler="work"))
+            await world.advance(600)
+            world.step(-14_400)
+            world.plant(Fault.REFUSED)
+            await world.advance(600)
+            rows = await all_runs(world.living[0].repository, "a")
+            assert [row.epoch for row in rows if row.nominal_at <= world.wall()].count(1) >= 8
+
+    in_virtual_time(main)
+
+
+def test_a_fixed_delay_whose_run_ends_while_it_is_taken_back_goes_on() -> None:
+    """Both at the same moment, in whatever order: the next one follows the end of that run."""
+
+    async def main() -> None:
+        async with a_world(check_interval_s=60.0) as world:
+            await world.start({"work": takes_a_minute}, a_config())
+            await world.scheduler.schedules.put(Schedule("a", After(60.0), handler="work", timeout_s=90.0))
+            await world.advance(120)
+            world.step(-14_400)
+            await world.advance(300)
+            assert (await world.scheduler.schedules.get("a")).next_due_at is not None or any(
+                row.unfinished for row in await all_runs(world.living[0].repository, "a")
+            )
+
+    for _ in range(20):  # the order of tasks is drawn
+        in_virtual_time(main)

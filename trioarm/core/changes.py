@@ -286,13 +286,14 @@ class RemoveSchedule:
 
 @attrs.define(slots=True, eq=False)
 class SetBack:
-    """A schedule's cursor goes back with the clock, and a new epoch of it begins (S3.3). Refused unless cursor and
-    revision are as expected.
+    """A schedule's cursor goes back with the clock, and a new epoch of it begins (S3.3). Refused unless cursor,
+    revision and next occurrence are as expected: the end of a run may have made a fixed delay count anew.
 
     Args:
         record: the schedule as read.
         expected_cursor_at: its cursor as read, later than the new one.
         expected_revision: its revision as read.
+        expected_next_due_at: its next occurrence as read.
         cursor_at: the new cursor.
         next_due_at: the first occurrence after it, or None.
         runs: how many occurrences were decided to run, without those that never came due.
@@ -304,6 +305,7 @@ class SetBack:
     record: ScheduleRecord
     expected_cursor_at: int
     expected_revision: int
+    expected_next_due_at: int | None
     cursor_at: int
     next_due_at: int | None
     runs: int

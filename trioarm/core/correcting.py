@@ -68,7 +68,18 @@ def take_back(ahead: Ahead, now: int) -> Change | None:
     if record.state is ScheduleState.PAUSED or record.state is ScheduleState.QUARANTINED:
         state = record.state
     amendments = _amendments(record, begun, now)
-    back = SetBack(record, record.cursor_at, record.revision, now, next_due_at, runs, state, anchor_at, amendments)
+    back = SetBack(
+        record,
+        record.cursor_at,
+        record.revision,
+        record.next_due_at,
+        now,
+        next_due_at,
+        runs,
+        state,
+        anchor_at,
+        amendments,
+    )
     return Change(steps=steps, schedules=[back])
 
 

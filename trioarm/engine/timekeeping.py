@@ -50,10 +50,11 @@ class Timekeeping:
         self._alerts = AlertCommands(repository, clock)
         self._step: ClockStep | None = None  # noticed, and not yet acted on
         self._correction: ClockStep | None = None  # what was decided beyond it is not all taken back yet
+        self._set_back = 0  # schedules of it that are
         self._has_begun = False
 
     async def may_decide(self, now: int) -> bool:
-        """Act on what the clock did, and return whether it is believed.
+        """Act on what the clock did, and return whether it is believed, and nothing is decided beyond it.
 
         Raises:
             RepositoryError: the store cannot be used; what is left to do is done the next time.
@@ -70,7 +71,8 @@ class Timekeeping:
             await self._resolve_alerts("it is right since a node was started")
             self._has_begun = True
         if self._correction is not None:
-            await self._take_back(self._correction, now)
+            if not await self._take_back(self._correction, now):
+                return False
             self._correction = None
         return True
 
@@ -95,9 +97,13 @@ class Timekeeping:
 
     # Taking back
 
-    async def _take_back(self, step: ClockStep, now: int) -> None:
-        """Take back every schedule that is decided beyond now, a page at a time."""
-        after = set_back = 0
+    async def _take_back(self, step: ClockStep, now: int) -> bool:
+        """Take back every schedule that is decided beyond now, a page at a time.
+
+        Returns:
+            whether all of that was kept; what somebody else changed at the same time is to be looked at once more.
+        """
+        after = left = 0
         while page := await self._repository.read_ahead(now, after=after, limit=PAGE):
             after = page[-1].record.key
             changes = []
@@ -109,10 +115,15 @@ class Timekeeping:
                 else:
                     changes.append(change)
             verdicts = await self._repository.commit(changes)
-            set_back += verdicts.count(Verdict.DONE)
+            self._set_back += verdicts.count(Verdict.DONE)
+            left += len(verdicts) - verdicts.count(Verdict.DONE)
+        if left:
+            return False
         await self._repository.taken_back(now)
-        _log.warning("%d schedules were taken back with the clock", set_back)
-        self._hub.publish(ClockStepped(step.kind, step.by / SECOND, set_back))
+        _log.warning("%d schedules were taken back with the clock", self._set_back)
+        self._hub.publish(ClockStepped(step.kind, step.by / SECOND, self._set_back))
+        self._set_back = 0
+        return True
 
     # Alerts
 

@@ -35,6 +35,7 @@ def setting_back(record: ScheduleRecord, to: int, next_due_at: int | None, **fie
         record,
         record.cursor_at,
         record.revision,
+        record.next_due_at,
         to,
         next_due_at,
         **{"runs": 0, "state": Schedules.ACTIVE, "anchor_at": to, "amendments": ()} | fields,  # type: ignore[arg-type]
@@ -123,7 +124,7 @@ class CorrectingContract:
         assert (await schedule_of(repository, "over")).state is Schedules.FINISHED
 
     async def test_who_was_faster_is_not_taken_back(self, repository: ScheduleRepository) -> None:
-        """Another cursor, another revision, or no schedule any more: refused."""
+        """Another cursor, revision or next occurrence, or no schedule any more: refused."""
         record = await _decided_until(repository, NOW + HOUR)
         back = setting_back(record, NOW, NOW + MINUTE)
         back.expected_cursor_at -= 1
@@ -131,6 +132,10 @@ class CorrectingContract:
         back = setting_back(record, NOW, NOW + MINUTE)
         back.expected_revision += 1
         await refuse(repository, schedules=[back])
+        for expected_at in (None, NOW):  # a fixed delay, whose run has just ended
+            back = setting_back(record, NOW, NOW + MINUTE)
+            back.expected_next_due_at = expected_at
+            await refuse(repository, schedules=[back])
         back = setting_back(record, NOW, NOW + MINUTE)
         await remove(repository, record)
         await refuse(repository, schedules=[back])

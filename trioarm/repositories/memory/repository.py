@@ -234,7 +234,10 @@ class InMemoryScheduleRepository:
             record = self._schedules.get(step.record.key)
             if record is None or record.revision != step.expected_revision:
                 return False
-            return isinstance(step, RemoveSchedule) or record.cursor_at == step.expected_cursor_at
+            return isinstance(step, RemoveSchedule) or (record.cursor_at, record.next_due_at) == (
+                step.expected_cursor_at,
+                step.expected_next_due_at,
+            )
         record = self._names.get(step.schedule.name)
         if record is None:
             return step.expected_key == step.expected_revision == 0

@@ -254,7 +254,8 @@ CARRY_OVER: Final = (
 )
 SET_BACK: Final = (
     "UPDATE cursors SET revision = revision + 1, epoch = epoch + 1, cursor_at = ?, next_due_at = ?, wake_at = ?, "
-    "runs = ?, state = ?, anchor_at = ? WHERE key = ? AND cursor_at = ? AND revision = ? AND removed = 0"
+    "runs = ?, state = ?, anchor_at = ? "
+    "WHERE key = ? AND cursor_at = ? AND revision = ? AND next_due_at IS ? AND removed = 0"
 )
 AMEND: Final = "UPDATE schedules SET amendments = ? WHERE key = ?"
 REMOVE: Final = (

@@ -482,5 +482,5 @@ def _set_back_values(step: SetBack) -> Values:
     wake_at = wakes_at(step.state, step.next_due_at, record.pause, record.schedule)
     return (
         step.cursor_at, step.next_due_at, wake_at, step.runs, step.state.value, step.anchor_at,
-        record.key, step.expected_cursor_at, step.expected_revision,
+        record.key, step.expected_cursor_at, step.expected_revision, step.expected_next_due_at,
     )  # fmt: skip
