@@ -1,8 +1,8 @@
-"""What came of a history: what was asked for, what handlers saw, and what was kept at last; judged by the references."""
+"""What came of a history: what was asked for, what handlers saw, what was kept at last. The references judge it."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 import attrs
@@ -10,8 +10,10 @@ import attrs
 from tests.simulation.witness import Witness
 from trioarm import Backfilled, Schedule
 from trioarm.core.diff import SyncDiff
+from trioarm.core.instants import SECOND
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import ScheduleRecord
+from trioarm.testing.world import BEGIN
 
 
 @attrs.frozen
@@ -120,6 +122,8 @@ class Course:
         declarations: likewise.
         removals: likewise, those alone that were answered.
         lives: of nodes, the oldest first.
+        several: whether nodes lived side by side.
+        began_at: trio's time when the world began.
         workers: of each node.
         spare: how many runs it may claim beyond those.
         records: of the schedules, as kept at last.
@@ -133,6 +137,8 @@ class Course:
         doubted: whether it was ever set so far that nodes may go by its course instead.
         counts: of what happened.
         virtual_s: how long it lasted.
+        wakes: when which task of an idle node was woken, by its name.
+        rows_when_idle: all rows after that.
     """
 
     witness: Witness
@@ -141,6 +147,8 @@ class Course:
     declarations: list[Declaration] = attrs.Factory(list)
     removals: list[Removal] = attrs.Factory(list)
     lives: list[Life] = attrs.Factory(list)
+    several: bool = False
+    began_at: float = 0.0
     workers: int = 1
     spare: int = 0
     records: list[ScheduleRecord] = attrs.Factory(list)
@@ -154,3 +162,9 @@ class Course:
     doubted: bool = False
     counts: Counter[str] = attrs.Factory(Counter)
     virtual_s: float = 0.0
+    wakes: dict[str, set[int]] = attrs.Factory(lambda: defaultdict(set))
+    rows_when_idle: list[RunRecord] = attrs.Factory(list)
+
+    def wall_at(self, time: float) -> int:
+        """Return what the wall showed at a time of trio's, where nobody set it."""
+        return BEGIN + round((time - self.began_at) * SECOND)

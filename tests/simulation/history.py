@@ -131,6 +131,7 @@ class History:
         with_file: on a real file, with several nodes, instead of memory.
         spare: how many runs a node may claim beyond its workers.
         owner: who declares the first schedules, as a set; None for nobody: they are put one by one.
+        idles: whether all is taken away at the end, to see whether nodes sleep that have nothing to do.
     """
 
     schedules: tuple[Schedule, ...]
@@ -140,6 +141,7 @@ class History:
     with_file: bool
     spare: int = 2
     owner: str | None = None
+    idles: bool = False
 
 
 TRIGGERS = st.one_of(
@@ -281,4 +283,5 @@ def histories(draw: st.DrawFn, *, with_file: bool = False) -> History:
     if with_file:  # what one node cannot have
         then = ((0.0, Joined()), *then, (draw(waits), Stalled(draw(st.sampled_from([40.0, 200.0])))))
     workers, spare = draw(st.integers(1, 3)), draw(st.sampled_from([0, 2]))
-    return History(first, then, draw(faults(theme)), workers, with_file, spare, owner)
+    idles = not with_file and draw(RARELY)
+    return History(first, then, draw(faults(theme)), workers, with_file, spare, owner, idles)

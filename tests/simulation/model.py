@@ -15,9 +15,12 @@ import attrs
 
 from tests.simulation.attempts import tried_wrongly
 from tests.simulation.course import Course, Definition
+from tests.simulation.ending import ended_badly
+from tests.simulation.idling import woke_for_nothing
 from tests.simulation.needs import needed_wrongly
 from tests.simulation.play import HEAL_S, SETTLED_S
 from tests.simulation.sets import declared_wrongly
+from tests.simulation.turns import began_out_of_turn
 from tests.simulation.wishes import wished_wrongly
 from tests.simulation.witness import STUBBORN, Call
 from trioarm import After, Misfire, Once, Overlap, Schedule, ScheduleState, State
@@ -53,6 +56,9 @@ def violations(course: Course) -> list[str]:
         *needed_wrongly(course),
         *wished_wrongly(course),
         *declared_wrongly(course),
+        *began_out_of_turn(course),
+        *ended_badly(course),
+        *woke_for_nothing(course),
     ]
 
 

@@ -15,6 +15,7 @@ from tests.engine.nodes import a_config
 from tests.simulation.course import Course, Definition, Life, Removal, Saying
 from tests.simulation.declaring import Declaring
 from tests.simulation.history import (
+    OWNERS,
     Act,
     Declared,
     History,
@@ -26,6 +27,7 @@ from tests.simulation.history import (
     Stepped,
     Stopped,
 )
+from tests.simulation.idling import IDLE_S, watched
 from tests.simulation.witness import LIMIT, LIMITED, Witness
 from trioarm import Schedule
 from trioarm.core.alerts import AlertQuery
@@ -49,6 +51,7 @@ POSTPONED_S = 90.0
 BACK = 15 * MINUTE  # what is backfilled: so long before it is said
 RESOURCES = {LIMITED: Resource(limit=LIMIT), "mail": Resource(gap_s=2.0, breaker=Breaker(failures=3, pause_s=30.0))}
 OUTAGE = 3 * HOUR  # a clock that is further behind than this opens a new epoch (S3.3)
+QUIET_S = 50.0  # until a handler has ended that was cancelled
 BETWEEN_S = 0.4  # after whole seconds, at which everything is done, so that nothing is halfway when it is looked at
 
 
@@ -65,8 +68,8 @@ def course_of(history: History) -> Course:
 async def _play(history: History, path: Path | None) -> Course:
     away = any(isinstance(act, Stalled) or (isinstance(act, Stopped) and act.away) for _, act in history.acts)
     course = Course(Witness(), disturbed=away or bool(history.faults), workers=history.workers, spare=history.spare)
+    course.several, course.began_at = history.with_file, trio.current_time()
     store = MemoryDisk(leased=True) if path is None else FileStore(path)
-    began = trio.current_time()
     async with a_world(store, faults=history.faults, check_interval_s=60.0, housekeeping=True) as world:
         course.witness.wall = world.wall
         player = _Player(world, history, course)
@@ -86,8 +89,10 @@ async def _play(history: History, path: Path | None) -> Course:
         alerts = await world.living[0].scheduler.alerts.find(AlertQuery(states=None, limit=PAGE_MAX))
         course.alerts = {stored.alert.subject for stored in alerts.rows if stored.alert is not None}
         course.now = player.look()
+        if history.idles and not course.doubted:
+            await player.idle()
         course.counts.update(world.calls)
-    course.virtual_s = trio.current_time() - began
+    course.virtual_s = trio.current_time() - course.began_at
     return course
 
 
@@ -276,3 +281,20 @@ class _Player:
             with suppress(TrioarmError):
                 await self._say("resume", name)
         await trio.sleep(HEAL_S + BETWEEN_S)
+
+    async def idle(self) -> None:
+        """Take all away that there is to do, and watch who is woken all the same."""
+        [node] = self._world.living
+        for owner in OWNERS:
+            await node.scheduler.schedules.sync(owner, ())
+        for name in sorted({one.name for one in self._course.definitions}):
+            if any(await node.repository.get_schedules([name])):
+                await node.scheduler.schedules.remove(name)
+        for _ in range(2):  # what a handler that is stubborn held up may begin in between
+            for run in await node.repository.unfinished_runs():
+                with suppress(TrioarmError):
+                    await node.scheduler.runs.cancel(run.run_id)
+            await trio.sleep(QUIET_S)
+        async with watched(self._course):
+            await trio.sleep(IDLE_S)
+        self._course.rows_when_idle = await all_runs(node.repository)

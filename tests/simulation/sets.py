@@ -70,8 +70,10 @@ def _touched(declared: Declaration) -> Iterator[str]:
             continue
         if after.key != before.key:
             yield f"{name} was number {before.key}, and is {after.key}"
-        if after.epoch == before.epoch and (after.cursor_at < before.cursor_at or after.runs < before.runs):
-            yield f"{name} had decided until {before.cursor_at}, and {before.runs} runs; {after.cursor_at}, {after.runs}"
+        if after.epoch != before.epoch:  # a clock that was set back took it back meanwhile
+            continue
+        if after.cursor_at < before.cursor_at or after.runs < before.runs:
+            yield f"{name} had {before.runs} runs, until {before.cursor_at}; {after.runs}, until {after.cursor_at}"
         if after.pause != before.pause or after.schedule != before.schedule:  # it was paused meanwhile, for it failed
             continue
         if after.revision != before.revision:

@@ -1,0 +1,156 @@
+"""The reference for turns: who begins first of those that wait, and that nobody waits while a worker is idle (S6.6).
+
+A run that needs neither a lane nor a resource waits for nothing but a worker. While it does, all workers of its node
+are at work, whatever else waits for resources; and no other run begins in its place, unless that is more urgent, or has
+waited for half of the time for which a run may wait at all.
+
+Not judged, for nothing of it is promised: which of two begins that become ready in one instant; in which order a node
+begins that claims more than it has workers for, since it claims a while before it begins; whom a lane or a resource
+lets in first; when a backfilled run begins, which only has to let others go before it. Nor is anything where calls of
+the store go wrong, the clock is set, nodes live side by side, or a schedule has changed: nobody can tell from outside
+then what was waiting for what.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from heapq import heappop, heappush
+
+import attrs
+
+from tests.simulation.attempts import unchanged
+from tests.simulation.course import Course, Life
+from tests.simulation.witness import STUBBORN, Call
+from trioarm import Overlap
+from trioarm.core.instants import MINUTE, SECOND
+from trioarm.core.run import Origin, RunRecord
+
+MOMENT = SECOND // 100  # within which what happens at once is over
+AGED = 5 * MINUTE  # half of executor.queue_timeout: who has waited for so long goes before all others
+APART = (
+    Overlap.BUFFER_ONE,
+    Overlap.BUFFER_LATEST,
+    Overlap.BUFFER_ALL,
+    Overlap.CANCEL_RUNNING,
+)  # each a lane of its own
+
+
+@attrs.frozen
+class Turn:
+    """A call and what it waited for.
+
+    Args:
+        call: that was made in the end.
+        row: of its run.
+        ready_at: from when on it could have been made, as the wall showed.
+    """
+
+    call: Call
+    row: RunRecord
+    ready_at: int
+
+    @property
+    def urgency(self) -> tuple[int, int, int]:
+        """Its place among those that have not waited long: most urgent, longest due, first decided."""
+        return (-self.row.schedule.schedule.priority, self.call.due_at, self.row.run_id)
+
+    @property
+    def age(self) -> tuple[int, int]:
+        """Its place among those that have."""
+        return (self.call.due_at, self.row.run_id)
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it waits for nothing but a worker."""
+        schedule = self.row.schedule.schedule
+        return (
+            self.row.origin is not Origin.BACKFILL
+            and self.row.lane is None
+            and schedule.overlap not in APART
+            and not schedule.resources
+            and self.call.behaviour != STUBBORN
+        )
+
+    def is_aged(self, at: int) -> bool:
+        """Whether it has waited long at an instant."""
+        return self.call.due_at <= at - AGED and self.row.origin is not Origin.BACKFILL
+
+
+def began_out_of_turn(course: Course) -> Iterator[str]:
+    """Whoever waits for a worker has its turn, and none of them is idle meanwhile."""
+    if course.disturbed or course.counts["Stepped"] or course.several:
+        return
+    for life in course.lives:
+        turns = _turns(course, life)
+        yield from _while_idle(turns, course)
+        if not course.spare:
+            yield from _overtaken(turns, unchanged(course))
+
+
+def _turns(course: Course, life: Life) -> list[Turn]:
+    """Return the calls of a node in order."""
+    up_at = course.wall_at(life.from_at)
+    turns = [
+        Turn(call, row, max(call.due_at, row.decided_at, up_at))
+        for row in course.rows
+        for call in course.witness.calls.get(row.run_id, ())
+        if call.node == life.node
+    ]
+    return sorted(turns, key=lambda turn: turn.call.began_at)
+
+
+def _while_idle(turns: Sequence[Turn], course: Course) -> Iterator[str]:
+    """Nobody who needs only a worker waits while one is idle."""
+    idle = _idle_times(turns, course.workers)
+    names = unchanged(course)
+    number = 0
+    waited = [turn for turn in turns if turn.is_free and turn.call.began_wall > turn.ready_at + MOMENT]
+    for turn in sorted(waited, key=lambda turn: turn.ready_at):
+        while number < len(idle) and idle[number][1] <= turn.ready_at + MOMENT:
+            number += 1
+        if number < len(idle) and turn.row.schedule.schedule.name in names:
+            since, until = max(idle[number][0], turn.ready_at), min(idle[number][1], turn.call.began_wall)
+            if until - since > MOMENT:
+                yield f"{turn.call.run}: waits from {since} to {until} while a worker is idle"
+
+
+def _idle_times(turns: Sequence[Turn], workers: int) -> list[tuple[int, int]]:
+    """Return when fewer handlers were at work than there are workers, from instant to instant."""
+    changes: dict[int, int] = defaultdict(int)
+    for turn in turns:
+        changes[turn.call.began_wall] += 1
+        if turn.call.ended_at is not None:
+            changes[turn.call.ended_wall] -= 1
+    times, busy = [], 0
+    for at, after in itertools.pairwise(sorted(changes)):
+        busy += changes[at]
+        if busy < workers and after > at:
+            times.append((at, after))
+    return times
+
+
+def _overtaken(turns: Sequence[Turn], names: set[str]) -> Iterator[str]:
+    """Nobody begins while another one waits whose turn it was."""
+    queue = sorted((turn for turn in turns if turn.is_free), key=lambda turn: turn.ready_at)
+    queue = [turn for turn in queue if turn.row.schedule.schedule.name in names]
+    urgent: list[tuple[tuple[int, int, int], float, Turn]] = []
+    oldest: list[tuple[tuple[int, int], float, Turn]] = []
+    number = 0
+    for turn in turns:
+        at = turn.call.began_wall
+        while number < len(queue) and queue[number].ready_at + MOMENT < at:
+            one, number = queue[number], number + 1
+            heappush(urgent, (one.urgency, one.call.began_at, one))
+            heappush(oldest, (one.age, one.call.began_at, one))
+        for heap in (urgent, oldest):
+            while heap and heap[0][1] <= turn.call.began_at:
+                heappop(heap)  # type: ignore[arg-type]
+        if turn.row.schedule.schedule.name not in names or not urgent:
+            continue
+        first, eldest = urgent[0][2], oldest[0][2]
+        if eldest.is_aged(at) and (not turn.is_aged(at) or eldest.age < turn.age):
+            yield f"{turn.call.run} begins while {eldest.call.run} waits, for longer, since {eldest.ready_at}"
+        elif not turn.is_aged(at) and (first.urgency < turn.urgency or turn.row.origin is Origin.BACKFILL):
+            yield f"{turn.call.run} begins while {first.call.run} waits, which is more urgent, since {first.ready_at}"
