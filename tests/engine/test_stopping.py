@@ -19,7 +19,7 @@ from trioarm import (
 from trioarm.core.run import RunRecord
 from trioarm.engine.health import Level
 from trioarm.engine.ports import DueView
-from trioarm.testing import a_world
+from trioarm.testing import Fault, a_world
 from trioarm.testing.faults import Away
 
 from .nodes import a_config, at, keeping, once, rows_of
@@ -336,3 +336,28 @@ def test_a_store_that_is_away_keeps_a_node_from_ending_for_five_seconds_each(awa
     took, [run] = in_virtual_time(main)
     assert took <= 7 + 5 + 5
     assert (run.state, run.token) == (State.SUCCEEDED, 2)
+
+
+def test_what_is_claimed_while_a_node_drains_is_not_begun() -> None:
+    """A last pass may have been at it: nothing new begins, so that nothing has to be cancelled that had begun late."""
+    called: list[float] = []
+
+    async def work(run: RunContext) -> None:
+        called.append(trio.current_time())
+
+    async def main() -> RunRecord:
+        async with a_world() as world:
+            node = await world.start({"work": work, "long": takes_20_s}, a_config(drain_s=30))
+            await world.scheduler.schedules.put_many([once("long", 5, handler="long"), once()])
+            await world.advance(9)
+            world.plant(Fault.SLOW)
+            await world.advance(3)
+            assert await node.stop()
+            assert called == []
+            await world.start({"work": work})
+            await world.advance(1)
+            [run] = await rows_of(world.living[0].repository, once())
+            return run
+
+    run = in_virtual_time(main)
+    assert (run.state, run.attempt, run.token, len(called)) == (State.SUCCEEDED, 1, 2, 1)

@@ -145,6 +145,7 @@ class RunExecutor:
         self._watch_at = inf
         self.awaited = False
         """Whether a run waits for a resource that others hold: whoever ends may let it begin."""
+        self._is_ending = False
         self._quiet = trio.Event()
         self._released = trio.Event()
 
@@ -221,7 +222,7 @@ class RunExecutor:
         return [run_id for pool in self.pools for run_id in pool.held]
 
     def give(self, runs: Iterable[RunRecord]) -> None:
-        """Take runs that are claimed for this node; there is room for them."""
+        """Take runs that are claimed for this node; there is room for them. A node that ends begins none of them."""
         stuck_at = trio.current_time() + STUCK_GRACE_S  # and its timeout; none begins earlier
         for run in runs:
             schedule = run.schedule.schedule
@@ -229,6 +230,9 @@ class RunExecutor:
             pool.held[run.run_id] = schedule.handler
             pool.open += 1
             self._metrics.claimed += 1
+            if self._is_ending:
+                self._give_one_back(pool, run)
+                continue
             pool.send.send_nowait(run)
             if (watch_at := stuck_at + self._timeout_s(schedule)) < self._watch_at:
                 self._watch_at = watch_at
@@ -412,17 +416,20 @@ class RunExecutor:
     # Stopping
 
     def give_back(self) -> None:
-        """Hand what no worker has begun to the recorder: another claim, here or elsewhere, will begin it (S7.3)."""
+        """Begin nothing more, and hand what no worker has begun to the recorder: another claim will begin it (S7.3)."""
+        self._is_ending = True
         for pool in self.pools:
             while True:
                 try:
                     run = pool.receive.receive_nowait()
                 except trio.WouldBlock:
                     break
-                if run is None:
-                    continue
-                handler = pool.held[run.run_id]
-                self._ended(pool, Attempt(run, run.token, handler, outcome=Stopped(Reason.SHUTDOWN)))
+                if run is not None:
+                    self._give_one_back(pool, run)
+
+    def _give_one_back(self, pool: Pool, run: RunRecord) -> None:
+        handler = pool.held[run.run_id]
+        self._ended(pool, Attempt(run, run.token, handler, outcome=Stopped(Reason.SHUTDOWN)))
 
     async def drain(self, within_s: float) -> bool:
         """Let running handlers end, cancel those that have not after `within_s`, and return whether none had to be.
