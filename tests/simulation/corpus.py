@@ -8,6 +8,7 @@ from tests.simulation.history import History, Joined, Killed, Put, Said, Stalled
 from trioarm import After, Cron, Every, Misfire, Once, RetryPolicy, Schedule
 from trioarm.core.instants import MINUTE
 from trioarm.testing import Fault
+from trioarm.testing.faults import Away
 from trioarm.testing.world import BEGIN
 
 QUICK: Final[dict[str, Any]] = {"timeout_s": 20.0, "retry": RetryPolicy(0)}
@@ -15,6 +16,10 @@ QUICK: Final[dict[str, Any]] = {"timeout_s": 20.0, "retry": RetryPolicy(0)}
 
 def _lane(name: str) -> Schedule:
     return Schedule(name, Every(20.0), handler="fails_at_first", lane="red", supersede=True, misfire=Misfire.EACH)
+
+
+def _every(name: str, period_s: float) -> Schedule:
+    return Schedule(name, Every(period_s), handler="succeeds", **QUICK)
 
 
 CORPUS: Final = {
@@ -86,5 +91,36 @@ CORPUS: Final = {
             workers=1,
             with_file=False,
         )
+    ),
+    "a fixed delay whose run ended while the clock was corrected stood still for ever": History(
+        schedules=(
+            Schedule(
+                "a", After(45.0), handler="is_slow", lane="blue", overlap="buffer_one", resources=["mail"], **QUICK
+            ),
+        ),
+        acts=((130.0, Stepped(-14_400.0)),),
+        faults={},
+        workers=2,
+        with_file=False,
+    ),
+    "a start that was refused, since somebody else had a name, had changed the rest of the set": History(
+        schedules=(_every("a", 60.0), _every("b", 60.0)),
+        acts=(
+            (61.0, Said("remove", "a")),
+            (0.0, Put(_every("a", 97.0))),
+            (1.0, Said("remove", "b")),
+            (1.0, Killed(3.0)),
+        ),
+        faults={},
+        workers=1,
+        with_file=False,
+        owner="config",
+    ),
+    "a node whose store was away tried twice to keep its last outcomes, for ten seconds": History(
+        schedules=(Schedule("a", Once(BEGIN + MINUTE), handler="is_slow", timeout_s=100.0),),
+        acts=((65.0, Stopped(3.0, away=Away.STALL)),),
+        faults={},
+        workers=1,
+        with_file=False,
     ),
 }

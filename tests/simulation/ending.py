@@ -49,11 +49,14 @@ def _loses_what_went_well(course: Course) -> Iterator[str]:
     if course.disturbed:
         return
     killed = {life.node for life in course.lives if life.told_at is None and life.until_at is not None}
+    told = {life.node for life in course.lives if life.told_at is not None}
     for row in course.rows:
         calls = course.witness.calls.get(row.run_id, ())
         for before, after in itertools.pairwise(calls):
             if before.went_well and before.behaviour != STUBBORN and before.node not in killed:
                 yield f"{after.run}: is called again on {after.node}, and {before.node} knew that it went well"
+            if after.after_loss and before.node in told and before.behaviour != STUBBORN:
+                yield f"{after.run}: {before.node} knew what had come of it, and {after.node} found it lost"
         for last in calls[-1:]:
             known = last.went_well and last.behaviour != STUBBORN and last.node not in killed
             if known and row.state is State.PENDING:

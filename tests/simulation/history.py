@@ -164,6 +164,7 @@ class Theme:
         verbs: that are said.
         calls: of the store that go wrong.
         kinds: of acts.
+        crowded: whether runs wait for workers, and nothing else goes wrong, so that it shows whose turn it is.
     """
 
     names: tuple[str, ...]
@@ -172,6 +173,7 @@ class Theme:
     verbs: tuple[str, ...]
     calls: tuple[str, ...]
     kinds: tuple[str, ...]
+    crowded: bool = False
 
 
 def some(items: Sequence[str]) -> st.SearchStrategy[tuple[str, ...]]:
@@ -188,6 +190,17 @@ THEMES = st.builds(
     some(CALLS),
     some(KINDS),
 )
+CROWDED = st.builds(
+    Theme,
+    st.just(NAMES),
+    st.just(("is_slow", "is_slow", "hangs", "fails_at_first", "succeeds", "always_fails")),
+    st.just((None,)),
+    some(("fire", "fire", "backfill", "cancel", "retry", "postpone")),
+    st.just(()),
+    some(("said", "said", "killed", "stopped")),
+    st.just(True),
+)
+OFTEN = st.builds(Every, st.sampled_from([60.0, 97.0, 180.0, 600.0]))  # enough for workers to be wanting
 
 
 RETRIES = (
@@ -220,10 +233,13 @@ def schedules(draw: st.DrawFn, name: str, theme: Theme) -> Schedule:
     policies = {policy: draw(strategy) for policy, strategy in POLICIES.items()}
     if lane == "red" and policies["overlap"].keeps_apart:  # older runs give way there
         policies["overlap"] = Overlap.SKIP
-    handler = draw(st.sampled_from(theme.behaviours))
-    return Schedule(name, draw(TRIGGERS), handler=handler, lane=lane, supersede=lane == "red", **policies)
+    if theme.crowded and policies["overlap"].keeps_apart:
+        policies["overlap"] = Overlap.ALLOW
+    handler, trigger = draw(st.sampled_from(theme.behaviours)), draw(OFTEN if theme.crowded else TRIGGERS)
+    return Schedule(name, trigger, handler=handler, lane=lane, supersede=lane == "red", **policies)
 
 
+AWAY = st.sampled_from([None, None, Away.STALL, Away.FAIL])
 MOSTLY, RARELY = st.sampled_from([True, True, True, False]), st.sampled_from([False, False, False, True])
 WAITS_S = (0.0, 1.0, 13.0, 61.0, 130.0, 550.0, 1_800.0)
 LONG_S = (0.0, 3.0, 45.0, 1_000.0, 9_000.0)
@@ -249,7 +265,7 @@ def acts(down_s: Sequence[float], theme: Theme, declares: st.SearchStrategy[Decl
         "said": st.builds(Said, st.sampled_from(theme.verbs), name),
         "declared": declares,
         "killed": st.builds(Killed, down),
-        "stopped": st.builds(Stopped, down, RARELY, st.sampled_from([None, None, Away.STALL, Away.FAIL])),
+        "stopped": st.builds(Stopped, down, RARELY, st.just(None) if theme.crowded else AWAY),
         "stalled": st.builds(Stalled, st.sampled_from([4.0, 24.0, 40.0, 200.0])),
         "stepped": st.builds(Stepped, st.sampled_from(STEPS_S)),
         "corrected": st.builds(Stepped, st.sampled_from(CORRECTIONS_S)),
@@ -260,6 +276,8 @@ def acts(down_s: Sequence[float], theme: Theme, declares: st.SearchStrategy[Decl
 
 def faults(theme: Theme) -> st.SearchStrategy[dict[tuple[str, int], Fault]]:
     """Return what draws faults: some calls in a row go wrong in the same way, here and there."""
+    if theme.crowded:
+        return st.just({})
     row = st.tuples(
         st.sampled_from(theme.calls), st.integers(3, 60), st.sampled_from([1, 1, 3, 12]), st.sampled_from(list(Fault))
     )
@@ -270,18 +288,22 @@ def faults(theme: Theme) -> st.SearchStrategy[dict[tuple[str, int], Fault]]:
     )
 
 
+SEVENTH = st.one_of(*[THEMES] * 6, CROWDED)
+
+
 @st.composite
 def histories(draw: st.DrawFn, *, with_file: bool = False) -> History:
     """Draw some hours in the life of a store."""
-    theme = draw(THEMES)
-    first = tuple(draw(schedules(name, theme)) for name in theme.names[: draw(st.integers(1, len(theme.names)))])
-    waits = st.sampled_from(WAITS_S[:5] if with_file else WAITS_S)
+    theme = draw(THEMES if with_file else SEVENTH)
+    least = 3 if theme.crowded else 1
+    first = tuple(draw(schedules(name, theme)) for name in theme.names[: draw(st.integers(least, len(theme.names)))])
+    waits = st.sampled_from(WAITS_S[:5] if with_file or theme.crowded else WAITS_S)
     owner = draw(st.sampled_from([None, None, *OWNERS]))
     declares = sets({one.name: one for one in first}, owner, theme)
-    one = acts(SHORT_S if with_file else LONG_S, theme, declares)
+    one = acts(SHORT_S if with_file or theme.crowded else LONG_S, theme, declares)
     then = tuple(draw(st.lists(st.tuples(waits, one), min_size=1, max_size=9)))
     if with_file:  # what one node cannot have
         then = ((0.0, Joined()), *then, (draw(waits), Stalled(draw(st.sampled_from([40.0, 200.0])))))
-    workers, spare = draw(st.integers(1, 3)), draw(st.sampled_from([0, 2]))
+    workers, spare = draw(st.integers(1, 2 if theme.crowded else 3)), draw(st.sampled_from([0, 0, 2]))
     idles = not with_file and draw(RARELY)
     return History(first, then, draw(faults(theme)), workers, with_file, spare, owner, idles)

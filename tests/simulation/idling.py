@@ -18,7 +18,6 @@ from trioarm.core.instants import SECOND
 
 IDLE_S = 130.0  # for how long it is watched: two looks at the clock, and some renewals
 MOMENT = SECOND // 100  # around an instant, within which all that it explains is over
-OF_PROGRAM = "trioarm."  # how the names of the tasks of nodes begin; others are those of the simulation
 ENGINE, ENGINE_S = "trioarm.engine.engine.SchedulingEngine.run", 60.0  # its interval, in these worlds
 LEASE, LEASE_S = "trioarm.engine.leases.Lease.", 10.0  # its tasks: who renews, and who stops handlers if that fails
 PRUNED = "trioarm/prune"
@@ -29,10 +28,11 @@ class Watch(trio.abc.Instrument):
 
     def __init__(self, course: Course) -> None:
         self._course = course
+        self._own = trio.lowlevel.current_task()
 
     def before_task_step(self, task: trio.lowlevel.Task) -> None:
         """Note that a task goes on."""
-        if task.name.startswith(OF_PROGRAM):
+        if task is not self._own:
             self._course.wakes[task.name].add(self._course.witness.wall())
 
 

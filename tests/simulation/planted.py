@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import attrs
@@ -10,11 +10,12 @@ import pytest
 import trio
 
 from tests.simulation.history import History, Joined, Killed, Put, Said, Stalled
-from trioarm import Every, Once, RetryPolicy, Schedule
+from tests.simulation.planted_in_nodes import PLANTED_IN_NODES
+from tests.simulation.planting import Planted, once
+from trioarm import Every, RetryPolicy, Schedule
 from trioarm.core import planning, retrying
 from trioarm.core.backfilling import Known
 from trioarm.core.changes import Change, Verdict
-from trioarm.core.instants import MINUTE
 from trioarm.core.overlap import Earlier
 from trioarm.core.resources import Gate
 from trioarm.core.run import RunRecord
@@ -28,19 +29,12 @@ from trioarm.repositories.memory import InMemoryScheduleRepository as Memory
 from trioarm.repositories.memory.waiting import Waiting
 from trioarm.repositories.sqlite import statements
 from trioarm.testing import Fault
-from trioarm.testing.world import BEGIN
 
 Patch = pytest.MonkeyPatch
 
-
-def _once(name: str, minutes: int, **policies: Any) -> Schedule:
-    policies = {"timeout_s": 100.0, "retry": RetryPolicy(2, 5.0), **policies}
-    return Schedule(name, Once(BEGIN + minutes * MINUTE), **policies)
-
-
 # Each node has one of the two runs, and its store is away when the first one ends.
 TAKEN_OVER: Final = History(
-    schedules=(_once("a", 1, handler="is_slow"), _once("b", 1, handler="is_slow")),
+    schedules=(once("a", 1, handler="is_slow"), once("b", 1, handler="is_slow")),
     acts=((0.0, Joined()), (120.0, Stalled(40.0))),
     faults={},
     workers=1,
@@ -56,7 +50,7 @@ REPLACED: Final = History(
     with_file=False,
 )
 CUT_SHORT: Final = History(  # by the end of its node
-    schedules=(_once("a", 1, handler="is_slow"),),
+    schedules=(once("a", 1, handler="is_slow"),),
     acts=((70.0, Killed(30.0)),),
     faults={},
     workers=1,
@@ -64,19 +58,19 @@ CUT_SHORT: Final = History(  # by the end of its node
 )
 BOTH_DUE: Final = History(
     schedules=(
-        _once("a", 10, handler="succeeds", lane="red", supersede=True),
-        _once("b", 20, handler="succeeds", lane="red", supersede=True),
+        once("a", 10, handler="succeeds", lane="red", supersede=True),
+        once("b", 20, handler="succeeds", lane="red", supersede=True),
     ),
     acts=((61.0, Killed(1_500.0)),),
     faults={},
     workers=1,
     with_file=False,
 )
-TOO_LATE: Final = attrs.evolve(BOTH_DUE, schedules=(_once("a", 10, handler="succeeds", misfire="skip"),))
+TOO_LATE: Final = attrs.evolve(BOTH_DUE, schedules=(once("a", 10, handler="succeeds", misfire="skip"),))
 TRIES_AGAIN: Final = History(  # and another is waiting for its lane meanwhile
     schedules=(
-        _once("a", 1, handler="always_fails", lane="blue", priority=9),
-        _once("b", 1, handler="succeeds", lane="blue"),
+        once("a", 1, handler="always_fails", lane="blue", priority=9),
+        once("b", 1, handler="succeeds", lane="blue"),
     ),
     acts=((130.0, Joined()),),
     faults={},
@@ -95,8 +89,8 @@ IS_SKIPPED: Final = attrs.evolve(
 )
 BOTH_NEED_IT: Final = History(
     schedules=(
-        _once("a", 1, handler="is_slow", resources=["nas"]),
-        _once("b", 1, handler="is_slow", resources=["nas"]),
+        once("a", 1, handler="is_slow", resources=["nas"]),
+        once("b", 1, handler="is_slow", resources=["nas"]),
     ),
     acts=((130.0, Joined()),),
     faults={},
@@ -111,9 +105,9 @@ KEEPS_FAILING: Final = History(
     with_file=False,
 )
 NEVER_AGAIN: Final = attrs.evolve(
-    KEEPS_FAILING, schedules=(_once("a", 1, handler="breaks", retry=RetryPolicy(2, 5.0, never=["OSError"])),)
+    KEEPS_FAILING, schedules=(once("a", 1, handler="breaks", retry=RetryPolicy(2, 5.0, never=["OSError"])),)
 )
-BREAKS_TWICE: Final = attrs.evolve(KEEPS_FAILING, schedules=(_once("a", 1, handler="breaks"),))
+BREAKS_TWICE: Final = attrs.evolve(KEEPS_FAILING, schedules=(once("a", 1, handler="breaks"),))
 BACKFILLED_TWICE: Final = History(
     schedules=(Schedule("a", Every(60.0), handler="succeeds"),),
     acts=((130.0, Said("backfill", "a")), (61.0, Said("backfill", "a"))),
@@ -123,7 +117,7 @@ BACKFILLED_TWICE: Final = History(
 )
 ONE_AFTER_THE_OTHER: Final = attrs.evolve(
     BOTH_NEED_IT,
-    schedules=tuple(_once(name, 1, handler="breaks", resources=["mail"]) for name in ("a", "b")),
+    schedules=tuple(once(name, 1, handler="breaks", resources=["mail"]) for name in ("a", "b")),
 )
 NEVER_ANSWERED: Final = History(
     schedules=(Schedule("a", Every(20.0), handler="succeeds", timeout_s=20.0),),
@@ -132,25 +126,6 @@ NEVER_ANSWERED: Final = History(
     workers=1,
     with_file=False,
 )
-
-
-@attrs.frozen
-class Planted:
-    """A fault in trioarm itself.
-
-    Args:
-        rule: of the contract, that it breaks.
-        what: it does.
-        plant: puts it in place.
-        dies: what it raises out of a node, if it does.
-        made: a history made for it, where it takes hundreds of drawn ones.
-    """
-
-    rule: str
-    what: str
-    plant: Callable[[Patch], None]
-    dies: type[Exception] | None = None
-    made: History | None = None
 
 
 def _forgets_the_missed(patch: Patch) -> None:
@@ -362,4 +337,5 @@ PLANTED: Final = {
     "gap": Planted("S6.5", "nobody waits for a gap or for a breaker", _waits_for_no_resource, made=ONE_AFTER_THE_OTHER),
     "lease": Planted("S7.2", "a node works on without a lease", _works_on_without_a_lease, made=CUT_OFF),
     "unknown": Planted("S7.4", "a claim that may be kept counts as refused", _doubts_nothing, made=NEVER_ANSWERED),
+    **PLANTED_IN_NODES,
 }

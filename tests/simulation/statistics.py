@@ -8,6 +8,7 @@ from typing import Final
 
 from tests.simulation.course import Course
 from tests.simulation.history import ACTS_SEEN
+from tests.simulation.turns import waited_for_a_worker
 
 DAY_S: Final = 86_400.0
 ANSWERS: Final = ("before", "after", "refused", "slow")
@@ -25,6 +26,11 @@ class Statistics:
         """Count what a history came to."""
         self.counts["histories"] += 1
         self.counts["corrections"] += course.corrected
+        self.counts["idle"] += bool(course.wakes)
+        self.counts["dry runs"] += sum(one.dry_run for one in course.declarations)
+        self.counts["refused starts"] += sum(one.refused is not None for one in course.declarations)
+        self.counts["told"] += sum(life.told_at is not None for life in course.lives)
+        self.counts["waited"] += waited_for_a_worker(course)
         self.counts["handlers called"] += sum(map(len, course.witness.calls.values()))
         self.counts["attempts that follow another"] += sum(len(calls) - 1 for calls in course.witness.calls.values())
         self.counts.update(f"of {row.origin}" for row in course.rows)
@@ -68,6 +74,8 @@ class Statistics:
             f"faults: {faults}",
             f"{sum(self.states.values())} rows: {states}",
             f"of these {of['of manual']} fired, {of['of retry']} retried, {of['of backfill']} backfilled",
+            f"{of['dry runs']} declarations were dry runs, {of['refused starts']} starts were refused for their set; "
+            f"{of['waited']} waits for a worker were judged; {of['idle']} worlds were left idle",
             f"{of['handlers called']} calls of handlers, {of['attempts that follow another']} of them after another of "
             f"their run, {of['commit']} commits",
         ]

@@ -29,6 +29,12 @@ FOUND_WITHIN: Final = 300  # histories
 FLOORS: Final = {  # for each history, about two thirds of what is drawn
     "Put": 2.0,
     "Said": 0.3,
+    "Declared": 0.3,
+    "told": 0.2,
+    "dry runs": 0.05,
+    "refused starts": 0.005,
+    "waited": 0.5,
+    "idle": 0.15,
     "Killed": 0.3,
     "Stopped": 0.2,
     "Stalled": 0.2,

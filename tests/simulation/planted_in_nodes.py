@@ -1,0 +1,186 @@
+"""Planted faults of declared sets, turns, ends and timers: rules of the guarantee that nobody keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any, Final
+
+import attrs
+import pytest
+import trio
+
+from tests.simulation.history import Declared, History, Joined, Stopped
+from tests.simulation.planting import Planted, once
+from trioarm import Every, RetryPolicy, Schedule, bootstrap
+from trioarm.core.changes import Change
+from trioarm.core.diff import SyncDiff
+from trioarm.core.instants import EARLIEST
+from trioarm.core.queries import PAGE_MAX, Retention, ScheduleQuery
+from trioarm.core.run import RunRecord
+from trioarm.engine.commands import Commands
+from trioarm.engine.ports import ScheduleRepository
+from trioarm.engine.recorder import Recorder
+from trioarm.live import LiveConfig
+from trioarm.repositories.memory.repository import InMemoryScheduleRepository as Memory
+from trioarm.testing.faults import Away
+
+Patch = pytest.MonkeyPatch
+
+
+def _set(period_s: float) -> tuple[Schedule, ...]:
+    return tuple(Schedule(name, Every(period_s), handler="succeeds") for name in ("a", "b", "c", "d"))
+
+
+DECLARED_AND_DEAD: Final = History(
+    schedules=_set(600.0),
+    acts=tuple((61.0, Declared("app", _set(600.0 + turns), dies_after=turns)) for turns in range(2, 16)),
+    faults={},
+    workers=1,
+    with_file=False,
+    owner="app",
+)
+TWO_OWNERS: Final = attrs.evolve(DECLARED_AND_DEAD, acts=((61.0, Declared("config", ())),))
+ONLY_ASKED: Final = attrs.evolve(DECLARED_AND_DEAD, acts=((61.0, Declared("app", _set(97.0), dry_run=True)),))
+URGENT: Final = History(
+    schedules=(
+        once("a", 1, handler="is_slow", priority=6),
+        once("b", 1, handler="succeeds", priority=3),
+        once("c", 2, handler="succeeds", priority=6),
+    ),
+    acts=((130.0, Joined()),),
+    faults={},
+    workers=1,
+    with_file=False,
+    spare=0,
+)
+STARVES: Final = attrs.evolve(
+    URGENT,
+    schedules=(
+        Schedule("a", Every(60.0), handler="is_slow", priority=6, overlap="allow", timeout_s=100.0),
+        once("b", 1, handler="succeeds", priority=3),
+    ),
+    acts=((550.0, Joined()),),
+)
+SATURATED: Final = attrs.evolve(  # one worker is free seven seconds before the resource is
+    URGENT,
+    schedules=(
+        once("a", 1, handler="is_slow", resources=["nas"]),
+        once("b", 1, handler="hangs", timeout_s=63.0, retry=RetryPolicy(0)),
+        once("c", 2, handler="is_slow", priority=6, resources=["nas"]),
+        once("d", 2, handler="succeeds"),
+    ),
+    workers=2,
+)
+ENDS_ALONE: Final = History(
+    schedules=(once("a", 1, handler="is_slow"),),
+    acts=((65.0, Stopped(3.0, away=Away.STALL)),),
+    faults={},
+    workers=1,
+    with_file=False,
+)
+ENDS: Final = attrs.evolve(ENDS_ALONE, acts=((65.0, Stopped(3.0)),))
+IDLE: Final = attrs.evolve(ENDS_ALONE, acts=((61.0, Joined()),), idles=True)
+
+
+def _prunes_what_others_declared(patch: Patch) -> None:
+    async def owned(self: Commands, owner: str) -> list[str]:
+        page = await self._repository.find_schedules(ScheduleQuery(limit=PAGE_MAX))
+        return [record.schedule.name for record in page.rows]
+
+    patch.setattr(Commands, "_owned", owned)
+
+
+def _stores_one_by_one(patch: Patch) -> None:
+    commit = Commands._commit
+
+    async def one_by_one(self: Commands, change: Change) -> bool:
+        steps = change.schedules
+        change.schedules = steps[:1]
+        kept = await commit(self, change)
+        for step in steps[1:]:
+            kept &= await commit(self, Change(schedules=[step]))
+        return kept
+
+    patch.setattr(Commands, "_commit", one_by_one)
+
+
+def _changes_what_it_is_only_asked(patch: Patch) -> None:
+    sync = Commands.sync
+
+    async def does_it(self: Commands, owner: str, declared: Sequence[Schedule], **more: Any) -> SyncDiff:
+        return await sync(self, owner, declared, **{**more, "dry_run": False})
+
+    patch.setattr(Commands, "sync", does_it)
+
+
+def _heeds_no_priority(patch: Patch) -> None:
+    patch.setattr(RunRecord, "rank", property(lambda self: 0))
+
+
+def _lets_the_urgent_go_first_for_ever(patch: Patch) -> None:
+    ready = Memory.read_ready
+
+    async def read(
+        self: Memory, handlers: Collection[str], limit: int, aged_at: int = EARLIEST, closed: Collection[str] = ()
+    ) -> list[RunRecord]:
+        return await ready(self, handlers, limit, EARLIEST, closed)
+
+    patch.setattr(Memory, "read_ready", read)
+
+
+def _waits_behind_what_is_closed(patch: Patch) -> None:
+    ready = Memory.read_ready
+
+    async def read(
+        self: Memory, handlers: Collection[str], limit: int, aged_at: int = EARLIEST, closed: Collection[str] = ()
+    ) -> list[RunRecord]:
+        return await ready(self, handlers, limit, aged_at)
+
+    patch.setattr(Memory, "read_ready", read)
+
+
+def _never_gives_up(patch: Patch) -> None:
+    patch.setattr(bootstrap, "FLUSH_S", 600.0)
+
+
+def _forgets_at_its_end(patch: Patch) -> None:
+    async def flush(self: Recorder) -> None:
+        self._ended.clear()
+
+    patch.setattr(Recorder, "flush", flush)
+
+
+def _has_a_timer_of_its_own(patch: Patch) -> None:
+    async def heed(self: object, repository: ScheduleRepository, engine: object) -> None:
+        for _ in range(100_000):
+            await trio.sleep(45)
+
+    patch.setattr(bootstrap.SchedulerBootstrap, "_heed", heed)
+
+
+def _prunes_as_it_starts(patch: Patch) -> None:
+    declare = LiveConfig.declare
+
+    async def prunes(self: LiveConfig) -> None:
+        await declare(self)
+        await self._container.get(ScheduleRepository).prune(
+            Retention(runs_before=0, runs_max=1_000, schedules_before=0)
+        )
+
+    patch.setattr(LiveConfig, "declare", prunes)
+
+
+PLANTED_IN_NODES: Final = {
+    "pruned": Planted("S5.8", "what others declared is pruned, too", _prunes_what_others_declared, made=TWO_OWNERS),
+    "in part": Planted("S5.8", "a set is stored one by one", _stores_one_by_one, made=DECLARED_AND_DEAD),
+    "dry run": Planted("S5.8", "a dry run changes what it names", _changes_what_it_is_only_asked, made=ONLY_ASKED),
+    "urgent": Planted("S6.6", "nobody heeds how urgent a run is", _heeds_no_priority, made=URGENT),
+    "starved": Planted("S6.6", "what is urgent goes first for ever", _lets_the_urgent_go_first_for_ever, made=STARVES),
+    "blocked": Planted(
+        "S6.6", "what waits for a resource keeps others waiting", _waits_behind_what_is_closed, made=SATURATED
+    ),
+    "endless": Planted("S6.8", "last outcomes are tried without an end", _never_gives_up, made=ENDS_ALONE),
+    "forgotten": Planted("S6.8", "a node that ends forgets what came of its runs", _forgets_at_its_end, made=ENDS),
+    "timer": Planted("S6.10", "something else has a timer", _has_a_timer_of_its_own, made=IDLE),
+    "unseen": Planted("S6.10", "a node prunes as it starts, without a run", _prunes_as_it_starts, made=IDLE),
+}
