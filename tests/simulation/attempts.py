@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterator
+from math import inf
 
 import attrs
 
@@ -62,8 +63,13 @@ def _follows_wrongly(row: RunRecord, before: Call, after: Call, course: Course) 
     if not as_shown:
         return
     least, most = (before.ended_wall + at for at in _delays(before, policy))
-    if not least <= after.due_at <= most:
+    given_back = (
+        after.node != before.node
+    )  # perhaps: a node that ends gives back what it has not begun, due from then on
+    if not least <= after.due_at <= (inf if given_back else most):
         yield f"attempt {after.attempt} is due at {after.due_at}, and not within {least} and {most}"
+    if given_back:
+        return
     if policy.max_age_s is not None and after.due_at > _latest(row, policy.max_age_s):
         yield "is tried again when it is too old"
 

@@ -55,7 +55,8 @@ def _loses_what_went_well(course: Course) -> Iterator[str]:
         for before, after in itertools.pairwise(calls):
             if before.went_well and before.behaviour != STUBBORN and before.node not in killed:
                 yield f"{after.run}: is called again on {after.node}, and {before.node} knew that it went well"
-            if after.after_loss and before.node in told and before.behaviour != STUBBORN:
+            follows = after.token == before.token + 1  # else a node held it in between that never called it
+            if after.after_loss and follows and before.node in told and before.behaviour != STUBBORN:
                 yield f"{after.run}: {before.node} knew what had come of it, and {after.node} found it lost"
         for last in calls[-1:]:
             known = last.went_well and last.behaviour != STUBBORN and last.node not in killed

@@ -13,6 +13,7 @@ from operator import itemgetter
 from tests.simulation.course import Course
 from tests.simulation.play import RESOURCES
 from tests.simulation.witness import Call
+from trioarm import State
 from trioarm.core.resources import Resource
 
 ROUNDED_S = 0.001
@@ -30,8 +31,9 @@ def needed_wrongly(course: Course) -> Iterator[str]:
             for call in course.witness.calls.get(row.run_id, [])
         ]
         calls.sort(key=lambda call: call.began_at)
+        cancelled = {row.run_id for row in course.rows if row.state is State.CANCELLED}
         yield from (f"{name}: {wrong}" for wrong in _too_close(resource, calls))
-        yield from (f"{name}: {wrong}" for wrong in _while_open(resource, calls))
+        yield from (f"{name}: {wrong}" for wrong in _while_open(resource, calls, cancelled))
 
 
 def _too_close(resource: Resource, calls: Sequence[Call]) -> Iterator[str]:
@@ -40,14 +42,15 @@ def _too_close(resource: Resource, calls: Sequence[Call]) -> Iterator[str]:
             yield f"{after.run} begins {after.began_at - before.began_at} s after {before.run}"
 
 
-def _while_open(resource: Resource, calls: Sequence[Call]) -> Iterator[str]:
+def _while_open(resource: Resource, calls: Sequence[Call], cancelled: set[int]) -> Iterator[str]:
+    """Nobody begins while the breaker is open; what failed as it was cancelled may count as cancelled."""
     if resource.breaker is None:
         return
     ended = sorted(((call.ended_at, call) for call in calls if call.ended_at is not None), key=itemgetter(0))
     failures = 0
     for number, (since, call) in enumerate(ended):
         failures = 0 if call.went_well else failures + call.gave_up
-        if not call.gave_up or failures < resource.breaker.failures:
+        if not call.gave_up or failures < resource.breaker.failures or call.run_id in cancelled:
             continue
         closed_at = next((at for at, later in ended[number:] if later.went_well), inf)
         until = min(since + resource.breaker.pause_s - ROUNDED_S, closed_at)

@@ -247,7 +247,8 @@ class SchedulingEngine:
                 changes.append(Change(steps=(step,), moved=() if move is None else (move,)))
         gone_at = self._clock.now()  # a node that is found gone may have begun them after this pass did
         changes += [lose(run, gone_at, self.rules) for run in view.lost]
-        may_claim = self._may_begin.is_set() and self._may_hold()  # a command decides before the start, too
+        begins = self._may_begin.is_set() and not self._stopping  # a command decides before and after that, too
+        may_claim = begins and self._may_hold()
         admission = Admission(self._executor.rooms() if may_claim else {}, view.busy_lanes)
         for change in changes:
             if documents := self._alerts(change):
@@ -332,7 +333,7 @@ class SchedulingEngine:
         if self._in_doubt:
             await self._adopt()
         progress, self._opens_at = True, None
-        if not self._may_hold():
+        if self._stopping or not self._may_hold():
             return progress
         closed: dict[str, int | None] = {}
         for pool in self._executor.pools:
