@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from math import inf
 
 import attrs
 
@@ -109,6 +110,11 @@ class Life:
     told_at: float | None = None
     at_once: bool = False
     left_alone: bool = False
+
+    @property
+    def killed_at(self) -> float:
+        """When it was killed; infinite if it was not."""
+        return inf if self.told_at is not None or self.until_at is None else self.until_at
 
 
 @attrs.define

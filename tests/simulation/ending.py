@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from math import inf
 
 from tests.simulation.course import Course, Life
 from tests.simulation.play import DRAIN_S
@@ -48,7 +49,7 @@ def _loses_what_went_well(course: Course) -> Iterator[str]:
     """Where the store answers, no run is begun again whose handler has returned, unless its node was killed."""
     if course.disturbed:
         return
-    killed = {life.node for life in course.lives if life.told_at is None and life.until_at is not None}
+    killed = {life.node for life in course.lives if life.killed_at < inf}
     told = {life.node for life in course.lives if life.told_at is not None}
     for row in course.rows:
         calls = course.witness.calls.get(row.run_id, ())

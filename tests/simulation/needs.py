@@ -23,6 +23,7 @@ def needed_wrongly(course: Course) -> Iterator[str]:
     """Nobody begins before the gap or the pause of what it needs is over."""
     if course.disturbed or course.counts["Stepped"]:
         return
+    killed_at = {life.node: life.killed_at - ROUNDED_S for life in course.lives}  # what ends in that moment is not kept
     for name, resource in RESOURCES.items():
         calls = [
             call
@@ -32,8 +33,9 @@ def needed_wrongly(course: Course) -> Iterator[str]:
         ]
         calls.sort(key=lambda call: call.began_at)
         cancelled = {row.run_id for row in course.rows if row.state is State.CANCELLED}
+        kept = [call for call in calls if call.ended_at is not None and call.ended_at < killed_at[call.node]]
         yield from (f"{name}: {wrong}" for wrong in _too_close(resource, calls))
-        yield from (f"{name}: {wrong}" for wrong in _while_open(resource, calls, cancelled))
+        yield from (f"{name}: {wrong}" for wrong in _while_open(resource, calls, kept, cancelled))
 
 
 def _too_close(resource: Resource, calls: Sequence[Call]) -> Iterator[str]:
@@ -42,11 +44,11 @@ def _too_close(resource: Resource, calls: Sequence[Call]) -> Iterator[str]:
             yield f"{after.run} begins {after.began_at - before.began_at} s after {before.run}"
 
 
-def _while_open(resource: Resource, calls: Sequence[Call], cancelled: set[int]) -> Iterator[str]:
+def _while_open(resource: Resource, calls: Sequence[Call], kept: Sequence[Call], cancelled: set[int]) -> Iterator[str]:
     """Nobody begins while the breaker is open; what failed as it was cancelled may count as cancelled."""
     if resource.breaker is None:
         return
-    ended = sorted(((call.ended_at, call) for call in calls if call.ended_at is not None), key=itemgetter(0))
+    ended = sorted(((call.ended_at or 0.0, call) for call in kept), key=itemgetter(0))
     failures = 0
     for number, (since, call) in enumerate(ended):
         failures = 0 if call.went_well else failures + call.gave_up
