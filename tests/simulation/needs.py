@@ -1,5 +1,7 @@
 """The reference for resources: the gap between two runs that need one, and the pause after it kept failing (S6.5).
 
+What was cancelled, or not worth another attempt whoever had been asked, speaks neither for a resource nor against it.
+
 Only where the store answers at once and nobody sets the clock is it seen in calls of handlers what claims promise.
 """
 
@@ -15,6 +17,7 @@ from tests.simulation.play import RESOURCES
 from tests.simulation.witness import Call
 from trioarm import State
 from trioarm.core.resources import Resource
+from trioarm.core.states import Reason
 
 ROUNDED_S = 0.001
 
@@ -25,17 +28,17 @@ def needed_wrongly(course: Course) -> Iterator[str]:
         return
     killed_at = {life.node: life.killed_at - ROUNDED_S for life in course.lives}  # what ends in that moment is not kept
     for name, resource in RESOURCES.items():
-        calls = [
-            call
-            for row in course.rows
-            if name in row.schedule.schedule.resources and row.schedule.revision == 1
-            for call in course.witness.calls.get(row.run_id, [])
-        ]
+        calls, ended = [], []
+        for row in course.rows:
+            if name in row.schedule.schedule.resources and row.schedule.revision == 1:
+                made = course.witness.calls.get(row.run_id, [])
+                said_nothing = row.state is State.CANCELLED or row.reason is Reason.DISCARDED
+                calls += made
+                ended += [call for call in (made[:-1] if said_nothing else made) if call.ended_at is not None]
         calls.sort(key=lambda call: call.began_at)
-        cancelled = {row.run_id for row in course.rows if row.state is State.CANCELLED}
-        kept = [call for call in calls if call.ended_at is not None and call.ended_at < killed_at[call.node]]
+        ended = [call for call in ended if (call.ended_at or 0.0) < killed_at[call.node]]
         yield from (f"{name}: {wrong}" for wrong in _too_close(resource, calls))
-        yield from (f"{name}: {wrong}" for wrong in _while_open(resource, calls, kept, cancelled))
+        yield from (f"{name}: {wrong}" for wrong in _while_open(resource, calls, ended))
 
 
 def _too_close(resource: Resource, calls: Sequence[Call]) -> Iterator[str]:
@@ -44,17 +47,17 @@ def _too_close(resource: Resource, calls: Sequence[Call]) -> Iterator[str]:
             yield f"{after.run} begins {after.began_at - before.began_at} s after {before.run}"
 
 
-def _while_open(resource: Resource, calls: Sequence[Call], kept: Sequence[Call], cancelled: set[int]) -> Iterator[str]:
-    """Nobody begins while the breaker is open; what failed as it was cancelled may count as cancelled."""
+def _while_open(resource: Resource, calls: Sequence[Call], ended: Sequence[Call]) -> Iterator[str]:
+    """Nobody begins while the breaker is open: attempts that speak of it had ended like that."""
     if resource.breaker is None:
         return
-    ended = sorted(((call.ended_at or 0.0, call) for call in kept), key=itemgetter(0))
+    in_order = sorted(((call.ended_at or 0.0, call) for call in ended), key=itemgetter(0))
     failures = 0
-    for number, (since, call) in enumerate(ended):
+    for number, (since, call) in enumerate(in_order):
         failures = 0 if call.went_well else failures + call.gave_up
-        if not call.gave_up or failures < resource.breaker.failures or call.run_id in cancelled:
+        if not call.gave_up or failures < resource.breaker.failures:
             continue
-        closed_at = next((at for at, later in ended[number:] if later.went_well), inf)
+        closed_at = next((at for at, later in in_order[number:] if later.went_well), inf)
         until = min(since + resource.breaker.pause_s - ROUNDED_S, closed_at)
         for other in calls:
             if since + ROUNDED_S < other.began_at < until:
