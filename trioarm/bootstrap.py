@@ -230,9 +230,9 @@ def _scheduler(c: Container) -> Scheduler:
 class SchedulerBootstrap:
     """Starts and stops one node.
 
-    Start order: repository, clock, recorder, executor, lease, declared schedules once the clock is set, engine. Stop
-    order: the engine claims nothing more, runs end until the drain deadline, the rest is cancelled, outcomes are
-    recorded, the lease is given up, the repository closes (S8.2).
+    Start order: clock, repository, connections to panels, recorder, executor, lease, declared schedules once the clock
+    is set, engine. Stop order: the engine claims nothing more, runs end until the drain deadline, the rest is
+    cancelled, outcomes are recorded, the lease is given up, the repository closes (S8.2).
 
     Args:
         config: what the node is to be.
@@ -274,6 +274,7 @@ class SchedulerBootstrap:
                 self._root = root.cancel_scope
                 await root.start(self.container.get(Clock).run)
                 await root.start(repository.run)
+                await root.start(self.container.get(Installation).run)
                 await root.start(recorder.run)
                 await root.start(executor.run, recorder)
                 root.start_soon(self.container.get(ProgressWriter).run)

@@ -10,8 +10,10 @@ from typing import Any
 import attrs
 import trio
 
+from trioarm.arming.connections import Connections
 from trioarm.arming.installation import Installation
 from trioarm.arming.model import ArmingSchedule, Partition, Premises, Reported, Site, Target, VirtualPanel
+from trioarm.arming.panels import Parts
 from trioarm.arming.panels.base import OURSELVES, FailureKind, Panel, PanelFailure, PanelReport
 from trioarm.arming.panels.virtual import VirtualDriver
 from trioarm.core.alerts import Alert, AlertQuery
@@ -24,13 +26,14 @@ from trioarm.core.schedule import Schedule
 from trioarm.core.triggers import Once, Trigger
 from trioarm.engine.alert_commands import AlertCommands
 from trioarm.engine.attempt import Handler
-from trioarm.engine.clock import VirtualClock
+from trioarm.engine.clock import SystemClock, VirtualClock
 from trioarm.engine.commands import Commands
 from trioarm.engine.engine import SchedulingEngine
 from trioarm.engine.executor import Pool, PoolSettings, RunExecutor
 from trioarm.engine.gatekeeper import Gatekeeper
 from trioarm.engine.hub import Hub
 from trioarm.engine.metrics import Metrics
+from trioarm.engine.ports import Clock
 from trioarm.engine.recorder import Recorder
 from trioarm.repositories.memory import InMemoryScheduleRepository
 
@@ -64,6 +67,12 @@ def the_premises(*schedules: ArmingSchedule, partitions: tuple[Partition, ...] =
     found = {partition.name: partition for partition in partitions or (a_partition(),)}
     sites = {"home": Site("home", "Europe/Prague")}
     return Premises(sites=sites, partitions=found, schedules=schedules, **fields)
+
+
+def some_parts(clock: Clock | None = None) -> Parts:
+    """Return what drivers are made with, where a test wants nothing of it."""
+    clock = clock or SystemClock()
+    return Parts(repository=InMemoryScheduleRepository(), clock=clock, connections=Connections())
 
 
 @attrs.define

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import trio
+
 from trioarm.arming.alerts import alert_rule
 from trioarm.arming.compile import engine_schedules
+from trioarm.arming.connections import Connections
 from trioarm.arming.handler import ArmHandler
 from trioarm.arming.holds import Holds
 from trioarm.arming.ledger import Ledger
 from trioarm.arming.line import lines_to
 from trioarm.arming.model import HANDLER, WARN, Premises
-from trioarm.arming.panels import make_panel
+from trioarm.arming.panels import Parts, make_panel
 from trioarm.arming.panels.base import UNREAD, FailureKind, Panel, PanelFailure, PanelReport
 from trioarm.arming.persons import Persons
 from trioarm.arming.pursuit import Way
@@ -46,9 +49,11 @@ class Installation:
     ) -> None:
         given = {} if panels is None else panels
         self._clock = clock
+        self._connections = Connections()
+        parts = Parts(repository=repository, clock=clock, connections=self._connections)
         self.premises = premises
         self.panels: dict[str, Panel] = {
-            name: given[name] if name in given else make_panel(partition, repository, clock)
+            name: given[name] if name in given else make_panel(partition, parts)
             for name, partition in premises.partitions.items()
         }
         self.schedules = engine_schedules(premises)
@@ -64,6 +69,15 @@ class Installation:
         warner = Warner(premises, ways, holds, repository, alerts, clock)
         self.announcers: dict[str, Handler] = {WARN: warner.warn}
         self.alert_rule: AlertRule = alert_rule
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Keep up what panels are reached over, until cancelled. Without it, panels that need it are `unavailable`.
+
+        It has `started` before any of that is reached: a panel that is away keeps nobody from starting.
+
+        Cancellation: says goodbye to them, for a second at most.
+        """
+        await self._connections.run(task_status=task_status)
 
     def declare(self, premises: Premises) -> None:
         """Take over other schedules and limits for the partitions there are.

@@ -21,7 +21,7 @@ from trioarm.cli.planned import current_instant
 from trioarm.cli.reports import reported
 from trioarm.cli.schedule_changes import Note
 from trioarm.cli.sheet import here
-from trioarm.cli.stored import News, with_store
+from trioarm.cli.stored import News, with_panels, with_store
 from trioarm.cli.terminal import flush, say
 from trioarm.container import Container
 from trioarm.core.reading import show, suggest
@@ -110,7 +110,7 @@ def _command(
             listening.cancel_scope.cancel()
         return max(exits)
 
-    return with_store(asked.config, asked.store, work, make=True)
+    return with_panels(asked.config, asked.store, work)
 
 
 def _silent(report: PanelReport) -> None:

@@ -17,7 +17,7 @@ from trioarm.cli.options import AsJson, ConfigFile, StoreUrl
 from trioarm.cli.outcomes import told
 from trioarm.cli.planned import current_instant, target_of
 from trioarm.cli.sheet import here, say_sheet
-from trioarm.cli.stored import with_store
+from trioarm.cli.stored import with_panels
 from trioarm.cli.terminal import Style, remark, say_json
 from trioarm.cli.wording import wall
 from trioarm.container import Container
@@ -56,7 +56,7 @@ def list_(*, json: AsJson = False, config: ConfigFile = None, store: StoreUrl = 
             remark("no partition is configured: `trioarm help arming` says how")
         return Exit.CLEAN
 
-    return with_store(config, store, work, make=True)
+    return with_panels(config, store, work)
 
 
 def _cells(status: PartitionStatus) -> tuple[str, ...]:
@@ -117,7 +117,7 @@ def show(
         say_sheet(name, _entries(status, upcoming, [Run.of(run) for run in reversed(runs)], current_instant()))
         return Exit.CLEAN
 
-    return with_store(config, store, work, make=True)
+    return with_panels(config, store, work)
 
 
 def _entries(

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final, Generic, Self, TypeVar
 
 import trio
 
+from trioarm.arming.installation import Installation
 from trioarm.bootstrap import open_store
 from trioarm.cli.configuration import read_config
 from trioarm.cli.exits import Exit
@@ -66,6 +68,19 @@ def with_store(
         must_exist(found.store_path)
     logging.getLogger("trioarm").addHandler(logging.NullHandler())  # what goes wrong here is an error, told once
     return trio.run(_carry_out, found, work)
+
+
+def with_panels(config: Path | None, store: str | None, work: Callable[[Container], Awaitable[Exit]]) -> Exit:
+    """Open the store, or make it, and carry out work during which panels can be reached; see `with_store`."""
+    return with_store(config, store, partial(_reaching, work), make=True)
+
+
+async def _reaching(work: Callable[[Container], Awaitable[Exit]], container: Container) -> Exit:
+    async with trio.open_nursery() as nursery:
+        await nursery.start(container.get(Installation).run)
+        found = await work(container)
+        nursery.cancel_scope.cancel()
+    return found
 
 
 def must_exist(path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import trio
 
+from tests.arming.premises import some_parts
 from trioarm.arming.line import lines_to
 from trioarm.arming.model import CommandPanel, Partition, Reported, SecretRef, Target
 from trioarm.arming.panels import make_panel
@@ -18,8 +19,6 @@ from trioarm.arming.panels.base import NAME_MAX, ZONES_MAX, FailureKind, PanelFa
 from trioarm.arming.panels.command import OUTPUT_MAX, SHOWN_MAX, CommandDriver
 from trioarm.core.errors import ConfigurationError
 from trioarm.core.instants import parse_instant
-from trioarm.engine.clock import SystemClock
-from trioarm.repositories.memory import InMemoryScheduleRepository
 
 CODE = "0042-öäü"
 AWAY = Target.ARMED_AWAY
@@ -393,7 +392,6 @@ def test_settings_name_two_programs(setting: tuple[str, ...], reading: tuple[str
 
 def test_partitions_that_one_program_sets_take_turns() -> None:
     """Whatever their addresses: they are partitions of one panel, as far as anybody knows (A3.8)."""
-    repository, clock = InMemoryScheduleRepository(), SystemClock()
 
     def a_panel(name: str, program: str) -> Partition:
         return Partition(
@@ -404,6 +402,6 @@ def test_partitions_that_one_program_sets_take_turns() -> None:
         )
 
     partitions = [a_panel("house", "alarm"), a_panel("garage", "alarm"), a_panel("boat", "other")]
-    lines = lines_to({one.name: make_panel(one, repository, clock) for one in partitions})
+    lines = lines_to({one.name: make_panel(one, some_parts()) for one in partitions})
     assert lines["house"] is lines["garage"]
     assert lines["house"] is not lines["boat"]

@@ -32,6 +32,7 @@ from tests.arming.panels.http_asking import (
     unread,
 )
 from tests.arming.panels.http_panel import HttpAlarmPanel
+from tests.arming.premises import some_parts
 from tests.config.writing import config_of
 from tests.links.web import Answer, Web, a_web_server, says, status
 from trioarm import State, open_scheduler
@@ -40,8 +41,6 @@ from trioarm.arming.panels import make_panel
 from trioarm.arming.panels.base import NAME_MAX, ZONES_MAX, FailureKind, PanelFailure
 from trioarm.arming.panels.http import SIZE_MAX
 from trioarm.core.errors import ConfigurationError
-from trioarm.engine.clock import SystemClock
-from trioarm.repositories.memory import InMemoryScheduleRepository
 
 __all__ = ["keys_in_place"]
 
@@ -127,8 +126,7 @@ def test_one_server_is_one_panel(set_url: str, name: str) -> None:
     """Partitions behind one server are commanded in order, wherever they are read (A3.8)."""
     panel = HttpPanel(set_url=set_url, read_url="http://elsewhere/{address}")
     house, garage = (
-        make_panel(Partition(name=one, site="home", panel=panel), InMemoryScheduleRepository(), SystemClock())
-        for one in ("house", "garage")
+        make_panel(Partition(name=one, site="home", panel=panel), some_parts()) for one in ("house", "garage")
     )
     assert house.name == garage.name == name
 

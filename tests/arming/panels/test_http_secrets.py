@@ -29,14 +29,13 @@ from tests.arming.panels.http_asking import (
     settings_of,
     unread,
 )
+from tests.arming.premises import some_parts
 from tests.links.tls import Certificate, an_encrypted_server, certificate
 from tests.links.web import Answer, a_web_server, says, status
 from trioarm.arming.model import Partition, Reported, SecretRef, Target
 from trioarm.arming.panels import make_panel
 from trioarm.arming.panels.base import NAME_MAX, PanelFailure
 from trioarm.arming.panels.http import HttpDriver
-from trioarm.engine.clock import SystemClock
-from trioarm.repositories.memory import InMemoryScheduleRepository
 
 __all__ = ["certificate", "keys_in_place"]
 
@@ -99,7 +98,7 @@ async def test_the_code_of_a_partition_is_masked_as_well() -> None:
     with a_web_server(says(json.dumps({"state": CODE}).encode())) as web:
         settings = settings_of(web, code=None)
         partition = Partition(name="house", site="home", panel=settings, code=SecretRef(env="PANEL_CODE"))
-        driver = make_panel(partition, InMemoryScheduleRepository(), SystemClock())
+        driver = make_panel(partition, some_parts())
         assert isinstance(driver, HttpDriver)
         assert 'its state is "***"' in await unread(driver)
 

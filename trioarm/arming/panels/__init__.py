@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import assert_never
 
+import attrs
+
+from trioarm.arming.connections import Connections
 from trioarm.arming.model import CommandPanel, HttpPanel, Partition, VirtualPanel
 from trioarm.arming.panels.base import Panel
 from trioarm.arming.panels.command import CommandDriver
@@ -12,15 +15,30 @@ from trioarm.arming.panels.virtual import VirtualDriver
 from trioarm.engine.ports import Clock, ScheduleRepository
 
 
-def make_panel(partition: Partition, repository: ScheduleRepository, clock: Clock) -> Panel:
+@attrs.frozen(slots=True, kw_only=True)
+class Parts:
+    """What drivers are made with.
+
+    Args:
+        repository: where those without hardware keep their state.
+        clock: what time it is.
+        connections: what others are reached over.
+    """
+
+    repository: ScheduleRepository
+    clock: Clock
+    connections: Connections
+
+
+def make_panel(partition: Partition, parts: Parts) -> Panel:
     """Return the driver a partition is configured to have."""
     settings, address = partition.panel, partition.address or partition.name
     match settings:
         case VirtualPanel():
-            return VirtualDriver(settings, address, repository, clock)
+            return VirtualDriver(settings, address, parts.repository, parts.clock)
         case CommandPanel():
             return CommandDriver(settings, partition.name, address, partition.code or settings.code)
         case HttpPanel():
-            return HttpDriver(settings, address, clock, code=partition.code)
+            return HttpDriver(settings, address, parts.clock, code=partition.code)
         case _:
             assert_never(settings)
