@@ -22,7 +22,7 @@ from trioarm.arming.panels.printed import NAME_MAX, parse_report
 from trioarm.arming.panels.virtual_state import ZONES_MAX
 from trioarm.arming.secrets import MASK
 from trioarm.arming.verify import POLL
-from trioarm.config.panels import ANSWER_S_MAX
+from trioarm.config.panel_keys import ANSWER_S_MAX
 from trioarm.core.instants import SECOND, render_duration
 from trioarm.links.program import TERMINATION_S, Output
 

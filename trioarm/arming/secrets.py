@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hmac
+import json
 import os
 import re
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Final, TypeAlias
+from urllib.parse import quote
 
 import attrs
 
@@ -16,6 +18,8 @@ from trioarm.core.errors import TrioarmError
 CODE_LENGTH_MAX: Final = 256  # characters; who keeps longer lines there has named the wrong file
 KEY_LENGTH_MAX: Final = 4096  # characters of what programs show each other; tokens that carry claims are long
 MASK: Final = "***"
+Mask: TypeAlias = Callable[[str], str]  # returns a text without codes and keys
+
 SHORT: Final = 4  # codes of fewer characters are masked only where they stand alone: "1" is in every line
 
 
@@ -77,6 +81,25 @@ def pattern_of(codes: Iterable[str]) -> re.Pattern[str] | None:
     words = sorted(codes, key=len, reverse=True)
     parts = [re.escape(word) if len(word) >= SHORT else rf"(?<!\w){re.escape(word)}(?!\w)" for word in words]
     return re.compile("|".join(parts)) if parts else None
+
+
+def masking(refs: Iterable[SecretRef], code: str | None = None) -> Mask:
+    """Return what takes secrets out of a text, however a panel spelt them when it repeated them.
+
+    Args:
+        refs: where they are; those that cannot be read now cannot be repeated either.
+        code: one more, that was just sent.
+    """
+    secrets = readable(refs) | ({code} if code else set())
+    pattern = pattern_of(spelling for secret in secrets for spelling in _spellings(secret))
+    return lambda text: text if pattern is None else pattern.sub(MASK, text)
+
+
+def _spellings(secret: str) -> set[str]:
+    """Return how a secret looks in plain text, JSON, a URL, and a header."""
+    octets = secret.encode(errors="surrogateescape")
+    in_json = {json.dumps(secret, ensure_ascii=is_ascii)[1:-1] for is_ascii in (True, False)}
+    return {secret, *in_json, quote(octets), quote(octets, safe=""), octets.decode("latin-1")}
 
 
 def _read(ref: SecretRef, what: str, longest: int) -> str:

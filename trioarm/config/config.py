@@ -20,6 +20,7 @@ from trioarm.config.calendars import Surroundings, read_calendars
 from trioarm.config.handlers import read_workers
 from trioarm.config.keys import Setting, file_key, keys_of
 from trioarm.config.layering import SECTIONS, read_settings
+from trioarm.config.mqtt import read_brokers
 from trioarm.config.owners import read_owners
 from trioarm.config.premises import read_partitions, read_sites
 from trioarm.config.resources import read_resources
@@ -388,7 +389,8 @@ def _read_declared(
     whole: Table, defaults: Defaults, arming: ArmingSettings, on_time_s: float
 ) -> tuple[tuple[Schedule, ...], Premises]:
     sites = read_sites(whole)
-    partitions = read_partitions(whole, sites)
+    brokers = read_brokers(whole)
+    partitions = read_partitions(whole, sites, brokers)
     declarations = Declarations(defaults, sites, partitions, whole.problems)
     for index, tree in enumerate(whole.take("schedule", _each_schedule, [])):
         declarations.read(tree, index)
@@ -396,6 +398,7 @@ def _read_declared(
         sites=sites,
         partitions=partitions,
         schedules=tuple(declarations.arming),
+        brokers=brokers,
         late_disarm_s=arming.late_disarm_s,
         on_time_s=on_time_s,
         workers=arming.workers,

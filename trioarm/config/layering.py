@@ -31,7 +31,8 @@ SECTIONS: Final[dict[str, type[attrs.AttrsInstance]]] = {
     "features": FeatureSettings,
     "log": LogSettings,
 }
-DECLARED: Final = ("owner", "calendar", "handler", "resource", "site", "partition", "schedule")  # what else a file has
+# what else a file has
+DECLARED: Final = ("owner", "calendar", "handler", "resource", "site", "mqtt", "partition", "schedule")
 SECTIONS_LATER: Final = ("http", "notify")
 COMMAND_LINE: Final = "command line"
 ENVIRONMENT_ENV: Final = "SCHEDULER_ENV"

@@ -5,40 +5,46 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from trioarm.arming.model import CommandPanel, HttpPanel, PanelSettings, Reported, SecretRef, VirtualPanel
+from trioarm.arming.model import CommandPanel, HttpPanel, MqttBroker, PanelSettings, VirtualPanel
 from trioarm.arming.panel_urls import SAMPLE, panel_url
 from trioarm.arming.panels.command import PLACEHOLDER, READ_WORDS, SET_WORDS
-from trioarm.core.reading import Reader, Table, duration, listed, mapping, member, show, suggest, text
+from trioarm.config.mqtt import MQTT, read_mqtt_panel
+from trioarm.config.panel_keys import ANSWER_S_MAX, DELAY_S_MAX, path, read_code, read_secret, states
+from trioarm.core.reading import Reader, Table, duration, listed, show, suggest, text
 
-DELAY_S_MAX: Final = 3600.0  # of a panel: real ones end at a few minutes
-ANSWER_S_MAX: Final = 60.0  # for a panel to answer: more than an attempt has for talking it could not be waited for
-PATH_MAX: Final = 200  # characters of a path through an answer
-WORD_MAX: Final = 100  # characters of a panel's own word for a state
-STATES_MAX: Final = 100  # such words
-KINDS_LATER: Final = ("mqtt", "homeassistant")
+KINDS_LATER: Final = ("homeassistant",)
 _CODE_IS_SEEN: Final = "{code} would be for everybody to see: the program finds the code on its standard input instead"
 
 
-def read_panel(partition: Table) -> PanelSettings:
-    """Read the panel of a partition: the built-in one where nothing is said."""
+def read_panel(partition: Table, brokers: Mapping[str, MqttBroker]) -> PanelSettings:
+    """Read the panel of a partition: the built-in one where nothing is said.
+
+    Args:
+        partition: its table.
+        brokers: those that are configured.
+    """
     table = partition.table("panel")
     if table is None:
         return VirtualPanel()
     kind = table.take("kind", _kind, None)
     if kind is None and "kind" in table:  # whose keys are not known
         return VirtualPanel()
-    panel = KINDS[kind or "virtual"](table)
+    panel: PanelSettings
+    if kind == MQTT:
+        panel = read_mqtt_panel(table, brokers, has_code="code" in partition) or VirtualPanel()
+    else:
+        panel = KINDS[kind or "virtual"](table)
     table.close()
     return panel
 
 
 def _kind(value: object) -> str:
     kind = text(value)
-    if kind in KINDS:
+    if kind in ALL_KINDS:
         return kind
     if kind in KINDS_LATER:
-        raise ValueError(f"{show(kind)} is not available yet; there is {', '.join(KINDS)}")
-    raise ValueError(f"{show(kind)} is no kind of panel{suggest(kind, (*KINDS, *KINDS_LATER))}")
+        raise ValueError(f"{show(kind)} is not available yet; there is {', '.join(ALL_KINDS)}")
+    raise ValueError(f"{show(kind)} is no kind of panel{suggest(kind, (*ALL_KINDS, *KINDS_LATER))}")
 
 
 def _virtual(table: Table) -> VirtualPanel:
@@ -90,11 +96,11 @@ def _http(table: Table) -> PanelSettings:
         read_url=read_url,
         secret=read_secret(table, "secret"),
         token=read_secret(table, "token"),
-        state_path=table.take("state", _path, "state"),
-        changed_by_path=table.take("changed_by", _path, None),
-        since_path=table.take("since", _path, None),
-        open_zones_path=table.take("open_zones", _path, None),
-        states=table.take("states", _states, {}),
+        state_path=table.take("state", path, "state"),
+        changed_by_path=table.take("changed_by", path, None),
+        since_path=table.take("since", path, None),
+        open_zones_path=table.take("open_zones", path, None),
+        states=table.take("states", states, {}),
         timeout_s=table.take("timeout", duration(1, ANSWER_S_MAX), 10.0),
         exit_delay_s=table.take("exit_delay", duration(0, DELAY_S_MAX), 60.0),
         code=read_code(table),
@@ -105,73 +111,5 @@ def _url(value: object) -> str:
     return panel_url(text(value))
 
 
-def _path(value: object) -> str:
-    """Read a path through an answer: keys and numbers of items with dots between them."""
-    path = text(value)
-    if len(path) > PATH_MAX:
-        raise ValueError(f"{show(path)} is longer than {PATH_MAX} characters")
-    if not all(path.split(".")):
-        raise ValueError(f'{show(path)} is no path: write it like "panel.mode" or "areas.0.mode"')
-    return path
-
-
-def _states(value: object) -> dict[str, Reported]:
-    """Read what words of a panel mean."""
-    table = mapping(value)
-    if len(table) > STATES_MAX:
-        raise ValueError(f"{len(table)} words are too many: at most {STATES_MAX}")
-    found: dict[str, Reported] = {}
-    for word, meaning in table.items():
-        if len(word) > WORD_MAX:
-            raise ValueError(f"{show(word)} is longer than {WORD_MAX} characters")
-        try:
-            found[word] = member(Reported)(meaning)
-        except ValueError as error:
-            raise ValueError(f"what {show(word)} means: {error}") from None
-    return found
-
-
 KINDS: Final[dict[str, Callable[[Table], PanelSettings]]] = {"virtual": _virtual, "command": _command, "http": _http}
-
-
-# Secrets
-
-
-def read_code(owner: Table) -> SecretRef | None:
-    """Read where a code is: a panel's own, or one that is sent with the commands of one partition."""
-    return read_secret(owner, "code")
-
-
-def read_secret(owner: Table, what: str) -> SecretRef | None:
-    """Read where a secret is that is called by its key: a code, or what programs show each other."""
-    table = owner.take(what, _reference(what), None)
-    if table is None:
-        return None
-    secret = Table(table, owner.at(what), owner.problems)
-    env = secret.take("env", _place(what), None)
-    file = secret.take("file", _place(what), None)
-    secret.close()
-    return SecretRef(env, file) if env or file else None
-
-
-def _place(what: str) -> Reader[str]:
-    def read_place(value: object) -> str:
-        if found := text(value):
-            return found
-        raise ValueError(f"names nothing: a {what} is in an environment variable or in a file")
-
-    return read_place
-
-
-def _reference(what: str) -> Reader[Mapping[str, object]]:
-    """Return a reader of a table that says where a secret is, which never shows what stands in its place (A5.2)."""
-    places = f'{{ env = "HOUSE_{what.upper()}" }} or {{ file = "house.{what}" }}'
-
-    def read_reference(value: object) -> Mapping[str, object]:
-        if not isinstance(value, Mapping):
-            raise ValueError(f"a {what} is not written into a file that others read: name where it is, like {places}")
-        if ("env" in value) == ("file" in value):
-            raise ValueError(f"name one place: {places}")
-        return value
-
-    return read_reference
+ALL_KINDS: Final = (*KINDS, MQTT)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from trioarm.arming.compile import LANE
-from trioarm.arming.model import Partition, Site
+from trioarm.arming.model import MqttBroker, Partition, Site
 from trioarm.config.named import one_of, read_each
-from trioarm.config.panels import DELAY_S_MAX, read_code, read_panel
+from trioarm.config.panel_keys import DELAY_S_MAX, read_code
+from trioarm.config.panels import read_panel
 from trioarm.core.codec import named
 from trioarm.core.forms.family import zone
 from trioarm.core.reading import Table, duration, flag, number, text
@@ -20,9 +21,13 @@ def read_sites(whole: Table) -> dict[str, Site]:
     return read_each(whole, "site", named("site"), _read_site)
 
 
-def read_partitions(whole: Table, sites: Mapping[str, Site]) -> dict[str, Partition]:
+def read_partitions(whole: Table, sites: Mapping[str, Site], brokers: Mapping[str, MqttBroker]) -> dict[str, Partition]:
     """Read every `[partition.NAME]`."""
-    return read_each(whole, "partition", _partition_name, lambda name, table: _read_partition(name, table, sites))
+
+    def read(name: str, table: Table) -> Partition:
+        return _read_partition(name, table, sites, brokers)
+
+    return read_each(whole, "partition", _partition_name, read)
 
 
 def _partition_name(value: object) -> str:
@@ -43,11 +48,11 @@ def _read_site(name: str, table: Table) -> Site:
     return Site(name, timezone, latitude, longitude)
 
 
-def _read_partition(name: str, table: Table, sites: Mapping[str, Site]) -> Partition:
+def _read_partition(name: str, table: Table, sites: Mapping[str, Site], brokers: Mapping[str, MqttBroker]) -> Partition:
     return Partition(
         name=name,
         site=table.need("site", one_of(sites, "site"), 'say where it is, like site = "home"') or "",
-        panel=read_panel(table),
+        panel=read_panel(table, brokers),
         address=table.take("address", text, ""),
         allow_disarm=table.take("allow_disarm", flag, False),
         min_gap_s=table.take("min_gap", duration(0, DELAY_S_MAX), 2.0),

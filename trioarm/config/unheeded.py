@@ -1,14 +1,20 @@
-"""What a schedule asks for and a switch of `[features]` takes away: no error, but nothing to be found out at night."""
+"""What is said and has no effect: no error, but nothing to be found out at night."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from trioarm.arming.model import MqttPanel
 from trioarm.config.config import SchedulerConfig
 
 
 def unheeded(config: SchedulerConfig) -> Iterator[str]:
-    """Yield a line for each declared schedule of which something is not heeded."""
+    """Yield a line for each broker that no panel is at, and each declared schedule of which something is not heeded."""
+    panels = [partition.panel for partition in config.premises.partitions.values()]
+    used = {panel.broker.name for panel in panels if isinstance(panel, MqttPanel)}
+    for name in config.premises.brokers:
+        if name not in used:
+            yield f"mqtt.{name}: no panel is at this broker, so nobody connects to it"
     if config.features.advanced_retries:
         return
     for schedule in (*config.schedules, *(one.schedule for one in config.premises.schedules)):

@@ -7,10 +7,11 @@ from typing import assert_never
 import attrs
 
 from trioarm.arming.connections import Connections
-from trioarm.arming.model import CommandPanel, HttpPanel, Partition, VirtualPanel
-from trioarm.arming.panels.base import Panel
+from trioarm.arming.model import CommandPanel, HttpPanel, MqttPanel, Partition, VirtualPanel
+from trioarm.arming.panels.base import OwnCommands, Panel
 from trioarm.arming.panels.command import CommandDriver
 from trioarm.arming.panels.http import HttpDriver
+from trioarm.arming.panels.mqtt import MqttDriver, link_to
 from trioarm.arming.panels.virtual import VirtualDriver
 from trioarm.engine.ports import Clock, ScheduleRepository
 
@@ -23,15 +24,21 @@ class Parts:
         repository: where those without hardware keep their state.
         clock: what time it is.
         connections: what others are reached over.
+        commands: what was sent before.
     """
 
     repository: ScheduleRepository
     clock: Clock
     connections: Connections
+    commands: OwnCommands
 
 
 def make_panel(partition: Partition, parts: Parts) -> Panel:
-    """Return the driver a partition is configured to have."""
+    """Return the driver a partition is configured to have.
+
+    Raises:
+        ConfigurationError: what it needs is not installed.
+    """
     settings, address = partition.panel, partition.address or partition.name
     match settings:
         case VirtualPanel():
@@ -40,5 +47,8 @@ def make_panel(partition: Partition, parts: Parts) -> Panel:
             return CommandDriver(settings, partition.name, address, partition.code or settings.code)
         case HttpPanel():
             return HttpDriver(settings, address, parts.clock, code=partition.code)
+        case MqttPanel():
+            link = link_to(settings.broker, parts.connections)
+            return MqttDriver(settings, partition, link, parts.clock, parts.commands)
         case _:
             assert_never(settings)

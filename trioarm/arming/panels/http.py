@@ -9,16 +9,15 @@ import hashlib
 import hmac
 import json
 from typing import Final
-from urllib.parse import quote
 from uuid import uuid4
 
 import trio
 
 from trioarm.arming.model import HttpPanel, SecretRef, Target
 from trioarm.arming.panel_urls import origin_of, partition_url
+from trioarm.arming.panels.answers import Unclear, parsed, refusal_of, report_of, status_of
 from trioarm.arming.panels.base import OURSELVES, FailureKind, PanelFailure, PanelReport
-from trioarm.arming.panels.http_answers import Mask, Unclear, parsed, refusal_of, report_of, status_of
-from trioarm.arming.secrets import MASK, SecretUnreadable, pattern_of, read_key, readable, references
+from trioarm.arming.secrets import Mask, SecretUnreadable, masking, read_key, references
 from trioarm.core.instants import SECOND
 from trioarm.engine.ports import Clock
 from trioarm.links.web import Limits, Web, WebFailed
@@ -140,13 +139,4 @@ class HttpDriver:
 
     def _mask(self, code: str | None = None) -> Mask:
         """Return what takes codes and keys out of a text, however the panel spelt them when it repeated them."""
-        secrets = readable(self._refs) | ({code} if code else set())
-        pattern = pattern_of(spelling for secret in secrets for spelling in _spellings(secret))
-        return lambda text: text if pattern is None else pattern.sub(MASK, text)
-
-
-def _spellings(secret: str) -> set[str]:
-    """Return how a secret looks in plain text, JSON, a URL, and a header."""
-    octets = secret.encode(errors="surrogateescape")
-    in_json = {json.dumps(secret, ensure_ascii=is_ascii)[1:-1] for is_ascii in (True, False)}
-    return {secret, *in_json, quote(octets), quote(octets, safe=""), octets.decode("latin-1")}
+        return masking(self._refs, code)
