@@ -57,7 +57,7 @@ class Mqtt:
         self._session: Session | None = None
         self._connected_at: float | None = None
         self._alone_at: float | None = None  # since when there is no connection; None before `run`, and if there is one
-        self._trouble = "no connection has been tried yet"
+        self._trouble = "it has not answered yet"
         self._changed = trio.Event()
 
     @property
