@@ -19,7 +19,6 @@ from trioarm.arming.model import MqttBroker, MqttPanel, SecretRef
 from trioarm.config.mqtt import PRESETS, Preset
 
 PROGRAM: Final = Path(__file__).with_name("mqtt_alarm.py")
-KEEPS_RETAINED: Final = "persistence true\npersistence_location {}/\nautosave_on_changes true\nautosave_interval 1\n"
 
 
 def settings_at(port: int, preset: Preset, **others: Any) -> MqttPanel:
