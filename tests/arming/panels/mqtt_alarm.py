@@ -18,6 +18,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 HOST: Final = "127.0.0.1"
 STATE, COMMAND, EVENT, KEYPAD = "alarm/state", "alarm/command", "alarm/event", "alarm/keypad"
+"""Its topics, unless it is told to begin them with something else."""
 
 
 class Alarm:
@@ -26,7 +27,8 @@ class Alarm:
     Args:
         client: to the broker.
         settings: `exit_delay_s`, `lag_s` until it shows what it does, `drops` (how many commands it does not hear),
-            `reverts` (whether it goes back in the middle of its exit delay), `code`, `heard` (a file for its commands).
+            `reverts` (whether it goes back in the middle of its exit delay), `code`, `heard` (a file for its commands),
+            `prefix` (what its topics begin with).
     """
 
     exit_delay_is = "pending"
@@ -38,9 +40,13 @@ class Alarm:
         self.coming: list[tuple[float, str]] = []  # states to be shown, and when
         self.drops = settings["drops"]
 
+    def topic(self, usual: str) -> str:
+        """Return what a topic of its is called."""
+        return usual.replace("alarm/", f"{self.settings['prefix']}/")
+
     def show(self, state: str) -> None:
         """Publish a state, to be found by whoever subscribes later."""
-        self.client.publish(STATE, state, qos=1, retain=True)
+        self.client.publish(self.topic(STATE), state, qos=1, retain=True)
 
     def due_in_s(self) -> float | None:
         """Return when the next state is to be shown."""
@@ -60,7 +66,7 @@ class Alarm:
     def hear(self, message: MQTTMessage) -> None:
         """Take a command, or a key that somebody presses."""
         text = message.payload.decode()
-        if message.topic == KEYPAD:
+        if message.topic == self.topic(KEYPAD):
             pressed = json.loads(text)
             self.zones = pressed.get("open", self.zones)
             if "say" in pressed:
@@ -108,20 +114,20 @@ class Alarmo(Alarm):
 
     def tell(self, **event: object) -> None:
         """Publish an event, to be heard by whoever listens now."""
-        self.client.publish(EVENT, json.dumps(event), qos=0)
+        self.client.publish(self.topic(EVENT), json.dumps(event), qos=0)
 
 
 def main(settings: dict[str, Any]) -> None:
     """Be a panel until killed; the word `ready` says that it listens."""
     heard: queue.SimpleQueue[MQTTMessage | str] = queue.SimpleQueue()
     client = Client(CallbackAPIVersion.VERSION2)
-    client.on_connect = lambda *_: client.subscribe([(COMMAND, 1), (KEYPAD, 1)])
+    panel = (Alarmo if settings["kind"] == "alarmo" else Alarm)(client, settings)
+    client.on_connect = lambda *_: client.subscribe([(panel.topic(COMMAND), 1), (panel.topic(KEYPAD), 1)])
     client.on_subscribe = lambda *_: heard.put("listening")
     client.on_message = lambda _, __, message: heard.put(message)
     client.reconnect_delay_set(1, 1)
     client.connect(HOST, settings["port"])
     client.loop_start()
-    panel = (Alarmo if settings["kind"] == "alarmo" else Alarm)(client, settings)
     panel.show("disarmed")
     while True:
         try:

@@ -81,7 +81,7 @@ class AlarmProcess:
 @contextmanager
 def an_alarm(broker: Mosquitto, kind: str = "manual", **settings: Any) -> Iterator[AlarmProcess]:
     """Run a panel while the context lasts."""
-    usual = {"exit_delay_s": 0.3, "lag_s": 0, "drops": 0, "reverts": False, "code": None}
+    usual = {"exit_delay_s": 0.3, "lag_s": 0, "drops": 0, "reverts": False, "code": None, "prefix": "alarm"}
     heard = str(broker.directory / "heard.txt")
     alarm = AlarmProcess(broker, usual | {"kind": kind, "port": broker.port, "heard": heard} | settings)
     alarm.start()
