@@ -127,7 +127,7 @@ def read_mqtt_panel(table: Table, brokers: Mapping[str, MqttBroker], *, has_code
     hint = 'say at which broker it is, like broker = "home", which [mqtt.home] describes'
     broker = table.need("broker", lambda value: brokers[one_of(brokers, "broker")(value)], hint)
     preset = table.take("preset", member(Preset), None)
-    usual = _Usual() if preset is None else PRESETS[preset]
+    usual = _Usual() if "preset" not in table else PRESETS[preset or Preset.ALARMO]  # of a wrong one nothing is missed
     state_topic = _needed_topic(table, "state_topic", usual.state_topic, "where it says what it is")
     command_topic = _needed_topic(table, "command_topic", usual.command_topic, "where it is told what to become")
     panel = MqttPanel(

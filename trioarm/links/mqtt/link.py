@@ -57,7 +57,7 @@ class Mqtt:
         self._session: Session | None = None
         self._connected_at: float | None = None
         self._alone_at: float | None = None  # since when there is no connection; None before `run`, and if there is one
-        self._trouble = "it has not answered yet"
+        self._trouble = "no connection has been tried yet"
         self._changed = trio.Event()
 
     @property
@@ -159,7 +159,7 @@ class Mqtt:
 
         Cancellation: publishes the will, if there is one, and says goodbye, for a second at most.
         """
-        self._alone_at = trio.current_time()
+        self._alone_at, self._trouble = trio.current_time(), "it has not answered yet"
         task_status.started()
         failures = 0
         while True:
