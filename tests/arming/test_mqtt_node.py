@@ -12,6 +12,7 @@ from pathlib import Path
 import attrs
 import pytest
 import trio
+import trio.testing
 
 from tests.arming.panels.mqtt_alarm import COMMAND, EVENT, STATE
 from tests.arming.panels.mqtt_panels import an_alarm
@@ -20,8 +21,9 @@ from tests.crash.node import Place
 from tests.crash.papers import papers_of
 from tests.links.broker import Mosquitto, a_broker, a_link, subscribed
 from trioarm import open_scheduler
+from trioarm.arming.audit import AUDIT
 from trioarm.arming.installation import Installation
-from trioarm.arming.ledger import AUDIT, COMMANDS
+from trioarm.arming.ledger import COMMANDS
 from trioarm.arming.model import Reported
 from trioarm.bootstrap import scheduler_components
 from trioarm.config import SchedulerConfig
@@ -267,6 +269,7 @@ async def test_a_panel_that_is_started_again_is_left_alone(tmp_path: Path) -> No
         async with a_house(broker, exit_delay="30s") as house:
             fired = await house.fire()
             await house.reports(Reported.ARMING)
+            await trio.testing.wait_all_tasks_blocked(0.1)  # the run has seen it, too
             alarm.kill()
             alarm.start()
             run = await house.end_of(fired)

@@ -13,20 +13,25 @@ from typing import Any
 import attrs
 import pytest
 import trio
+import trio.testing
 from paho.mqtt import publish
 
 from tests.arming.panels.mqtt_alarm import COMMAND, EVENT, STATE
 from tests.arming.panels.mqtt_panels import settings_at
+from tests.arming.premises import some_parts
 from tests.links.broker import PATIENCE_S, Mosquitto, a_broker, a_link, a_server, subscribed
-from tests.links.tls import HOST
+from tests.links.tls import HOST, a_certificate
 from trioarm.arming.connections import Connections
 from trioarm.arming.ledger import Ledger, PersonsCommand
 from trioarm.arming.model import MqttBroker, MqttPanel, Partition, Reported, SecretRef, Target
+from trioarm.arming.panels import make_panel
 from trioarm.arming.panels.base import FailureKind, OwnCommand, PanelFailure, PanelReport
 from trioarm.arming.panels.mqtt import MqttDriver, link_to
 from trioarm.config.mqtt import Preset
+from trioarm.core.errors import ConfigurationError
 from trioarm.core.instants import SECOND
 from trioarm.engine.clock import SystemClock
+from trioarm.links.mqtt import link
 from trioarm.repositories.memory import InMemoryScheduleRepository
 
 CODE = '00"42\\'
@@ -415,6 +420,27 @@ async def test_a_password_of_the_broker_is_shown_to_nobody(tmp_path: Path) -> No
             password.write_text("s3cret\n")  # taken without a restart
             with trio.fail_after(PATIENCE_S):
                 await driver._link.wait_connected()
+
+
+async def test_a_broker_is_trusted_by_its_certificate(tmp_path: Path) -> None:
+    """By the file that is named; without it nothing is said over the connection."""
+    certificate = a_certificate(tmp_path)
+    with a_broker(tmp_path, certificate=certificate) as broker:
+        home = MqttBroker(name="home", host=HOST, port=broker.port, tls=True, ca_file=str(certificate.ca))
+        for trusted, is_read in ((home, True), (attrs.evolve(home, ca_file=None), False)):
+            settings = settings_at(broker.port, Preset.HOME_ASSISTANT, timeout_s=WITHIN_S, broker=trusted)
+            async with a_driver(settings) as driver:
+                line = await unread(driver)
+                assert ("nothing is retained" in line, "certificate verify failed" in line) == (is_read, not is_read)
+
+
+def test_without_the_library_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is started, and with the broker that needs it."""
+    monkeypatch.setattr(link, "find_spec", lambda _: None)
+    partition = Partition(name="house", site="home", panel=settings_at(1883, Preset.ALARMO))
+    with pytest.raises(ConfigurationError) as caught:
+        make_panel(partition, some_parts())
+    assert caught.value.problems == ("mqtt.home: MQTT needs paho-mqtt: python -m pip install 'trioarm[mqtt]'",)
 
 
 async def test_one_broker_in_trouble_is_in_nobody_elses_way(tmp_path: Path) -> None:

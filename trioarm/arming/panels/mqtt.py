@@ -19,7 +19,15 @@ import trio
 from trioarm.arming.connections import Connections
 from trioarm.arming.model import MqttBroker, MqttPanel, Partition, Reported, Target
 from trioarm.arming.panels.answers import Unclear
-from trioarm.arming.panels.base import OURSELVES, UNREAD, FailureKind, OwnCommands, PanelFailure, PanelReport
+from trioarm.arming.panels.base import (
+    OURSELVES,
+    UNREAD,
+    FailureKind,
+    OwnCommand,
+    OwnCommands,
+    PanelFailure,
+    PanelReport,
+)
 from trioarm.arming.panels.mqtt_words import Answer, answer_of, payload_of, understood
 from trioarm.arming.secrets import masking, read_key, references
 from trioarm.core.errors import ConfigurationError
@@ -93,9 +101,10 @@ class MqttDriver:
         timeout_s = self._settings.timeout_s
         await self._until(self._is_known, timeout_s if self._link.steady_s < timeout_s else 0)
         report = self._heard()
-        if report.state is Reported.PENDING and self._settings.pending_is_exit_delay:
-            return await self._tell_apart(report)
-        return report
+        if report.state is not Reported.PENDING or not self._settings.pending_is_exit_delay:
+            return report
+        own = await self._commands.own_command(self._partition.name)
+        return self._told_apart(self._heard(), own)  # heard again: meanwhile it may have said something else
 
     async def command(self, target: Target, code: str | None, by: str = OURSELVES) -> None:
         """Publish a command; a panel that says why it does not obey is given a moment to say so.
@@ -228,12 +237,12 @@ class MqttDriver:
             return str(error)
         return "it has become one since"
 
-    async def _tell_apart(self, report: PanelReport) -> PanelReport:
+    def _told_apart(self, report: PanelReport, own: OwnCommand | None) -> PanelReport:
         """Return what `pending` is: the exit delay of our own command, or an entry delay (A6.2)."""
-        own, now = await self._commands.own_command(self._partition.name), self._clock.look()
-        if own is None or own.target is Target.DISARMED or own.is_confirmed:
+        if report.state is not Reported.PENDING or own is None or own.target is Target.DISARMED or own.is_confirmed:
             return report
-        is_recent = 0 <= now - own.sent_at <= microseconds(self._settings.exit_delay_s + CONFIRM_S)
+        age = self._clock.look() - own.sent_at
+        is_recent = 0 <= age <= microseconds(self._settings.exit_delay_s + CONFIRM_S)
         was_armed = self._armed_at is not None and self._armed_at >= own.sent_at
         if was_armed or not is_recent:
             return report
