@@ -197,7 +197,7 @@ def test_what_is_missing_is_said_with_a_sample(tmp_path: Path) -> None:
         (HA.replace("a/state", ""), "state_topic: a topic is empty"),
         (
             HA.replace("a/state", "a/set"),
-            'state_topic: "a/set" is said twice: each topic is for one thing',
+            'command_topic: "a/set" is the state_topic too: each topic is for one thing',
         ),
         (
             HA + "event_topic = 'x'",
@@ -226,6 +226,10 @@ def test_what_is_missing_is_said_with_a_sample(tmp_path: Path) -> None:
         (
             HA + "changed_by = 'who'",
             "changed_by: is a path, but without state, the path of the state, the whole message is the state",
+        ),
+        (
+            HA.replace("home_assistant", "alarmo") + "event_topic = 'e'\navailability_topic = 'e'",
+            'event_topic: "e" is the availability_topic too: each topic is for one thing',
         ),
         (HA + "available = 'yes'", "available: is of no use without availability_topic"),
         (

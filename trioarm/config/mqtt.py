@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from itertools import combinations
 from typing import Final
 
 import attrs
@@ -205,9 +206,15 @@ def _template(value: object) -> str:
 def _check(table: Table, panel: MqttPanel, *, has_code: bool) -> None:
     """Note what does not go together."""
     add, at = table.problems.add, table.at
-    topics = [panel.command_topic, *filter(None, (panel.availability_topic, panel.event_topic))]
-    if panel.state_topic in topics or panel.command_topic in topics[1:]:
-        add(at("state_topic"), f"{show(panel.state_topic)} is said twice: each topic is for one thing")
+    topics = {
+        "state_topic": panel.state_topic,
+        "command_topic": panel.command_topic,
+        "availability_topic": panel.availability_topic,
+        "event_topic": panel.event_topic,
+    }
+    for (key, topic), (other, same) in combinations(topics.items(), 2):
+        if topic is not None and topic == same:
+            add(at(other), f"{show(topic)} is the {key} too: each topic is for one thing")
     if panel.state_path is None:
         for key in ("changed_by", "since", "open_zones"):
             if key in table:

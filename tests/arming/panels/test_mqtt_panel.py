@@ -209,12 +209,14 @@ async def test_what_it_says_beside_its_state_is_reported(tmp_path: Path) -> None
 
 
 async def test_whoever_waits_for_news_has_them(tmp_path: Path) -> None:
-    """A state, and the end of a connection; nothing else wakes anybody."""
+    """Another state, and the end of a connection; what is said again wakes nobody."""
     async with a_house(tmp_path) as (broker, driver):
         broker.put(STATE, "disarmed", retain=True)
         await driver.read_state()
-        with trio.move_on_after(0.05) as quiet:
-            await driver.changed()
+        broker.put(STATE, "disarmed")
+        async with subscribed(driver._link, "the/end"):  # from when that was heard
+            with trio.move_on_after(0.05) as quiet:
+                await driver.changed()
         assert quiet.cancelled_caught
         for happens in (lambda: broker.put(STATE, "armed_away"), broker.kill):
             async with trio.open_nursery() as nursery:

@@ -131,7 +131,7 @@ class MqttDriver:
             await self._hear_answer(target, code)
 
     async def changed(self) -> None:
-        """Return when a state or its availability was heard, or the connection is lost, made, or tried once more."""
+        """Return when something new was heard, or the connection is lost, made, or tried once more."""
 
         async def until(happens: Callable[[], Awaitable[None]]) -> None:
             await happens()
@@ -153,7 +153,9 @@ class MqttDriver:
             self._armed_at = self._clock.look()
         elif self._answer is None and report.state in ON_THE_WAY:
             self._answer = Answer(None)
-        self._wake()
+        before = self._latest(message.topic)
+        if before is None or before.payload != message.payload:  # what is said again and again is no news
+            self._wake()
         return True
 
     def _heed_availability(self, message: Message) -> bool:
