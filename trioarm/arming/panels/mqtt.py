@@ -28,7 +28,7 @@ from trioarm.arming.panels.base import (
     PanelFailure,
     PanelReport,
 )
-from trioarm.arming.panels.mqtt_words import Answer, answer_of, payload_of, understood
+from trioarm.arming.panels.mqtt_words import Refusal, payload_of, refusal_in, understood
 from trioarm.arming.secrets import masking, read_key, references
 from trioarm.core.errors import ConfigurationError
 from trioarm.core.instants import microseconds
@@ -73,7 +73,7 @@ class MqttDriver:
         own = [ref for ref in (partition.code,) if ref is not None]
         self._refs = (*references(settings.broker).values(), *references(settings).values(), *own)
         self._news = trio.Event()
-        self._answer: Answer | None = None
+        self._refusal: Refusal | None = None
         self._armed_at: int | None = None  # when it was last heard to be armed
         self._told_at: float | None = None
         heeds = {
@@ -121,7 +121,7 @@ class MqttDriver:
             raise PanelFailure(FailureKind.REJECTED, f"the panel knows no {target}, only {known}: look at its payloads")
         words = {"action": action, "code": code, "address": self._partition.address or None}
         payload = payload_of(self._settings.command_template, words)
-        self._answer = None
+        self._refusal = None
         try:
             topic, within_s = self._settings.command_topic, self._settings.timeout_s
             await self._link.publish(topic, payload, within_s=within_s)
@@ -151,8 +151,6 @@ class MqttDriver:
             return False
         if report.state in ARMED:
             self._armed_at = self._clock.look()
-        elif self._answer is None and report.state in ON_THE_WAY:
-            self._answer = Answer(None)
         before = self._latest(message.topic)
         if before is None or before.payload != message.payload:  # what is said again and again is no news
             self._wake()
@@ -163,8 +161,8 @@ class MqttDriver:
         return True
 
     def _heed_event(self, message: Message) -> bool:
-        if not message.is_retained and (answer := answer_of(message.payload, _as_it_is)) is not None:
-            self._answer = answer
+        if not message.is_retained and (refusal := refusal_in(message.payload, _as_it_is)) is not None:
+            self._refusal = refusal
             self._wake()
         return False
 
@@ -251,13 +249,20 @@ class MqttDriver:
         return attrs.evolve(report, state=Reported.ARMING, toward=own.target)
 
     async def _hear_answer(self, target: Target, code: str | None) -> None:
+        """Wait until it refuses, or shows that it obeys.
+
+        Raises:
+            PanelFailure: `rejected` or `blocked`: it refuses.
+        """
+
         def has_answered() -> bool:
-            return self._answer is not None or self._reported().reaches(target) or not self._link.is_connected
+            report = self._reported()
+            obeys = report.state in ON_THE_WAY or report.reaches(target)
+            return obeys or self._refusal is not None or not self._link.is_connected
 
         await self._until(has_answered, min(ANSWER_S, self._settings.timeout_s))
-        answer = self._answer
-        if answer is not None and answer.kind is not None:
-            raise self._failure(answer.kind, answer.message, code, answer.zones)
+        if self._refusal is not None:
+            raise self._failure(self._refusal.kind, self._refusal.message, code, self._refusal.zones)
 
     async def _until(self, holds: Callable[[], bool], within_s: float) -> None:
         """Wait until something is so, but not for ever."""

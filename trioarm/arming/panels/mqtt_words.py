@@ -27,17 +27,17 @@ REFUSALS: Final = {
 
 
 @attrs.frozen(slots=True)
-class Answer:
-    """What a panel says to a command.
+class Refusal:
+    """Why a panel does not obey.
 
     Args:
-        kind: why it does not obey; None where it does.
+        kind: of failure.
         message: the same for people.
         zones: names of the open zones, for `blocked`.
     """
 
-    kind: FailureKind | None
-    message: str = ""
+    kind: FailureKind
+    message: str
     zones: tuple[str, ...] = ()
 
 
@@ -74,8 +74,8 @@ def understood(payload: bytes, settings: MqttPanel, mask: Mask) -> PanelReport:
     return report_of(word, settings, mask)
 
 
-def answer_of(payload: bytes, mask: Mask) -> Answer | None:
-    """Return what an event of Alarmo says to a command; None where it says nothing to one, or cannot be understood."""
+def refusal_in(payload: bytes, mask: Mask) -> Refusal | None:
+    """Return what an event of Alarmo says against a command; None where it says nothing, or cannot be understood."""
     try:
         said = parsed(payload, mask)
     except Unclear:
@@ -84,12 +84,12 @@ def answer_of(payload: bytes, mask: Mask) -> Answer | None:
     if not isinstance(said, dict) or not isinstance(event, str):
         return None
     if event in REFUSALS:
-        return Answer(FailureKind.REJECTED, REFUSALS[event])
+        return Refusal(FailureKind.REJECTED, REFUSALS[event])
     if event == "FAILED_TO_ARM":
         zones = _sensors(said.get("sensors"), mask)
         which = f"zones are open: {', '.join(zones)}" if zones else "zones are open, and it names none"
-        return Answer(FailureKind.BLOCKED, which, zones)
-    return Answer(None) if event.startswith("ARM_") else None
+        return Refusal(FailureKind.BLOCKED, which, zones)
+    return None
 
 
 def _sensors(value: object, mask: Mask) -> tuple[str, ...]:
