@@ -196,6 +196,14 @@ def test_what_obeyed_and_went_elsewhere_is_not_fought(sent: Sent, since_at: int 
     assert (found.kind, "somebody" in found.message) == (FailureKind.REVERTED, True)
 
 
+def test_what_went_elsewhere_because_of_open_zones_names_them() -> None:
+    """A zone that opens during the exit delay is why many panels give up (A3.3)."""
+    zones = ("kitchen window",)
+    found = step(Reported.DISARMED, sent=Sent(sends=1, last_at=NOW, progressed=True), open_zones=zones)
+    assert isinstance(found, Fail)
+    assert (found.kind, found.zones, "kitchen window" in found.message) == (FailureKind.REVERTED, zones, True)
+
+
 def test_open_zones_block_arming_before_anything_is_sent() -> None:
     """The pre-check names them (A3.1)."""
     found = step(Reported.DISARMED, open_zones=("door", "window"))

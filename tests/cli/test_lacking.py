@@ -12,6 +12,10 @@ from trioarm.cli.app import main
 HOUSE = """
 [site.home]
 timezone = "UTC"
+[homeassistant.hut]
+url = "https://127.0.0.1:9"
+token = { env = "NO_SUCH_TOKEN" }
+ca_file = "/no/such/ca.pem"
 [partition.house]
 site = "home"
 code = { env = "NO_SUCH_CODE" }
@@ -82,6 +86,7 @@ def test_programs_codes_and_keys_that_are_not_here_are_told(
 ) -> None:
     """A line each, with the key that asks for it; the configuration is fine all the same, and no secret is shown."""
     monkeypatch.delenv("NO_SUCH_CODE", raising=False)
+    monkeypatch.delenv("NO_SUCH_TOKEN", raising=False)
     key = tmp_path / "key"
     (tmp_path / "scheduler.toml").write_text(HOUSE.replace("KEY", str(key)))
     assert main(["check", "--config", str(tmp_path / "scheduler.toml")]) == 0
@@ -89,6 +94,9 @@ def test_programs_codes_and_keys_that_are_not_here_are_told(
     assert "is fine: 3 schedules" in out
     gone = "here, or it may not be run"
     assert errors.splitlines() == [
+        "warning: homeassistant.hut: no panel is at this instance, so nobody connects to it",
+        "warning: homeassistant.hut.token: environment variable NO_SUCH_TOKEN is not set: it should hold the token",
+        "warning: homeassistant.hut.ca_file: file /no/such/ca.pem is not here, or may not be read",
         "warning: partition.house.code: environment variable NO_SUCH_CODE is not set: it should hold the code",
         f"warning: partition.house.panel.set: there is no program /opt/alarm {gone}",
         f"warning: partition.house.panel.read: there is no program no-such-program {gone}",
@@ -96,7 +104,23 @@ def test_programs_codes_and_keys_that_are_not_here_are_told(
         f'warning: schedule "backup": there is no program /opt/backup {gone}',
     ]
     monkeypatch.setenv("NO_SUCH_CODE", "0042")
+    monkeypatch.setenv("NO_SUCH_TOKEN", "t0ken")
     key.write_text("s3cret\n")
     assert main(["check", "--config", str(tmp_path / "scheduler.toml")]) == 0
     errors = capsys.readouterr().err
     assert ("partition.house.code" in errors, "secret" in errors, "0042" in errors) == (False, False, False)
+    assert "oken" not in errors
+
+
+def test_a_library_that_is_not_here_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What only a part of the configurations needs is not installed with the rest."""
+    monkeypatch.setattr(lacking, "find_spec", lambda _: None)
+    monkeypatch.setenv("HOME_TOKEN", "t0ken")
+    home = '[homeassistant.hut]\nurl = "http://h"\ntoken = { env = "HOME_TOKEN" }\n'
+    (tmp_path / "scheduler.toml").write_text(home)
+    assert main(["check", "--config", str(tmp_path / "scheduler.toml")]) == 0
+    assert capsys.readouterr().err.splitlines()[1:] == [
+        "warning: homeassistant.hut: wsproto is not installed: python -m pip install 'trioarm[homeassistant]'"
+    ]

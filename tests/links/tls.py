@@ -54,6 +54,13 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     return a_certificate(tmp_path_factory.mktemp("tls"))
 
 
+def a_server_context(certificate: Certificate) -> ssl.SSLContext:
+    """Return what a server with a certificate answers by."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate.chain, certificate.key)
+    return context
+
+
 @contextmanager
 def an_encrypted_server(
     certificate: Certificate, wait: threading.Event | None = None
@@ -64,8 +71,7 @@ def an_encrypted_server(
         certificate: of the server.
         wait: if given, no connection is secured before it is set.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate.chain, certificate.key)
+    context = a_server_context(certificate)
     received: list[bytes] = []
 
     def serve() -> None:

@@ -80,9 +80,16 @@ def test_no_panel_is_commanded(tmp_path: Path, door: socket.socket) -> None:
         [partition.shed]
         site = "home"
         panel = {{ kind = "http", set = "http://127.0.0.1:9/", read = "http://127.0.0.1:9/", exit_delay = "0s" }}
+        [homeassistant.home]
+        url = "http://127.0.0.1:9"
+        token = {{ env = "NO_SUCH_TOKEN" }}
+        [partition.barn]
+        site = "home"
+        address = "alarm_control_panel.barn"
+        panel = {{ kind = "homeassistant", instance = "home", exit_delay = "20s" }}
         [[schedule]]
         name = "night"
-        partitions = ["house", "shed", "attic"]
+        partitions = ["house", "shed", "attic", "barn"]
         target = "armed_night"
         once = "2026-11-23T22:10:00Z"
         """,
@@ -103,6 +110,7 @@ def test_no_panel_is_commanded(tmp_path: Path, door: socket.socket) -> None:
         "night/house": (State.SUCCEEDED, pytest.approx(45, abs=1)),
         "night/attic": (State.SUCCEEDED, pytest.approx(10, abs=1)),
         "night/shed": (State.SUCCEEDED, pytest.approx(0, abs=1)),
+        "night/barn": (State.SUCCEEDED, pytest.approx(20, abs=1)),
     }
     assert not mark.exists()
     with pytest.raises(BlockingIOError):

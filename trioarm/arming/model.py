@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 import attrs
 
-from trioarm.arming.panel_urls import panel_url
+from trioarm.arming.panel_urls import instance_url, panel_url
 from trioarm.core.errors import ConfigurationError, TrioarmError
 from trioarm.core.schedule import Schedule
 from trioarm.links.mqtt import Version
@@ -181,6 +181,51 @@ class HttpPanel:
 
 
 @attrs.frozen(slots=True, kw_only=True)
+class HomeAssistantInstance:
+    """Settings of an instance of Home Assistant, which several panels may be reached through.
+
+    Args:
+        name: as configured.
+        url: http or https, as a browser knows it.
+        token: where the long-lived access token is.
+        ca_file: certificates that sign its own, in PEM format; None for those that the system trusts.
+        timeout_s: how long it may take to answer.
+
+    Raises:
+        ConfigurationError: the URL is none of the web, or holds a password.
+    """
+
+    name: str
+    url: str
+    token: SecretRef
+    ca_file: str | None = None
+    timeout_s: float = 10.0
+
+    def __attrs_post_init__(self) -> None:
+        try:
+            instance_url(self.url)
+        except ValueError as error:
+            raise ConfigurationError((f"url: {error}",)) from None
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class HomeAssistantPanel:
+    """Settings of an alarm panel that is an entity of Home Assistant.
+
+    Args:
+        instance: where the entity is.
+        entity: its id, such as `alarm_control_panel.house`.
+        exit_delay_s: how long it may report `arming` before it is armed.
+        code: what is sent with each command; None for no code.
+    """
+
+    instance: HomeAssistantInstance
+    entity: str
+    exit_delay_s: float = 60.0
+    code: SecretRef | None = None
+
+
+@attrs.frozen(slots=True, kw_only=True)
 class MqttBroker:
     """Settings of a broker that panels are reached by: `[mqtt.NAME]`. Panels that have the same share one connection.
 
@@ -253,7 +298,7 @@ class MqttPanel:
     code: SecretRef | None = None
 
 
-PanelSettings: TypeAlias = VirtualPanel | CommandPanel | HttpPanel | MqttPanel
+PanelSettings: TypeAlias = VirtualPanel | CommandPanel | HttpPanel | HomeAssistantPanel | MqttPanel
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -304,6 +349,7 @@ class Premises:
 
     Args:
         brokers: those that are configured, by name, whether or not a panel is there.
+        instances: of Home Assistant, by name.
         late_disarm_s: how late a disarm may be carried out, in seconds (A2.3).
         on_time_s: how late an occurrence still counts as on time where its schedule does not say, in seconds.
         workers: of arming; None for one per partition.
@@ -311,6 +357,7 @@ class Premises:
 
     sites: dict[str, Site] = attrs.Factory(dict)
     partitions: dict[str, Partition] = attrs.Factory(dict)
+    instances: dict[str, HomeAssistantInstance] = attrs.Factory(dict)
     schedules: tuple[ArmingSchedule, ...] = ()
     brokers: dict[str, MqttBroker] = attrs.Factory(dict)
     late_disarm_s: float = 900.0

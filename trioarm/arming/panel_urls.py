@@ -9,6 +9,7 @@ from trioarm.core.web_urls import web_url
 
 ADDRESS: Final = "{address}"
 SAMPLE: Final = "https://panel.example/alarm/{address}"
+HOME_SAMPLE: Final = "http://homeassistant.local:8123"
 PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -27,6 +28,20 @@ def panel_url(template: str) -> str:
     if "{" in url or "}" in url:
         raise ValueError(f'has braces around something else than {ADDRESS}: write it like "{SAMPLE}"')
     return template
+
+
+def instance_url(url: str) -> str:
+    """Return what can be the URL of an instance of Home Assistant.
+
+    Raises:
+        ValueError: it cannot; shown without user and password.
+    """
+    parts = urlsplit(web_url(url, HOME_SAMPLE))
+    if "@" in parts.netloc:
+        raise ValueError('has a user or a password in it: name a token instead, like token = { env = "HOME_TOKEN" }')
+    if parts.query or parts.fragment:
+        raise ValueError(f'has something behind its path: write it like "{HOME_SAMPLE}"')
+    return url
 
 
 def partition_url(template: str, address: str) -> str:

@@ -111,7 +111,7 @@ def next_step(report: PanelReport, target: Target, sent: Sent, limits: Limits, n
         return _await_progress(report, sent, limits, now)
     if sent.last_at is not None:
         if _reverted(report, sent, sent.last_at):
-            return Fail(FailureKind.REVERTED, _went_elsewhere(report, target))
+            return Fail(FailureKind.REVERTED, _went_elsewhere(report, target), report.open_zones)
         show_by = _since(sent.last_at, limits, now) + limits.exit_delay + limits.confirm
         if now < show_by:
             return Wait(min(show_by, now + POLL))
@@ -166,4 +166,5 @@ def _in_alarm(report: PanelReport) -> str:
 
 def _went_elsewhere(report: PanelReport, target: Target) -> str:
     by = f", changed by {report.changed_by}" if report.changed_by else ""
-    return f"on its way to {target} the panel went to {report.state}{by}: it is left as it is"
+    zones = f", and zones are open: {', '.join(report.open_zones)}" if report.open_zones else ""
+    return f"on its way to {target} the panel went to {report.state}{by}{zones}: it is left as it is"

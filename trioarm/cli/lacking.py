@@ -14,7 +14,7 @@ from importlib.util import find_spec
 
 from attrs import AttrsInstance
 
-from trioarm.arming.model import CommandPanel, MqttBroker, Partition, SecretRef
+from trioarm.arming.model import CommandPanel, HomeAssistantInstance, MqttBroker, Partition, SecretRef
 from trioarm.arming.secrets import SecretUnreadable, read_code, read_key, references
 from trioarm.cli.configuration import declared_schedules
 from trioarm.config import SchedulerConfig
@@ -25,6 +25,8 @@ def lacking(config: SchedulerConfig) -> Iterator[str]:
     """Yield what is not here, a line each, with the key that asks for it."""
     for broker in config.premises.brokers.values():
         yield from _of_broker(broker)
+    for instance in config.premises.instances.values():
+        yield from _of_instance(instance)
     for partition in config.premises.partitions.values():
         yield from _of_partition(partition)
     for schedule in declared_schedules(config):
@@ -44,6 +46,16 @@ def _of_secrets(place: str, settings: AttrsInstance) -> Iterator[str]:
     for what, ref in references(settings).items():
         if fault := _unreadable(ref, what):
             yield f"{place}.{what}: {fault}"
+
+
+def _of_instance(instance: HomeAssistantInstance) -> Iterator[str]:
+    place = f"homeassistant.{instance.name}"
+    if find_spec("wsproto") is None:
+        yield f"{place}: wsproto is not installed: python -m pip install 'trioarm[homeassistant]'"
+    if fault := _unreadable(instance.token, "token"):
+        yield f"{place}.token: {fault}"
+    if instance.ca_file is not None and not os.access(instance.ca_file, os.R_OK):
+        yield f"{place}.ca_file: file {instance.ca_file} is not here, or may not be read"
 
 
 def _of_partition(partition: Partition) -> Iterator[str]:

@@ -15,9 +15,9 @@ _USERINFO: Final = re.compile(r"(?<=://)([^@:/\s]*):[^@\s]*@")
 def known_secrets(premises: Premises) -> frozenset[str]:
     """Return the codes and keys that partitions, panels and brokers refer to, as far as they can be read now."""
     found: set[str] = set()
-    for partition in premises.partitions.values():
-        for settings in (partition, partition.panel):
-            found |= readable(references(settings).values())
+    panels = (partition.panel for partition in premises.partitions.values())
+    for settings in (*premises.partitions.values(), *panels, *premises.instances.values()):
+        found |= readable(references(settings).values())
     for broker in premises.brokers.values():
         found |= readable(references(broker).values())
     return frozenset(found)

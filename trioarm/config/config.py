@@ -18,6 +18,7 @@ from trioarm.arming.compile import engine_schedules
 from trioarm.arming.model import HANDLER, Premises
 from trioarm.config.calendars import Surroundings, read_calendars
 from trioarm.config.handlers import read_workers
+from trioarm.config.homeassistant import read_instances
 from trioarm.config.keys import Setting, file_key, keys_of
 from trioarm.config.layering import SECTIONS, read_settings
 from trioarm.config.mqtt import read_brokers
@@ -389,14 +390,15 @@ def _read_declared(
     whole: Table, defaults: Defaults, arming: ArmingSettings, on_time_s: float
 ) -> tuple[tuple[Schedule, ...], Premises]:
     sites = read_sites(whole)
-    brokers = read_brokers(whole)
-    partitions = read_partitions(whole, sites, brokers)
+    instances, brokers = read_instances(whole), read_brokers(whole)
+    partitions = read_partitions(whole, sites, instances, brokers)
     declarations = Declarations(defaults, sites, partitions, whole.problems)
     for index, tree in enumerate(whole.take("schedule", _each_schedule, [])):
         declarations.read(tree, index)
     premises = Premises(
         sites=sites,
         partitions=partitions,
+        instances=instances,
         schedules=tuple(declarations.arming),
         brokers=brokers,
         late_disarm_s=arming.late_disarm_s,

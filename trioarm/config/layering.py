@@ -31,8 +31,17 @@ SECTIONS: Final[dict[str, type[attrs.AttrsInstance]]] = {
     "features": FeatureSettings,
     "log": LogSettings,
 }
-# what else a file has
-DECLARED: Final = ("owner", "calendar", "handler", "resource", "site", "mqtt", "partition", "schedule")
+DECLARED: Final = (  # what else a file has
+    "owner",
+    "calendar",
+    "handler",
+    "resource",
+    "site",
+    "homeassistant",
+    "mqtt",
+    "partition",
+    "schedule",
+)
 SECTIONS_LATER: Final = ("http", "notify")
 COMMAND_LINE: Final = "command line"
 ENVIRONMENT_ENV: Final = "SCHEDULER_ENV"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from trioarm.arming.compile import LANE
-from trioarm.arming.model import MqttBroker, Partition, Site
+from trioarm.arming.model import HomeAssistantInstance, MqttBroker, PanelSettings, Partition, Site
 from trioarm.config.named import one_of, read_each
 from trioarm.config.panel_keys import DELAY_S_MAX, read_code
 from trioarm.config.panels import read_panel
@@ -21,11 +21,17 @@ def read_sites(whole: Table) -> dict[str, Site]:
     return read_each(whole, "site", named("site"), _read_site)
 
 
-def read_partitions(whole: Table, sites: Mapping[str, Site], brokers: Mapping[str, MqttBroker]) -> dict[str, Partition]:
+def read_partitions(
+    whole: Table,
+    sites: Mapping[str, Site],
+    instances: Mapping[str, HomeAssistantInstance],
+    brokers: Mapping[str, MqttBroker],
+) -> dict[str, Partition]:
     """Read every `[partition.NAME]`."""
 
     def read(name: str, table: Table) -> Partition:
-        return _read_partition(name, table, sites, brokers)
+        address = table.take("address", text, "")
+        return _read_partition(name, table, sites, address, read_panel(table, instances, brokers, address))
 
     return read_each(whole, "partition", _partition_name, read)
 
@@ -48,12 +54,14 @@ def _read_site(name: str, table: Table) -> Site:
     return Site(name, timezone, latitude, longitude)
 
 
-def _read_partition(name: str, table: Table, sites: Mapping[str, Site], brokers: Mapping[str, MqttBroker]) -> Partition:
+def _read_partition(
+    name: str, table: Table, sites: Mapping[str, Site], address: str, panel: PanelSettings
+) -> Partition:
     return Partition(
         name=name,
         site=table.need("site", one_of(sites, "site"), 'say where it is, like site = "home"') or "",
-        panel=read_panel(table, brokers),
-        address=table.take("address", text, ""),
+        panel=panel,
+        address=address,
         allow_disarm=table.take("allow_disarm", flag, False),
         min_gap_s=table.take("min_gap", duration(0, DELAY_S_MAX), 2.0),
         confirm_s=table.take("confirm", duration(1, DELAY_S_MAX), 30.0),

@@ -108,6 +108,7 @@ def _premises(running: Premises, wanted: Premises) -> Premises:
 
 def _waiting_premises(kept: Premises, wanted: Premises) -> Iterator[str]:
     yield from (f"site.{name}" for name in _differing(kept.sites, wanted.sites))
+    yield from (f"homeassistant.{name}" for name in _differing(kept.instances, wanted.instances))
     yield from (f"partition.{name}" for name in _differing(kept.partitions, wanted.partitions))
     now, then = ({each.schedule.name: each for each in of.schedules} for of in (kept, wanted))
     yield from (f'schedule "{name}"' for name in _differing(now, then))

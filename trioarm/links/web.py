@@ -123,12 +123,13 @@ class _Handler(HTTPHandler):
 
 
 class _EncryptedHandler(HTTPSHandler):
-    def __init__(self, patience: _Patience) -> None:
+    def __init__(self, patience: _Patience, tls: ssl.SSLContext | None) -> None:
         super().__init__()
         self._patience = patience
+        self._tls = tls
 
     def https_open(self, req: Request) -> HTTPResponse:
-        return self.do_open(partial(_EncryptedConnection, patience=self._patience), req)
+        return self.do_open(partial(_EncryptedConnection, patience=self._patience, context=self._tls), req)
 
 
 class Web:
@@ -142,27 +143,33 @@ class Web:
         self._limits = limits
         self._threads = trio.CapacityLimiter(THREADS)
 
-    async def get(self, url: str, headers: Mapping[str, str] | None = None) -> Answer:
+    async def get(
+        self, url: str, headers: Mapping[str, str] | None = None, *, tls: ssl.SSLContext | None = None
+    ) -> Answer:
         """Fetch an address and return the answer, whatever its status; a redirect only if it leads nowhere.
 
         Args:
             url: http or https; user and password in it are sent as basic authentication.
             headers: sent beside; not to where the address redirects to.
+            tls: what the server's certificate is judged by; None for the system's trust.
 
         Raises:
             WebFailed: no answer in time, too many redirects, or too large a body.
 
         Cancellation: at once; a thread that still looks a name up is left behind until it has.
         """
-        return await self._within(partial(_fetch, _request(url, headers or {}), self._limits))
+        return await self._within(partial(_fetch, _request(url, headers or {}), self._limits, tls))
 
-    async def post(self, url: str, content: bytes, headers: Mapping[str, str] | None = None) -> Answer:
+    async def post(
+        self, url: str, content: bytes, headers: Mapping[str, str] | None = None, *, tls: ssl.SSLContext | None = None
+    ) -> Answer:
         """Send something to an address, once, and return the answer, whatever its status: no redirect is followed.
 
         Args:
             url: http or https; user and password in it are sent as basic authentication.
             content: what is sent.
             headers: sent beside.
+            tls: what the server's certificate is judged by; None for the system's trust.
 
         Returns:
             a body only where the status is no success, and of a large one the beginning: what was taken, was taken.
@@ -172,7 +179,7 @@ class Web:
 
         Cancellation: at once; what was not sent by then is not sent any more.
         """
-        return await self._within(partial(_send, _request(url, headers or {}), content, self._limits))
+        return await self._within(partial(_send, _request(url, headers or {}), content, self._limits, tls))
 
     async def _within(self, work: Callable[[_Patience], Answer]) -> Answer:
         patience = _Patience(self._limits.deadline_s)
@@ -184,10 +191,11 @@ class Web:
         raise WebFailed(_silent(self._limits))
 
 
-def _fetch(request: Request, limits: Limits, patience: _Patience) -> Answer:
+def _fetch(request: Request, limits: Limits, tls: ssl.SSLContext | None, patience: _Patience) -> Answer:
+    opener = _make_opener(patience, tls)
     try:
         for _ in range(limits.redirects + 1):
-            answer = _answer(request, limits, patience, partial(_body, limits=limits, patience=patience))
+            answer = _answer(opener, request, limits, partial(_body, limits=limits, patience=patience))
             where = answer.headers.get("location")
             if answer.status not in REDIRECTS or where is None:
                 return answer
@@ -199,16 +207,17 @@ def _fetch(request: Request, limits: Limits, patience: _Patience) -> Answer:
     raise WebFailed(f"it redirects more than {limits.redirects} times")
 
 
-def _send(request: Request, content: bytes, limits: Limits, patience: _Patience) -> Answer:
+def _send(request: Request, content: bytes, limits: Limits, tls: ssl.SSLContext | None, patience: _Patience) -> Answer:
     request.data = content
+    opener = _make_opener(patience, tls)
     try:
-        return _answer(request, limits, patience, partial(_complaint, limits=limits, patience=patience))
+        return _answer(opener, request, limits, partial(_complaint, limits=limits, patience=patience))
     except (OSError, HTTPException, ValueError) as error:
         raise WebFailed(_reason(error, limits)) from None
 
 
-def _answer(request: Request, limits: Limits, patience: _Patience, read: Callable[[HTTPResponse], bytes]) -> Answer:
-    with _make_opener(patience).open(request, timeout=limits.deadline_s) as answer:
+def _answer(opener: OpenerDirector, request: Request, limits: Limits, read: Callable[[HTTPResponse], bytes]) -> Answer:
+    with opener.open(request, timeout=limits.deadline_s) as answer:
         if not isinstance(answer, HTTPResponse):
             raise AssertionError("only web addresses are opened")
         headers = {name.lower(): value for name, value in answer.headers.items()}
@@ -255,10 +264,10 @@ def _redirected(url: str, where: str) -> str:
     return target
 
 
-def _make_opener(patience: _Patience) -> OpenerDirector:
+def _make_opener(patience: _Patience, tls: ssl.SSLContext | None) -> OpenerDirector:
     """Return what opens web addresses and nothing else, and hands out every answer as it is."""
     opener = OpenerDirector()
-    for handler in (ProxyHandler(), _Handler(patience), _EncryptedHandler(patience)):
+    for handler in (ProxyHandler(), _Handler(patience), _EncryptedHandler(patience, tls)):
         opener.add_handler(handler)
     return opener
 

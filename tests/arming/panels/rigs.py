@@ -20,14 +20,27 @@ from tests.arming.panels.http_panel import MODES, HttpAlarmPanel
 from tests.arming.panels.mqtt_alarm import STATE
 from tests.arming.panels.mqtt_panels import AlarmProcess, an_alarm, settings_at, with_code
 from tests.links.broker import Mosquitto, a_broker
+from tests.links.fake_home_assistant import HOUSE, TOKEN, FakeHomeAssistant, a_home_assistant
+from tests.links.fake_home_assistant import Panel as ManualPanel
 from tests.links.web import Web, a_web_server, says
 from trioarm.arming.connections import Connections
 from trioarm.arming.ledger import Ledger, PersonsCommand
-from trioarm.arming.model import CommandPanel, HttpPanel, Partition, Reported, SecretRef, Target, VirtualPanel
+from trioarm.arming.model import (
+    CommandPanel,
+    HomeAssistantInstance,
+    HomeAssistantPanel,
+    HttpPanel,
+    Partition,
+    Reported,
+    SecretRef,
+    Target,
+    VirtualPanel,
+)
 from trioarm.arming.panels.base import Panel
 from trioarm.arming.panels.command import CommandDriver
+from trioarm.arming.panels.homeassistant import HomeAssistantDriver, link_to
 from trioarm.arming.panels.http import HttpDriver
-from trioarm.arming.panels.mqtt import MqttDriver, link_to
+from trioarm.arming.panels.mqtt import MqttDriver, broker_link
 from trioarm.arming.panels.virtual import NAMESPACE, VirtualDriver
 from trioarm.config.mqtt import Preset
 from trioarm.core.changes import Change, PutDocument
@@ -220,7 +233,7 @@ class MqttRig(Rig):
         connections = Connections()
         self._settings = attrs.evolve(self._settings, **changes)
         partition = Partition(name="house", site="home", panel=self._settings)
-        link = link_to(self._settings.broker, connections)
+        link = broker_link(self._settings.broker, connections)
         self.panel = MqttDriver(self._settings, partition, link, SystemClock(), self._ledger)
         await self._nursery.start(connections.run)
 
@@ -276,8 +289,69 @@ async def alarmo(folder: Path) -> AsyncIterator[Rig]:
         yield rig
 
 
+class HomeAssistantRig(Rig):
+    """A panel of Home Assistant, which stands beside us in the same loop."""
+
+    def __init__(self, home: FakeHomeAssistant, token: Path, nursery: trio.Nursery) -> None:
+        self._home = home
+        self._nursery = nursery
+        self._instance = HomeAssistantInstance(name="home", url=home.url, token=SecretRef(file=str(token)))
+        self.panel: Panel = self._driver(self._instance)
+
+    def _driver(self, instance: HomeAssistantInstance) -> HomeAssistantDriver:
+        connections = Connections()
+        settings = HomeAssistantPanel(instance=instance, entity=HOUSE, code=SecretRef(env="PANEL_CODE"))
+        driver = HomeAssistantDriver(settings, link_to(instance, connections))
+        self._nursery.start_soon(connections.run)
+        return driver
+
+    async def person(self, target: Target) -> None:
+        """Let `anna` press a key of it."""
+        self._home.press(target.value)
+
+    async def open_zone(self, zone: str) -> None:
+        """Open a sensor, whose id is made of its name."""
+        self._home.open_sensor(f"binary_sensor.{zone.lower().replace(' ', '_')}")
+
+    async def talk_nonsense(self) -> None:
+        """Another server answers at its address, and what stands says it, too."""
+        self._home.rest = lambda *_: (200, b"<html>\n<h1>It works!</h1>\n")
+        self._home.has_websocket = False
+        self._home.babble("<html>\n<h1>It works!</h1>\n")
+
+    async def fall_silent(self) -> None:
+        """It accepts, and never answers; nobody has to wait for that any longer than is asked of a test."""
+        self._home.is_silent = True
+        self.panel = self._driver(attrs.evolve(self._instance, timeout_s=0.3))
+
+
+@asynccontextmanager
+async def homeassistant(folder: Path, *, has_websocket: bool = True) -> AsyncIterator[Rig]:
+    """Open a rig of a panel of Home Assistant, over WebSocket."""
+    token = folder / "home.token"
+    token.write_text(f"{TOKEN}\n")
+    async with a_home_assistant(ManualPanel(code=CODE, exit_delay_s=EXIT_DELAY_S)) as home:
+        home.has_websocket = has_websocket
+        async with trio.open_nursery() as nursery:
+            yield HomeAssistantRig(home, token, nursery)
+            nursery.cancel_scope.cancel()
+        assert {over for over, _, _ in home.calls} <= {"websocket" if has_websocket else "rest"}
+
+
+def homeassistant_rest(folder: Path) -> AbstractAsyncContextManager[Rig]:
+    """Open a rig of the same where something on the way lets no WebSocket through."""
+    return homeassistant(folder, has_websocket=False)
+
+
 OpenRig: TypeAlias = Callable[[Path], AbstractAsyncContextManager[Rig]]
-RIGS: Final[dict[str, OpenRig]] = {"virtual": virtual, "command": command, "http": http, "alarmo": alarmo}
+RIGS: Final[dict[str, OpenRig]] = {
+    "virtual": virtual,
+    "command": command,
+    "http": http,
+    "alarmo": alarmo,
+    "homeassistant": homeassistant,
+    "homeassistant over REST": homeassistant_rest,
+}
 """Panels that say why they do not obey."""
 
 SILENT_RIGS: Final[dict[str, OpenRig]] = {"manual_mqtt": manual_mqtt}

@@ -26,7 +26,7 @@ from trioarm.arming.ledger import Ledger, PersonsCommand
 from trioarm.arming.model import MqttBroker, MqttPanel, Partition, Reported, SecretRef, Target
 from trioarm.arming.panels import make_panel
 from trioarm.arming.panels.base import FailureKind, OwnCommand, PanelFailure, PanelReport
-from trioarm.arming.panels.mqtt import MqttDriver, link_to
+from trioarm.arming.panels.mqtt import MqttDriver, broker_link
 from trioarm.config.mqtt import Preset
 from trioarm.core.errors import ConfigurationError
 from trioarm.core.instants import SECOND
@@ -58,7 +58,9 @@ async def a_driver(
     """Reach a panel while the context lasts."""
     connections = Connections()
     house = Partition(name="house", site="home", panel=settings, **partition)
-    driver = MqttDriver(settings, house, link_to(settings.broker, connections), SystemClock(), commands or Remembered())
+    driver = MqttDriver(
+        settings, house, broker_link(settings.broker, connections), SystemClock(), commands or Remembered()
+    )
     async with trio.open_nursery() as nursery:
         await nursery.start(connections.run)
         yield driver
@@ -486,7 +488,7 @@ async def test_a_flood_on_one_topic_holds_up_no_other_panel(flood: str, tmp_path
             MqttDriver(
                 settings,
                 Partition(name=name, site="home", panel=settings),
-                link_to(settings.broker, connections),
+                broker_link(settings.broker, connections),
                 SystemClock(),
                 Remembered(),
             )
@@ -515,7 +517,7 @@ def test_partitions_that_are_commanded_on_one_topic_take_turns() -> None:
     """They are of one panel, as far as anybody knows (A3.8)."""
     settings = settings_at(1883, Preset.ALARMO)
     other = attrs.evolve(settings, command_topic="other/command")
-    link = link_to(settings.broker, Connections())
+    link = broker_link(settings.broker, Connections())
     names = [
         MqttDriver(one, Partition(name="x", site="home", panel=one), link, SystemClock(), Remembered()).name
         for one in (settings, attrs.evolve(settings, state_topic="attic/state"), other)

@@ -7,11 +7,12 @@ from typing import assert_never
 import attrs
 
 from trioarm.arming.connections import Connections
-from trioarm.arming.model import CommandPanel, HttpPanel, MqttPanel, Partition, VirtualPanel
+from trioarm.arming.model import CommandPanel, HomeAssistantPanel, HttpPanel, MqttPanel, Partition, VirtualPanel
 from trioarm.arming.panels.base import OwnCommands, Panel
 from trioarm.arming.panels.command import CommandDriver
+from trioarm.arming.panels.homeassistant import HomeAssistantDriver, link_to
 from trioarm.arming.panels.http import HttpDriver
-from trioarm.arming.panels.mqtt import MqttDriver, link_to
+from trioarm.arming.panels.mqtt import MqttDriver, broker_link
 from trioarm.arming.panels.virtual import VirtualDriver
 from trioarm.engine.ports import Clock, ScheduleRepository
 
@@ -37,7 +38,7 @@ def make_panel(partition: Partition, parts: Parts) -> Panel:
     """Return the driver a partition is configured to have.
 
     Raises:
-        ConfigurationError: what it needs is not installed.
+        ConfigurationError: what its kind needs is not installed.
     """
     settings, address = partition.panel, partition.address or partition.name
     match settings:
@@ -47,8 +48,10 @@ def make_panel(partition: Partition, parts: Parts) -> Panel:
             return CommandDriver(settings, partition.name, address, partition.code or settings.code)
         case HttpPanel():
             return HttpDriver(settings, address, parts.clock, code=partition.code)
+        case HomeAssistantPanel():
+            return HomeAssistantDriver(settings, link_to(settings.instance, parts.connections), code=partition.code)
         case MqttPanel():
-            link = link_to(settings.broker, parts.connections)
+            link = broker_link(settings.broker, parts.connections)
             return MqttDriver(settings, partition, link, parts.clock, parts.commands)
         case _:
             assert_never(settings)

@@ -281,7 +281,7 @@ class MqttDriver:
         return PanelFailure(kind, f"mqtt {self._settings.broker.name}: {cut}", tuple(map(mask, zones)))
 
 
-def link_to(broker: MqttBroker, connections: Connections) -> Mqtt:
+def broker_link(broker: MqttBroker, connections: Connections) -> Mqtt:
     """Return the link to a broker, which all its panels share.
 
     Raises:

@@ -6,11 +6,12 @@ import logging
 import random
 from functools import partial
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import trio
 
 from trioarm.engine.ports import Chance
+from trioarm.links.backoff import STEADY_S, pause_s
 from trioarm.links.mqtt.broker import Broker, Limits, MqttFailed, check_payload
 from trioarm.links.mqtt.dial import dial, read_credentials
 from trioarm.links.mqtt.inbox import Heed, Inboxes, Subscription
@@ -19,9 +20,6 @@ from trioarm.links.threads import Thread
 
 if TYPE_CHECKING:
     from trioarm.links.mqtt.session import Session
-
-BACKOFF_S_MAX: Final = 60.0  # between two attempts; before, 1, 2, 4 ... s, after the first, which is made at once
-STEADY_S: Final = 10.0  # how long a connection must stand for the next loss to be the first again
 
 _log = logging.getLogger(__name__)
 
@@ -163,15 +161,9 @@ class Mqtt:
         task_status.started()
         failures = 0
         while True:
-            await trio.sleep(self._pause_s(failures))
+            await trio.sleep(pause_s(failures, self._chance))
             stood_s = await self._connect()
             failures = 0 if stood_s >= STEADY_S else failures + 1
-
-    def _pause_s(self, failures: int) -> float:
-        """Return the time until the next attempt: none if the last one stood, else half to all of the backoff."""
-        if failures == 0:
-            return 0.0
-        return min(BACKOFF_S_MAX, 2.0 ** min(failures - 1, 10)) * (1 + self._chance.random()) / 2
 
     async def _connect(self) -> float:
         """Connect, and stay until the connection is lost; return for how many seconds it stood."""

@@ -18,8 +18,8 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from trioarm.links.dial import Stream, cut
 from trioarm.links.mqtt.broker import Broker, Limits, MqttFailed, Version
-from trioarm.links.mqtt.dial import Stream, cut
 from trioarm.links.mqtt.inbox import Inboxes, Message
 from trioarm.links.mqtt.wire import PACKET_MAX, Garbled, Wire
 
