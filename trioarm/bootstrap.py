@@ -44,6 +44,9 @@ from trioarm.handlers.registry import Function, Handlers, register
 from trioarm.links.threads import Thread
 from trioarm.links.zone_data import zone_data_version
 from trioarm.live import POOL, LiveConfig, pool_of
+from trioarm.notify import notifying
+from trioarm.notify.channels import make_channel
+from trioarm.notify.notifying import Notifying, workers_for
 from trioarm.repositories.memory import InMemoryScheduleRepository
 from trioarm.repositories.sqlite import SqliteScheduleRepository
 
@@ -78,6 +81,7 @@ def scheduler_components(config: SchedulerConfig, handlers: Handlers = ()) -> Co
     container.register(Housekeeping, _housekeeping)
     container.register(Feeds, _feeds)
     container.register(Refreshing, _refreshing)
+    container.register(Notifying, _notifying)
     container.register(Injection, Injection)
     container.register(ProgressWriter, lambda c: ProgressWriter(c.get(ScheduleRepository), c.get(Clock)))
     container.register(RunExecutor, lambda c: _executor(c, ordinary))
@@ -119,24 +123,38 @@ def _refreshing(c: Container) -> Refreshing:
         c.get(ScheduleRepository),
         c.get(Clock),
         c.get(Metrics),
+        c.get(Hub),
         lambda: c.get(Scheduler),  # made later: it knows the executor that calls this
         lambda: c.get(LiveConfig).heed_calendars(),
         c.get(SchedulerConfig).feeds,
     )
 
 
+def _notifying(c: Container) -> Notifying:
+    return Notifying(
+        c.get(SchedulerConfig).notify,
+        c.get(ScheduleRepository),
+        c.get(Clock),
+        c.get(Hub),
+        lambda: c.get(Scheduler),  # made later: it knows the executor that calls this
+        make_channel,
+    )
+
+
 def _executor(c: Container, ordinary: dict[str, Function]) -> RunExecutor:
-    """Make the pools: arming, housekeeping, and handlers for which somebody asked, have workers of their own, so that
-    nothing else can keep them waiting (S6.1)."""
+    """Make the pools: arming, housekeeping, notifying, and handlers for which somebody asked, have workers of their
+    own, so that nothing else can keep them waiting (S6.1)."""
     config, installation = c.get(SchedulerConfig), c.get(Installation)
     rest = c.get(Injection).bind(ordinary)
     arming = {name: rest.pop(name, handler) for name, handler in installation.handlers.items()}
     built_in = {**c.get(Housekeeping).handlers, **c.get(Refreshing).handlers, **installation.announcers}
     housekeeping = {name: rest.pop(name, handler) for name, handler in built_in.items()}
+    notify = {name: rest.pop(name, handler) for name, handler in c.get(Notifying).handlers.items()}
     own = {name: rest.pop(name) for name in config.workers if name in rest}  # of others the start complains
     pools = [
         Pool("arming", PoolSettings(installation.workers, installation.workers), arming),
         Pool("housekeeping", HOUSEKEEPERS, housekeeping),
+        Pool(notifying.POOL, workers_for(config.notify), notify),
         *(Pool(pool_of(name), _workers(config.workers[name]), {name: handler}) for name, handler in own.items()),
         Pool(POOL, PoolSettings(config.executor.max_concurrent, config.scheduler.max_concurrent), rest),
     ]
@@ -208,7 +226,7 @@ def _health(c: Container) -> Health:
         c.get(Recorder),
         c.get(Clock),
         check_interval_s=config.scheduler.check_interval_s,
-        more=(c.get(DeadMan).health,),
+        more=(c.get(DeadMan).health, c.get(Notifying).health),
     )
 
 
@@ -288,6 +306,7 @@ class SchedulerBootstrap:
                     if self.config.scheduler.auto_start:
                         engine.start()
                 await root.start(engine.run)
+                root.start_soon(self.container.get(Notifying).run)
                 task_status.started(self.container.get(Scheduler))
                 await self._stop.wait()
                 self.live.close()

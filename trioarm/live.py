@@ -38,6 +38,8 @@ from trioarm.engine.scheduler import Scheduler
 from trioarm.feeds.refreshing import Refreshing, refreshing_schedules
 from trioarm.handlers.dead_man import DeadMan
 from trioarm.handlers.housekeeping import OWNER, Housekeeping, housekeeping_schedules
+from trioarm.notify import notifying
+from trioarm.notify.notifying import Notifying, notifying_schedules, workers_for
 from trioarm.repositories.sqlite import SqliteScheduleRepository
 
 CODE_OWNER: Final = "config"  # who owns schedules of a configuration that was made in code, not read from a file
@@ -53,12 +55,13 @@ def pool_of(handler: str) -> str:
 
 
 def built_in_schedules(config: SchedulerConfig) -> list[Schedule]:
-    """Return what every node declares: its housekeeping, and the refreshing of its calendars."""
+    """Return what every node declares: its housekeeping, the refreshing of its calendars, and its channels' looks."""
     scheduler = config.scheduler
     ping_s = None if scheduler.dead_man_url is None else scheduler.dead_man_interval_s
     return [
         *housekeeping_schedules(scheduler.health_check_interval_s, ping_s),
         *refreshing_schedules(config.feeds.values()),
+        *notifying_schedules(config.notify.values()),
     ]
 
 
@@ -241,6 +244,8 @@ class LiveConfig:
         c.get(Housekeeping).retention = config.retention
         c.get(DeadMan).url = scheduler.dead_man_url
         c.get(Refreshing).sources = config.feeds
+        c.get(Notifying).declare(config.notify)
+        executor.resize(notifying.POOL, workers_for(config.notify))
         c.get(Installation).declare(ready(config).premises)
         for take in self.takers:
             take(config)

@@ -22,7 +22,7 @@ from tests.arming.premises import (
     the_premises,
     virtual_clock,
 )
-from trioarm.arming.model import Partition, Reported, SecretRef, VirtualPanel
+from trioarm.arming.model import Partition, Reported, VirtualPanel
 from trioarm.arming.panels.base import FailureKind, PanelFailure
 from trioarm.core.changes import Change
 from trioarm.core.diff import first_put
@@ -32,6 +32,7 @@ from trioarm.core.schedule import Schedule
 from trioarm.core.states import Reason, State
 from trioarm.core.triggers import Once
 from trioarm.engine.attempt import RunContext
+from trioarm.links.secrets import SecretRef
 from trioarm.repositories.memory import InMemoryScheduleRepository
 
 

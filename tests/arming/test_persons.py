@@ -21,7 +21,7 @@ from tests.arming.premises import (
     virtual_clock,
 )
 from trioarm.arming.installation import Installation
-from trioarm.arming.model import InvalidRequest, Premises, Reported, SecretRef, UnknownPartition, VirtualPanel
+from trioarm.arming.model import InvalidRequest, Premises, Reported, UnknownPartition, VirtualPanel
 from trioarm.arming.panels.base import FailureKind, Panel, PanelFailure, PanelReport
 from trioarm.arming.persons import NAME_LENGTH_MAX, PartitionStatus, Persons
 from trioarm.core.alerts import AlertState
@@ -30,6 +30,7 @@ from trioarm.core.instants import SECOND
 from trioarm.core.queries import JournalEntry
 from trioarm.core.states import State
 from trioarm.engine.clock import VirtualClock
+from trioarm.links.secrets import SecretRef
 from trioarm.repositories.memory import InMemoryScheduleRepository
 
 HOUSE = the_premises(arming("night", NIGHT, 3600))

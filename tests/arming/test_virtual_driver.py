@@ -13,11 +13,12 @@ import trio.testing
 from trio.testing import MockClock
 
 from tests.arming.premises import AWAY, DISARMED, NIGHT, a_node, a_partition, arming, the_premises, virtual_clock
-from trioarm.arming.model import Reported, SecretRef, VirtualPanel
+from trioarm.arming.model import Reported, VirtualPanel
 from trioarm.arming.panels.base import FailureKind, PanelFailure
 from trioarm.arming.panels.virtual import TRIES, VirtualDriver
 from trioarm.core.changes import Change, PutDocument, Verdict
 from trioarm.core.states import State
+from trioarm.links.secrets import SecretRef
 from trioarm.repositories.memory import InMemoryScheduleRepository
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.config.writing import config_of, problems_of
-from trioarm.arming.model import HomeAssistantInstance, HomeAssistantPanel, SecretRef
+from trioarm.arming.model import HomeAssistantInstance, HomeAssistantPanel
 from trioarm.cli.masking import known_secrets
 from trioarm.config.takeover import take_over
 from trioarm.config.unheeded import unheeded
+from trioarm.links.secrets import SecretRef
 
 SITE = '[site.home]\ntimezone = "Europe/Prague"\n'
 INSTANCE = '[homeassistant.hut]\nurl = "http://hut:8123"\ntoken = { env = "HOME_TOKEN" }\n'
@@ -68,7 +69,7 @@ def test_codes_and_tokens_are_masked_in_the_log(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("HOME_TOKEN", "t0ken")
     monkeypatch.setenv("HOUSE_CODE", "0042")
     text = ALL + PANEL + 'code = { env = "HOUSE_CODE" }\n'
-    assert known_secrets(config_of(tmp_path, text).premises) == {"t0ken", "0042"}
+    assert known_secrets(config_of(tmp_path, text)) == {"t0ken", "0042"}
 
 
 def test_a_changed_instance_waits_for_the_next_start(tmp_path: Path) -> None:

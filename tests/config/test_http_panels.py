@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.config.writing import config_of, problems_of
-from trioarm.arming.model import HttpPanel, Reported, SecretRef
+from trioarm.arming.model import HttpPanel, Reported
 from trioarm.cli.masking import known_secrets
+from trioarm.links.secrets import SecretRef
 
 SITE = '[site.home]\ntimezone = "Europe/Prague"\n'
 HOUSE = SITE + '[partition.house]\nsite = "home"\n[partition.house.panel]\nkind = "http"\n'
@@ -57,7 +58,7 @@ def test_what_it_authenticates_with_is_masked_in_the_log(tmp_path: Path, monkeyp
     monkeypatch.setenv("HOUSE_TOKEN", "t0ken")
     monkeypatch.delenv("HOUSE_CODE", raising=False)
     text = f'{URLS}secret = {{ file = "{tmp_path}/hook.key" }}\ntoken.env = "HOUSE_TOKEN"\ncode.env = "HOUSE_CODE"\n'
-    assert known_secrets(config_of(tmp_path, HOUSE + text).premises) == {"k" * 1000, "t0ken"}
+    assert known_secrets(config_of(tmp_path, HOUSE + text)) == {"k" * 1000, "t0ken"}
 
 
 @pytest.mark.parametrize("key", ["secret", "token", "code"])

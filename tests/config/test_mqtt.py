@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from tests.config.writing import config_of, problems_of
-from trioarm.arming.model import MqttBroker, MqttPanel, Reported, SecretRef, Target
+from trioarm.arming.model import MqttBroker, MqttPanel, Reported, Target
 from trioarm.cli.masking import known_secrets
 from trioarm.config.takeover import take_over
 from trioarm.config.unheeded import unheeded
 from trioarm.links.mqtt import Version
+from trioarm.links.secrets import SecretRef
 
 SITE = '[site.home]\ntimezone = "Europe/Prague"\n'
 BROKER = '[mqtt.home]\nhost = "broker.lan"\n'
@@ -109,7 +110,7 @@ def test_its_password_is_masked_in_the_log(tmp_path: Path, monkeypatch: pytest.M
     """As codes are (A5.2)."""
     monkeypatch.setenv("MQTT_PASSWORD", "s3cr3t")
     text = BROKER + 'username = "me"\npassword = { env = "MQTT_PASSWORD" }\n'
-    assert known_secrets(config_of(tmp_path, text).premises) == {"s3cr3t"}
+    assert known_secrets(config_of(tmp_path, text)) == {"s3cr3t"}
 
 
 def test_a_broker_elsewhere_waits_for_the_next_start(tmp_path: Path) -> None:

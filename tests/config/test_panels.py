@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.config.writing import config_of, problems_of
-from trioarm.arming.model import CommandPanel, SecretRef
+from trioarm.arming.model import CommandPanel
+from trioarm.links.secrets import SecretRef
 
 HOUSE = '[site.home]\ntimezone = "Europe/Prague"\n[partition.house]\nsite = "home"\n'
 PROGRAMS = 'kind = "command"\nset = ["alarm", "{target}"]\nread = ["alarm"]\n'

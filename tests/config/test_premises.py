@@ -8,9 +8,10 @@ import pytest
 
 from tests.config.writing import config_of, problems_of
 from tests.making import a_schedule
-from trioarm.arming.model import ArmingSchedule, Partition, Premises, SecretRef, Site, Target, VirtualPanel
+from trioarm.arming.model import ArmingSchedule, Partition, Premises, Site, Target, VirtualPanel
 from trioarm.config import SchedulerConfig
 from trioarm.core.errors import ConfigurationError
+from trioarm.links.secrets import SecretRef
 
 SITE = '[site.home]\ntimezone = "Europe/Prague"\n'
 HOUSE = SITE + '[partition.house]\nsite = "home"\n'

@@ -216,7 +216,6 @@ def test_an_empty_variable_says_nothing() -> None:
         ("[executer]\n", "executer: unknown key; did you mean executor?"),
         ("executor = 3", "executor: 3 is no table: write it like { key = value }"),
         ("[http]\nport = 1", "http: [http] is not available yet: leave it out"),
-        ("[notify.me]\n", "notify: [notify] is not available yet: leave it out"),
     ],
 )
 def test_a_mistaken_setting_is_one_line(text: str, line: str | None, tmp_path: Path) -> None:

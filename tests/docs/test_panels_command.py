@@ -20,11 +20,11 @@ from trioarm.arming.panels.base import FailureKind, PanelFailure, PanelReport
 from trioarm.arming.panels.command import ANSWERS, OUTPUT_MAX, READ_WORDS, SET_WORDS, CommandDriver
 from trioarm.arming.panels.printed import NAME_MAX, parse_report
 from trioarm.arming.panels.virtual_state import ZONES_MAX
-from trioarm.arming.secrets import MASK
 from trioarm.arming.verify import POLL
 from trioarm.config.panel_keys import ANSWER_S_MAX
 from trioarm.core.instants import SECOND, render_duration
 from trioarm.links.program import TERMINATION_S, Output
+from trioarm.links.secrets import MASK
 
 PAGE = (files("trioarm") / "docs" / "panels-command.md").read_text(encoding="utf-8")
 TEXT = " ".join(PAGE.split())

@@ -43,11 +43,12 @@ def test_every_name_of_the_page_is_one() -> None:
     owners = {"world": World, "node": Node, "Fault": Fault, "line": Line}
     named = re.findall(r"\b(world|node|Fault|line)\.([a-zA-Z_]+)", PAGE)
     assert len(set(named)) > 15
-    kept = {("node", "line"), ("world", "store"), ("world", "calls")}  # not by the class, but by each one of it
+    each = {"store", "calls", "messages", "channels"}
+    kept = {("node", "line"), *(("world", name) for name in each)}  # not by the class, but by each one of it
     for owner, name in set(named) - kept:
         assert hasattr(owners[owner], name), f"{owner}.{name}"
     assert "line" in inspect.signature(Node).parameters
-    assert {"store", "calls"} <= set(vars(World()))
+    assert each <= set(vars(World()))
     fields = set(re.findall(r"`([a-z_]+)`", PAGE[PAGE.index("returns a `Decision`") : PAGE.index("and more.")]))
     assert fields == {"local", "nominal_at", "state", "reason", "attempts", "error", "started_at", "finished_at"}
     assert fields <= set(inspect.signature(Decision).parameters)

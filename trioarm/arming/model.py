@@ -13,6 +13,7 @@ from trioarm.core.errors import ConfigurationError, TrioarmError
 from trioarm.core.schedule import Schedule
 from trioarm.links.mqtt import Version
 from trioarm.links.mqtt.broker import KEEPALIVE_S
+from trioarm.links.secrets import SecretRef
 
 HANDLER: Final = "arm"  # the registered name of the handler that carries out every arming schedule
 WARN: Final = "warn"  # and of the one that announces it
@@ -69,26 +70,6 @@ class Site:
     timezone: str
     latitude: float | None = None
     longitude: float | None = None
-
-
-@attrs.frozen(slots=True)
-class SecretRef:
-    """Where a code is to be found; never the code itself (A5.2). Exactly one is set.
-
-    Args:
-        env: name of an environment variable.
-        file: path of a file whose first line is the code.
-
-    Raises:
-        ConfigurationError: both are set, or none.
-    """
-
-    env: str | None = None
-    file: str | None = None
-
-    def __attrs_post_init__(self) -> None:
-        if bool(self.env) == bool(self.file):
-            raise ConfigurationError(("a code is in one place: name an environment variable or a file",))
 
 
 @attrs.frozen(slots=True, kw_only=True)

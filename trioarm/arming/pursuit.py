@@ -14,10 +14,10 @@ from trioarm.arming.ledger import Ledger
 from trioarm.arming.line import Line
 from trioarm.arming.model import Partition, Target
 from trioarm.arming.panels.base import FailureKind, Panel, PanelFailure, PanelReport
-from trioarm.arming.secrets import SecretUnreadable, read_code
 from trioarm.arming.verify import Done, Fail, KeepTurn, Limits, NextStep, Send, Sent, Wait, is_progress
 from trioarm.core.instants import microseconds
 from trioarm.engine.ports import Clock
+from trioarm.links.secrets import SecretUnreadable, read_code
 
 
 @attrs.define(slots=True, eq=False)

@@ -1,7 +1,8 @@
-"""`trioarm alerts list` and `ack`: what somebody should know, or has to do something about (S6.9)."""
+"""`trioarm alerts list`, `show` and `ack`: what somebody should know, or has to do something about (S6.9)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Final
 
 import attrs
@@ -11,17 +12,22 @@ from trioarm.cli.columns import Columns
 from trioarm.cli.each import each
 from trioarm.cli.exits import Exit, UsageError
 from trioarm.cli.options import AsJson, Author, ConfigFile, StoreUrl, among, author_of
+from trioarm.cli.planned import current_instant
 from trioarm.cli.schedule_changes import Note
+from trioarm.cli.sheet import here, say_sheet
 from trioarm.cli.stored import Rows, with_store
 from trioarm.cli.terminal import Style, remark, say_json
 from trioarm.cli.wording import wall
 from trioarm.container import Container
-from trioarm.core.alerts import AlertQuery, AlertState, Severity, StoredAlert
+from trioarm.core.alerts import TOLD, AlertQuery, AlertState, Severity, StoredAlert
 from trioarm.core.codec import to_json
-from trioarm.core.instants import as_datetime
+from trioarm.core.instants import as_datetime, render_instant
 from trioarm.core.jsonable import Json
 from trioarm.core.queries import PAGE_MAX
+from trioarm.engine.ports import ScheduleRepository
 from trioarm.engine.scheduler import Alerts, Scheduler
+from trioarm.notify.ledger import records_of
+from trioarm.notify.telling import Record
 
 _STYLES: Final[dict[Severity, Style | None]] = {
     Severity.NOTICE: None,
@@ -55,13 +61,14 @@ def list_(
         query = attrs.evolve(query, states=states)
 
     async def work(container: Container) -> Exit:
-        columns, shown = Columns("RAISED", "STATE", "SEVERITY", "WHAT", "ID"), 0
+        columns, shown = Columns("RAISED", "STATE", "SEVERITY", "TOLD", "WHAT", "ID"), 0
         async for stored in _found(container.get(Scheduler).alerts, query):
             shown += 1
+            told = await _told(container, stored.id)
             if json:
-                say_json(_as_json(stored))
+                say_json(_as_json(stored, told))
             else:
-                columns.add(_cells(stored), _style(stored))
+                columns.add(_cells(stored, told), _style(stored))
         columns.flush()
         if not shown:
             remark("there is no alert that this could list")
@@ -74,12 +81,17 @@ def _found(alerts: Alerts, query: AlertQuery) -> Rows[StoredAlert]:
     return Rows(lambda after: alerts.find(attrs.evolve(query, after=after)))
 
 
-def _cells(stored: StoredAlert) -> tuple[str, ...]:
-    alert = stored.alert
+async def _told(container: Container, alert_id: str) -> dict[str, Record]:
+    """Return what each channel told of an alert."""
+    return records_of(await container.get(ScheduleRepository).get_document(TOLD, alert_id))
+
+
+def _cells(stored: StoredAlert, told: Mapping[str, Record]) -> tuple[str, ...]:
+    alert, channels = stored.alert, ", ".join(name for name, record in told.items() if record.times) or "-"
     if alert is None:
-        return "-", stored.state.value, "-", stored.problem or "it cannot be read", stored.id
+        return "-", stored.state.value, "-", channels, stored.problem or "it cannot be read", stored.id
     said = f"{alert.text}; {alert.advice}".removesuffix("; ")
-    return wall(as_datetime(alert.raised_at)), stored.state.value, alert.severity.value, said, stored.id
+    return wall(as_datetime(alert.raised_at)), stored.state.value, alert.severity.value, channels, said, stored.id
 
 
 def _style(stored: StoredAlert) -> Style | None:
@@ -88,9 +100,76 @@ def _style(stored: StoredAlert) -> Style | None:
     return Style.BAD if stored.alert is None else _STYLES[stored.alert.severity]
 
 
-def _as_json(stored: StoredAlert) -> dict[str, Json]:
+def _as_json(stored: StoredAlert, told: Mapping[str, Record]) -> dict[str, Json]:
     form: dict[str, Json] = {"id": stored.id, "state": stored.state.value, "problem": stored.problem}
-    return form if stored.alert is None else form | to_json(stored.alert)
+    whole = form if stored.alert is None else form | to_json(stored.alert)
+    return whole | {"told": {name: _as_record(record) for name, record in told.items()}}
+
+
+def _as_record(record: Record) -> dict[str, Json]:
+    instants = {"first_at": record.first_at, "last_at": record.last_at, "over_at": record.over_at}
+    said: dict[str, Json] = {name: None if at is None else render_instant(at) for name, at in instants.items()}
+    return {"times": record.times, **said, "refused": record.refused or None}
+
+
+def show(
+    id_: Annotated[str, Parameter(name="ID", help="Which alert.")],
+    /,
+    *,
+    json: AsJson = False,
+    config: ConfigFile = None,
+    store: StoreUrl = None,
+) -> Exit:
+    """Show all that is known of an alert, and whom it was told to, how often, and when last.
+
+    For example:
+
+    - `trioarm alerts show partition/house:arm_failed#3@2026-11-23T21:30:00Z`
+    """
+
+    async def work(container: Container) -> Exit:
+        stored = await container.get(Scheduler).alerts.get(id_)
+        told = await _told(container, id_)
+        if json:
+            say_json(_as_json(stored, told))
+        else:
+            say_sheet(stored.id, _entries(stored, told, current_instant()))
+        return Exit.CLEAN
+
+    return with_store(config, store, work)
+
+
+def _entries(stored: StoredAlert, told: Mapping[str, Record], now: int) -> Iterator[tuple[str, str]]:
+    alert = stored.alert
+    if alert is None:
+        yield "problem", stored.problem or "it cannot be read"
+    else:
+        yield "state", f"{stored.state}, {alert.severity}, {alert.kind}"
+        yield "what", alert.text
+        if alert.advice:
+            yield "advice", alert.advice
+        yield "raised", here(alert.raised_at, now)
+        if alert.run is not None:
+            yield "run", alert.run
+        for fact in alert.facts:
+            yield fact.name, fact.value
+        for label, closing in (("seen", alert.acknowledged), ("over", alert.resolved)):
+            if closing is not None:
+                said = f": {closing.note}" if closing.note else ""
+                yield label, f"{here(closing.closed_at, now)}, by {closing.by}{said}"
+    for number, (name, record) in enumerate(told.items()):
+        yield "" if number else "told", f"{name}: {_history(record, now)}"
+
+
+def _history(record: Record, now: int) -> str:
+    parts = []
+    if record.last_at is not None:
+        parts.append(f"{record.times} times, last {here(record.last_at, now)}")
+    if record.over_at is not None:
+        parts.append(f"that it is over {here(record.over_at, now)}")
+    if record.refused_at is not None:
+        parts.append(f"refused {here(record.refused_at, now)}: {record.refused}")
+    return "; ".join(parts)
 
 
 def ack(

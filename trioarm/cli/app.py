@@ -91,7 +91,15 @@ GROUPS: Final = {
         "List what somebody should know, or do something about, and say that it was seen.",
         {
             "list": "trioarm.cli.alerts:list_",
+            "show": "trioarm.cli.alerts:show",
             "ack": "trioarm.cli.alerts:ack",
+        },
+    ),
+    "notify": (
+        "Look at the ways by which people are told of alerts, and try them.",
+        {
+            "list": "trioarm.cli.notify:list_",
+            "test": "trioarm.cli.notify:send_test",
         },
     ),
     "audit": (

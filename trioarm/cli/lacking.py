@@ -14,11 +14,13 @@ from importlib.util import find_spec
 
 from attrs import AttrsInstance
 
-from trioarm.arming.model import CommandPanel, HomeAssistantInstance, MqttBroker, Partition, SecretRef
-from trioarm.arming.secrets import SecretUnreadable, read_code, read_key, references
+from trioarm.arming.model import CommandPanel, HomeAssistantInstance, MqttBroker, Partition
 from trioarm.cli.configuration import declared_schedules
 from trioarm.config import SchedulerConfig
 from trioarm.core.schedule import Schedule
+from trioarm.links.secrets import SecretRef, SecretUnreadable, read_code, read_key, references
+from trioarm.notify.channels.apprise import MISSING
+from trioarm.notify.model import AppriseWay, ChannelSettings, CommandWay
 
 
 def lacking(config: SchedulerConfig) -> Iterator[str]:
@@ -29,6 +31,8 @@ def lacking(config: SchedulerConfig) -> Iterator[str]:
         yield from _of_instance(instance)
     for partition in config.premises.partitions.values():
         yield from _of_partition(partition)
+    for channel in config.notify.values():
+        yield from _of_channel(channel)
     for schedule in declared_schedules(config):
         yield from _of_schedule(schedule)
 
@@ -65,6 +69,17 @@ def _of_partition(partition: Partition) -> Iterator[str]:
     if isinstance(panel, CommandPanel):
         for key, argv in (("set", panel.set), ("read", panel.read)):
             yield from (f"{place}.panel.{key}: {fault}" for fault in _not_found(argv[0]))
+
+
+def _of_channel(channel: ChannelSettings) -> Iterator[str]:
+    place, way = f"notify.{channel.name}", channel.way
+    for what, ref in references(way).items():
+        if fault := _unreadable(ref, what):
+            yield f"{place}.{what}: {fault}"
+    if isinstance(way, CommandWay):
+        yield from (f"{place}.argv: {fault}" for fault in _not_found(way.argv[0]))
+    if isinstance(way, AppriseWay) and find_spec("apprise") is None:
+        yield f"{place}.kind: {MISSING}"
 
 
 def _of_schedule(schedule: Schedule) -> Iterator[str]:

@@ -58,7 +58,7 @@ def configure_logs(config: SchedulerConfig, stream: TextIO) -> LineHandler:
         config: its level, its format, whether decisions are logged, and the secrets to keep out.
         stream: where lines go.
     """
-    masking = Masking(known_secrets(config.premises))
+    masking = Masking(known_secrets(config))
     renderer = _for_machines(stream) if config.log.format == JSON else _for_people(stream)
     prepare: list[Processor] = [
         structlog.stdlib.add_log_level,

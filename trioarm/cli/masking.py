@@ -6,19 +6,20 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from trioarm.arming.model import Premises
-from trioarm.arming.secrets import MASK, pattern_of, readable, references
+from trioarm.config import SchedulerConfig
+from trioarm.links.secrets import MASK, pattern_of, readable, references
 
 _USERINFO: Final = re.compile(r"(?<=://)([^@:/\s]*):[^@\s]*@")
 
 
-def known_secrets(premises: Premises) -> frozenset[str]:
-    """Return the codes and keys that partitions, panels and brokers refer to, as far as they can be read now."""
+def known_secrets(config: SchedulerConfig) -> frozenset[str]:
+    """Return the codes and keys that partitions, panels, brokers and channels refer to, as far as they can be read."""
     found: set[str] = set()
-    panels = (partition.panel for partition in premises.partitions.values())
-    for settings in (*premises.partitions.values(), *panels, *premises.instances.values()):
+    panels = (partition.panel for partition in config.premises.partitions.values())
+    ways = (channel.way for channel in config.notify.values())
+    for settings in (*config.premises.partitions.values(), *panels, *config.premises.instances.values(), *ways):
         found |= readable(references(settings).values())
-    for broker in premises.brokers.values():
+    for broker in config.premises.brokers.values():
         found |= readable(references(broker).values())
     return frozenset(found)
 

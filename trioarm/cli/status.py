@@ -21,6 +21,7 @@ from trioarm.core.jsonable import Json
 from trioarm.engine.health import OVERDUE_S, Level
 from trioarm.engine.leases import LEASE_S, RENEW_S
 from trioarm.handlers.housekeeping import OWNER
+from trioarm.notify.model import FAILED
 from trioarm.repositories.sqlite.vitals import NAMED_MAX, Due, Look, NodeSeen, Vitals, read_vitals
 
 UNDECIDED_S: Final = 10.0  # a node decides within milliseconds; what it did not decide for so long, nobody looks at
@@ -88,6 +89,7 @@ def look(config: SchedulerConfig, now: int, *, counts: bool) -> Status:
         overdue_by=now - microseconds(OVERDUE_S),
         housekeeping=OWNER,
         counts=counts,
+        complaints=frozenset({FAILED}),
     )
     vitals = read_vitals(path, question)
     alive = [node for node in vitals.nodes if node.alive]
@@ -143,6 +145,8 @@ def _entries(config: SchedulerConfig, current: Status, now: int) -> Iterator[tup
     states = ", ".join(f"{count} {state}" for state, count in sorted(vitals.schedules.items()))
     yield "schedules", states or "none"
     yield "alerts", f"{vitals.alerts_open} open"
+    for number, complaint in enumerate(vitals.complaints):
+        yield "" if number else "notify", complaint
 
 
 def _life(node: NodeSeen) -> str:
@@ -170,6 +174,7 @@ def _as_json(config: SchedulerConfig, current: Status, now: int) -> dict[str, Js
         "held": vitals.held,
         "schedules": {**vitals.schedules},
         "alerts_open": vitals.alerts_open,
+        "channels_failed": [*vitals.complaints],
     }
 
 

@@ -340,7 +340,8 @@ live. SIGHUP has it read everything again: settings, and declared schedules. Wha
 partitions, waits for the next start; a configuration with problems changes nothing.
 
 [handler.NAME] with workers = 2 gives a handler workers of its own: it begins although all others hang, and
-no more of it run at once.
+no more of it run at once. [notify.NAME] is a way by which people are told of alerts: docs/notifications.md
+in the package says which ways there are, and `trioarm notify test NAME` whether one is open.
 
 Settings, with their defaults:"""
 

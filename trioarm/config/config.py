@@ -22,6 +22,7 @@ from trioarm.config.homeassistant import read_instances
 from trioarm.config.keys import Setting, file_key, keys_of
 from trioarm.config.layering import SECTIONS, read_settings
 from trioarm.config.mqtt import read_brokers
+from trioarm.config.notify import read_channels
 from trioarm.config.owners import read_owners
 from trioarm.config.premises import read_partitions, read_sites
 from trioarm.config.resources import read_resources
@@ -51,6 +52,7 @@ from trioarm.core.states import FINAL, State
 from trioarm.core.triggers import Events
 from trioarm.core.triggers.day_calendars import DayCalendar
 from trioarm.feeds.source import FeedSource
+from trioarm.notify.model import ChannelSettings
 
 FILE: Final = "scheduler.toml"
 FILE_ENV: Final = "TRIOARM_CONFIG"  # names another file
@@ -119,6 +121,7 @@ class SchedulerConfig:
         feeds: calendars of events by name; what they hold is read when the node runs.
         resources: what holds for those that schedules name, by name.
         workers: how many workers of its own a handler has, by name; others share those of the executor.
+        notify: by which ways people are told of which alerts, by name.
         owners: how many schedules each owner may have stored, by name; one that is not there may have any number.
         source: the file it was read from; None for code and variables.
         sources: who said what, by key; what is not there is the default.
@@ -140,6 +143,7 @@ class SchedulerConfig:
     feeds: Mapping[str, FeedSource] = attrs.field(factory=dict)
     resources: Resources = attrs.field(factory=dict)
     workers: Mapping[str, int] = attrs.field(factory=dict)
+    notify: Mapping[str, ChannelSettings] = attrs.field(factory=dict)
     owners: Mapping[str, int] = attrs.field(factory=dict)
     source: Path | None = None
     sources: Mapping[str, str] = attrs.field(factory=dict, eq=False)
@@ -365,6 +369,7 @@ def _read(reading: Reading) -> SchedulerConfig:
     owners = read_owners(whole)
     schedules, premises = _read_declared(whole, defaults, arming, scheduler.tolerance_s)
     workers = read_workers(whole)
+    notify = read_channels(whole, scheduler.timezone)
     problems.settle()
     return SchedulerConfig(
         scheduler=scheduler,
@@ -379,6 +384,7 @@ def _read(reading: Reading) -> SchedulerConfig:
         feeds=calendars.feeds,
         resources=resources,
         workers=workers,
+        notify=notify,
         owners=owners,
         source=path,
         sources=settings.sources,

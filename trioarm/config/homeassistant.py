@@ -6,12 +6,13 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from trioarm.arming.model import HomeAssistantInstance, HomeAssistantPanel, SecretRef
+from trioarm.arming.model import HomeAssistantInstance, HomeAssistantPanel
 from trioarm.arming.panel_urls import HOME_SAMPLE, instance_url
 from trioarm.config.named import one_of, read_each
 from trioarm.config.panel_keys import ANSWER_S_MAX, DELAY_S_MAX, read_code, read_secret
 from trioarm.core.codec import named
 from trioarm.core.reading import Table, duration, show, text
+from trioarm.links.secrets import SecretRef
 
 HOMEASSISTANT: Final = "homeassistant"  # the section of instances, and the kind of panel
 ENTITY: Final = re.compile(r"alarm_control_panel\.[a-z0-9_]{1,200}")

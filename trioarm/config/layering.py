@@ -35,6 +35,7 @@ DECLARED: Final = (  # what else a file has
     "owner",
     "calendar",
     "handler",
+    "notify",
     "resource",
     "site",
     "homeassistant",
@@ -42,7 +43,7 @@ DECLARED: Final = (  # what else a file has
     "partition",
     "schedule",
 )
-SECTIONS_LATER: Final = ("http", "notify")
+SECTIONS_LATER: Final = ("http",)
 COMMAND_LINE: Final = "command line"
 ENVIRONMENT_ENV: Final = "SCHEDULER_ENV"
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from trioarm.arming.model import Reported, SecretRef
+from trioarm.arming.model import Reported
 from trioarm.core.reading import Reader, Table, mapping, member, show, text
+from trioarm.links.secrets import SecretRef
 
 DELAY_S_MAX: Final = 3600.0  # of a panel: real ones end at a few minutes
 ANSWER_S_MAX: Final = 60.0  # for a panel to answer: more than an attempt has for talking it could not be waited for

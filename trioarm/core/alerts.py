@@ -21,6 +21,7 @@ from trioarm.core.queries import PAGE_MAX
 from trioarm.core.run import RunRecord, render_run_id
 
 NAMESPACE: Final = "alert"  # of the documents, and of the journal of what people and programs did about them
+TOLD: Final = "told"  # of the documents that say, under the id of an alert, whom it was told to; forgotten with it
 TEXT_MAX: Final = 1_000  # characters of one line; a list of zones may be long, a message to a telephone is not
 FACTS_MAX: Final = 16
 

@@ -13,6 +13,7 @@ import attrs
 
 from trioarm.core.alerts import (
     NAMESPACE,
+    TOLD,
     Alert,
     AlertQuery,
     AlertState,
@@ -136,10 +137,14 @@ class AlertCommands:
         while documents := await self._repository.list_documents(NAMESPACE, after=after, limit=CHUNK):
             after = documents[-1].key
             over = [document for document in documents if _is_over(document, closed_before)]
-            steps = [PutDocument(NAMESPACE, document.key, document.version, None) for document in over]
-            verdicts = await self._repository.commit([Change(documents=[step]) for step in steps])
+            verdicts = await self._repository.commit([await self._forgetting(document) for document in over])
             forgotten += verdicts.count(Verdict.DONE)
         return forgotten
+
+    async def _forgetting(self, document: Document) -> Change:
+        """Return the change by which an alert is forgotten, and whom it was told to with it."""
+        both = [document, await self._repository.get_document(TOLD, document.key)]
+        return Change(documents=[PutDocument(one.namespace, one.key, one.version, None) for one in both if one])
 
     async def _close(
         self, alert_id: str, verb: str, close: Callable[[Alert, Closing], Alert | None], by: str, note: str

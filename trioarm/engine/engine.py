@@ -302,7 +302,7 @@ class SchedulingEngine:
                 self._metrics.retried(Reason.LOST)
                 _log.debug("%s: its node is gone, the run is begun again", step.run.schedule.schedule.name)
         if change.documents:
-            announce(change.documents, self._metrics)
+            announce(change.documents, self._metrics, self._hub)
         if self._hub.observed:
             self._publish(change)
         if _log.isEnabledFor(logging.DEBUG):

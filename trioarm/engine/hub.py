@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, Self
 
@@ -61,6 +61,9 @@ class Hub:
         self._closed = False
         self.observed = False
         """Whether anybody listens; making an event for nobody costs more than asking."""
+        self.alerted: Callable[[], None] | None = None
+        """Called once alerts are kept, by whoever tells people of them. It is no event: it says only that it is time to
+        look, and what is to be told is in the store."""
 
     def publish(self, event: Event) -> None:
         """Hand an event to all who asked for its kind; after the end, to nobody."""

@@ -291,7 +291,7 @@ class Recorder:
     def _recorded(self, attempt: Attempt, step: Finished | Requeued, change: Change) -> None:
         run = attempt.run
         if change.documents:
-            announce(change.documents, self._metrics)
+            announce(change.documents, self._metrics, self._hub)
         if isinstance(step, Finished):
             self._metrics.finished[run.state] += 1
             if change.schedules:

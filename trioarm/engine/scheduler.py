@@ -312,6 +312,14 @@ class Alerts:
         """Return one page of alerts by id: those that still need somebody, unless the query says otherwise."""
         return await self._commands.find(query or AlertQuery())
 
+    async def get(self, alert_id: str) -> StoredAlert:
+        """Return an alert.
+
+        Raises:
+            UnknownAlert: there is none of that id.
+        """
+        return await self._commands.get(alert_id)
+
     async def ack(self, alert_id: str, *, by: str = API, note: str = "") -> StoredAlert:
         """Acknowledge an alert: somebody has seen it. The first to do so counts.
 

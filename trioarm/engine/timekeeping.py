@@ -133,7 +133,7 @@ class Timekeeping:
 
     async def _keep(self, documents: list[PutDocument]) -> None:
         if await self._repository.commit([Change(documents=documents)]) == [Verdict.DONE]:
-            announce(documents, self._metrics)
+            announce(documents, self._metrics, self._hub)
 
 
 def saying_that_it_is_right(version: int, author: str, note: str, now: int) -> Change:

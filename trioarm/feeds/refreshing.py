@@ -18,6 +18,7 @@ from trioarm.core.triggers.calendar import Events
 from trioarm.engine.alert_commands import AlertCommands
 from trioarm.engine.announcing import announce
 from trioarm.engine.attempt import Handler, RunContext
+from trioarm.engine.hub import Hub
 from trioarm.engine.metrics import Metrics
 from trioarm.engine.ports import Clock, ScheduleRepository
 from trioarm.engine.scheduler import Scheduler
@@ -59,6 +60,7 @@ class Refreshing:
         repository: where alerts go.
         clock: what time it is.
         metrics: counts alerts.
+        hub: told of them.
         scheduler: whose schedules are to know what changed; late, because it knows the executor that calls this.
         known: called when a calendar was read, for schedules that waited for it.
         sources: which calendars there are, by name; may be replaced while the node runs.
@@ -70,6 +72,7 @@ class Refreshing:
         repository: ScheduleRepository,
         clock: Clock,
         metrics: Metrics,
+        hub: Hub,
         scheduler: Callable[[], Scheduler],
         known: Callable[[], Awaitable[None]],
         sources: Mapping[str, FeedSource],
@@ -78,6 +81,7 @@ class Refreshing:
         self._repository = repository
         self._clock = clock
         self._metrics = metrics
+        self._hub = hub
         self._alerts = AlertCommands(repository, clock)
         self._scheduler = scheduler
         self._known = known
@@ -143,7 +147,7 @@ class Refreshing:
         alert = Alert(subject=subject, kind=DOWN, severity=severity, text=text, advice=advice, raised_at=now)
         documents = [raising(f"{alerts_of(subject)}{DOWN}@{render_instant(now)}", alert)]
         if await self._repository.commit([Change(documents=documents)]) == [Verdict.DONE]:
-            announce(documents, self._metrics)
+            announce(documents, self._metrics, self._hub)
 
     async def _resolve(self, source: FeedSource) -> None:
         for stored in (await self._alerts.find(_open(_subject(source)))).rows:

@@ -30,6 +30,7 @@ THREADS: Final = (
 AGENT: Final = "trioarm"
 WEB: Final = ("http", "https")
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+PASSING: Final = frozenset({408, 425, 429})  # the refusals that a later request may not meet
 CHUNK: Final = 64 * 1024  # bytes read at once; between two of them the deadline is looked at
 
 

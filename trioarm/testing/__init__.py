@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from trioarm.testing.decisions import Decision, as_table, assert_decided
 from trioarm.testing.faults import Away, Fault
+from trioarm.testing.messages import Sent
 from trioarm.testing.moments import When
 from trioarm.testing.nodes import Node
 from trioarm.testing.stores import FileStore, MemoryDisk, Store
@@ -39,6 +40,7 @@ __all__ = [
     "FileStore",
     "MemoryDisk",
     "Node",
+    "Sent",
     "Store",
     "When",
     "World",

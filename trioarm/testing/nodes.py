@@ -21,6 +21,7 @@ from trioarm.engine.attempt import RunContext
 from trioarm.engine.clock import VirtualClock
 from trioarm.engine.engine import SchedulingEngine
 from trioarm.engine.executor import RunExecutor
+from trioarm.engine.hub import Hub
 from trioarm.engine.leases import Lease
 from trioarm.engine.ports import Chance, Clock, ScheduleRepository
 from trioarm.engine.scheduler import Scheduler
@@ -32,6 +33,7 @@ from trioarm.handlers.dead_man import DeadMan
 from trioarm.handlers.injection import Injection
 from trioarm.handlers.registry import Handlers, register
 from trioarm.live import LiveConfig
+from trioarm.notify.notifying import MakeChannel, Notifying, notifying_schedules
 from trioarm.testing.faults import Line
 from trioarm.testing.stores import InlineThread
 
@@ -68,6 +70,7 @@ class Parts:
         chance: what spreads its retries.
         line: between it and the store.
         housekeeping: whether it prunes, looks at its health and tells its dead man's switch.
+        make_channel: returns what takes messages in the place of real channels.
     """
 
     name: str
@@ -75,6 +78,7 @@ class Parts:
     chance: Chance
     line: Line
     housekeeping: bool
+    make_channel: MakeChannel
 
 
 def node_components(config: SchedulerConfig, handlers: Handlers, parts: Parts) -> Container:
@@ -88,8 +92,9 @@ def node_components(config: SchedulerConfig, handlers: Handlers, parts: Parts) -
     container.override(DeadMan, lambda _: DeadMan())
     container.override(Installation, partial(_installation, premises=without_hardware(config.premises)))
     container.override(Injection, lambda c: Injection(c, run_inline))
+    container.override(Notifying, partial(_notifying, make=parts.make_channel))
     if not parts.housekeeping:
-        container.override(LiveConfig, lambda c: LiveConfig(c.get(SchedulerConfig), c, _calendars_alone))
+        container.override(LiveConfig, lambda c: LiveConfig(c.get(SchedulerConfig), c, _without_housekeeping))
     return container
 
 
@@ -111,8 +116,13 @@ def _installation(container: Container, premises: Premises) -> Installation:
     return Installation(premises, container.get(ScheduleRepository), container.get(Clock))
 
 
-def _calendars_alone(config: SchedulerConfig) -> list[Schedule]:
-    return list(refreshing_schedules(config.feeds.values()))
+def _notifying(c: Container, make: MakeChannel) -> Notifying:
+    channels, repository = c.get(SchedulerConfig).notify, c.get(ScheduleRepository)
+    return Notifying(channels, repository, c.get(Clock), c.get(Hub), lambda: c.get(Scheduler), make)
+
+
+def _without_housekeeping(config: SchedulerConfig) -> list[Schedule]:
+    return [*refreshing_schedules(config.feeds.values()), *notifying_schedules(config.notify.values())]
 
 
 class Node:

@@ -27,12 +27,15 @@ from trioarm.core.queries import PAGE_MAX, RunQuery
 from trioarm.core.run import RunRecord
 from trioarm.engine.clock import VirtualClock
 from trioarm.engine.health import Health
-from trioarm.engine.ports import ScheduleRepository
+from trioarm.engine.ports import Clock, ScheduleRepository
 from trioarm.engine.scheduler import Scheduler
 from trioarm.handlers.housekeeping import OWNER
 from trioarm.handlers.registry import Handlers
+from trioarm.notify.channels.base import Channel
+from trioarm.notify.model import ChannelSettings
 from trioarm.testing.decisions import DECISIONS_MAX, Decision, as_table, decisions_of
 from trioarm.testing.faults import Fault, Line, faulty_calls
+from trioarm.testing.messages import CollectingChannel, Sent
 from trioarm.testing.moments import When, moment, on_the_wall, shown, zone_of
 from trioarm.testing.nodes import Node, Parts, node_components
 from trioarm.testing.stores import MemoryDisk, Store
@@ -95,6 +98,10 @@ class World:
         """How often each method of a repository was called, and how often which fault struck it."""
         self.nodes: list[Node] = []
         """Every node that ever lived, the oldest first."""
+        self.messages: list[Sent] = []
+        """What people were told by `[notify.NAME]`, had the world been real: no channel sends anything here."""
+        self.channels: dict[str, Channel] = {}
+        """Channels of the test's own by name, such as one that refuses, for nodes that are started from now on."""
         self._zone = zone_of(zone)
         self._chance = random.Random(seed)
         self._check_interval_s = check_interval_s
@@ -190,11 +197,21 @@ class World:
         clock = VirtualClock(self.wall(), trio_start=trio.current_time(), check_interval_s=nap_s, early=True)
         repository, name = self.store.open(), f"node{len(self.nodes) + 1}"
         line = Line(repository, self.faults, self.calls, self._something_is_kept)
-        parts = Parts(name=name, clock=clock, chance=self._chance, line=line, housekeeping=self._housekeeping)
+        parts = Parts(
+            name=name,
+            clock=clock,
+            chance=self._chance,
+            line=line,
+            housekeeping=self._housekeeping,
+            make_channel=self._make_channel,
+        )
         container = node_components(config, handlers, parts)
         container.get(Health).check_interval_s = nap_s
         self._clocks.append(clock)
         return Node(name, handlers, config, container, line, repository)
+
+    def _make_channel(self, settings: ChannelSettings, _: Clock) -> Channel:
+        return self.channels.get(settings.name) or CollectingChannel(settings.name, self.now, self.messages)
 
     def kill(self, node: Node) -> None:
         """Kill a node as with SIGKILL: its memory is lost, its locks are free, its lease runs on."""

@@ -12,10 +12,11 @@ import pytest
 import trio
 
 from tests.links.web import Answer, Web, a_web_server, says
-from trioarm.arming.model import HttpPanel, SecretRef, Target
+from trioarm.arming.model import HttpPanel, Target
 from trioarm.arming.panels.base import FailureKind, PanelFailure, PanelReport
 from trioarm.arming.panels.http import REASON_MAX, HttpDriver
 from trioarm.engine.clock import SystemClock
+from trioarm.links.secrets import SecretRef
 
 CODE = "0042-öäü"
 SECRET = "hook-secret-é"

@@ -32,7 +32,6 @@ from trioarm.arming.model import (
     HttpPanel,
     Partition,
     Reported,
-    SecretRef,
     Target,
     VirtualPanel,
 )
@@ -45,6 +44,7 @@ from trioarm.arming.panels.virtual import NAMESPACE, VirtualDriver
 from trioarm.config.mqtt import Preset
 from trioarm.core.changes import Change, PutDocument
 from trioarm.engine.clock import SystemClock
+from trioarm.links.secrets import SecretRef
 from trioarm.repositories.memory import InMemoryScheduleRepository
 
 CODE: Final = "0042-öäü"  # leading zeros, and nothing that every encoding has

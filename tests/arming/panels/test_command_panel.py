@@ -13,12 +13,13 @@ import trio
 
 from tests.arming.premises import some_parts
 from trioarm.arming.line import lines_to
-from trioarm.arming.model import CommandPanel, Partition, Reported, SecretRef, Target
+from trioarm.arming.model import CommandPanel, Partition, Reported, Target
 from trioarm.arming.panels import make_panel
 from trioarm.arming.panels.base import NAME_MAX, ZONES_MAX, FailureKind, PanelFailure, PanelReport
 from trioarm.arming.panels.command import OUTPUT_MAX, SHOWN_MAX, CommandDriver
 from trioarm.core.errors import ConfigurationError
 from trioarm.core.instants import parse_instant
+from trioarm.links.secrets import SecretRef
 
 CODE = "0042-öäü"
 AWAY = Target.ARMED_AWAY

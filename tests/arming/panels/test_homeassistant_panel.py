@@ -13,7 +13,7 @@ import trio
 
 from tests.arming.premises import some_parts
 from tests.links.fake_home_assistant import HOUSE, TOKEN, FakeHomeAssistant, Panel, a_home_assistant
-from trioarm.arming.model import HomeAssistantInstance, HomeAssistantPanel, Partition, Reported, SecretRef, Target
+from trioarm.arming.model import HomeAssistantInstance, HomeAssistantPanel, Partition, Reported, Target
 from trioarm.arming.panels import Parts, make_panel
 from trioarm.arming.panels.base import NAME_MAX, OURSELVES, FailureKind, PanelFailure, PanelReport
 from trioarm.arming.panels.base import Panel as Driver
@@ -21,6 +21,7 @@ from trioarm.arming.panels.homeassistant import SENSORS_ASKED, HomeAssistantDriv
 from trioarm.arming.panels.homeassistant_entity import FEATURES, SERVICES, refusal_of, report_of, sensors_of
 from trioarm.core.errors import ConfigurationError
 from trioarm.links.homeassistant import Refused, State, link
+from trioarm.links.secrets import SecretRef
 
 CODE = "0042-öäü"
 AWAY, NIGHT = Target.ARMED_AWAY, Target.ARMED_NIGHT

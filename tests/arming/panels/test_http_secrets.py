@@ -32,10 +32,11 @@ from tests.arming.panels.http_asking import (
 from tests.arming.premises import some_parts
 from tests.links.tls import Certificate, an_encrypted_server, certificate
 from tests.links.web import Answer, a_web_server, says, status
-from trioarm.arming.model import Partition, Reported, SecretRef, Target
+from trioarm.arming.model import Partition, Reported, Target
 from trioarm.arming.panels import make_panel
 from trioarm.arming.panels.base import NAME_MAX, PanelFailure
 from trioarm.arming.panels.http import HttpDriver
+from trioarm.links.secrets import SecretRef
 
 __all__ = ["certificate", "keys_in_place"]
 

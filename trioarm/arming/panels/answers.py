@@ -13,13 +13,13 @@ from typing import Final, NoReturn, TypeVar
 
 from trioarm.arming.model import HttpPanel, MqttPanel, Reported
 from trioarm.arming.panels.base import NAME_MAX, ZONES_MAX, FailureKind, PanelReport
-from trioarm.arming.secrets import Mask
 from trioarm.core.instants import LATEST, microseconds, render_instant
 from trioarm.core.reading import SHOWN_MAX, moment, number, show
+from trioarm.links.secrets import Mask
+from trioarm.links.web import PASSING
 
 KEYS_SHOWN: Final = 6  # of a table in which another was looked for
 
-PASSING: Final = frozenset({408, 425, 429})  # the refusals that a later command may not meet
 HINTS: Final[dict[int, str]] = {
     HTTPStatus.UNAUTHORIZED: "look at secret, token, and both clocks",
     HTTPStatus.NOT_FOUND: "look at the URL and the address of the partition",

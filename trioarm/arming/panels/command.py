@@ -14,12 +14,12 @@ from typing import Final
 import attrs
 import trio
 
-from trioarm.arming.model import CommandPanel, SecretRef, Target
+from trioarm.arming.model import CommandPanel, Target
 from trioarm.arming.panels.base import NAME_MAX, OURSELVES, ZONES_MAX, FailureKind, PanelFailure, PanelReport
 from trioarm.arming.panels.printed import NoReport, one_line, parse_report
-from trioarm.arming.secrets import CODE_LENGTH_MAX, MASK, SecretUnreadable, pattern_of, read_code
 from trioarm.core.instants import render_duration
 from trioarm.links.program import Output, ending, passed, run_program
+from trioarm.links.secrets import CODE_LENGTH_MAX, MASK, SecretRef, SecretUnreadable, pattern_of, read_code
 
 ANSWERS: Final = {10: FailureKind.REJECTED, 11: FailureKind.BLOCKED}
 """What exit codes of the setting program mean. 0: taken. Every other one, and a signal: unavailable."""

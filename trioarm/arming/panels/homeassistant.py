@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from trioarm.arming.connections import Connections
-from trioarm.arming.model import HomeAssistantInstance, HomeAssistantPanel, Reported, SecretRef, Target
+from trioarm.arming.model import HomeAssistantInstance, HomeAssistantPanel, Reported, Target
 from trioarm.arming.panels.base import OURSELVES, FailureKind, PanelFailure, PanelReport
 from trioarm.arming.panels.homeassistant_entity import (
     SERVICES,
@@ -21,9 +21,9 @@ from trioarm.arming.panels.homeassistant_entity import (
     report_of,
     sensors_of,
 )
-from trioarm.arming.secrets import Mask, masking, read_key, references
 from trioarm.core.errors import ConfigurationError
 from trioarm.links.homeassistant import HomeAssistant, HomeAssistantFailed, Instance, Limits, Refused, State
+from trioarm.links.secrets import Mask, SecretRef, masking_of, read_key, references
 
 REASON_MAX: Final = 300  # characters of what went wrong, some of them Home Assistant's
 SENSORS_ASKED: Final = 8  # of those that are said to be open; the others are believed to be
@@ -136,7 +136,7 @@ class HomeAssistantDriver:
         return PanelFailure(kind, f"Home Assistant at {self._link.instance}: {cut}", zones)
 
     def _mask(self, code: str | None = None) -> Mask:
-        return masking(self._refs, code)
+        return masking_of(self._refs, code)
 
 
 def link_to(settings: HomeAssistantInstance, connections: Connections) -> HomeAssistant:

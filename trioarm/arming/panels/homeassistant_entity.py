@@ -12,8 +12,8 @@ from typing import Final
 from trioarm.arming.model import Reported, Target
 from trioarm.arming.panels.base import NAME_MAX, OURSELVES, ZONES_MAX, FailureKind, PanelReport
 from trioarm.arming.panels.printed import one_line
-from trioarm.arming.secrets import Mask
 from trioarm.links.homeassistant import Refused, State
+from trioarm.links.secrets import Mask
 
 SERVICES: Final = {
     Target.DISARMED: "alarm_disarm",

@@ -5,28 +5,23 @@ How a receiver verifies a command, and what each answer of it means, is in docs/
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 from typing import Final
 from uuid import uuid4
 
 import trio
 
-from trioarm.arming.model import HttpPanel, SecretRef, Target
+from trioarm.arming.model import HttpPanel, Target
 from trioarm.arming.panel_urls import origin_of, partition_url
 from trioarm.arming.panels.answers import Unclear, parsed, refusal_of, report_of, status_of
 from trioarm.arming.panels.base import OURSELVES, FailureKind, PanelFailure, PanelReport
-from trioarm.arming.secrets import Mask, SecretUnreadable, masking, read_key, references
-from trioarm.core.instants import SECOND
 from trioarm.engine.ports import Clock
+from trioarm.links.secrets import Mask, SecretRef, SecretUnreadable, masking_of, references
+from trioarm.links.signing import KEY_HEADER, bearer, signature
 from trioarm.links.web import Limits, Web, WebFailed
 
 SIZE_MAX: Final = 256 * 1024  # bytes of an answer; read in the loop, so it takes milliseconds
 REASON_MAX: Final = 300  # characters of what went wrong, some of them the panel's
-KEY_HEADER: Final = "Idempotency-Key"
-TIMESTAMP_HEADER: Final = "X-Trioarm-Timestamp"
-SIGNATURE_HEADER: Final = "X-Trioarm-Signature"
 
 
 class HttpDriver:
@@ -60,7 +55,7 @@ class HttpDriver:
             PanelFailure: `unavailable`: it does not answer, or not what can be understood.
         """
         try:
-            answer = await self._web.get(self._read_url, {"Accept": "application/json", **self._bearer()})
+            answer = await self._web.get(self._read_url, {"Accept": "application/json", **bearer(self._settings.token)})
         except (WebFailed, SecretUnreadable) as error:
             raise self._failure(FailureKind.UNAVAILABLE, self._read_url, str(error)) from None
         if answer.status != 200:
@@ -83,7 +78,8 @@ class HttpDriver:
         body = {"id": key, "target": target.value, "partition": self._address, "by": by}
         content = json.dumps(body if code is None else {**body, "code": code}).encode()
         try:
-            headers = {"Content-Type": "application/json", **self._bearer(), **self._signature(content)}
+            signed = signature(self._settings.secret, content, self._clock.look())
+            headers = {"Content-Type": "application/json", **bearer(self._settings.token), **signed}
         except SecretUnreadable as error:
             raise self._failure(FailureKind.REJECTED, self._set_url, f"nothing was sent: {error}", code) from None
         try:
@@ -99,34 +95,6 @@ class HttpDriver:
         """Never return: a panel that is asked does not tell by itself."""
         await trio.sleep_forever()
 
-    # What it authenticates with
-
-    def _bearer(self) -> dict[str, str]:
-        """Return the header that names us.
-
-        Raises:
-            SecretUnreadable: the token cannot be read, or not be sent.
-        """
-        if self._settings.token is None:
-            return {}
-        token = read_key(self._settings.token, "token")
-        if not token.isascii() or not token.isprintable():
-            raise SecretUnreadable("the token has characters that no header can hold")
-        return {"Authorization": f"Bearer {token}"}
-
-    def _signature(self, content: bytes) -> dict[str, str]:
-        """Return the headers that prove who sent it, and when.
-
-        Raises:
-            SecretUnreadable: the secret cannot be read.
-        """
-        if self._settings.secret is None:
-            return {}
-        secret = read_key(self._settings.secret, "secret").encode(errors="surrogateescape")
-        stamp = str(self._clock.look() // SECOND)
-        signature = hmac.new(secret, stamp.encode() + b"." + content, hashlib.sha256).hexdigest()
-        return {TIMESTAMP_HEADER: stamp, SIGNATURE_HEADER: f"sha256={signature}"}
-
     # What is said of it
 
     def _failure(
@@ -139,4 +107,4 @@ class HttpDriver:
 
     def _mask(self, code: str | None = None) -> Mask:
         """Return what takes codes and keys out of a text, however the panel spelt them when it repeated them."""
-        return masking(self._refs, code)
+        return masking_of(self._refs, code)

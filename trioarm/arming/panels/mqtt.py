@@ -29,13 +29,13 @@ from trioarm.arming.panels.base import (
     PanelReport,
 )
 from trioarm.arming.panels.mqtt_words import Refusal, payload_of, refusal_in, understood
-from trioarm.arming.secrets import masking, read_key, references
 from trioarm.core.errors import ConfigurationError
 from trioarm.core.instants import microseconds
 from trioarm.core.reading import show
 from trioarm.engine.ports import Clock
 from trioarm.links.mqtt import Broker, Message, Mqtt, MqttFailed, Tls
 from trioarm.links.mqtt.broker import PAYLOAD_MAX
+from trioarm.links.secrets import masking_of, read_key, references
 
 CONFIRM_S: Final = 30.0  # beyond its exit delay, in which `pending` of a panel may still be that delay (A6.2)
 ANSWER_S: Final = 5.0  # for a panel that says why it does not obey to say so
@@ -216,7 +216,7 @@ class MqttDriver:
         message = self._latest(self._settings.state_topic)
         if message is None:
             return UNREAD
-        return understood(message.payload, self._settings, masking(self._refs))
+        return understood(message.payload, self._settings, masking_of(self._refs))
 
     def _silence(self, topic: str) -> str:
         """Return why nothing is known of a topic."""
@@ -232,7 +232,7 @@ class MqttDriver:
         if len(message.payload) > PAYLOAD_MAX:
             return f"the message has more than {PAYLOAD_MAX} bytes"
         try:
-            understood(message.payload, self._settings, masking(self._refs))
+            understood(message.payload, self._settings, masking_of(self._refs))
         except Unclear as error:
             return str(error)
         return "it has become one since"
@@ -275,7 +275,7 @@ class MqttDriver:
         self, kind: FailureKind, reason: str, code: str | None = None, zones: tuple[str, ...] = ()
     ) -> PanelFailure:
         """Return a failure that names the broker, and nothing secret."""
-        mask = masking(self._refs, code)
+        mask = masking_of(self._refs, code)
         said = mask(reason)
         cut = said if zones or len(said) <= REASON_MAX else said[:REASON_MAX] + "..."
         return PanelFailure(kind, f"mqtt {self._settings.broker.name}: {cut}", tuple(map(mask, zones)))

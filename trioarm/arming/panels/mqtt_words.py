@@ -12,7 +12,7 @@ from trioarm.arming.model import MqttPanel
 from trioarm.arming.panels.answers import Unclear, parsed, report_of, zones_of
 from trioarm.arming.panels.base import FailureKind, PanelReport
 from trioarm.arming.panels.command import PLACEHOLDER
-from trioarm.arming.secrets import Mask
+from trioarm.links.secrets import Mask
 
 WORDS: Final = ("action", "code", "address")  # what a template may have between braces
 

@@ -22,10 +22,10 @@ from trioarm.arming.panels.virtual_state import (
     report,
     to_body,
 )
-from trioarm.arming.secrets import SecretUnreadable, read_code, same_code
 from trioarm.core.changes import Change, PutDocument, Verdict
 from trioarm.core.instants import microseconds
 from trioarm.engine.ports import Clock, ScheduleRepository
+from trioarm.links.secrets import SecretUnreadable, read_code, same_code
 
 NAMESPACE: Final = "panel"
 TRIES: Final = 10  # times a change is made anew after somebody else's was faster

@@ -12,7 +12,7 @@ from typing import Final
 
 import attrs
 
-from trioarm.core.alerts import NAMESPACE, AlertState, stored_alert
+from trioarm.core.alerts import NAMESPACE, Alert, AlertState, stored_alert
 from trioarm.core.instants import SECOND
 from trioarm.repositories.sqlite import statements
 from trioarm.repositories.sqlite.care import reading
@@ -66,6 +66,7 @@ class Vitals:
         held: how many runs nodes have at hand.
         schedules: how many are stored in each state; empty when not asked for.
         alerts_open: alerts that nobody acknowledged; None when not asked for.
+        complaints: what those of the kinds say that were asked for.
     """
 
     nodes: tuple[NodeSeen, ...]
@@ -76,6 +77,7 @@ class Vitals:
     held: int
     schedules: dict[str, int]
     alerts_open: int | None
+    complaints: tuple[str, ...]
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -87,12 +89,14 @@ class Look:
         overdue_by: runs due by this instant should have begun.
         housekeeping: owner of schedules that do not count as the next one.
         counts: whether to count schedules and alerts as well, which takes longer the more there are.
+        complaints: kinds of alerts whose words are wanted, where they are counted.
     """
 
     undecided_by: int
     overdue_by: int
     housekeeping: str
     counts: bool
+    complaints: frozenset[str] = frozenset()
 
 
 def read_vitals(path: Path, look: Look, clock: BootClock | None = None) -> Vitals:
@@ -108,6 +112,7 @@ def read_vitals(path: Path, look: Look, clock: BootClock | None = None) -> Vital
         first = connection.execute(statements.FIRST_DUE, (look.housekeeping,)).fetchone()
         (pending,) = connection.execute(statements.PENDING_COUNT).fetchone()
         (held,) = connection.execute(statements.HELD_COUNT).fetchone()
+        alerts = _open_alerts(connection) if look.counts else None
         return Vitals(
             nodes=tuple(nodes_seen(path, connection, clock or SystemBootClock())),
             next_due=None if first is None else Due(*first),
@@ -116,7 +121,8 @@ def read_vitals(path: Path, look: Look, clock: BootClock | None = None) -> Vital
             pending=pending,
             held=held,
             schedules=dict(connection.execute(statements.SCHEDULE_COUNTS)) if look.counts else {},
-            alerts_open=_alerts_open(connection) if look.counts else None,
+            alerts_open=None if alerts is None else len(alerts),
+            complaints=tuple(one.text for one in alerts or () if one is not None and one.kind in look.complaints),
         )
 
 
@@ -144,8 +150,9 @@ def nodes_seen(path: Path, connection: sqlite3.Connection, clock: BootClock) -> 
         yield NodeSeen(node, joined_at, (expires_at - now) / SECOND, gone)
 
 
-def _alerts_open(connection: sqlite3.Connection) -> int:
+def _open_alerts(connection: sqlite3.Connection) -> list[Alert | None]:
+    """Return the alerts that nobody acknowledged; None for each that cannot be read."""
     open_states = (AlertState.OPEN, AlertState.UNREADABLE)
     rows = connection.execute(statements.DOCUMENTS, (NAMESPACE, "", -1))
-    documents = (document(row) for row in rows)
-    return sum(stored_alert(one.key, one.body).state in open_states for one in documents)
+    found = (stored_alert(one.key, one.body) for one in map(document, rows))
+    return [stored.alert for stored in found if stored.state in open_states]

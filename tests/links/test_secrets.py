@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from trioarm.arming.model import SecretRef
-from trioarm.arming.secrets import SecretUnreadable, read_code, same_code
+from trioarm.links.secrets import SecretRef, SecretUnreadable, read_code, same_code
 
 
 def test_a_code_comes_from_the_environment_as_it_is_now(monkeypatch: pytest.MonkeyPatch) -> None:

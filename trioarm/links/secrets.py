@@ -12,15 +12,34 @@ from urllib.parse import quote
 
 import attrs
 
-from trioarm.arming.model import SecretRef
-from trioarm.core.errors import TrioarmError
+from trioarm.core.errors import ConfigurationError, TrioarmError
 
 CODE_LENGTH_MAX: Final = 256  # characters; who keeps longer lines there has named the wrong file
 KEY_LENGTH_MAX: Final = 4096  # characters of what programs show each other; tokens that carry claims are long
 MASK: Final = "***"
-Mask: TypeAlias = Callable[[str], str]  # returns a text without codes and keys
-
 SHORT: Final = 4  # codes of fewer characters are masked only where they stand alone: "1" is in every line
+
+Mask: TypeAlias = Callable[[str], str]  # a text without codes and keys
+
+
+@attrs.frozen(slots=True)
+class SecretRef:
+    """Where a code or key is to be found; never what it is (A5.2). Exactly one is set.
+
+    Args:
+        env: name of an environment variable.
+        file: path of a file whose first line is the code.
+
+    Raises:
+        ConfigurationError: both are set, or none.
+    """
+
+    env: str | None = None
+    file: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if bool(self.env) == bool(self.file):
+            raise ConfigurationError(("a code is in one place: name an environment variable or a file",))
 
 
 class SecretUnreadable(TrioarmError):
@@ -83,16 +102,20 @@ def pattern_of(codes: Iterable[str]) -> re.Pattern[str] | None:
     return re.compile("|".join(parts)) if parts else None
 
 
-def masking(refs: Iterable[SecretRef], code: str | None = None) -> Mask:
-    """Return what takes secrets out of a text, however a panel spelt them when it repeated them.
+def masking(secrets: Iterable[str]) -> Mask:
+    """Return what takes secrets out of a text, however somebody spelt them who repeated them."""
+    pattern = pattern_of(spelling for secret in secrets for spelling in _spellings(secret))
+    return lambda text: text if pattern is None else pattern.sub(MASK, text)
+
+
+def masking_of(refs: Iterable[SecretRef], code: str | None = None) -> Mask:
+    """Return what takes secrets out of a text.
 
     Args:
         refs: where they are; those that cannot be read now cannot be repeated either.
         code: one more, that was just sent.
     """
-    secrets = readable(refs) | ({code} if code else set())
-    pattern = pattern_of(spelling for secret in secrets for spelling in _spellings(secret))
-    return lambda text: text if pattern is None else pattern.sub(MASK, text)
+    return masking(readable(refs) | ({code} if code else set()))
 
 
 def _spellings(secret: str) -> set[str]:
