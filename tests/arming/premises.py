@@ -12,6 +12,7 @@ import trio
 
 from trioarm.arming.connections import Connections
 from trioarm.arming.installation import Installation
+from trioarm.arming.ledger import Ledger
 from trioarm.arming.model import ArmingSchedule, Partition, Premises, Reported, Site, Target, VirtualPanel
 from trioarm.arming.panels import Parts
 from trioarm.arming.panels.base import OURSELVES, FailureKind, Panel, PanelFailure, PanelReport
@@ -72,7 +73,8 @@ def the_premises(*schedules: ArmingSchedule, partitions: tuple[Partition, ...] =
 def some_parts(clock: Clock | None = None) -> Parts:
     """Return what drivers are made with, where a test wants nothing of it."""
     clock = clock or SystemClock()
-    return Parts(repository=InMemoryScheduleRepository(), clock=clock, connections=Connections())
+    repository = InMemoryScheduleRepository()
+    return Parts(repository=repository, clock=clock, connections=Connections(), commands=Ledger(repository))
 
 
 @attrs.define

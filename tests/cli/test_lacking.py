@@ -41,6 +41,46 @@ args = { argv = ["./where-it-is-started"], cwd = "/" }
 """
 
 
+BROKER = """
+[site.home]
+timezone = "UTC"
+[mqtt.home]
+host = "127.0.0.1"
+tls = true
+ca_file = "FOLDER/ca.pem"
+username = "trioarm"
+password = { file = "FOLDER/password" }
+[partition.house]
+site = "home"
+panel = { kind = "mqtt", broker = "home", preset = "alarmo" }
+[mqtt.old]
+host = "127.0.0.1"
+"""
+
+
+def test_passwords_and_certificates_of_brokers_that_are_not_here_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Likewise, and nobody connects to any of them to find out; so is a broker that no panel is at."""
+    path = tmp_path / "scheduler.toml"
+    path.write_text(BROKER.replace("FOLDER", str(tmp_path)))
+    assert main(["check", "--config", str(path)]) == 0
+    unused = "warning: mqtt.old: no panel is at this broker, so nobody connects to it"
+    assert capsys.readouterr().err.splitlines() == [
+        unused,
+        f"warning: mqtt.home.password: file {tmp_path}/password cannot be read: No such file or directory",
+        f"warning: mqtt.home.ca_file: there is no file {tmp_path}/ca.pem here, or it may not be read",
+    ]
+    for name in ("ca.pem", "password"):
+        (tmp_path / name).write_text("s3cret\n")
+    assert main(["check", "--config", str(path)]) == 0
+    assert capsys.readouterr().err.splitlines() == [unused]
+    monkeypatch.setattr(lacking, "find_spec", lambda _: None)
+    assert main(["check", "--config", str(path)]) == 0
+    line = "paho-mqtt is not installed: python -m pip install 'trioarm[mqtt]'"
+    assert f"warning: mqtt.home: {line}" in capsys.readouterr().err.splitlines()
+
+
 def test_programs_codes_and_keys_that_are_not_here_are_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

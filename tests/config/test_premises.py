@@ -10,7 +10,6 @@ from tests.config.writing import config_of, problems_of
 from tests.making import a_schedule
 from trioarm.arming.model import ArmingSchedule, Partition, Premises, Site, Target, VirtualPanel
 from trioarm.config import SchedulerConfig
-from trioarm.config.panels import ALL_KINDS
 from trioarm.core.errors import ConfigurationError
 from trioarm.links.secrets import SecretRef
 
@@ -160,10 +159,6 @@ def test_what_cannot_be_carried_out_is_no_configuration() -> None:
         (
             HOUSE + "panel = { kind = 'virtul' }",
             'partition.house.panel.kind: "virtul" is no kind of panel; did you mean virtual?',
-        ),
-        (
-            HOUSE + "panel = { kind = 'mqtt', topic = 'x' }",
-            f'partition.house.panel.kind: "mqtt" is not available yet; there is {", ".join(ALL_KINDS)}',
         ),
         (HOUSE + "panel = { exit_dely = 1 }", "partition.house.panel.exit_dely: unknown key; did you mean exit_delay?"),
         (HOUSE + "panel = { entry_delay = '2h' }", 'partition.house.panel.entry_delay: "2h" is outside 0s to 1h'),

@@ -18,8 +18,8 @@ import trio
 from tests.cli.programs import DEADLINE_S, Program, command, started
 from tests.config.writing import problems_of, write
 from trioarm.arming.model import HttpPanel, Reported
+from trioarm.arming.panels.answers import NAME_MAX, refusal_of
 from trioarm.arming.panels.http import SIZE_MAX
-from trioarm.arming.panels.http_answers import NAME_MAX, refusal_of
 from trioarm.config.panel_keys import ANSWER_S_MAX
 from trioarm.config.panels import KINDS
 from trioarm.core.instants import render_duration

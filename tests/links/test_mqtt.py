@@ -126,6 +126,63 @@ async def test_of_each_topic_the_newest_message_waits_for_its_reader(broker: Mos
         assert states.latest("home/c") is None
 
 
+async def test_what_is_not_heeded_leaves_what_was_before(broker: Mosquitto) -> None:
+    """Each message is shown to whoever subscribed as it comes, and one that is of no use to it is not kept."""
+    seen: list[bytes] = []
+
+    def is_word(message: Message) -> bool:
+        seen.append(message.payload)
+        return message.payload.isalpha()
+
+    async with a_link(broker.settings()) as mqtt, subscribed(mqtt, "end") as end:
+        with mqtt.subscribe("home", is_word) as words:
+            await words.wait_answered()
+            for payload in ("one", "2", "three", "4"):
+                await mqtt.publish("home", payload, within_s=PATIENCE_S)
+            await mqtt.publish("end", "", within_s=PATIENCE_S)
+            with trio.fail_after(PATIENCE_S):
+                await end.receive()
+            newest = words.latest("home")
+            assert newest is not None
+            assert newest.payload == b"three"
+            assert words.unheeded == Message("home", b"4", is_retained=False)
+            broker.put("home", "x" * 65_537)
+            await mqtt.publish("end", "", within_s=PATIENCE_S)
+            with trio.fail_after(PATIENCE_S):
+                await end.receive()
+            assert seen == [b"one", b"2", b"three", b"4"]
+            assert words.latest("home") is None  # what is too large makes it unknown
+            assert words.unheeded == Message("home", b"x" * 65_537, is_retained=False)
+            broker.put("home", "six")
+            broker.put("home", "7")
+            with trio.fail_after(PATIENCE_S):
+                assert (await words.receive()).payload == b"six"
+                while words.unheeded != Message("home", b"7", is_retained=False):
+                    await trio.lowlevel.checkpoint()
+            broker.kill()
+            await mqtt.wait_lost()
+            assert (words.latest("home"), words.unheeded) == (None, None)
+
+
+async def test_how_long_it_has_been_so_is_known(broker: Mosquitto) -> None:
+    """For how long there is a connection, or none: attempts in vain do not begin it anew."""
+    assert Mqtt(broker.settings()).steady_s == 0
+    async with a_link(broker.settings()) as mqtt:
+        began = trio.current_time()
+        assert mqtt.steady_s <= PATIENCE_S
+        connected_s = mqtt.steady_s
+        broker.kill()
+        await mqtt.wait_lost()
+        lost_at = trio.current_time()
+        for _ in range(2):
+            await mqtt.wait_change()
+        assert mqtt.steady_s >= trio.current_time() - lost_at > 0
+        broker.start()
+        with trio.fail_after(PATIENCE_S):
+            await mqtt.wait_connected()
+        assert mqtt.steady_s < connected_s + trio.current_time() - began
+
+
 async def test_topics_of_a_subscription_are_few(broker: Mosquitto) -> None:
     """Of more than 256 topics the one longest silent is forgotten, and counted."""
     async with (
@@ -223,7 +280,7 @@ async def test_a_broker_that_is_away_keeps_nobody_from_starting(broker: Mosquitt
     """The link has started at once, says why it is not connected, and connects once the broker is there."""
     broker.kill()
     async with a_link(broker.settings(), connected=False) as mqtt:
-        assert mqtt.trouble == "no connection has been tried yet"
+        assert mqtt.trouble == "it has not answered yet"
         with trio.fail_after(PATIENCE_S):
             await mqtt.wait_change()
             assert mqtt.trouble == "connection refused"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -45,8 +47,19 @@ def test_no_program_is_started_unless_the_test_says_so(tmp_path: Path) -> None:
     assert not mark.exists()
 
 
-def test_no_panel_is_commanded(tmp_path: Path) -> None:
-    """Built-in ones take the places of all, as slow to arm as they are: no test arms a house, or needs its code."""
+@pytest.fixture
+def door() -> Iterator[socket.socket]:
+    """Listen where nobody should come."""
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        door.setblocking(False)
+        yield door
+
+
+def test_no_panel_is_commanded(tmp_path: Path, door: socket.socket) -> None:
+    """Built-in ones take the places of all, as slow to arm as they are: no test arms a house, or needs its code.
+
+    And nobody connects to a broker.
+    """
     mark = tmp_path / "mark"
     touch = f'["/bin/touch", "{mark}"]'
     config = config_of(
@@ -54,6 +67,12 @@ def test_no_panel_is_commanded(tmp_path: Path) -> None:
         f"""
         [site.home]
         timezone = "UTC"
+        [mqtt.home]
+        host = "127.0.0.1"
+        port = {door.getsockname()[1]}
+        [partition.attic]
+        site = "home"
+        panel = {{ kind = "mqtt", broker = "home", preset = "alarmo", exit_delay = "10s" }}
         [partition.house]
         site = "home"
         code = {{ env = "NO_SUCH_CODE" }}
@@ -70,7 +89,7 @@ def test_no_panel_is_commanded(tmp_path: Path) -> None:
         panel = {{ kind = "homeassistant", instance = "home", exit_delay = "20s" }}
         [[schedule]]
         name = "night"
-        partitions = ["house", "shed", "barn"]
+        partitions = ["house", "shed", "attic", "barn"]
         target = "armed_night"
         once = "2026-11-23T22:10:00Z"
         """,
@@ -89,10 +108,13 @@ def test_no_panel_is_commanded(tmp_path: Path) -> None:
 
     assert in_virtual_time(main) == {
         "night/house": (State.SUCCEEDED, pytest.approx(45, abs=1)),
+        "night/attic": (State.SUCCEEDED, pytest.approx(10, abs=1)),
         "night/shed": (State.SUCCEEDED, pytest.approx(0, abs=1)),
         "night/barn": (State.SUCCEEDED, pytest.approx(20, abs=1)),
     }
     assert not mark.exists()
+    with pytest.raises(BlockingIOError):
+        door.accept()
 
 
 def test_nobody_is_told_that_a_node_lives(tmp_path: Path) -> None:

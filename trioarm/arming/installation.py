@@ -37,6 +37,7 @@ class Installation:
 
     Raises:
         InvalidSchedule: a schedule cannot be carried out as declared.
+        ConfigurationError: what a panel needs is not installed.
     """
 
     def __init__(
@@ -50,14 +51,15 @@ class Installation:
         given = {} if panels is None else panels
         self._clock = clock
         self._connections = Connections()
-        parts = Parts(repository=repository, clock=clock, connections=self._connections)
+        ledger = Ledger(repository)
+        parts = Parts(repository=repository, clock=clock, connections=self._connections, commands=ledger)
         self.premises = premises
         self.panels: dict[str, Panel] = {
             name: given[name] if name in given else make_panel(partition, parts)
             for name, partition in premises.partitions.items()
         }
         self.schedules = engine_schedules(premises)
-        lines, ledger = lines_to(self.panels), Ledger(repository)
+        lines = lines_to(self.panels)
         ways = {
             name: Way(partition, self.panels[name], lines[name], ledger, clock)
             for name, partition in premises.partitions.items()

@@ -10,7 +10,7 @@ import attrs
 from trioarm.arming.audit import SCHEDULE, AuditEntry, appended
 from trioarm.arming.compile import LANE
 from trioarm.arming.model import HANDLER, Reported, Target
-from trioarm.arming.panels.base import FailureKind, PanelFailure, PanelReport
+from trioarm.arming.panels.base import FailureKind, OwnCommand, PanelFailure, PanelReport
 from trioarm.arming.recovery import LastSeen
 from trioarm.arming.timeline import next_opening
 from trioarm.arming.verify import Sent
@@ -115,6 +115,32 @@ class Ledger:
                 if document is not None:
                     found.append(parse_instant(str(document.body.get("sent_at"))))
         return found
+
+    async def own_command(self, partition: str) -> OwnCommand | None:
+        """Return the latest command of a partition, of a schedule or a person; None when there was none.
+
+        What cannot be understood is as good as none here: whoever is about to send looks at it again.
+        """
+        sent: dict[int, Target] = {}
+        for namespace in (COMMANDS, BY_PERSONS):
+            document = await self._repository.get_document(namespace, partition)
+            with suppress(InvalidInstant, ValueError):
+                if document is not None:
+                    sent[parse_instant(str(document.body.get("sent_at")))] = Target(str(document.body.get("target")))
+        if not sent:
+            return None
+        sent_at = max(sent)
+        return OwnCommand(
+            target=sent[sent_at], sent_at=sent_at, is_confirmed=await self._was_armed(partition, since=sent_at)
+        )
+
+    async def _was_armed(self, partition: str, since: int) -> bool:
+        """Whether a partition was recorded to be armed after an instant."""
+        document = await self._repository.get_document(PARTITIONS, partition)
+        with suppress(InvalidInstant):
+            if document is not None and parse_instant(str(document.body.get("read_at"))) >= since:
+                return str(document.body.get("reported")).startswith("armed_")
+        return False
 
     async def last_seen(self, partition: str) -> LastSeen | None:
         """Return what was last recorded of a partition; None when nothing was, or nothing that can be understood."""

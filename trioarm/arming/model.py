@@ -11,6 +11,8 @@ import attrs
 from trioarm.arming.panel_urls import instance_url, panel_url
 from trioarm.core.errors import ConfigurationError, TrioarmError
 from trioarm.core.schedule import Schedule
+from trioarm.links.mqtt import Version
+from trioarm.links.mqtt.broker import KEEPALIVE_S
 from trioarm.links.secrets import SecretRef
 
 HANDLER: Final = "arm"  # the registered name of the handler that carries out every arming schedule
@@ -204,7 +206,80 @@ class HomeAssistantPanel:
     code: SecretRef | None = None
 
 
-PanelSettings: TypeAlias = VirtualPanel | CommandPanel | HttpPanel | HomeAssistantPanel
+@attrs.frozen(slots=True, kw_only=True)
+class MqttBroker:
+    """Settings of a broker that panels are reached by: `[mqtt.NAME]`. Panels that have the same share one connection.
+
+    Args:
+        name: as configured.
+        host: name or address.
+        port: 1883 unless given, 8883 with TLS.
+        tls: whether the connection is encrypted, and the broker's certificate checked.
+        ca_file: certificates in PEM format that may have signed it; None for those that the system trusts.
+        username: None to give none.
+        password: None to give none.
+        version: of MQTT.
+        keepalive_s: for how long nothing may be said before a sign of life is asked for.
+        client_id: what the name we have there begins with; each process adds an end of its own.
+    """
+
+    name: str
+    host: str
+    port: int | None = None
+    tls: bool = False
+    ca_file: str | None = None
+    username: str | None = None
+    password: SecretRef | None = None
+    version: Version = Version.V3_1_1
+    keepalive_s: float = KEEPALIVE_S
+    client_id: str = "trioarm"
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class MqttPanel:
+    """Settings of a panel at a broker. Paths lead through its JSON as those of `HttpPanel` do.
+
+    Args:
+        broker: where it is.
+        state_topic: where it says what it is; the message is the state where there is no `state_path`.
+        command_topic: where it is told what to become.
+        payloads: what it is told, for each target that it knows.
+        command_template: what is sent; `{action}` stands for the payload, `{code}` for the code, `{address}` for the
+            partition.
+        states: what its own words for a state mean; the words of `Reported` mean themselves unless said otherwise.
+        state_path: where the state is, in JSON.
+        changed_by_path: where it says who made it so.
+        since_path: where it says since when.
+        open_zones_path: where the names of open zones are.
+        availability_topic: where it says that it is there; None where it does not.
+        available: what it says there then; everything else means that it is not.
+        event_topic: where it says, as Alarmo does, why it did not obey; None where it does not.
+        pending_is_exit_delay: whether `pending` is its exit delay, too (A6.2).
+        timeout_s: how long the broker may take to acknowledge a command, and the panel to say what it is.
+        exit_delay_s: how long it may be on its way before it is armed.
+        code: what is sent with each command; None for no code.
+    """
+
+    broker: MqttBroker
+    state_topic: str
+    command_topic: str
+    payloads: Mapping[Target, str]
+    command_template: str = "{action}"
+    states: Mapping[str, Reported] = attrs.Factory(dict)
+    state_path: str | None = None
+    changed_by_path: str | None = None
+    since_path: str | None = None
+    open_zones_path: str | None = None
+    availability_topic: str | None = None
+    available: str = "online"
+    event_topic: str | None = None
+    pending_is_exit_delay: bool = False
+    timeout_s: float = 10.0
+    exit_delay_s: float = 60.0
+    code: SecretRef | None = None
+
+
+PanelSettings: TypeAlias = VirtualPanel | CommandPanel | HttpPanel | HomeAssistantPanel | MqttPanel
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -254,6 +329,7 @@ class Premises:
     """All that is configured for arming: sites and partitions by name, and the schedules that arm them.
 
     Args:
+        brokers: those that are configured, by name, whether or not a panel is there.
         instances: of Home Assistant, by name.
         late_disarm_s: how late a disarm may be carried out, in seconds (A2.3).
         on_time_s: how late an occurrence still counts as on time where its schedule does not say, in seconds.
@@ -264,6 +340,7 @@ class Premises:
     partitions: dict[str, Partition] = attrs.Factory(dict)
     instances: dict[str, HomeAssistantInstance] = attrs.Factory(dict)
     schedules: tuple[ArmingSchedule, ...] = ()
+    brokers: dict[str, MqttBroker] = attrs.Factory(dict)
     late_disarm_s: float = 900.0
     on_time_s: float = 300.0
     workers: int | None = None

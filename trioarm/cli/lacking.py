@@ -1,4 +1,6 @@
-"""What a configuration needs and this machine lacks: programs, codes, keys. No error: it may be meant for another one.
+"""What a configuration needs and this machine lacks: programs, codes, keys, certificates.
+
+It is no error: the configuration may be meant for another machine.
 
 Only whether they are there is looked at; nothing is started, and what a code is, is shown to nobody.
 """
@@ -10,7 +12,9 @@ import shutil
 from collections.abc import Iterator
 from importlib.util import find_spec
 
-from trioarm.arming.model import CommandPanel, HomeAssistantInstance, Partition
+from attrs import AttrsInstance
+
+from trioarm.arming.model import CommandPanel, HomeAssistantInstance, MqttBroker, Partition
 from trioarm.cli.configuration import declared_schedules
 from trioarm.config import SchedulerConfig
 from trioarm.core.schedule import Schedule
@@ -21,6 +25,8 @@ from trioarm.notify.model import AppriseWay, ChannelSettings, CommandWay
 
 def lacking(config: SchedulerConfig) -> Iterator[str]:
     """Yield what is not here, a line each, with the key that asks for it."""
+    for broker in config.premises.brokers.values():
+        yield from _of_broker(broker)
     for instance in config.premises.instances.values():
         yield from _of_instance(instance)
     for partition in config.premises.partitions.values():
@@ -29,6 +35,21 @@ def lacking(config: SchedulerConfig) -> Iterator[str]:
         yield from _of_channel(channel)
     for schedule in declared_schedules(config):
         yield from _of_schedule(schedule)
+
+
+def _of_broker(broker: MqttBroker) -> Iterator[str]:
+    place = f"mqtt.{broker.name}"
+    if find_spec("paho") is None:
+        yield f"{place}: paho-mqtt is not installed: python -m pip install 'trioarm[mqtt]'"
+    yield from _of_secrets(place, broker)
+    if broker.ca_file is not None and not os.access(broker.ca_file, os.R_OK):
+        yield f"{place}.ca_file: there is no file {broker.ca_file} here, or it may not be read"
+
+
+def _of_secrets(place: str, settings: AttrsInstance) -> Iterator[str]:
+    for what, ref in references(settings).items():
+        if fault := _unreadable(ref, what):
+            yield f"{place}.{what}: {fault}"
 
 
 def _of_instance(instance: HomeAssistantInstance) -> Iterator[str]:
@@ -43,10 +64,8 @@ def _of_instance(instance: HomeAssistantInstance) -> Iterator[str]:
 
 def _of_partition(partition: Partition) -> Iterator[str]:
     place, panel = f"partition.{partition.name}", partition.panel
-    for owner, settings in ((place, partition), (f"{place}.panel", panel)):
-        for what, ref in references(settings).items():
-            if fault := _unreadable(ref, what):
-                yield f"{owner}.{what}: {fault}"
+    yield from _of_secrets(place, partition)
+    yield from _of_secrets(f"{place}.panel", panel)
     if isinstance(panel, CommandPanel):
         for key, argv in (("set", panel.set), ("read", panel.read)):
             yield from (f"{place}.panel.{key}: {fault}" for fault in _not_found(argv[0]))

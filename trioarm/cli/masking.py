@@ -13,12 +13,14 @@ _USERINFO: Final = re.compile(r"(?<=://)([^@:/\s]*):[^@\s]*@")
 
 
 def known_secrets(config: SchedulerConfig) -> frozenset[str]:
-    """Return the codes and keys that partitions, panels and channels refer to, as far as they can be read now."""
+    """Return the codes and keys that partitions, panels, brokers and channels refer to, as far as they can be read."""
     found: set[str] = set()
     panels = (partition.panel for partition in config.premises.partitions.values())
     ways = (channel.way for channel in config.notify.values())
     for settings in (*config.premises.partitions.values(), *panels, *config.premises.instances.values(), *ways):
         found |= readable(references(settings).values())
+    for broker in config.premises.brokers.values():
+        found |= readable(references(broker).values())
     return frozenset(found)
 
 

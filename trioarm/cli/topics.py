@@ -179,8 +179,9 @@ A partition in alarm or in its entry delay is never touched.
 
 What a partition speaks to is its panel: `virtual`, which is built in; `command`, programs that set it and
 read it back (trioarm/docs/panels-command.md); `http`, a webhook and a URL to read its state back from
-(trioarm/docs/panels-http.md); or `homeassistant`, an alarm panel there
-(trioarm/docs/panels-homeassistant.md).
+(trioarm/docs/panels-http.md); `homeassistant`, an alarm panel there
+(trioarm/docs/panels-homeassistant.md); or `mqtt`, topics of a broker, such as those of manual_mqtt and
+of Alarmo (trioarm/docs/panels-mqtt.md).
 
 After downtime, only the newest occurrence that came due for a partition counts; the others are
 superseded, and nothing is sent for them. A late arm still applies until the partition's next occurrence,

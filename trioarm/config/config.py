@@ -21,6 +21,7 @@ from trioarm.config.handlers import read_workers
 from trioarm.config.homeassistant import read_instances
 from trioarm.config.keys import Setting, file_key, keys_of
 from trioarm.config.layering import SECTIONS, read_settings
+from trioarm.config.mqtt import read_brokers
 from trioarm.config.notify import read_channels
 from trioarm.config.owners import read_owners
 from trioarm.config.premises import read_partitions, read_sites
@@ -395,8 +396,8 @@ def _read_declared(
     whole: Table, defaults: Defaults, arming: ArmingSettings, on_time_s: float
 ) -> tuple[tuple[Schedule, ...], Premises]:
     sites = read_sites(whole)
-    instances = read_instances(whole)
-    partitions = read_partitions(whole, sites, instances)
+    instances, brokers = read_instances(whole), read_brokers(whole)
+    partitions = read_partitions(whole, sites, instances, brokers)
     declarations = Declarations(defaults, sites, partitions, whole.problems)
     for index, tree in enumerate(whole.take("schedule", _each_schedule, [])):
         declarations.read(tree, index)
@@ -405,6 +406,7 @@ def _read_declared(
         partitions=partitions,
         instances=instances,
         schedules=tuple(declarations.arming),
+        brokers=brokers,
         late_disarm_s=arming.late_disarm_s,
         on_time_s=on_time_s,
         workers=arming.workers,

@@ -39,6 +39,7 @@ DECLARED: Final = (  # what else a file has
     "resource",
     "site",
     "homeassistant",
+    "mqtt",
     "partition",
     "schedule",
 )

@@ -5,23 +5,36 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from trioarm.arming.model import CommandPanel, HomeAssistantInstance, HttpPanel, PanelSettings, VirtualPanel
+from trioarm.arming.model import (
+    CommandPanel,
+    HomeAssistantInstance,
+    HttpPanel,
+    MqttBroker,
+    PanelSettings,
+    VirtualPanel,
+)
 from trioarm.arming.panel_urls import SAMPLE, panel_url
 from trioarm.arming.panels.command import PLACEHOLDER, READ_WORDS, SET_WORDS
 from trioarm.config.homeassistant import HOMEASSISTANT, read_home_panel
+from trioarm.config.mqtt import MQTT, read_mqtt_panel
 from trioarm.config.panel_keys import ANSWER_S_MAX, DELAY_S_MAX, path, read_code, read_secret, states
 from trioarm.core.reading import Reader, Table, duration, listed, show, suggest, text
 
-KINDS_LATER: Final = ("mqtt",)
 _CODE_IS_SEEN: Final = "{code} would be for everybody to see: the program finds the code on its standard input instead"
 
 
-def read_panel(partition: Table, instances: Mapping[str, HomeAssistantInstance], address: str) -> PanelSettings:
+def read_panel(
+    partition: Table,
+    instances: Mapping[str, HomeAssistantInstance],
+    brokers: Mapping[str, MqttBroker],
+    address: str,
+) -> PanelSettings:
     """Read the panel of a partition: the built-in one where nothing is said.
 
     Args:
         partition: its table.
         instances: of Home Assistant, those that are configured.
+        brokers: those that are configured.
         address: of the partition; empty where it has none.
     """
     table = partition.table("panel")
@@ -33,6 +46,8 @@ def read_panel(partition: Table, instances: Mapping[str, HomeAssistantInstance],
     panel: PanelSettings
     if kind == HOMEASSISTANT:
         panel = read_home_panel(table, instances, address) or VirtualPanel()
+    elif kind == MQTT:
+        panel = read_mqtt_panel(table, brokers, has_code="code" in partition) or VirtualPanel()
     else:
         panel = KINDS[kind or "virtual"](table)
     table.close()
@@ -43,9 +58,7 @@ def _kind(value: object) -> str:
     kind = text(value)
     if kind in ALL_KINDS:
         return kind
-    if kind in KINDS_LATER:
-        raise ValueError(f"{show(kind)} is not available yet; there is {', '.join(ALL_KINDS)}")
-    raise ValueError(f"{show(kind)} is no kind of panel{suggest(kind, (*ALL_KINDS, *KINDS_LATER))}")
+    raise ValueError(f"{show(kind)} is no kind of panel{suggest(kind, ALL_KINDS)}")
 
 
 def _virtual(table: Table) -> VirtualPanel:
@@ -113,4 +126,4 @@ def _url(value: object) -> str:
 
 
 KINDS: Final[dict[str, Callable[[Table], PanelSettings]]] = {"virtual": _virtual, "command": _command, "http": _http}
-ALL_KINDS: Final = (*KINDS, HOMEASSISTANT)
+ALL_KINDS: Final = (*KINDS, HOMEASSISTANT, MQTT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from trioarm.arming.compile import LANE
-from trioarm.arming.model import HomeAssistantInstance, Partition, Site
+from trioarm.arming.model import HomeAssistantInstance, MqttBroker, PanelSettings, Partition, Site
 from trioarm.config.named import one_of, read_each
 from trioarm.config.panel_keys import DELAY_S_MAX, read_code
 from trioarm.config.panels import read_panel
@@ -22,12 +22,16 @@ def read_sites(whole: Table) -> dict[str, Site]:
 
 
 def read_partitions(
-    whole: Table, sites: Mapping[str, Site], instances: Mapping[str, HomeAssistantInstance]
+    whole: Table,
+    sites: Mapping[str, Site],
+    instances: Mapping[str, HomeAssistantInstance],
+    brokers: Mapping[str, MqttBroker],
 ) -> dict[str, Partition]:
     """Read every `[partition.NAME]`."""
 
     def read(name: str, table: Table) -> Partition:
-        return _read_partition(name, table, sites, instances)
+        address = table.take("address", text, "")
+        return _read_partition(name, table, sites, address, read_panel(table, instances, brokers, address))
 
     return read_each(whole, "partition", _partition_name, read)
 
@@ -51,13 +55,12 @@ def _read_site(name: str, table: Table) -> Site:
 
 
 def _read_partition(
-    name: str, table: Table, sites: Mapping[str, Site], instances: Mapping[str, HomeAssistantInstance]
+    name: str, table: Table, sites: Mapping[str, Site], address: str, panel: PanelSettings
 ) -> Partition:
-    address = table.take("address", text, "")
     return Partition(
         name=name,
         site=table.need("site", one_of(sites, "site"), 'say where it is, like site = "home"') or "",
-        panel=read_panel(table, instances, address),
+        panel=panel,
         address=address,
         allow_disarm=table.take("allow_disarm", flag, False),
         min_gap_s=table.take("min_gap", duration(0, DELAY_S_MAX), 2.0),

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from trioarm.arming.model import HomeAssistantPanel
+from trioarm.arming.model import HomeAssistantPanel, MqttPanel
 from trioarm.config.config import SchedulerConfig
 
 
 def unheeded(config: SchedulerConfig) -> Iterator[str]:
-    """Yield a line for each instance that no panel is at, and each declared schedule that is not heeded in all."""
+    """Yield a line for each broker or instance that no panel is at, and each schedule that is not heeded in all."""
     panels = [partition.panel for partition in config.premises.partitions.values()]
     entered = {panel.instance.name for panel in panels if isinstance(panel, HomeAssistantPanel)}
     for name in config.premises.instances:
         if name not in entered:
             yield f"homeassistant.{name}: no panel is at this instance, so nobody connects to it"
+    used = {panel.broker.name for panel in panels if isinstance(panel, MqttPanel)}
+    for name in config.premises.brokers:
+        if name not in used:
+            yield f"mqtt.{name}: no panel is at this broker, so nobody connects to it"
     if config.features.advanced_retries:
         return
     for schedule in (*config.schedules, *(one.schedule for one in config.premises.schedules)):

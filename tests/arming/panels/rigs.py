@@ -17,15 +17,20 @@ import trio
 
 from tests.arming.panels.alarm import keep
 from tests.arming.panels.http_panel import MODES, HttpAlarmPanel
+from tests.arming.panels.mqtt_alarm import STATE
+from tests.arming.panels.mqtt_panels import AlarmProcess, an_alarm, settings_at, with_code
+from tests.links.broker import Mosquitto, a_broker
 from tests.links.fake_home_assistant import HOUSE, TOKEN, FakeHomeAssistant, a_home_assistant
 from tests.links.fake_home_assistant import Panel as ManualPanel
 from tests.links.web import Web, a_web_server, says
 from trioarm.arming.connections import Connections
+from trioarm.arming.ledger import Ledger, PersonsCommand
 from trioarm.arming.model import (
     CommandPanel,
     HomeAssistantInstance,
     HomeAssistantPanel,
     HttpPanel,
+    Partition,
     Reported,
     Target,
     VirtualPanel,
@@ -34,7 +39,9 @@ from trioarm.arming.panels.base import Panel
 from trioarm.arming.panels.command import CommandDriver
 from trioarm.arming.panels.homeassistant import HomeAssistantDriver, link_to
 from trioarm.arming.panels.http import HttpDriver
+from trioarm.arming.panels.mqtt import MqttDriver, broker_link
 from trioarm.arming.panels.virtual import NAMESPACE, VirtualDriver
+from trioarm.config.mqtt import Preset
 from trioarm.core.changes import Change, PutDocument
 from trioarm.engine.clock import SystemClock
 from trioarm.links.secrets import SecretRef
@@ -52,12 +59,20 @@ class Rig(ABC):
     Attributes:
         panel: its driver.
         names_persons: whether it says who changed it.
-        names_zones: whether it says which zones are open.
+        names_zones: whether it says which zones are open when they keep it from arming.
+        reports_zones: whether it says so at any time.
+        shows_at_once: whether what a command does is to be seen once it returns.
     """
 
     panel: Panel
     names_persons: bool = True
     names_zones: bool = True
+    reports_zones: bool = True
+    shows_at_once: bool = True
+
+    async def announce(self, target: Target) -> None:
+        """Keep that a command is about to be sent, as whoever sends one does; few drivers want to know."""
+        await trio.lowlevel.checkpoint()
 
     @abstractmethod
     async def person(self, target: Target) -> None:
@@ -199,6 +214,81 @@ async def http(folder: Path) -> AsyncIterator[Rig]:
         yield HttpRig(web, server, secret)
 
 
+class MqttRig(Rig):
+    """A panel at a broker: a real one, and a program beside it."""
+
+    names_persons = reports_zones = False
+
+    def __init__(self, broker: Mosquitto, alarm: AlarmProcess, preset: Preset, nursery: trio.Nursery) -> None:
+        self._broker = broker
+        self._alarm = alarm
+        self._preset = preset
+        self._nursery = nursery
+        self._ledger = Ledger(InMemoryScheduleRepository())
+        self._settings = settings_at(broker.port, preset, exit_delay_s=EXIT_DELAY_S, **with_code(preset))
+        self.shows_at_once = preset is Preset.ALARMO
+
+    async def connect(self, **changes: float) -> None:
+        """Reach it over a new connection."""
+        connections = Connections()
+        self._settings = attrs.evolve(self._settings, **changes)
+        partition = Partition(name="house", site="home", panel=self._settings)
+        link = broker_link(self._settings.broker, connections)
+        self.panel = MqttDriver(self._settings, partition, link, SystemClock(), self._ledger)
+        await self._nursery.start(connections.run)
+
+    async def announce(self, target: Target) -> None:
+        """Keep it where a restarted node finds it."""
+        command = PersonsCommand(by="anna", target=target, sent_at=SystemClock().look())
+        await self._ledger.announce_for_person("house", command)
+
+    async def person(self, target: Target) -> None:
+        """Let somebody press a key of it."""
+        self._alarm.press(say=target.value)
+
+    async def open_zone(self, zone: str) -> None:
+        """Open a zone."""
+        self._alarm.press(open=[zone])
+
+    async def talk_nonsense(self) -> None:
+        """Something else speaks on its topic; whoever connects then never hears of a state."""
+        self._alarm.kill()
+        self._broker.put(STATE, "ERROR\n  line 3\n  0042", retain=True)
+        await self.connect(timeout_s=1.0)
+
+    async def fall_silent(self) -> None:
+        """The broker accepts, and never answers."""
+        self._broker.freeze()
+        await self.connect(timeout_s=0.3)
+
+
+@asynccontextmanager
+async def mqtt(folder: Path, preset: Preset, kind: str) -> AsyncIterator[Rig]:
+    """Open a rig of a panel at a broker."""
+    with a_broker(folder) as broker, an_alarm(broker, kind, exit_delay_s=EXIT_DELAY_S, code=CODE) as alarm:
+        async with trio.open_nursery() as nursery:
+            rig = MqttRig(broker, alarm, preset, nursery)
+            await rig.connect()
+            await rig.panel.read_state()
+            yield rig
+            broker.thaw()
+            nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def manual_mqtt(folder: Path) -> AsyncIterator[Rig]:
+    """Open a rig of a panel like Home Assistant's manual_mqtt."""
+    async with mqtt(folder, Preset.MANUAL_MQTT, "manual") as rig:
+        yield rig
+
+
+@asynccontextmanager
+async def alarmo(folder: Path) -> AsyncIterator[Rig]:
+    """Open a rig of a panel like Alarmo."""
+    async with mqtt(folder, Preset.ALARMO, "alarmo") as rig:
+        yield rig
+
+
 class HomeAssistantRig(Rig):
     """A panel of Home Assistant, which stands beside us in the same loop."""
 
@@ -258,9 +348,14 @@ RIGS: Final[dict[str, OpenRig]] = {
     "virtual": virtual,
     "command": command,
     "http": http,
+    "alarmo": alarmo,
     "homeassistant": homeassistant,
     "homeassistant over REST": homeassistant_rest,
 }
+"""Panels that say why they do not obey."""
+
+SILENT_RIGS: Final[dict[str, OpenRig]] = {"manual_mqtt": manual_mqtt}
+"""Panels that never do: what becomes of a command, time and reading tell."""
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from tests.arming.panels.rigs import CODE, RIGS, WITHIN_S, OpenRig, code_in_place
+from tests.arming.panels.rigs import CODE, RIGS, SILENT_RIGS, WITHIN_S, OpenRig, code_in_place
 from trioarm.arming.model import Reported, Target
 from trioarm.arming.panels.base import OURSELVES, FailureKind, Panel, PanelFailure, PanelReport
 
@@ -18,10 +18,22 @@ LOOK_S = 0.02  # between two looks at a panel that does not say when it changes
 pytestmark = pytest.mark.usefixtures("code_in_place")
 
 
-@pytest.fixture(params=RIGS)
+@pytest.fixture(params=[*RIGS, *SILENT_RIGS])
 def open_rig(request: pytest.FixtureRequest) -> OpenRig:
     """Return what opens a rig of each kind."""
+    return (RIGS | SILENT_RIGS)[request.param]
+
+
+@pytest.fixture(params=RIGS)
+def open_answering(request: pytest.FixtureRequest) -> OpenRig:
+    """Return what opens a rig of each kind that says why it does not obey."""
     return RIGS[request.param]
+
+
+@pytest.fixture(params=SILENT_RIGS)
+def open_silent(request: pytest.FixtureRequest) -> OpenRig:
+    """Return what opens a rig of each kind that does not."""
+    return SILENT_RIGS[request.param]
 
 
 async def report_when(panel: Panel, holds: Callable[[PanelReport], bool]) -> PanelReport:
@@ -47,8 +59,11 @@ async def test_it_is_disarmed_at_first(open_rig: OpenRig, tmp_path: Path) -> Non
 async def test_it_becomes_what_it_is_told_to(open_rig: OpenRig, target: Target, tmp_path: Path) -> None:
     """On the way it reports `arming`, if anything; then the target, and disarmed again when told so."""
     async with open_rig(tmp_path) as rig:
+        await rig.announce(target)
         await rig.panel.command(target, CODE)
-        on_the_way = await rig.panel.read_state()
+        on_the_way = await report_when(
+            rig.panel, lambda report: rig.shows_at_once or report.state is not Reported.DISARMED
+        )
         assert on_the_way.state is Reported.ARMING or on_the_way.reaches(target)
         assert on_the_way.toward in (None, target)
         report = await report_when(rig.panel, lambda report: report.reaches(target))
@@ -58,9 +73,9 @@ async def test_it_becomes_what_it_is_told_to(open_rig: OpenRig, target: Target, 
 
 
 @pytest.mark.parametrize("code", ["0000", "42", "", None])
-async def test_a_wrong_code_is_rejected(open_rig: OpenRig, code: str | None, tmp_path: Path) -> None:
+async def test_a_wrong_code_is_rejected(open_answering: OpenRig, code: str | None, tmp_path: Path) -> None:
     """Nothing changes, and no message repeats the code, right or wrong."""
-    async with open_rig(tmp_path) as rig:
+    async with open_answering(tmp_path) as rig:
         with pytest.raises(PanelFailure) as caught:
             await rig.panel.command(Target.ARMED_AWAY, code)
         assert caught.value.kind is FailureKind.REJECTED
@@ -68,15 +83,25 @@ async def test_a_wrong_code_is_rejected(open_rig: OpenRig, code: str | None, tmp
         assert (await rig.panel.read_state()).state is Reported.DISARMED
 
 
-async def test_an_open_zone_blocks_it(open_rig: OpenRig, tmp_path: Path) -> None:
+@pytest.mark.parametrize("code", ["0000", None])
+async def test_a_wrong_code_changes_nothing(open_silent: OpenRig, code: str | None, tmp_path: Path) -> None:
+    """A panel that does not say so took the command, as far as anybody knows; a right one has an effect after it."""
+    async with open_silent(tmp_path) as rig:
+        await rig.panel.command(Target.ARMED_AWAY, code)
+        await rig.panel.command(Target.ARMED_HOME, CODE)
+        await report_when(rig.panel, lambda report: report.reaches(Target.ARMED_HOME))
+
+
+async def test_an_open_zone_blocks_it(open_answering: OpenRig, tmp_path: Path) -> None:
     """It is not armed, and says which zone stands open where it knows."""
-    async with open_rig(tmp_path) as rig:
+    async with open_answering(tmp_path) as rig:
         await rig.open_zone("Kitchen window")
         with pytest.raises(PanelFailure) as caught:
             await rig.panel.command(Target.ARMED_AWAY, CODE)
         assert caught.value.kind is FailureKind.BLOCKED
         if rig.names_zones:
             assert caught.value.zones == ("Kitchen window",)
+        if rig.reports_zones:
             assert (await rig.panel.read_state()).open_zones == ("Kitchen window",)
 
 

@@ -16,8 +16,8 @@ from tests.arming.panels.http_asking import (
 )
 from tests.links.web import a_web_server, says
 from trioarm.arming.model import Reported
+from trioarm.arming.panels.answers import NAME_MAX, ZONES_MAX
 from trioarm.arming.panels.base import PanelReport
-from trioarm.arming.panels.http_answers import NAME_MAX, ZONES_MAX
 from trioarm.core.instants import SECOND
 
 __all__ = ["keys_in_place"]

@@ -7,11 +7,12 @@ from typing import assert_never
 import attrs
 
 from trioarm.arming.connections import Connections
-from trioarm.arming.model import CommandPanel, HomeAssistantPanel, HttpPanel, Partition, VirtualPanel
-from trioarm.arming.panels.base import Panel
+from trioarm.arming.model import CommandPanel, HomeAssistantPanel, HttpPanel, MqttPanel, Partition, VirtualPanel
+from trioarm.arming.panels.base import OwnCommands, Panel
 from trioarm.arming.panels.command import CommandDriver
 from trioarm.arming.panels.homeassistant import HomeAssistantDriver, link_to
 from trioarm.arming.panels.http import HttpDriver
+from trioarm.arming.panels.mqtt import MqttDriver, broker_link
 from trioarm.arming.panels.virtual import VirtualDriver
 from trioarm.engine.ports import Clock, ScheduleRepository
 
@@ -24,11 +25,13 @@ class Parts:
         repository: where those without hardware keep their state.
         clock: what time it is.
         connections: what others are reached over.
+        commands: what was sent before.
     """
 
     repository: ScheduleRepository
     clock: Clock
     connections: Connections
+    commands: OwnCommands
 
 
 def make_panel(partition: Partition, parts: Parts) -> Panel:
@@ -47,5 +50,8 @@ def make_panel(partition: Partition, parts: Parts) -> Panel:
             return HttpDriver(settings, address, parts.clock, code=partition.code)
         case HomeAssistantPanel():
             return HomeAssistantDriver(settings, link_to(settings.instance, parts.connections), code=partition.code)
+        case MqttPanel():
+            link = broker_link(settings.broker, parts.connections)
+            return MqttDriver(settings, partition, link, parts.clock, parts.commands)
         case _:
             assert_never(settings)

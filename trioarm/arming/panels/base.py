@@ -113,3 +113,25 @@ class Panel(Protocol):
 
         A change may be missed between a read and this call: who waits here also wakes at a known instant.
         """
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class OwnCommand:
+    """The latest command that was recorded for a partition before it was sent (A3.1).
+
+    Args:
+        target: what it was to become.
+        sent_at: when; microseconds since 1970 UTC.
+        is_confirmed: whether the partition was recorded to be armed since.
+    """
+
+    target: Target
+    sent_at: int
+    is_confirmed: bool
+
+
+class OwnCommands(Protocol):
+    """What is remembered of commands, over restarts too."""
+
+    async def own_command(self, partition: str) -> OwnCommand | None:
+        """Return the latest command of a partition; None when there was none, or none that can be understood."""

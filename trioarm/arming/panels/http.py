@@ -13,8 +13,8 @@ import trio
 
 from trioarm.arming.model import HttpPanel, Target
 from trioarm.arming.panel_urls import origin_of, partition_url
+from trioarm.arming.panels.answers import Unclear, parsed, refusal_of, report_of, status_of
 from trioarm.arming.panels.base import OURSELVES, FailureKind, PanelFailure, PanelReport
-from trioarm.arming.panels.http_answers import Unclear, parsed, refusal_of, report_of, status_of
 from trioarm.engine.ports import Clock
 from trioarm.links.secrets import Mask, SecretRef, SecretUnreadable, masking_of, references
 from trioarm.links.signing import KEY_HEADER, bearer, signature

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypeAlias
 
 import attrs
 import trio
@@ -39,6 +39,9 @@ class Message:
     is_retained: bool
 
 
+Heed: TypeAlias = Callable[[Message], bool]
+
+
 class Subscription:
     """What is heard on the topics that a filter means: an iterator of messages, and the newest of each topic.
 
@@ -48,10 +51,14 @@ class Subscription:
     Args:
         filter: which topics.
         home: where it is registered.
+        heed: called with each message as it comes, before any other; one for which it returns false is not kept, and
+            the one before stays the `latest`. It must be quick, and must not raise.
     """
 
-    def __init__(self, pattern: str, home: Inboxes) -> None:
+    def __init__(self, pattern: str, home: Inboxes, heed: Heed | None = None) -> None:
         self.filter = pattern
+        self.unheeded: Message | None = None  # the newest not kept, over this connection; one too large is cut short
+        self._heed = heed
         self.refusal: str | None = None  # why the broker does not deliver it; None if it does, or has not answered yet
         self.dropped = 0  # messages of topics that were too many
         self._home = home
@@ -114,6 +121,9 @@ class Subscription:
         self.close()
 
     def _take(self, message: Message) -> None:
+        if self._heed is not None and not self._heed(message):
+            self.unheeded = message
+            return
         for kept in (self._latest, self._unread):
             kept.pop(message.topic, None)
             kept[message.topic] = message
@@ -128,8 +138,12 @@ class Subscription:
         self.refusal = refusal
         self._answered.set()
 
+    def _drop(self, message: Message) -> None:
+        self._forget(message.topic)
+        self.unheeded = attrs.evolve(message, payload=message.payload[: PAYLOAD_MAX + 1])
+
     def _lose(self) -> None:
-        self.refusal, self._answered = None, trio.Event()
+        self.refusal, self._answered, self.unheeded = None, trio.Event(), None
         self._forget()
 
     def _forget(self, topic: str | None = None) -> None:
@@ -149,7 +163,7 @@ class Inboxes:
         self._all: list[Subscription] = []
         self._told_at: float | None = None
 
-    def add(self, pattern: str) -> Subscription:
+    def add(self, pattern: str, heed: Heed | None = None) -> Subscription:
         """Return a new subscription.
 
         Raises:
@@ -158,7 +172,7 @@ class Inboxes:
         """
         if len(self._all) >= SUBSCRIPTIONS_MAX:
             raise ValueError(f"there are {SUBSCRIPTIONS_MAX} subscriptions already")
-        subscription = Subscription(check_filter(pattern), self)
+        subscription = Subscription(check_filter(pattern), self, heed)
         self._all.append(subscription)
         return subscription
 
@@ -181,7 +195,7 @@ class Inboxes:
                 hearer._take(message)
             return
         for hearer in hearers:
-            hearer._forget(message.topic)
+            hearer._drop(message)
         self.drop(f"one on {message.topic[:100]!r} has {len(message.payload)} bytes, {PAYLOAD_MAX} at most are taken")
 
     def drop(self, why: str) -> None:

@@ -14,7 +14,7 @@ from trioarm.engine.ports import Chance
 from trioarm.links.backoff import STEADY_S, pause_s
 from trioarm.links.mqtt.broker import Broker, Limits, MqttFailed, check_payload
 from trioarm.links.mqtt.dial import dial, read_credentials
-from trioarm.links.mqtt.inbox import Inboxes, Subscription
+from trioarm.links.mqtt.inbox import Heed, Inboxes, Subscription
 from trioarm.links.mqtt.topics import check_topic
 from trioarm.links.threads import Thread
 
@@ -54,6 +54,7 @@ class Mqtt:
         self._inboxes = Inboxes()
         self._session: Session | None = None
         self._connected_at: float | None = None
+        self._alone_at: float | None = None  # since when there is no connection; None before `run`, and if there is one
         self._trouble = "no connection has been tried yet"
         self._changed = trio.Event()
 
@@ -74,6 +75,12 @@ class Mqtt:
             return None
         return (self._session and self._session.reason) or self._trouble
 
+    @property
+    def steady_s(self) -> float:
+        """For how many seconds there has been a connection, if there is one, else for how many there has been none."""
+        since = self._alone_at if self._connected_at is None else self._connected_at
+        return 0.0 if since is None else trio.current_time() - since
+
     async def wait_connected(self) -> None:
         """Wait until there is a connection."""
         await trio.lowlevel.checkpoint()
@@ -87,18 +94,27 @@ class Mqtt:
         while self._connected_at is not None and self._session is session:
             await self._changed.wait()
 
+    @property
+    def change(self) -> trio.Event:
+        """What `wait_change` waits for: to be taken before looking, so that no change is missed."""
+        return self._changed
+
     async def wait_change(self) -> None:
         """Wait until we are connected, or are no longer, or have tried in vain once more."""
         await self._changed.wait()
 
-    def subscribe(self, pattern: str) -> Subscription:
+    def subscribe(self, pattern: str, heed: Heed | None = None) -> Subscription:
         """Subscribe to the topics that a filter means, over this connection and all that follow; a context.
+
+        Args:
+            pattern: which topics.
+            heed: called with each message as it comes; see `Subscription`.
 
         Raises:
             InvalidTopic: that is no filter.
             ValueError: there are too many subscriptions.
         """
-        subscription = self._inboxes.add(pattern)
+        subscription = self._inboxes.add(pattern, heed)
         if self._session is not None:
             self._session.subscribe(pattern)
         return subscription
@@ -141,6 +157,7 @@ class Mqtt:
 
         Cancellation: publishes the will, if there is one, and says goodbye, for a second at most.
         """
+        self._alone_at, self._trouble = trio.current_time(), "it has not answered yet"
         task_status.started()
         failures = 0
         while True:
@@ -168,7 +185,7 @@ class Mqtt:
         return stood_s
 
     def _on_established(self) -> None:
-        self._connected_at = trio.current_time()
+        self._connected_at, self._alone_at = trio.current_time(), None
         self._trouble = "the connection has been ended"  # what is true when nothing is said when it ends
         _log.info("connected to the broker %s", self.broker)
         self._change()
@@ -178,6 +195,7 @@ class Mqtt:
         self._session = None
         self._inboxes.forget()
         connected_at, self._connected_at = self._connected_at, None
+        self._alone_at = self._alone_at or trio.current_time()
         if session.reason is not None:
             self._tell(session.reason)
         self._change()

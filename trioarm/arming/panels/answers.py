@@ -1,4 +1,4 @@
-"""What a panel on the web answers: JSON turned into a report, or one line on what was found instead. Pure.
+"""What panels answer in JSON, turned into a report, or one line on what was found instead. Pure.
 
 Nothing is guessed: a path that leads nowhere, a word that means nothing and a value of another kind are no state.
 """
@@ -11,7 +11,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Final, NoReturn, TypeVar
 
-from trioarm.arming.model import HttpPanel, Reported
+from trioarm.arming.model import HttpPanel, MqttPanel, Reported
 from trioarm.arming.panels.base import NAME_MAX, ZONES_MAX, FailureKind, PanelReport
 from trioarm.core.instants import LATEST, microseconds, render_instant
 from trioarm.core.reading import SHOWN_MAX, moment, number, show
@@ -52,15 +52,17 @@ def parsed(content: bytes, mask: Mask) -> object:
         raise Unclear(f"its answer is no JSON: it is {show(mask(text))}") from None
 
 
-def report_of(answer: object, settings: HttpPanel, mask: Mask) -> PanelReport:
-    """Return what an answer says of a partition.
+def report_of(answer: object, settings: HttpPanel | MqttPanel, mask: Mask) -> PanelReport:
+    """Return what an answer says of a partition; without a path to it, the answer is the state.
 
     Raises:
         Unclear: it does not say the state, or something else that it should.
     """
-    zones = _optional(answer, settings.open_zones_path, _zones, mask)
+    path = settings.state_path
+    word = answer if path is None else _at(answer, path, mask)
+    zones = _optional(answer, settings.open_zones_path, zones_of, mask)
     return PanelReport(
-        state=_state(_at(answer, settings.state_path, mask), settings, mask),
+        state=_state(word, path or "state", settings.states, mask),
         since_at=_optional(answer, settings.since_path, _instant, mask),
         changed_by=_optional(answer, settings.changed_by_path, name_of, mask),
         open_zones=zones or (),
@@ -99,11 +101,17 @@ def name_of(value: object, path: str, mask: Mask) -> str:
     return line if len(line) <= NAME_MAX else line[:NAME_MAX] + "..."
 
 
+def zones_of(value: object, path: str, mask: Mask) -> tuple[str, ...]:
+    """Return names of zones, of too many the first."""
+    if not isinstance(value, list):
+        raise Unclear(f"its {path} is {_found(value, mask)}, which is no list of names")
+    return tuple(name_of(zone, path, mask) for zone in value[:ZONES_MAX])
+
+
 # Parts of an answer
 
 
-def _state(value: object, settings: HttpPanel, mask: Mask) -> Reported:
-    path = settings.state_path
+def _state(value: object, path: str, states: Mapping[str, Reported], mask: Mask) -> Reported:
     match value:
         case bool():
             word = "true" if value else "false"
@@ -111,8 +119,8 @@ def _state(value: object, settings: HttpPanel, mask: Mask) -> Reported:
             word = str(value)
         case _:
             raise Unclear(f"its {path} is {_found(value, mask)}, which is no state")
-    if word in settings.states:
-        return settings.states[word]
+    if word in states:
+        return states[word]
     try:
         return Reported(word)
     except ValueError:
@@ -120,12 +128,6 @@ def _state(value: object, settings: HttpPanel, mask: Mask) -> Reported:
         raise Unclear(
             f'its {path} is {shown}, which means nothing here: say it in states, like {{ {shown} = "armed_away" }}'
         ) from None
-
-
-def _zones(value: object, path: str, mask: Mask) -> tuple[str, ...]:
-    if not isinstance(value, list):
-        raise Unclear(f"its {path} is {_found(value, mask)}, which is no list of names")
-    return tuple(name_of(zone, path, mask) for zone in value[:ZONES_MAX])
 
 
 def _instant(value: object, path: str, mask: Mask) -> int:
@@ -196,7 +198,7 @@ def _complaint(content: bytes, mask: Mask) -> Mapping[str, object]:
 
 def _named_zones(said: Mapping[str, object], mask: Mask) -> tuple[str, ...]:
     try:
-        return _zones(said.get("open_zones"), "open_zones", mask)
+        return zones_of(said.get("open_zones"), "open_zones", mask)
     except Unclear:
         return ()
 
