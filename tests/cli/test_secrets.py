@@ -105,14 +105,16 @@ LISTINGS = (
 
 
 def repeating(request: BaseHTTPRequestHandler) -> None:
-    """Answer with everything that was said, keys and all, as an error."""
-    size = int(request.headers.get("Content-Length") or 0)
-    said = request.rfile.read(size).decode("utf-8", "replace")
-    state = json.dumps({"state": "disarmed", "you_said": str(request.headers)})
-    content = state if request.command == "GET" else f"cannot do that: {said} with {request.headers}"
-    request.send_response(200 if request.command == "GET" else 403)
+    """Give a state, and refuse whatever is posted, in words that repeat what a panel shows of them."""
+    token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if request.command == "GET":
+        answer, code = {"state": "disarmed"}, 200
+    else:
+        said = json.loads(request.rfile.read(int(request.headers["Content-Length"])))
+        answer, code = {"error": f"{said.get('code')} and {token} are no good"}, 403
+    request.send_response(code)
     request.end_headers()
-    request.wfile.write(content.encode())
+    request.wfile.write(json.dumps(answer).encode())
 
 
 @pytest.fixture
