@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.config.writing import config_of
+from tests.docs.console import matches, steps
 from trioarm import Scheduler, open_scheduler
 from trioarm.cli.app import GROUPS, main
 from trioarm.core.backfilling import OCCURRENCES_MAX
@@ -19,18 +20,7 @@ from trioarm.engine.bulk_commands import BULK_MAX, STATISTICS_PAGE, STATISTICS_R
 
 PAGE = (files("trioarm") / "docs" / "managing.md").read_text(encoding="utf-8")
 [DECLARED] = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
-CONSOLE = "".join(re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL))
 PYTHON = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-ANYTHING = "…"
-
-
-def _matches(shown: str, printed: str) -> bool:
-    """Whether lines are what is shown, but for what an ellipsis stands for: a part of a line, or whole lines."""
-    pattern = "".join(
-        r"(?:.*\n)*" if line == ANYTHING else re.escape(line).replace(ANYTHING, ".*") + r"\s*\n"
-        for line in shown.splitlines()
-    )
-    return re.fullmatch(pattern, printed) is not None
 
 
 def test_every_command_prints_what_the_page_shows(
@@ -43,7 +33,7 @@ def test_every_command_prints_what_the_page_shows(
     (tmp_path / "scheduler.toml").write_text(DECLARED)
     assert main(["run", "--for", "10ms"]) == 0
     capsys.readouterr()
-    asked = re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", CONSOLE, re.MULTILINE)
+    asked = list(steps(PAGE))
     assert len(asked) > 25
     for command, shown in asked:
         program, *words = shlex.split(command)
@@ -52,14 +42,14 @@ def test_every_command_prints_what_the_page_shows(
         else:
             subprocess.run([program, *words], check=True)
         out, errors = capsys.readouterr()
-        assert _matches(shown, out + errors), f"{command}\n{out}{errors}"
+        assert matches(shown, out + errors), f"{command}\n{out}{errors}"
 
 
 def test_the_commands_it_names_exist_and_those_that_manage_are_named() -> None:
     """No command of schedules is left out, but for those with a page of their own, or in the help of the program."""
     for group, command in re.findall(r"`trioarm (schedules|runs) ([a-z]+)", PAGE):
         assert command in GROUPS[group][1]
-    shown = set(re.findall(r"\$ trioarm schedules ([a-z]+)", CONSOLE))
+    shown = set(re.findall(r"^\$ trioarm schedules ([a-z]+)", PAGE, re.MULTILINE))
     assert set(GROUPS["schedules"][1]) - shown == {"fire"}
 
 
