@@ -16,6 +16,7 @@ from trioarm.core.instants import (
     SECOND,
     as_datetime,
     instant,
+    localised,
     microseconds,
     parse_duration,
     parse_instant,
@@ -97,3 +98,19 @@ def test_microseconds_are_rounded() -> None:
     for seconds in (inf, -inf, nan):
         with pytest.raises(ValueError, match="is no duration"):
             microseconds(seconds)
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("due at 2026-11-24T03:01:00Z, late", "due at <1795489260000000>, late"),
+        ("2026-11-24T03:01:00.5Z", "<1795489260500000>"),
+        ("from 2026-11-24T03:01:00Z/2026-11-24T03:01:00Z", "from <1795489260000000>/<1795489260000000>"),
+        ("retry night@2026-11-24T03:01:00Z", "retry night@2026-11-24T03:01:00Z"),
+        ("2026-11-24T03:01:00Zulu x2026-11-24T03:01:00Z", "2026-11-24T03:01:00Zulu x2026-11-24T03:01:00Z"),
+        ("2026-13-24T03:01:00Z and 2026-11-24", "2026-13-24T03:01:00Z and 2026-11-24"),
+    ],
+)
+def test_instants_in_a_text_are_shown_as_people_read_them(text: str, read: str) -> None:
+    """Those of readable ids stay what they are, for they are typed again; and so does what is no instant."""
+    assert localised(text, lambda at: f"<{at}>") == read

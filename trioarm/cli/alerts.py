@@ -17,7 +17,7 @@ from trioarm.cli.schedule_changes import Note
 from trioarm.cli.sheet import here, say_sheet
 from trioarm.cli.stored import Rows, with_store
 from trioarm.cli.terminal import Style, remark, say_json
-from trioarm.cli.wording import wall
+from trioarm.cli.wording import in_wall_time, wall
 from trioarm.container import Container
 from trioarm.core.alerts import TOLD, AlertQuery, AlertState, Severity, StoredAlert
 from trioarm.core.codec import to_json
@@ -90,7 +90,7 @@ def _cells(stored: StoredAlert, told: Mapping[str, Record]) -> tuple[str, ...]:
     alert, channels = stored.alert, ", ".join(name for name, record in told.items() if record.times) or "-"
     if alert is None:
         return "-", stored.state.value, "-", channels, stored.problem or "it cannot be read", stored.id
-    said = f"{alert.text}; {alert.advice}".removesuffix("; ")
+    said = in_wall_time(f"{alert.text}; {alert.advice}".removesuffix("; "))
     return wall(as_datetime(alert.raised_at)), stored.state.value, alert.severity.value, channels, said, stored.id
 
 
@@ -145,9 +145,9 @@ def _entries(stored: StoredAlert, told: Mapping[str, Record], now: int) -> Itera
         yield "problem", stored.problem or "it cannot be read"
     else:
         yield "state", f"{stored.state}, {alert.severity}, {alert.kind}"
-        yield "what", alert.text
+        yield "what", in_wall_time(alert.text)
         if alert.advice:
-            yield "advice", alert.advice
+            yield "advice", in_wall_time(alert.advice)
         yield "raised", here(alert.raised_at, now)
         if alert.run is not None:
             yield "run", alert.run

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from trioarm.core.instants import render_duration
+from trioarm.core.instants import as_datetime, localised, render_duration
 
 MINUTE_S: Final = 60.0
 HOUR_S: Final = 3_600.0
@@ -46,3 +46,8 @@ def distance(seconds: float) -> str:
 def wall(moment: datetime) -> str:
     """Return what the clock of this machine shows at a moment, with its offset."""
     return moment.astimezone().isoformat(" ", "seconds")
+
+
+def in_wall_time(text: str) -> str:
+    """Return a text with its instants as the clock of this machine shows them."""
+    return localised(text, lambda at: wall(as_datetime(at)))

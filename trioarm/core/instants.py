@@ -7,8 +7,10 @@ Text and datetimes are turned into them here, at the edge, and nowhere else. Loc
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from math import isfinite
+from typing import Final
 
 from trioarm.core.errors import InvalidInstant
 
@@ -67,6 +69,26 @@ def as_datetime(value: int) -> datetime:
 def render_instant(value: int) -> str:
     """Write an instant as ISO 8601 in UTC with `Z`; a fraction only where there is one."""
     return as_datetime(value).replace(tzinfo=None).isoformat() + "Z"
+
+
+_IN_TEXT: Final = re.compile(r"(?<![@\w])\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z\b")
+
+
+def localised(text: str, shown: Callable[[int], str]) -> str:
+    """Return a text with its instants as people read them; those in readable ids, behind an `@`, stay what they are.
+
+    Args:
+        text: in which instants stand in UTC.
+        shown: returns how an instant is shown.
+    """
+
+    def replaced(found: re.Match[str]) -> str:
+        try:
+            return shown(parse_instant(found[0]))
+        except InvalidInstant:
+            return found[0]
+
+    return _IN_TEXT.sub(replaced, text)
 
 
 def parse_duration(text: str) -> float:

@@ -10,7 +10,7 @@ from typing import Final
 import attrs
 
 from trioarm.core.alerts import Alert, Severity
-from trioarm.core.instants import SECOND, as_datetime, render_instant
+from trioarm.core.instants import SECOND, as_datetime, localised, render_instant
 from trioarm.core.jsonable import Json
 from trioarm.core.triggers.zones import find_zone
 from trioarm.notify.model import SEVERITIES, ChannelSettings
@@ -83,7 +83,7 @@ def compose(settings: ChannelSettings, group: Sequence[Told]) -> Message:
     return Message(
         id=_identity(settings.name, group),
         title=" ".join(title.split())[:TITLE_MAX],
-        text=_list(group) if several else _text(settings, one),
+        text=_list(settings, group) if several else _text(settings, one),
         severity=max((told.alert.severity for told in group), key=SEVERITIES.index),
         over=all(told.over for told in group),
         alerts=tuple(_form(told) for told in group[:NAMED_MAX]),
@@ -115,20 +115,20 @@ def _text(settings: ChannelSettings, told: Told) -> str:
         said = (
             "" if how is None else f"{how.note or 'it is over'} ({how.by}, {_shown(how.closed_at, settings.timezone)})"
         )
-        return _lines(said, f"it was: {alert.text}")
+        return _lines(said, f"it was: {words['text']}")
     if settings.text is not None:
         return filled(settings.text, words)
     again = f"message {told.times} about this" if told.times > 1 else ""
-    return _lines(alert.text, alert.advice, words["facts"], f"since {words['raised_at']}", again)
+    return _lines(words["text"], words["advice"], words["facts"], f"since {words['raised_at']}", again)
 
 
 def _lines(*lines: str) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def _list(group: Sequence[Told]) -> str:
+def _list(settings: ChannelSettings, group: Sequence[Told]) -> str:
     lines = [
-        f"{'over' if told.over else told.alert.severity}: {told.alert.subject}: {told.alert.text}"
+        f"{'over' if told.over else told.alert.severity}: {told.alert.subject}: {_local(settings, told.alert.text)}"
         for told in group[:NAMED_MAX]
     ]
     more = len(group) - NAMED_MAX
@@ -141,15 +141,20 @@ def _words(settings: ChannelSettings, told: Told) -> dict[str, str]:
         "subject": alert.subject,
         "kind": alert.kind,
         "severity": alert.severity.value,
-        "text": alert.text,
-        "advice": alert.advice,
-        "facts": ", ".join(f"{fact.name}: {fact.value}" for fact in alert.facts),
+        "text": _local(settings, alert.text),
+        "advice": _local(settings, alert.advice),
+        "facts": _local(settings, ", ".join(f"{fact.name}: {fact.value}" for fact in alert.facts)),
         "raised_at": _shown(alert.raised_at, settings.timezone),
         "run": alert.run or "",
         "id": told.id,
         "channel": settings.name,
         "times": str(told.times),
     }
+
+
+def _local(settings: ChannelSettings, text: str) -> str:
+    """Return a text with its instants as clocks on the walls of its readers show them."""
+    return localised(text, lambda at: _shown(at, settings.timezone))
 
 
 def _shown(at: int, timezone: str) -> str:
