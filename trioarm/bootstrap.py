@@ -15,6 +15,7 @@ import attrs
 import trio
 
 from trioarm.arming.installation import Installation
+from trioarm.arming.model import WATCH, Premises
 from trioarm.config import MEMORY, SchedulerConfig, unknown_handlers
 from trioarm.container import Container
 from trioarm.core.errors import ConfigurationError, SchedulerStopped
@@ -76,7 +77,7 @@ def scheduler_components(config: SchedulerConfig, handlers: Handlers = ()) -> Co
     container.register(Hub, lambda _: Hub())
     container.register(Metrics, lambda _: Metrics(histograms=config.features.performance_monitoring))
     container.register(ScheduleRepository, _repository)
-    container.register(Installation, lambda c: Installation(config.premises, c.get(ScheduleRepository), c.get(Clock)))
+    container.register(Installation, lambda c: make_installation(c, config.premises))
     container.register(DeadMan, lambda c: DeadMan(c.get(SchedulerConfig).scheduler.dead_man_url))
     container.register(Housekeeping, _housekeeping)
     container.register(Feeds, _feeds)
@@ -92,6 +93,16 @@ def scheduler_components(config: SchedulerConfig, handlers: Handlers = ()) -> Co
     container.register(Health, _health)
     container.register(Scheduler, _scheduler)
     return container
+
+
+def make_installation(c: Container, premises: Premises) -> Installation:
+    """Return the partitions of a node, which can have schedules fired by its scheduler."""
+
+    async def fire(schedule: str) -> None:
+        scheduler = c.get(Scheduler)  # made later: it knows the executor that calls this
+        await scheduler.runs.fire(schedule, author=WATCH, note="its panel restarted")
+
+    return Installation(premises, c.get(ScheduleRepository), c.get(Clock), fire=fire)
 
 
 def _repository(c: Container) -> ScheduleRepository:
@@ -307,6 +318,8 @@ class SchedulerBootstrap:
                         engine.start()
                 await root.start(engine.run)
                 root.start_soon(self.container.get(Notifying).run)
+                if self.config.premises.watch_s:
+                    root.start_soon(self.container.get(Installation).watcher.listen)
                 task_status.started(self.container.get(Scheduler))
                 await self._stop.wait()
                 self.live.close()

@@ -16,6 +16,7 @@ import trio
 
 from trioarm.arming.compile import engine_schedules
 from trioarm.arming.installation import Installation
+from trioarm.arming.watching import watching_schedules
 from trioarm.config import SchedulerConfig, unknown_handlers
 from trioarm.config.known import knowing, ready, waiting
 from trioarm.config.takeover import take_over
@@ -62,6 +63,7 @@ def built_in_schedules(config: SchedulerConfig) -> list[Schedule]:
         *housekeeping_schedules(scheduler.health_check_interval_s, ping_s),
         *refreshing_schedules(config.feeds.values()),
         *notifying_schedules(config.notify.values()),
+        *watching_schedules(config.premises),
     ]
 
 

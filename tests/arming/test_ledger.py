@@ -19,9 +19,9 @@ async def test_what_a_run_saw_last_is_read_back(autojump_clock: MockClock) -> No
     """State and person, as the panel gave them."""
     async with a_node(the_premises(arming("night", NIGHT, 10))) as node:
         ledger = Ledger(node.repository)
-        assert await ledger.last_seen("house") is None
+        assert await ledger.last_seen("house", EVENING) is None
         await node.at(60)
-        assert await ledger.last_seen("house") == LastSeen(reported=Reported.ARMED_NIGHT, changed_by="trioarm")
+        assert await ledger.last_seen("house", EVENING) == LastSeen(reported=Reported.ARMED_NIGHT, changed_by="trioarm")
         assert await ledger.commanded_at("house") == [EVENING + 10 * SECOND]
 
 
@@ -31,7 +31,7 @@ async def test_a_spoilt_record_counts_as_none(namespace: str) -> None:
     repository = InMemoryScheduleRepository()
     put = PutDocument(namespace, "house", 0, {"reported": "armed_night", "sent_at": 5})
     assert await repository.commit([Change(documents=[put])]) == [Verdict.DONE]
-    assert await Ledger(repository).last_seen("house") is None
+    assert await Ledger(repository).last_seen("house", EVENING) is None
     assert await Ledger(repository).commanded_at("house") == []
 
 

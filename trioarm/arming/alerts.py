@@ -26,6 +26,9 @@ class AlertKind(StrEnum):
     OVERRIDDEN = "overridden"  # a person changed it, or holds it
     UNREACHABLE = "unreachable"  # for now: it is tried again
     LATE_ARM = "late_arm"  # it will be armed, though it is not the time for it any more
+    PANEL_SILENT = "panel_silent"  # it does not answer, though nobody commands it
+    NOT_CLOSED = "not_closed"  # when it should have been, whoever closes it
+    NOT_OPENED = "not_opened"  # likewise
     CLOSING_SOON = "closing_soon"  # it will be armed, as announced
     CLOSING_CHANGED = "closing_changed"  # it was announced, and comes otherwise
 
@@ -38,6 +41,9 @@ PASSING: Final = (  # over with their run, or the next that succeeds
     AlertKind.LATE_ARM,
     AlertKind.CLOSING_CHANGED,
 )
+
+SETTLED_BY_CLOSING: Final = (*PASSING, AlertKind.NOT_CLOSED)
+SETTLED_BY_OPENING: Final = (*PASSING, AlertKind.NOT_OPENED)
 
 BY_HAND: Final = "do it by hand if it is still wanted"
 ADVICE: Final = {
@@ -130,6 +136,37 @@ def late_arm(partition: str, target: Target, due_at: int, send_at: int, now: int
         advice="leave in time, or cancel the run",
         raised_at=now,
         settled_by=target.value,
+    )
+
+
+def passing_with(target: Target) -> Sequence[AlertKind]:
+    """Return the kinds of alerts that are over once a partition is what it was told to become."""
+    return SETTLED_BY_OPENING if target is Target.DISARMED else SETTLED_BY_CLOSING
+
+
+def drifted(partition: str, target: Target, report: PanelReport, message: str, now: int) -> Alert:
+    """Return the alert of a partition that did not stay what a schedule made it (A3.7)."""
+    return Alert(
+        subject=subject_of(partition),
+        kind=AlertKind.OVERRIDDEN,
+        severity=Severity.WARNING if report.changed_by is None else Severity.NOTICE,
+        text=f"it did not stay {target}: {message}; it is left as it is",
+        advice=BY_HAND,
+        raised_at=now,
+        settled_by=target.value,
+        facts=_facts(last_state=report.state),
+    )
+
+
+def silent(partition: str, message: str, since_at: int, now: int) -> Alert:
+    """Return the alert of a panel that gives no answer when it is looked at."""
+    return Alert(
+        subject=subject_of(partition),
+        kind=AlertKind.PANEL_SILENT,
+        severity=Severity.WARNING,
+        text=f"nobody can tell what it is since {render_instant(since_at)}: {message}",
+        advice=ADVICE[FailureKind.UNAVAILABLE],
+        raised_at=now,
     )
 
 

@@ -19,6 +19,8 @@ from trioarm.core.run import Origin
 from trioarm.engine.ports import ScheduleRepository
 
 AUDIT: Final = "audit"  # the journal
+DONE: Final = ("arm", "disarm")  # verbs of what was brought about
+OBSERVED: Final = "observed"  # the verb of what nobody here did
 SCHEDULE: Final = "schedule:"  # begins the actor that is a schedule; any other is a person
 _LABELS: Final = {  # names of alarm panels for what happened, by verb: done by a person, and by a schedule
     "arm": ("closing 401", "closing 403"),
@@ -35,11 +37,13 @@ class AuditEntry:
         actor: a person, or `schedule:` with the name of a schedule.
         origin: what made the run of a schedule; of what a person does `manual`.
         partition: which.
-        verb: `arm` or `disarm`, each alone when it was done, else with `_failed` or `_overridden`; `hold`, `release`.
+        verb: `arm` or `disarm`, each alone when it was done, else with `_failed` or `_overridden`; `hold`, `release`;
+            `observed` for what a look at the panel found changed, and nobody here did.
         before: what the partition was, where it was looked at.
         after: what it was then.
         reason: one sentence.
         correlation: what belongs together has the same one, such as the readable id of a run.
+        since_at: of what was observed, since when it is so, as the panel says; None where it does not.
     """
 
     actor: str
@@ -50,6 +54,7 @@ class AuditEntry:
     after: Reported | None = None
     reason: str
     correlation: str
+    since_at: int | None = None
 
     @property
     def label(self) -> str | None:
@@ -63,7 +68,10 @@ class AuditEntry:
 
 def appended(entry: AuditEntry, now: int) -> AppendJournal:
     """Return the step that puts an entry into the audit."""
-    return AppendJournal(AUDIT, to_json(entry), now)
+    body = to_json(entry)
+    if entry.since_at is None:
+        del body["since_at"]
+    return AppendJournal(AUDIT, body, now)
 
 
 def read_entry(kept: JournalEntry) -> AuditEntry:
@@ -72,7 +80,8 @@ def read_entry(kept: JournalEntry) -> AuditEntry:
     Raises:
         RepositoryError: it is none that was written here.
     """
-    return from_json(AuditEntry, kept.body, f"{AUDIT} {kept.seq}", lambda lines: RepositoryError("; ".join(lines)))
+    body = {"since_at": None, **kept.body}
+    return from_json(AuditEntry, body, f"{AUDIT} {kept.seq}", lambda lines: RepositoryError("; ".join(lines)))
 
 
 async def entries_of(repository: ScheduleRepository, journal: str) -> AsyncIterator[JournalEntry]:

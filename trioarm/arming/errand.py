@@ -17,6 +17,7 @@ from trioarm.arming.alerts import (
     failed,
     late_arm,
     overridden,
+    passing_with,
     subject_of,
     unreachable,
 )
@@ -95,7 +96,7 @@ class Errand(Pursuit):
         self.sent = self._latest.sent_for(self._run.id)
         if not self._late:
             return
-        self._past = attrs.evolve(self._past, last=await ledger.last_seen(partition))
+        self._past = attrs.evolve(self._past, last=await ledger.last_seen(partition, self._due_at))
         if self.target is not Target.DISARMED:
             opening_at = await ledger.next_opening(partition, self._due_at)
             if opening_at is not None and opening_at < self.limits.apply_until:
@@ -163,7 +164,7 @@ class Errand(Pursuit):
         sent = f"{self.sent.sends} sent" if self.sent.sends else f"it was {report.state} already"
         lost = "; the node that held the run before is gone" if self._run.is_recovery else ""
         await self._conclude("", sent + lost)
-        await self._alerts.settle(self._subject, self.target, by=self._actor, passing=PASSING)
+        await self._alerts.settle(self._subject, self.target, by=self._actor, passing=passing_with(self.target))
 
     async def give_up(self, failure: PanelFailure) -> Discard | Retry | Override:
         """Return what a failure means for the run: another attempt while there is hope, else its end (A3.3)."""

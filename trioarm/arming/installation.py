@@ -13,13 +13,14 @@ from trioarm.arming.handler import ArmHandler
 from trioarm.arming.holds import Holds
 from trioarm.arming.ledger import Ledger
 from trioarm.arming.line import lines_to
-from trioarm.arming.model import HANDLER, WARN, Premises
+from trioarm.arming.model import HANDLER, WARN, WATCH, Premises
 from trioarm.arming.panels import Parts, make_panel
 from trioarm.arming.panels.base import UNREAD, FailureKind, Panel, PanelFailure, PanelReport
 from trioarm.arming.persons import Persons
 from trioarm.arming.pursuit import Way
 from trioarm.arming.timeline import Desired, desired
 from trioarm.arming.warnings import Warner
+from trioarm.arming.watching import Fire, Watcher, fires_nothing
 from trioarm.core.alerts import AlertRule
 from trioarm.engine.alert_commands import AlertCommands
 from trioarm.engine.attempt import Handler
@@ -34,6 +35,7 @@ class Installation:
         repository: where panels, commands and the audit are kept.
         clock: what time it is.
         panels: drivers by partition, instead of those configured.
+        fire: runs an arming schedule now, for partitions that are commanded again after their panel restarted.
 
     Raises:
         InvalidSchedule: a schedule cannot be carried out as declared.
@@ -47,6 +49,7 @@ class Installation:
         clock: Clock,
         *,
         panels: Mapping[str, Panel] | None = None,
+        fire: Fire = fires_nothing,
     ) -> None:
         given = {} if panels is None else panels
         self._clock = clock
@@ -69,7 +72,8 @@ class Installation:
         self._handler = ArmHandler(premises, ways, holds, alerts)
         self.handlers: dict[str, Handler] = {HANDLER: self._handler.arm}
         warner = Warner(premises, ways, holds, repository, alerts, clock)
-        self.announcers: dict[str, Handler] = {WARN: warner.warn}
+        self.watcher = Watcher(ways, repository, alerts, clock, self.desired, fire)
+        self.announcers: dict[str, Handler] = {WARN: warner.warn, WATCH: self.watcher.watch}
         self.alert_rule: AlertRule = alert_rule
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:

@@ -7,17 +7,18 @@ from typing import Final
 
 import attrs
 
-from trioarm.arming.audit import SCHEDULE, AuditEntry, appended
+from trioarm.arming.audit import DONE, SCHEDULE, AuditEntry, appended
 from trioarm.arming.compile import LANE
 from trioarm.arming.model import HANDLER, Reported, Target
 from trioarm.arming.panels.base import FailureKind, OwnCommand, PanelFailure, PanelReport
 from trioarm.arming.recovery import LastSeen
 from trioarm.arming.timeline import next_opening
 from trioarm.arming.verify import Sent
+from trioarm.arming.watch import Known, Watched, latest
 from trioarm.core.changes import Change, PutDocument, Verdict
 from trioarm.core.codec import from_json, to_json
 from trioarm.core.errors import InvalidInstant, RepositoryError
-from trioarm.core.instants import parse_instant, render_instant
+from trioarm.core.instants import EARLIEST, parse_instant, render_instant
 from trioarm.core.jsonable import Json
 from trioarm.core.queries import PAGE_MAX, ScheduleQuery
 from trioarm.core.run import parse_run_id
@@ -28,6 +29,7 @@ from trioarm.engine.rivals import TRIES
 
 COMMANDS: Final = "command"  # documents by partition: the latest command of each that a schedule sent
 BY_PERSONS: Final = "person_command"  # likewise, the latest that a person had sent
+WATCHED: Final = "watched"  # documents by partition: how it was found between commands
 PARTITIONS: Final = "partition"  # documents by partition: what it last reported to a finished run or a person
 
 
@@ -73,8 +75,18 @@ class PersonsCommand:
 
 
 @attrs.frozen(slots=True, kw_only=True)
-class _LastReport:
-    """The body of a document in `PARTITIONS`: what a partition was when a run of it, or a person, was done with it."""
+class LastReport:
+    """The body of a document in `PARTITIONS`: what a partition was when a run of it, or a person, was done with it.
+
+    Args:
+        reported: what it was.
+        since_at: since when, as the panel says.
+        changed_by: who made it so, likewise.
+        open_zones: by name.
+        read_at: when the panel said so.
+        run: what is behind it: readable id of the run, or the name of what a person did.
+        confirmed: what a schedule has made of it, as the panel itself said; None when it was somebody else.
+    """
 
     reported: Reported
     since_at: int | None
@@ -82,6 +94,7 @@ class _LastReport:
     open_zones: tuple[str, ...]
     read_at: int
     run: str
+    confirmed: Target | None = None
 
 
 class Ledger:
@@ -142,15 +155,51 @@ class Ledger:
                 return str(document.body.get("reported")).startswith("armed_")
         return False
 
-    async def last_seen(self, partition: str) -> LastSeen | None:
-        """Return what was last recorded of a partition; None when nothing was, or nothing that can be understood."""
-        document = await self._repository.get_document(PARTITIONS, partition)
+    async def last_seen(self, partition: str, due_at: int) -> LastSeen | None:
+        """Return what was last recorded of a partition; None when nothing was, or nothing that can be understood.
+
+        Args:
+            due_at: what looks found changed after this instant does not count: it is what an occurrence of it has to be
+                held against.
+        """
+        known, watched = await self.known(partition), (await self.watched(partition))[0]
+        reported, by = latest(watched, known)
+        if watched.seen_at is not None and watched.over == known.version and watched.seen_at > due_at:
+            reported, by = watched.before, watched.before_by
+        return None if reported is None else LastSeen(reported=reported, changed_by=by)
+
+    async def known(self, partition: str) -> Known:
+        """Return what was last done to a partition; nothing where that cannot be understood."""
+        found, document = Known(), await self._repository.get_document(PARTITIONS, partition)
+        read_at = EARLIEST
+        if document is not None:
+            found = Known(version=document.version)
+            with suppress(PanelFailure):
+                body = {"confirmed": None, **document.body}  # which records of older versions do not say
+                last = from_json(LastReport, body, f"document {PARTITIONS}/{partition}", _unreadable)
+                read_at = last.read_at
+                found = Known(
+                    version=document.version,
+                    reported=last.reported,
+                    changed_by=last.changed_by,
+                    confirmed=last.confirmed,
+                    run=last.run,
+                )
+        sent_at = max(await self.commanded_at(partition), default=None)
+        return found if sent_at is None or sent_at <= read_at else attrs.evolve(found, sent_at=sent_at)
+
+    async def watched(self, partition: str) -> tuple[Watched, int]:
+        """Return what is kept of the looks at a partition, and the version of that; 0 for nothing.
+
+        What cannot be understood is begun anew.
+        """
+        document = await self._repository.get_document(WATCHED, partition)
         if document is None:
-            return None
+            return Watched(), 0
         with suppress(PanelFailure):
-            last = from_json(_LastReport, document.body, f"document {PARTITIONS}/{partition}", _unreadable)
-            return LastSeen(reported=last.reported, changed_by=last.changed_by)
-        return None
+            what = f"document {WATCHED}/{partition}"
+            return from_json(Watched, document.body, what, _unreadable), document.version
+        return Watched(), document.version
 
     async def next_opening(self, partition: str, after: int) -> int | None:
         """Return when the schedules of a partition open it next; None when they do not.
@@ -226,7 +275,8 @@ class Ledger:
             correlation=run.id,
         )
         run.keep(appended(entry, now))
-        if (put := await self._last_report(run.id, partition, after, now)) is not None:
+        confirmed = Target(after.state) if verb in DONE and after.state.value in set(Target) else None
+        if (put := await self._last_report(run.id, partition, after, now, confirmed)) is not None:
             run.keep(put)
 
     async def conclude_for_person(
@@ -263,23 +313,25 @@ class Ledger:
                 break
         raise RepositoryError(f"{partition}: what {by} did is not certain to be in the journal: look at it there")
 
-    async def _last_report(self, cause: str, partition: str, report: PanelReport, now: int) -> PutDocument | None:
+    async def _last_report(
+        self, cause: str, partition: str, report: PanelReport, now: int, confirmed: Target | None = None
+    ) -> PutDocument | None:
         if report.state in (Reported.UNKNOWN, Reported.UNAVAILABLE):
             return None  # what it was last is still the best that is known (A2.2)
         document = await self._repository.get_document(PARTITIONS, partition)
-        return PutDocument(
-            PARTITIONS, partition, 0 if document is None else document.version, _report_body(cause, report, now)
-        )
+        body = _report_body(cause, report, now, confirmed)
+        return PutDocument(PARTITIONS, partition, 0 if document is None else document.version, body)
 
 
-def _report_body(cause: str, report: PanelReport, now: int) -> dict[str, Json]:
-    last = _LastReport(
+def _report_body(cause: str, report: PanelReport, now: int, confirmed: Target | None) -> dict[str, Json]:
+    last = LastReport(
         reported=report.state,
         since_at=report.since_at,
         changed_by=report.changed_by,
         open_zones=report.open_zones,
         read_at=now,
         run=cause,
+        confirmed=confirmed,
     )
     return to_json(last)
 

@@ -11,12 +11,15 @@ import attrs
 from trioarm.arming.panel_urls import instance_url, panel_url
 from trioarm.core.errors import ConfigurationError, TrioarmError
 from trioarm.core.schedule import Schedule
+from trioarm.core.triggers import Weekly
 from trioarm.links.mqtt import Version
 from trioarm.links.mqtt.broker import KEEPALIVE_S
 from trioarm.links.secrets import SecretRef
 
 HANDLER: Final = "arm"  # the registered name of the handler that carries out every arming schedule
 WARN: Final = "warn"  # and of the one that announces it
+WATCH: Final = "trioarm.watch"  # of the one that looks at partitions between commands
+SUPERVISE: Final = "trioarm.supervise"  # and of the one that tells of partitions that nobody closed
 
 
 class UnknownPartition(TrioarmError, LookupError):
@@ -53,6 +56,14 @@ class Reported(StrEnum):
     DISARMING = "disarming"
     UNKNOWN = "unknown"
     UNAVAILABLE = "unavailable"
+
+
+class OnDrift(StrEnum):
+    """What becomes of a partition that does not stay what it was confirmed to be (A3.7)."""
+
+    ALERT = "alert"  # people are told
+    REASSERT = "reassert"  # it is commanded again, where the panel itself restarted; else people are told
+    IGNORE = "ignore"  # it is in the audit, and nobody is told
 
 
 @attrs.frozen(slots=True)
@@ -295,6 +306,7 @@ class Partition:
         min_gap_s: least time between two commands, in seconds.
         confirm_s: how long after the exit delay the panel may take to report the target, in seconds.
         code: what is sent with each command; None for the code the panel's settings name, if any.
+        drift: what becomes of it when it does not stay what a schedule made it.
     """
 
     name: str
@@ -305,6 +317,28 @@ class Partition:
     min_gap_s: float = 2.0
     confirm_s: float = 30.0
     code: SecretRef | None = None
+    drift: OnDrift = OnDrift.ALERT
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Hours:
+    """When a partition is expected to open and to close, whoever does it: what supervision goes by (A4.6).
+
+    Args:
+        name: as configured.
+        partition: which.
+        opens: when it opens; None where nobody expects that.
+        closes: likewise.
+        early_s: how long before that it is on time already, in seconds.
+        late_s: how long after that it is on time still, in seconds.
+    """
+
+    name: str
+    partition: str
+    opens: Weekly | None
+    closes: Weekly | None
+    early_s: float
+    late_s: float
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -334,6 +368,8 @@ class Premises:
         late_disarm_s: how late a disarm may be carried out, in seconds (A2.3).
         on_time_s: how late an occurrence still counts as on time where its schedule does not say, in seconds.
         workers: of arming; None for one per partition.
+        hours: when partitions are expected to open and close.
+        watch_s: time between two looks at partitions that nobody commands, in seconds; 0 for none.
     """
 
     sites: dict[str, Site] = attrs.Factory(dict)
@@ -344,3 +380,5 @@ class Premises:
     late_disarm_s: float = 900.0
     on_time_s: float = 300.0
     workers: int | None = None
+    hours: tuple[Hours, ...] = ()
+    watch_s: float = 60.0

@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 import attrs
 import trio
 
-from trioarm.arming.alerts import PASSING, subject_of
+from trioarm.arming.alerts import passing_with, subject_of
 from trioarm.arming.errand import verb_of
 from trioarm.arming.holds import Hold, Holds
 from trioarm.arming.ledger import PersonsCommand
@@ -164,7 +164,7 @@ class Persons:
             with trio.move_on_after(RECORD_S, shield=True):
                 await self._record(request, ending, outcome)
         if report.reaches(target):
-            await self._alerts.settle(subject_of(name), target, by=request.by, passing=PASSING)
+            await self._alerts.settle(subject_of(name), target, by=request.by, passing=passing_with(target))
         return report
 
     async def disarm(

@@ -410,6 +410,7 @@ def _read_declared(
         late_disarm_s=arming.late_disarm_s,
         on_time_s=on_time_s,
         workers=arming.workers,
+        watch_s=arming.watch_s,
     )
     return tuple(declarations.plain), premises
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from trioarm.arming.compile import LANE
-from trioarm.arming.model import HomeAssistantInstance, MqttBroker, PanelSettings, Partition, Site
+from trioarm.arming.model import HomeAssistantInstance, MqttBroker, OnDrift, PanelSettings, Partition, Site
 from trioarm.config.named import one_of, read_each
 from trioarm.config.panel_keys import DELAY_S_MAX, read_code
 from trioarm.config.panels import read_panel
 from trioarm.core.codec import named
 from trioarm.core.forms.family import zone
-from trioarm.core.reading import Table, duration, flag, number, text
+from trioarm.core.reading import Table, duration, flag, member, number, text
 from trioarm.core.schedule import NAME
 from trioarm.core.triggers.sun import to_latitude, to_longitude
 
@@ -66,4 +66,5 @@ def _read_partition(
         min_gap_s=table.take("min_gap", duration(0, DELAY_S_MAX), 2.0),
         confirm_s=table.take("confirm", duration(1, DELAY_S_MAX), 30.0),
         code=read_code(table),
+        drift=table.take("drift", member(OnDrift), OnDrift.ALERT),
     )

@@ -129,6 +129,7 @@ class ArmingSettings:
         None, Key(Kind.COUNT, "workers of arming; not set: one per partition", None, 1, 1_000)
     )
     late_disarm_s: float = _span(900, 0, DAY_S, "how late a scheduled disarm may still be sent", live=False)
+    watch_s: float = _span(60, 0, HOUR_S, "time between two looks at what nobody commands; 0s: nobody looks")
 
 
 def _kept_s(runs: str) -> float | None:

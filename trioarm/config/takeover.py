@@ -103,7 +103,7 @@ def _premises(running: Premises, wanted: Premises) -> Premises:
     """Return what is wanted, but schedules only where they speak of the partitions of this node."""
     alike = (running.sites, running.partitions) == (wanted.sites, wanted.partitions)
     schedules = wanted.schedules if alike else running.schedules
-    return attrs.evolve(running, schedules=schedules, on_time_s=wanted.on_time_s)
+    return attrs.evolve(running, schedules=schedules, on_time_s=wanted.on_time_s, watch_s=wanted.watch_s)
 
 
 def _waiting_premises(kept: Premises, wanted: Premises) -> Iterator[str]:

@@ -11,7 +11,8 @@ import trio
 
 from trioarm.arming.installation import Installation
 from trioarm.arming.model import Premises, VirtualPanel
-from trioarm.bootstrap import SchedulerBootstrap, scheduler_components
+from trioarm.arming.watching import watching_schedules
+from trioarm.bootstrap import SchedulerBootstrap, make_installation, scheduler_components
 from trioarm.config import SchedulerConfig
 from trioarm.container import Container
 from trioarm.core.errors import CalendarUnavailable
@@ -113,7 +114,7 @@ def without_hardware(premises: Premises) -> Premises:
 
 
 def _installation(container: Container, premises: Premises) -> Installation:
-    return Installation(premises, container.get(ScheduleRepository), container.get(Clock))
+    return make_installation(container, premises)
 
 
 def _notifying(c: Container, make: MakeChannel) -> Notifying:
@@ -122,7 +123,11 @@ def _notifying(c: Container, make: MakeChannel) -> Notifying:
 
 
 def _without_housekeeping(config: SchedulerConfig) -> list[Schedule]:
-    return [*refreshing_schedules(config.feeds.values()), *notifying_schedules(config.notify.values())]
+    return [
+        *refreshing_schedules(config.feeds.values()),
+        *notifying_schedules(config.notify.values()),
+        *watching_schedules(config.premises),
+    ]
 
 
 class Node:

@@ -58,6 +58,7 @@ class PanelReport:
         open_zones: zones that stand open and would keep it from arming, by name.
         toward: while `arming`, what it will become.
         settles_at: while `arming` or `pending`, when that will end by itself.
+        restarted: whether the panel itself says that it is so because it started anew, and nobody made it so.
     """
 
     state: Reported
@@ -66,6 +67,7 @@ class PanelReport:
     open_zones: tuple[str, ...] = ()
     toward: Target | None = None
     settles_at: int | None = None
+    restarted: bool = False
 
     def reaches(self, target: Target) -> bool:
         """Whether the partition is what it was told to become."""

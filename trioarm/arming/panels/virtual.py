@@ -15,6 +15,7 @@ from trioarm.arming.model import Target, VirtualPanel
 from trioarm.arming.panels.base import OURSELVES, FailureKind, PanelFailure, PanelReport
 from trioarm.arming.panels.virtual_state import (
     PanelState,
+    begun_anew,
     closed,
     commanded,
     from_body,
@@ -97,6 +98,10 @@ class VirtualDriver:
     async def disarm(self, by: str) -> PanelReport:
         """Disarm at once, as somebody at the panel would; also what ends an alarm."""
         return await self._become(Target.DISARMED, by)
+
+    async def restart(self) -> PanelReport:
+        """Start anew, as after a power cut: panels that forget what they were come up disarmed."""
+        return await self._move(begun_anew)
 
     async def open_zone(self, zone: str) -> PanelReport:
         """Open a zone: arming is refused, and an armed partition begins its entry delay."""

@@ -28,6 +28,7 @@ class PanelState:
         entry_delay_us: from a zone's opening to the alarm, as it was set when the partition was told to arm.
         tripped_at: when a zone opened while it was armed; None when none did.
         open_zones: zones that stand open, by name.
+        restarted: whether it is disarmed because the panel started anew.
     """
 
     target: Target = Target.DISARMED
@@ -37,13 +38,15 @@ class PanelState:
     entry_delay_us: int = 0
     tripped_at: int | None = None
     open_zones: tuple[str, ...] = ()
+    restarted: bool = False
 
 
 def report(state: PanelState, now: int) -> PanelReport:
     """Return what the panel says at `now`."""
     at, by, zones = state.since_at, state.changed_by, state.open_zones
     if state.target is Target.DISARMED:
-        return PanelReport(state=Reported.DISARMED, since_at=at, changed_by=by, open_zones=zones)
+        restarted = state.restarted
+        return PanelReport(state=Reported.DISARMED, since_at=at, changed_by=by, open_zones=zones, restarted=restarted)
     tripped_at = _tripped_at(state, now)
     if tripped_at is not None:
         alarm_at = tripped_at + state.entry_delay_us
@@ -78,6 +81,11 @@ def commanded(state: PanelState, target: Target, by: str, now: int, *, exit_dela
         message = f"the panel refuses to arm while zones are open: {', '.join(state.open_zones)}"
         raise PanelFailure(FailureKind.BLOCKED, message, state.open_zones)
     return PanelState(target=target, since_at=now, changed_by=by, armed_at=now + exit_delay, entry_delay_us=entry_delay)
+
+
+def begun_anew(state: PanelState, now: int) -> PanelState:
+    """Return the state after the panel lost its power: disarmed, and nobody did that."""
+    return PanelState(since_at=now, open_zones=state.open_zones, restarted=True)
 
 
 def opened(state: PanelState, zone: str, now: int) -> PanelState:
@@ -124,4 +132,5 @@ def from_body(body: Mapping[str, Json], what: str) -> PanelState:
     Raises:
         PanelFailure: `unavailable`, because it cannot be understood; the message says what is wrong with it.
     """
-    return from_json(PanelState, body, what, lambda lines: PanelFailure(FailureKind.UNAVAILABLE, "; ".join(lines)))
+    whole = {"restarted": False, **body}  # which those of older versions do not say
+    return from_json(PanelState, whole, what, lambda lines: PanelFailure(FailureKind.UNAVAILABLE, "; ".join(lines)))
