@@ -16,6 +16,7 @@ import trio
 
 from trioarm.arming.compile import engine_schedules
 from trioarm.arming.installation import Installation
+from trioarm.arming.supervising import supervising_schedules
 from trioarm.arming.watching import watching_schedules
 from trioarm.config import SchedulerConfig, unknown_handlers
 from trioarm.config.known import knowing, ready, waiting
@@ -64,6 +65,7 @@ def built_in_schedules(config: SchedulerConfig) -> list[Schedule]:
         *refreshing_schedules(config.feeds.values()),
         *notifying_schedules(config.notify.values()),
         *watching_schedules(config.premises),
+        *supervising_schedules(config.premises.hours),
     ]
 
 

@@ -158,6 +158,27 @@ def drifted(partition: str, target: Target, report: PanelReport, message: str, n
     )
 
 
+def not_as_expected(partition: str, *, closes: bool, expected: str, until: str, last: Reported, now: int) -> Alert:
+    """Return the alert of a partition that nobody closed, or opened, by the end of its window (A4.6).
+
+    Args:
+        closes: whether it was to close; else to open.
+        expected: when, in local time.
+        until: until when that was on time.
+        last: what it is.
+    """
+    word = "closed" if closes else "opened"
+    return Alert(
+        subject=subject_of(partition),
+        kind=AlertKind.NOT_CLOSED if closes else AlertKind.NOT_OPENED,
+        severity=Severity.ERROR if closes else Severity.NOTICE,
+        text=f"nobody {word} it: that was expected at {expected}, and until {until} at the latest",
+        advice="close it by hand, or find out why it is open" if closes else "",
+        raised_at=now,
+        facts=_facts(last_state=last),
+    )
+
+
 def silent(partition: str, message: str, since_at: int, now: int) -> Alert:
     """Return the alert of a panel that gives no answer when it is looked at."""
     return Alert(

@@ -13,11 +13,12 @@ from trioarm.arming.handler import ArmHandler
 from trioarm.arming.holds import Holds
 from trioarm.arming.ledger import Ledger
 from trioarm.arming.line import lines_to
-from trioarm.arming.model import HANDLER, WARN, WATCH, Premises
+from trioarm.arming.model import HANDLER, SUPERVISE, WARN, WATCH, Premises
 from trioarm.arming.panels import Parts, make_panel
 from trioarm.arming.panels.base import UNREAD, FailureKind, Panel, PanelFailure, PanelReport
 from trioarm.arming.persons import Persons
 from trioarm.arming.pursuit import Way
+from trioarm.arming.supervising import Supervisor
 from trioarm.arming.timeline import Desired, desired
 from trioarm.arming.warnings import Warner
 from trioarm.arming.watching import Fire, Watcher, fires_nothing
@@ -74,6 +75,8 @@ class Installation:
         warner = Warner(premises, ways, holds, repository, alerts, clock)
         self.watcher = Watcher(ways, repository, alerts, clock, self.desired, fire)
         self.announcers: dict[str, Handler] = {WARN: warner.warn, WATCH: self.watcher.watch}
+        self._supervisor = Supervisor(premises, ways, clock)
+        self.announcers[SUPERVISE] = self._supervisor.supervise
         self.alert_rule: AlertRule = alert_rule
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -93,6 +96,7 @@ class Installation:
         """
         self.schedules = engine_schedules(premises)
         self._handler.declare(premises)
+        self._supervisor.declare(premises)
         self.premises = premises
 
     @property

@@ -102,6 +102,13 @@ GROUPS: Final = {
             "test": "trioarm.cli.notify:send_test",
         },
     ),
+    "report": (
+        "Report what partitions were, by day or week: when, by whom, as expected or not.",
+        {
+            "day": "trioarm.cli.report:day",
+            "week": "trioarm.cli.report:week",
+        },
+    ),
     "audit": (
         "Read who or what armed what, and why; prove that this is what was written.",
         {

@@ -19,6 +19,7 @@ from trioarm.arming.model import HANDLER, Premises
 from trioarm.config.calendars import Surroundings, read_calendars
 from trioarm.config.handlers import read_workers
 from trioarm.config.homeassistant import read_instances
+from trioarm.config.hours import read_hours
 from trioarm.config.keys import Setting, file_key, keys_of
 from trioarm.config.layering import SECTIONS, read_settings
 from trioarm.config.mqtt import read_brokers
@@ -411,6 +412,7 @@ def _read_declared(
         on_time_s=on_time_s,
         workers=arming.workers,
         watch_s=arming.watch_s,
+        hours=read_hours(whole, sites, partitions),
     )
     return tuple(declarations.plain), premises
 

@@ -102,8 +102,8 @@ def _kept(make: Callable[..., S], now: attrs.AttrsInstance, then: attrs.AttrsIns
 def _premises(running: Premises, wanted: Premises) -> Premises:
     """Return what is wanted, but schedules only where they speak of the partitions of this node."""
     alike = (running.sites, running.partitions) == (wanted.sites, wanted.partitions)
-    schedules = wanted.schedules if alike else running.schedules
-    return attrs.evolve(running, schedules=schedules, on_time_s=wanted.on_time_s, watch_s=wanted.watch_s)
+    schedules, hours = (wanted.schedules, wanted.hours) if alike else (running.schedules, running.hours)
+    return attrs.evolve(running, schedules=schedules, hours=hours, on_time_s=wanted.on_time_s, watch_s=wanted.watch_s)
 
 
 def _waiting_premises(kept: Premises, wanted: Premises) -> Iterator[str]:
@@ -112,6 +112,8 @@ def _waiting_premises(kept: Premises, wanted: Premises) -> Iterator[str]:
     yield from (f"partition.{name}" for name in _differing(kept.partitions, wanted.partitions))
     now, then = ({each.schedule.name: each for each in of.schedules} for of in (kept, wanted))
     yield from (f'schedule "{name}"' for name in _differing(now, then))
+    hours, others = ({each.name: each for each in of.hours} for of in (kept, wanted))
+    yield from (f'closing "{name}"' for name in _differing(hours, others))
 
 
 def _owner_changes(now: Mapping[str, int], then: Mapping[str, int]) -> Iterator[SettingChange]:

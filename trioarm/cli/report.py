@@ -1,0 +1,347 @@
+"""`trioarm report day` and `week`: what was expected of partitions, what they were, by whom, and what went wrong."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import AsyncIterator, Sequence
+from datetime import date
+from typing import Annotated, Final, TypeAlias
+
+import attrs
+from cyclopts import Parameter
+
+from trioarm.arming.audit import AUDIT, entries_of, read_entry
+from trioarm.arming.expected import Judged, Outcome
+from trioarm.arming.history import Turn
+from trioarm.arming.installation import Installation
+from trioarm.arming.ledger import Ledger
+from trioarm.arming.report import Day, Report
+from trioarm.arming.watch import latest
+from trioarm.cli.columns import Columns
+from trioarm.cli.exits import Exit, UsageError
+from trioarm.cli.lived import draw_lived
+from trioarm.cli.options import AsJson, ConfigFile, StoreUrl
+from trioarm.cli.partitions import known
+from trioarm.cli.planned import current_instant
+from trioarm.cli.stored import Rows, with_store
+from trioarm.cli.terminal import Style, remark, say, say_json
+from trioarm.cli.wording import span
+from trioarm.container import Container
+from trioarm.core.alerts import AlertQuery, StoredAlert
+from trioarm.core.errors import RepositoryError
+from trioarm.core.forecast import local_time
+from trioarm.core.instants import DAY, SECOND, as_datetime, render_instant
+from trioarm.core.jsonable import Json
+from trioarm.core.queries import PAGE_MAX
+from trioarm.core.triggers.zones import Zone, find_zone
+from trioarm.engine.ports import ScheduleRepository
+from trioarm.engine.scheduler import Scheduler
+
+WEEK: Final = 7
+THURSDAY: Final = 3  # day 0 was one
+MINUTE_S: Final = 60
+BAD: Final = (Outcome.FAILED, Outcome.LATE, Outcome.EARLY)  # exceptions: what people want to know of
+HEADINGS: Final = ("DAY", "PARTITION", "OPENED", "CLOSED", "OPEN FOR", "FAILED", "OVERRIDDEN", "ALERTS")
+CSV_HEADINGS: Final = (
+    "partition",
+    "date",
+    "opened_at",
+    "opened_by",
+    "opening",
+    "opening_off_s",
+    "closed_at",
+    "closed_by",
+    "closing",
+    "closing_off_s",
+    "open_s",
+    "unknown_s",
+    "failed",
+    "overridden",
+    "alerts",
+    "alerts_open",
+)
+
+PartitionName: TypeAlias = Annotated[str | None, Parameter(name="--partition", help="Only this one.")]
+DateText: TypeAlias = Annotated[
+    str | None, Parameter(name="--date", help="Which day, like 2026-03-29; otherwise today.")
+]
+AsCsv: TypeAlias = Annotated[bool, Parameter(name="--csv", help="A line of comma-separated values for each row.")]
+
+
+def day(
+    *,
+    partition: PartitionName = None,
+    date_: DateText = None,
+    csv_: AsCsv = False,
+    json: AsJson = False,
+    config: ConfigFile = None,
+    store: StoreUrl = None,
+) -> Exit:
+    """Report a day: when partitions were opened and closed, by whom, what was expected, and what went wrong.
+
+    For example:
+
+    - `trioarm report day`
+    - `trioarm report day --date 2026-03-29 --partition shop`
+    """
+    return _report(1, partition, date_, csv_, json, config, store)
+
+
+def week(
+    *,
+    partition: PartitionName = None,
+    date_: DateText = None,
+    csv_: AsCsv = False,
+    json: AsJson = False,
+    config: ConfigFile = None,
+    store: StoreUrl = None,
+) -> Exit:
+    """Report the week of a day, from Monday on: a picture of what was wanted and what was, and each of its days.
+
+    For example:
+
+    - `trioarm report week`
+    - `trioarm report week --date 2026-03-29 --csv`
+    """
+    return _report(WEEK, partition, date_, csv_, json, config, store)
+
+
+def _report(
+    days: int,
+    partition: str | None,
+    date_: str | None,
+    as_csv: bool,
+    json: bool,
+    config: ConfigFile,
+    store: StoreUrl,
+) -> Exit:
+    if as_csv and json:
+        raise UsageError("--csv and --json: give one of the two")
+    given = None if date_ is None else _read_date(date_)
+
+    async def work(container: Container) -> Exit:
+        installation, now = container.get(Installation), current_instant()
+        names = list(installation.premises.partitions) if partition is None else [known(installation, partition)]
+        if not names:
+            remark("no partition is configured: there is nothing to report")
+            return Exit.CLEAN
+        found = await made(container, names, given, days, now)
+        say_report(found, now, as_csv=as_csv, json=json)
+        return Exit.CLEAN
+
+    return with_store(config, store, work)
+
+
+@attrs.frozen(slots=True)
+class Made:
+    """A report that is made.
+
+    Args:
+        report: of which partitions were what.
+        zones: local times, by partition.
+        days: all of them, partition by partition.
+        is_week: whether there is a picture to it.
+    """
+
+    report: Report
+    zones: dict[str, Zone]
+    days: list[Day]
+    is_week: bool
+
+
+async def made(container: Container, names: Sequence[str], given: int | None, days: int, now: int) -> Made:
+    """Read the audit and the alerts, and return the report.
+
+    Args:
+        names: of partitions.
+        given: number of a day; None for today.
+        days: 1, or 7 for the week that day is in.
+        now: later than that nothing is known.
+    """
+    installation = container.get(Installation)
+    zones = {name: _zone(installation, name) for name in names}
+    number = max(zone.to_local(now) // DAY for zone in zones.values()) if given is None else given
+    first = number - (number + THURSDAY) % WEEK if days == WEEK else number
+    hours, schedules = installation.premises.hours, installation.schedules
+    report = Report(zones, hours, schedules, first=first, days=days, now=now)
+    await _read_audit(container, report, names)
+    found = [day for name in names for day in report.days(name, [one async for one in _alerts(container, name)])]
+    return Made(report, zones, found, days == WEEK)
+
+
+def _read_date(text: str) -> int:
+    try:
+        found = date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--date {text!r} is no day: write it like 2026-03-29") from None
+    if not 1970 <= found.year <= 9000:
+        raise UsageError(f"--date {text}: there is no audit of such a day")
+    return (found - date(1970, 1, 1)).days
+
+
+def _zone(installation: Installation, partition: str) -> Zone:
+    premises = installation.premises
+    return find_zone(premises.sites[premises.partitions[partition].site].timezone)
+
+
+async def _read_audit(container: Container, report: Report, names: Sequence[str]) -> None:
+    repository = container.get(ScheduleRepository)
+    async for kept in entries_of(repository, AUDIT):
+        try:
+            report.add(kept.at, read_entry(kept))
+        except RepositoryError as error:
+            remark(f"an entry cannot be read: {error}; trioarm audit verify says whether it was changed")
+    ledger = Ledger(repository)
+    for name in names:
+        watched, _ = await ledger.watched(name)
+        state, _ = latest(watched, await ledger.known(name))
+        if state is not None and watched.seen_at is not None:
+            report.found(name, state, watched.seen_at)
+
+
+async def _alerts(container: Container, partition: str) -> AsyncIterator[StoredAlert]:
+    alerts = container.get(Scheduler).alerts
+
+    async for one in Rows(lambda after: alerts.find(_query(partition, after))):
+        yield one
+
+
+def _query(partition: str, after: str | None) -> AlertQuery:
+    return AlertQuery(states=None, subject=f"partition/{partition}", after=after, limit=PAGE_MAX)
+
+
+def say_report(made: Made, now: int, *, as_csv: bool = False, json: bool = False) -> None:
+    """Write a report to stdout."""
+    days, zones = made.days, made.zones
+    if json:
+        for day in days:
+            say_json(as_json(day, zones[day.partition]))
+    elif as_csv:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(CSV_HEADINGS)
+        writer.writerows(as_row(day) for day in days)
+    else:
+        _say_for_people(made, now)
+
+
+def _say_for_people(made: Made, now: int) -> None:
+    days, zones = made.days, made.zones
+    if made.is_week:
+        for line in draw_lived(made.report, days, zones, now):
+            say(line)
+        say()
+    columns = Columns(*HEADINGS)
+    for day in sorted(days, key=lambda one: one.number):
+        if day.start <= now:
+            bad = day.failed or any(one.outcome is Outcome.FAILED for one in day.expected)
+            columns.add(_cells(day, zones[day.partition]), Style.BAD if bad else None)
+    columns.flush()
+    for line in (line for day in days for line in exceptions(day, zones[day.partition])):
+        say(line)
+
+
+def _cells(day: Day, zone: Zone) -> tuple[str, ...]:
+    alerts = f"{len(day.alerts)}, {day.unseen} open" if day.unseen else str(len(day.alerts) or "-")
+    known_us = day.open_us or not day.unknown_us
+    return (
+        _date(day).strftime("%a %d %b"),
+        day.partition,
+        _turn(day.opened, zone),
+        _turn(day.closed, zone),
+        span(day.open_us // SECOND // MINUTE_S * MINUTE_S) if known_us else "?",
+        str(day.failed or "-"),
+        str(day.overridden or "-"),
+        alerts,
+    )
+
+
+def _turn(turn: Turn | None, zone: Zone) -> str:
+    if turn is None:
+        return "-"
+    by = f" by {turn.by}" if turn.by else ""
+    return f"{local_time(turn.at, zone):%H:%M}{by}"
+
+
+def exceptions(day: Day, zone: Zone) -> list[str]:
+    """Return a line for each opening and closing of a day that did not come as expected."""
+    return [
+        f"{_date(day):%a %d %b}  {day.partition}: {in_words(one, zone)}" for one in day.expected if one.outcome in BAD
+    ]
+
+
+def in_words(one: Judged, zone: Zone) -> str:
+    """Return what became of an expected opening or closing, in words."""
+    noun = "closed" if one.expected.closes else "opened"
+    expected = f"{local_time(one.expected.at, zone):%H:%M}"
+    if one.turn is None or one.off is None:
+        return f"not {noun} at {expected} ({one.expected.name}), nor later"
+    away = span(max(MINUTE_S, abs(one.off) // SECOND // MINUTE_S * MINUTE_S))
+    when = f"{away} {'before' if one.off < 0 else 'after'} {expected}"
+    by = f" by {one.turn.by}" if one.turn.by else ""
+    return f"{noun} {one.outcome}, at {local_time(one.turn.at, zone):%H:%M}{by}: {when} ({one.expected.name})"
+
+
+def _date(day: Day) -> date:
+    return as_datetime(day.number * DAY).date()
+
+
+# For programs
+
+
+def as_row(day: Day) -> list[object]:
+    """Return a day as a row of CSV: its first opening, its last closing, and what was expected of these."""
+    row: list[object] = [day.partition, _date(day).isoformat()]
+    for closes, turn in ((False, day.opened), (True, day.closed)):
+        row += ["", ""] if turn is None else [render_instant(turn.at), turn.by or ""]
+        expected = day.of(closes=closes)
+        one = expected[-1 if closes else 0] if expected else None
+        row += ["", ""] if one is None else [one.outcome.value, "" if one.off is None else one.off // SECOND]
+    row += [day.open_us // SECOND, day.unknown_us // SECOND, day.failed, day.overridden]
+    return [*row, len(day.alerts), day.unseen]
+
+
+def as_json(day: Day, zone: Zone) -> dict[str, Json]:
+    """Return a day as `report --json` shows it."""
+    return {
+        "partition": day.partition,
+        "date": _date(day).isoformat(),
+        "start_at": render_instant(day.start),
+        "end_at": render_instant(day.until),
+        "timezone": zone.name,
+        "state": None if day.first is None else day.first.value,
+        "changes": [{"at": render_instant(turn.at), "state": turn.state.value, "by": turn.by} for turn in day.turns],
+        "expected": [_expected(one) for one in day.expected],
+        "open_s": day.open_us // SECOND,
+        "unknown_s": day.unknown_us // SECOND,
+        "failed": day.failed,
+        "overridden": day.overridden,
+        "alerts": [_alert(one) for one in day.alerts],
+    }
+
+
+def _expected(one: Judged) -> dict[str, Json]:
+    return {
+        "name": one.expected.name,
+        "what": "close" if one.expected.closes else "open",
+        "at": render_instant(one.expected.at),
+        "outcome": one.outcome.value,
+        "happened_at": None if one.turn is None else render_instant(one.turn.at),
+        "by": None if one.turn is None else one.turn.by,
+        "off_s": None if one.off is None else one.off // SECOND,
+    }
+
+
+def _alert(one: StoredAlert) -> dict[str, Json]:
+    alert = one.alert
+    if alert is None:
+        return {"id": one.id, "state": one.state.value}
+    seen = alert.acknowledged
+    return {
+        "id": one.id,
+        "kind": alert.kind,
+        "state": one.state.value,
+        "raised_at": render_instant(alert.raised_at),
+        "acknowledged_by": None if seen is None else seen.by,
+        "acknowledged_at": None if seen is None else render_instant(seen.closed_at),
+    }
