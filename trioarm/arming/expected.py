@@ -120,10 +120,17 @@ def judged(expected: Sequence[Expected], history: History, now: int) -> list[Jud
     """
     found = []
     for index, one in enumerate(expected):
-        since = next((each.at for each in reversed(expected[:index]) if each.closes is not one.closes), one.at - DAY)
+        since = _since(one, expected[index - 1] if index else None)
         until = next((each.at for each in expected[index + 1 :] if each.at > one.at), one.at + DAY)
         found.append(_judge(one, history, since, until, now))
     return found
+
+
+def _since(one: Expected, before: Expected | None) -> int:
+    """Return from when on a turn may belong to what is expected: of two closings in a row, to the nearer one."""
+    if before is None:
+        return one.at - DAY
+    return before.at if before.closes is not one.closes else (before.at + one.at) // 2
 
 
 def _judge(one: Expected, history: History, since: int, until: int, now: int) -> Judged:

@@ -1,4 +1,6 @@
-"""The week as it was lived: what was wanted above what was, a mark where they differ, half an hour each (A4.6)."""
+"""The week as it was lived: what was wanted above what was, a mark where they differ, half an hour each (A4.6).
+
+Each character shows what holds in the middle of its half hour: an exit delay is no difference to be looked at."""
 
 from __future__ import annotations
 
@@ -41,10 +43,10 @@ def draw_lived(report: Report, days: Sequence[Day], zones: Mapping[str, Zone], n
 
 
 def _slots(day: Day, zone: Zone, now: int) -> Iterator[int | None]:
-    """Yield when each half hour of a local day begins; None where clocks leave it out, or it is to come."""
+    """Yield the middle of each half hour of a local day; None where clocks leave it out, or it is to come."""
     for local in range(day.number * DAY, (day.number + 1) * DAY, SLOT):
         found = resolve(zone, local, Gap.SKIP, Fold.FIRST)
-        yield found[0] if found and found[0] <= now else None
+        yield found[0] + SLOT // 2 if found and found[0] + SLOT // 2 <= now else None
 
 
 def _wanted(report: Report, name: str, at: int) -> str:

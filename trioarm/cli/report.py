@@ -243,13 +243,13 @@ def _say_for_people(made: Made, now: int) -> None:
 
 def _cells(day: Day, zone: Zone) -> tuple[str, ...]:
     alerts = f"{len(day.alerts)}, {day.unseen} open" if day.unseen else str(len(day.alerts) or "-")
-    known_us = day.open_us or not day.unknown_us
+    open_for = span(day.open_us // SECOND // MINUTE_S * MINUTE_S) if day.open_us else "?" if day.unknown_us else "-"
     return (
         _date(day).strftime("%a %d %b"),
         day.partition,
         _turn(day.opened, zone),
         _turn(day.closed, zone),
-        span(day.open_us // SECOND // MINUTE_S * MINUTE_S) if known_us else "?",
+        open_for,
         str(day.failed or "-"),
         str(day.overridden or "-"),
         alerts,

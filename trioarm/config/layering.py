@@ -41,6 +41,7 @@ DECLARED: Final = (  # what else a file has
     "homeassistant",
     "mqtt",
     "partition",
+    "closing",
     "schedule",
 )
 SECTIONS_LATER: Final = ("http",)
