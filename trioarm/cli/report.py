@@ -237,7 +237,8 @@ def _say_for_people(made: Made, now: int) -> None:
             bad = day.failed or any(one.outcome is Outcome.FAILED for one in day.expected)
             columns.add(_cells(day, zones[day.partition]), Style.BAD if bad else None)
     columns.flush()
-    for line in (line for day in days for line in exceptions(day, zones[day.partition])):
+    found = [line for day in days for line in exceptions(day, zones[day.partition])]
+    for line in ["", *found] if found else ():
         say(line)
 
 
@@ -279,7 +280,9 @@ def in_words(one: Judged, zone: Zone) -> str:
     away = span(max(MINUTE_S, abs(one.off) // SECOND // MINUTE_S * MINUTE_S))
     when = f"{away} {'before' if one.off < 0 else 'after'} {expected}"
     by = f" by {one.turn.by}" if one.turn.by else ""
-    return f"{noun} {one.outcome}, at {local_time(one.turn.at, zone):%H:%M}{by}: {when} ({one.expected.name})"
+    at, due = local_time(one.turn.at, zone), local_time(one.expected.at, zone)
+    shown = f"{at:%H:%M}" if at.date() == due.date() else f"{at:%a %H:%M}"
+    return f"{noun} {one.outcome}, at {shown}{by}: {when} ({one.expected.name})"
 
 
 def _date(day: Day) -> date:
