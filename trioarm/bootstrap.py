@@ -15,10 +15,11 @@ import attrs
 import trio
 
 from trioarm.arming.installation import Installation
-from trioarm.arming.model import WATCH, Premises
+from trioarm.arming.model import WATCH, InvalidRequest, Premises
 from trioarm.config import MEMORY, SchedulerConfig, unknown_handlers
 from trioarm.container import Container
 from trioarm.core.errors import ConfigurationError, SchedulerStopped
+from trioarm.core.schedule import ScheduleState
 from trioarm.engine.clock import SystemClock, wait_until_set
 from trioarm.engine.engine import SchedulingEngine
 from trioarm.engine.executor import Pool, PoolSettings, RunExecutor
@@ -100,6 +101,8 @@ def make_installation(c: Container, premises: Premises) -> Installation:
 
     async def fire(schedule: str) -> None:
         scheduler = c.get(Scheduler)  # made later: it knows the executor that calls this
+        if (await scheduler.schedules.get(schedule)).state is ScheduleState.PAUSED:
+            raise InvalidRequest(f"{schedule} is paused")
         await scheduler.runs.fire(schedule, author=WATCH, note="its panel restarted")
 
     return Installation(premises, c.get(ScheduleRepository), c.get(Clock), fire=fire)

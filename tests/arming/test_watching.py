@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from trio.testing import MockClock
@@ -18,7 +19,7 @@ from trioarm.core.alerts import AlertState, Severity
 from trioarm.core.changes import Change, PutDocument
 from trioarm.core.instants import parse_instant
 from trioarm.engine.ports import Clock
-from trioarm.testing import Fault, World, a_world
+from trioarm.testing import Fault, FileStore, World, a_world
 
 NIGHTLY = daily("night", NIGHT, "22:30")
 ARMED = ("schedule:night/house", "arm", "armed_night")
@@ -120,6 +121,34 @@ async def test_what_restarted_is_armed_again_where_that_is_wanted(autojump_clock
     assert await done(house) == [ARMED, ("somebody", "observed", "disarmed"), ARMED]
     assert (await panel_of(node).read_state()).state is Reported.ARMED_NIGHT
     assert await alerts_in(house) == []
+
+
+async def test_what_restarted_is_not_armed_again_by_a_schedule_that_is_paused(
+    autojump_clock: MockClock, house: World
+) -> None:
+    """A person wants it to arm nothing: people are told instead."""
+    node = await house.start(config=drifting(OnDrift.REASSERT))
+    await house.until("2026-11-23 23:00")
+    await house.scheduler.schedules.pause("night/house")
+    await panel_of(node).restart()
+    await house.advance(600)
+    assert await done(house) == [ARMED, ("somebody", "observed", "disarmed")]
+    [alert] = await alerts_in(house)
+    assert alert.kind == "overridden"
+
+
+async def test_two_nodes_record_it_once(autojump_clock: MockClock, tmp_path: Path) -> None:
+    """On one file, both look, and each hears of what the other commits."""
+    async with a_world(FileStore(tmp_path / "w.db"), start_at="2026-11-23 22:29", zone=PRAGUE) as world:
+        config = a_config(NIGHTLY, watch_s=20.0)
+        nodes = [await world.start(config=config), await world.start(config=config)]
+        await world.advance(150)
+        for node, act in zip(nodes, ("disarm", "arm"), strict=True):
+            panel = panel_of(node)
+            await (panel.disarm("ann") if act == "disarm" else panel.arm(NIGHT, "ann"))
+            await world.advance(90)
+        assert await done(world) == [ARMED, ("ann", "observed", "disarmed"), ("ann", "observed", "armed_night")]
+        assert len(await alerts_in(world)) == 1
 
 
 async def test_what_restarted_is_not_armed_again_otherwise(autojump_clock: MockClock, house: World) -> None:

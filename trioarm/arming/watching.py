@@ -48,9 +48,10 @@ from trioarm.engine.attempt import RunContext
 from trioarm.engine.ports import Clock, ScheduleRepository
 
 SCHEDULE: Final = "trioarm/watch"
-READ_S: Final = 20.0  # for a panel to answer a look
+READ_S: Final = 65.0  # for a panel to answer a look: longer than any driver may wait for it
+DAMPING_S: Final = 5.0  # between looks out of turn, however much news a driver has
 SOMEBODY: Final = "somebody"  # who did what nobody says who did it
-LOOKS_S: Final = 60.0  # that all looks of a run may take together
+LOOKS_S: Final = 90.0  # that all looks of a run may take together
 
 _log = logging.getLogger("trioarm.arming")
 
@@ -137,10 +138,15 @@ class Watcher:
     async def _listen(self, name: str) -> None:
         while True:
             await self._ways[name].panel.changed()
-            try:
-                await self.look(name, counts=False)
-            except RepositoryError as error:
-                _log.debug("%s: what is new there is looked at later: %s", name, error)
+            await self._look_out_of_turn(name)
+            await trio.sleep(DAMPING_S)
+            await self._look_out_of_turn(name)  # at what changed in between, which nobody listened to
+
+    async def _look_out_of_turn(self, name: str) -> None:
+        try:
+            await self.look(name, counts=False)
+        except RepositoryError as error:
+            _log.debug("%s: what is new there is looked at later: %s", name, error)
 
     async def look(self, name: str, *, counts: bool = True) -> bool | None:
         """Look at a partition once, and return whether it was found changed; None when its panel does not answer.
