@@ -150,6 +150,14 @@ async def look_at_health(node: Node) -> object:
     return len(await node.rows("trioarm/health"))
 
 
+async def look_at_house(node: Node) -> object:
+    """Whether its partitions are looked at within the hour, and whether people are told on the next morning."""
+    await trio.sleep(3600)
+    looks = len(await node.rows("trioarm/watch"))
+    await trio.sleep(86400)
+    return looks > 0, len(await node.rows("trioarm/report/home"))
+
+
 async def look_at_age(node: Node) -> object:
     """Whether a run of two days ago is still known."""
     await node.scheduler.schedules.put(once("old", handler="quick"))
@@ -213,6 +221,7 @@ async def look_at_dead_man(node: Node) -> object:
 
 URL = '"http://127.0.0.1:9/alive"'
 FEW = "executor.max_concurrent = 1\nfeatures.advanced_retries = false\n"
+HOUSE = 'site.home.timezone = "UTC"\npartition.house = { site = "home", panel = { kind = "virtual" } }\n'
 SELDOM = 'scheduler.check_interval = "5m"\n'
 CASES: dict[str, tuple[str, str, str, Scenario]] = {
     "scheduler.check_interval": ("", "300s", "10s", look_at_naps),
@@ -233,6 +242,8 @@ CASES: dict[str, tuple[str, str, str, Scenario]] = {
     **{f"history.{state}_runs": (SELDOM, "10000", "3", look_at_state(state)) for state in sorted(FINAL)},
     "scheduler.chunk": ("", "10", "20", look_at_chunk),
     "features.performance_monitoring": ("", "true", "false", look_at_histograms),
+    "arming.watch": (HOUSE, "60s", "0s", look_at_house),
+    "arming.report": (HOUSE, "off", "daily", look_at_house),
     "scheduler.dead_man_url": ("", "", URL, look_at_dead_man),
     "scheduler.dead_man_interval": (f"scheduler.dead_man_url = {URL}", "60s", "2m", look_at_dead_man),
 }

@@ -16,6 +16,7 @@ import trio
 
 from trioarm.arming.compile import engine_schedules
 from trioarm.arming.installation import Installation
+from trioarm.arming.reporting import Often, reporting_schedules
 from trioarm.arming.supervising import supervising_schedules
 from trioarm.arming.watching import watching_schedules
 from trioarm.config import SchedulerConfig, unknown_handlers
@@ -66,6 +67,7 @@ def built_in_schedules(config: SchedulerConfig) -> list[Schedule]:
         *notifying_schedules(config.notify.values()),
         *watching_schedules(config.premises),
         *supervising_schedules(config.premises.hours),
+        *reporting_schedules(config.premises, Often(config.arming.report)),
     ]
 
 

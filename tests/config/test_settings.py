@@ -64,6 +64,7 @@ TABLE = [
     Documented("scheduler.timezone", None, "UTC"),
     Documented("arming.workers", None, None, 1, 1000),
     Documented("arming.late_disarm", None, 900, 0, D, False, True),
+    Documented("arming.report", None, "off", None, None, True),
     Documented("arming.watch", None, 60, 0, H, True, True),
     Documented("log.format", None, "auto"),
     Documented("scheduler.dead_man_url", None, None, live=True),

@@ -29,6 +29,7 @@ class AlertKind(StrEnum):
     PANEL_SILENT = "panel_silent"  # it does not answer, though nobody commands it
     NOT_CLOSED = "not_closed"  # when it should have been, whoever closes it
     NOT_OPENED = "not_opened"  # likewise
+    REPORT = "report"  # what a day, or a week, was like
     CLOSING_SOON = "closing_soon"  # it will be armed, as announced
     CLOSING_CHANGED = "closing_changed"  # it was announced, and comes otherwise
 

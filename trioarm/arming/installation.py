@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import attrs
 import trio
 
 from trioarm.arming.alerts import alert_rule
@@ -13,11 +14,12 @@ from trioarm.arming.handler import ArmHandler
 from trioarm.arming.holds import Holds
 from trioarm.arming.ledger import Ledger
 from trioarm.arming.line import lines_to
-from trioarm.arming.model import HANDLER, SUPERVISE, WARN, WATCH, Premises
+from trioarm.arming.model import HANDLER, REPORT, SUPERVISE, WARN, WATCH, Premises
 from trioarm.arming.panels import Parts, make_panel
 from trioarm.arming.panels.base import UNREAD, FailureKind, Panel, PanelFailure, PanelReport
 from trioarm.arming.persons import Persons
 from trioarm.arming.pursuit import Way
+from trioarm.arming.reporting import Maker, Reporter
 from trioarm.arming.supervising import Supervisor
 from trioarm.arming.timeline import Desired, desired
 from trioarm.arming.warnings import Warner
@@ -76,6 +78,8 @@ class Installation:
         self.watcher = Watcher(ways, repository, alerts, clock, self.desired, fire)
         self.announcers: dict[str, Handler] = {WARN: warner.warn, WATCH: self.watcher.watch}
         self._supervisor = Supervisor(premises, ways, clock)
+        self._reporter = Reporter(Maker(premises, self.schedules, repository, clock), alerts)
+        self.announcers[REPORT] = self._reporter.report
         self.announcers[SUPERVISE] = self._supervisor.supervise
         self.alert_rule: AlertRule = alert_rule
 
@@ -97,7 +101,13 @@ class Installation:
         self.schedules = engine_schedules(premises)
         self._handler.declare(premises)
         self._supervisor.declare(premises)
+        self._reporter.maker = attrs.evolve(self._reporter.maker, premises=premises, schedules=self.schedules)
         self.premises = premises
+
+    @property
+    def reports(self) -> Maker:
+        """What makes reports of partitions."""
+        return self._reporter.maker
 
     @property
     def workers(self) -> int:

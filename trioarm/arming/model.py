@@ -19,6 +19,7 @@ from trioarm.links.secrets import SecretRef
 HANDLER: Final = "arm"  # the registered name of the handler that carries out every arming schedule
 WARN: Final = "warn"  # and of the one that announces it
 WATCH: Final = "trioarm.watch"  # of the one that looks at partitions between commands
+REPORT: Final = "trioarm.report"  # of the one that tells what a day or a week was like
 SUPERVISE: Final = "trioarm.supervise"  # and of the one that tells of partitions that nobody closed
 
 

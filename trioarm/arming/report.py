@@ -36,7 +36,7 @@ class Day:
         number: of the day, since 1970.
         start: its first instant.
         until: the first one after it.
-        first: what the partition was at its beginning; None when nobody knows.
+        first: what the partition was until its beginning; None when nobody knows.
         turns: what it became, in order.
         expected: what was expected, and what became of that.
         open_us: how long it was open, as far as is known and the day is over.
@@ -177,7 +177,7 @@ class Report:
             number=number,
             start=start,
             until=until,
-            first=history.at(start),
+            first=history.at(start - 1),
             turns=history.between(start, until),
             expected=[one for one in outcomes if start <= one.expected.at < until],
             open_us=open_us,

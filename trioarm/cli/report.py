@@ -4,44 +4,33 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Final, TypeAlias
 
-import attrs
 from cyclopts import Parameter
 
-from trioarm.arming.audit import AUDIT, entries_of, read_entry
 from trioarm.arming.expected import Judged, Outcome
 from trioarm.arming.history import Turn
 from trioarm.arming.installation import Installation
-from trioarm.arming.ledger import Ledger
-from trioarm.arming.report import Day, Report
-from trioarm.arming.watch import latest
+from trioarm.arming.report import Day
+from trioarm.arming.reporting import MINUTE_S, WEEK, Made, date_of, exceptions, monday_of
 from trioarm.cli.columns import Columns
 from trioarm.cli.exits import Exit, UsageError
 from trioarm.cli.lived import draw_lived
 from trioarm.cli.options import AsJson, ConfigFile, StoreUrl
 from trioarm.cli.partitions import known
 from trioarm.cli.planned import current_instant
-from trioarm.cli.stored import Rows, with_store
+from trioarm.cli.stored import with_store
 from trioarm.cli.terminal import Style, remark, say, say_json
 from trioarm.cli.wording import span
 from trioarm.container import Container
-from trioarm.core.alerts import AlertQuery, StoredAlert
-from trioarm.core.errors import RepositoryError
+from trioarm.core.alerts import StoredAlert
 from trioarm.core.forecast import local_time
-from trioarm.core.instants import DAY, SECOND, as_datetime, render_instant
+from trioarm.core.instants import DAY, SECOND, render_instant
 from trioarm.core.jsonable import Json
-from trioarm.core.queries import PAGE_MAX
-from trioarm.core.triggers.zones import Zone, find_zone
-from trioarm.engine.ports import ScheduleRepository
-from trioarm.engine.scheduler import Scheduler
+from trioarm.core.triggers.zones import Zone
 
-WEEK: Final = 7
-THURSDAY: Final = 3  # day 0 was one
-MINUTE_S: Final = 60
-BAD: Final = (Outcome.FAILED, Outcome.LATE, Outcome.EARLY)  # exceptions: what people want to know of
 HEADINGS: Final = ("DAY", "PARTITION", "OPENED", "CLOSED", "OPEN FOR", "FAILED", "OVERRIDDEN", "ALERTS")
 CSV_HEADINGS: Final = (
     "partition",
@@ -127,47 +116,26 @@ def _report(
             remark("no partition is configured: there is nothing to report")
             return Exit.CLEAN
         found = await made(container, names, given, days, now)
+        for problem in found.unreadable:
+            remark(f"an entry cannot be read: {problem}; trioarm audit verify says whether it was changed")
         say_report(found, now, as_csv=as_csv, json=json)
         return Exit.CLEAN
 
     return with_store(config, store, work)
 
 
-@attrs.frozen(slots=True)
-class Made:
-    """A report that is made.
-
-    Args:
-        report: of which partitions were what.
-        zones: local times, by partition.
-        days: all of them, partition by partition.
-        is_week: whether there is a picture to it.
-    """
-
-    report: Report
-    zones: dict[str, Zone]
-    days: list[Day]
-    is_week: bool
-
-
 async def made(container: Container, names: Sequence[str], given: int | None, days: int, now: int) -> Made:
-    """Read the audit and the alerts, and return the report.
+    """Return the report of a day, or of the week it is in.
 
     Args:
         names: of partitions.
-        given: number of a day; None for today.
-        days: 1, or 7 for the week that day is in.
+        given: number of the day; None for today.
+        days: 1 or 7.
         now: later than that nothing is known.
     """
-    installation = container.get(Installation)
-    zones = {name: _zone(installation, name) for name in names}
-    number = max(zone.to_local(now) // DAY for zone in zones.values()) if given is None else given
-    first = number - (number + THURSDAY) % WEEK if days == WEEK else number
-    hours, schedules = installation.premises.hours, installation.schedules
-    report = Report(zones, hours, schedules, first=first, days=days, now=now)
-    await _read_audit(container, report, names)
-    found = [day for name in names for day in report.days(name, [one async for one in _alerts(container, name)])]
-    return Made(report, zones, found, days == WEEK)
+    maker = container.get(Installation).reports
+    number = max(maker.zone(name).to_local(now) // DAY for name in names) if given is None else given
+    return await maker.make(names, first=monday_of(number) if days == WEEK else number, days=days, now=now)
 
 
 def _read_date(text: str) -> int:
@@ -178,37 +146,6 @@ def _read_date(text: str) -> int:
     if not 1970 <= found.year <= 9000:
         raise UsageError(f"--date {text}: there is no audit of such a day")
     return (found - date(1970, 1, 1)).days
-
-
-def _zone(installation: Installation, partition: str) -> Zone:
-    premises = installation.premises
-    return find_zone(premises.sites[premises.partitions[partition].site].timezone)
-
-
-async def _read_audit(container: Container, report: Report, names: Sequence[str]) -> None:
-    repository = container.get(ScheduleRepository)
-    async for kept in entries_of(repository, AUDIT):
-        try:
-            report.add(kept.at, read_entry(kept))
-        except RepositoryError as error:
-            remark(f"an entry cannot be read: {error}; trioarm audit verify says whether it was changed")
-    ledger = Ledger(repository)
-    for name in names:
-        watched, _ = await ledger.watched(name)
-        state, _ = latest(watched, await ledger.known(name))
-        if state is not None and watched.seen_at is not None:
-            report.found(name, state, watched.seen_at)
-
-
-async def _alerts(container: Container, partition: str) -> AsyncIterator[StoredAlert]:
-    alerts = container.get(Scheduler).alerts
-
-    async for one in Rows(lambda after: alerts.find(_query(partition, after))):
-        yield one
-
-
-def _query(partition: str, after: str | None) -> AlertQuery:
-    return AlertQuery(states=None, subject=f"partition/{partition}", after=after, limit=PAGE_MAX)
 
 
 def say_report(made: Made, now: int, *, as_csv: bool = False, json: bool = False) -> None:
@@ -237,16 +174,18 @@ def _say_for_people(made: Made, now: int) -> None:
             bad = day.failed or any(one.outcome is Outcome.FAILED for one in day.expected)
             columns.add(_cells(day, zones[day.partition]), Style.BAD if bad else None)
     columns.flush()
-    found = [line for day in days for line in exceptions(day, zones[day.partition])]
-    for line in ["", *found] if found else ():
-        say(line)
+    found = [(day.partition, *line) for day in days for line in exceptions(day, zones[day.partition])]
+    if found:
+        say()
+    for partition, when, what in found:
+        say(f"{when}  {partition}: {what}")
 
 
 def _cells(day: Day, zone: Zone) -> tuple[str, ...]:
     alerts = f"{len(day.alerts)}, {day.unseen} open" if day.unseen else str(len(day.alerts) or "-")
     open_for = span(day.open_us // SECOND // MINUTE_S * MINUTE_S) if day.open_us else "?" if day.unknown_us else "-"
     return (
-        _date(day).strftime("%a %d %b"),
+        date_of(day).strftime("%a %d %b"),
         day.partition,
         _turn(day.opened, zone),
         _turn(day.closed, zone),
@@ -264,37 +203,12 @@ def _turn(turn: Turn | None, zone: Zone) -> str:
     return f"{local_time(turn.at, zone):%H:%M}{by}"
 
 
-def exceptions(day: Day, zone: Zone) -> list[str]:
-    """Return a line for each opening and closing of a day that did not come as expected."""
-    return [
-        f"{_date(day):%a %d %b}  {day.partition}: {in_words(one, zone)}" for one in day.expected if one.outcome in BAD
-    ]
-
-
-def in_words(one: Judged, zone: Zone) -> str:
-    """Return what became of an expected opening or closing, in words."""
-    noun = "closed" if one.expected.closes else "opened"
-    expected = f"{local_time(one.expected.at, zone):%H:%M}"
-    if one.turn is None or one.off is None:
-        return f"not {noun} at {expected} ({one.expected.name}), nor later"
-    away = span(max(MINUTE_S, abs(one.off) // SECOND // MINUTE_S * MINUTE_S))
-    when = f"{away} {'before' if one.off < 0 else 'after'} {expected}"
-    by = f" by {one.turn.by}" if one.turn.by else ""
-    at, due = local_time(one.turn.at, zone), local_time(one.expected.at, zone)
-    shown = f"{at:%H:%M}" if at.date() == due.date() else f"{at:%a %H:%M}"
-    return f"{noun} {one.outcome}, at {shown}{by}: {when} ({one.expected.name})"
-
-
-def _date(day: Day) -> date:
-    return as_datetime(day.number * DAY).date()
-
-
 # For programs
 
 
 def as_row(day: Day) -> list[object]:
     """Return a day as a row of CSV: its first opening, its last closing, and what was expected of these."""
-    row: list[object] = [day.partition, _date(day).isoformat()]
+    row: list[object] = [day.partition, date_of(day).isoformat()]
     for closes, turn in ((False, day.opened), (True, day.closed)):
         row += ["", ""] if turn is None else [render_instant(turn.at), turn.by or ""]
         expected = day.of(closes=closes)
@@ -308,7 +222,7 @@ def as_json(day: Day, zone: Zone) -> dict[str, Json]:
     """Return a day as `report --json` shows it."""
     return {
         "partition": day.partition,
-        "date": _date(day).isoformat(),
+        "date": date_of(day).isoformat(),
         "start_at": render_instant(day.start),
         "end_at": render_instant(day.until),
         "timezone": zone.name,

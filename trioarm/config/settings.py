@@ -23,6 +23,7 @@ DAY_S: Final = 86400.0
 ENVIRONMENT: Final = "default"  # the environment of a node that was told none
 
 LEVELS: Final = ("debug", "info", "warning", "error")
+REPORTS: Final = ("off", "daily", "weekly")
 FORMATS: Final = ("auto", "console", "json")
 
 
@@ -129,6 +130,14 @@ class ArmingSettings:
         None, Key(Kind.COUNT, "workers of arming; not set: one per partition", None, 1, 1_000)
     )
     late_disarm_s: float = _span(900, 0, DAY_S, "how late a scheduled disarm may still be sent", live=False)
+    report: str = _word(
+        "off",
+        "how often people are told what partitions were",
+        None,
+        _one_of(*REPORTS),
+        allowed=" or ".join(REPORTS),
+        live=True,
+    )
     watch_s: float = _span(60, 0, HOUR_S, "time between two looks at what nobody commands; 0s: nobody looks")
 
 

@@ -11,6 +11,7 @@ import trio
 
 from trioarm.arming.installation import Installation
 from trioarm.arming.model import Premises, VirtualPanel
+from trioarm.arming.reporting import Often, reporting_schedules
 from trioarm.arming.supervising import supervising_schedules
 from trioarm.arming.watching import watching_schedules
 from trioarm.bootstrap import SchedulerBootstrap, make_installation, scheduler_components
@@ -129,6 +130,7 @@ def _without_housekeeping(config: SchedulerConfig) -> list[Schedule]:
         *notifying_schedules(config.notify.values()),
         *watching_schedules(config.premises),
         *supervising_schedules(config.premises.hours),
+        *reporting_schedules(config.premises, Often(config.arming.report)),
     ]
 
 
