@@ -25,7 +25,7 @@ site = "home"
 panel = { kind = "virtual", exit_delay = "0s", open_zones = ["gate"] }
 """
 KEYS = {"seq", "at", "actor", "origin", "partition", "verb", "before", "after", "reason"}
-MORE_KEYS = {"correlation", "label", "seal"}
+MORE_KEYS = {"correlation", "since_at", "label", "seal"}
 
 
 @pytest.fixture
