@@ -1,6 +1,7 @@
 """Seven days of four partitions: schedules overlap, nodes are killed, the clock is set, people arm and disarm by hand.
 
 At each quiet instant what a panel reports is what is wanted, or somebody is told, or a person's change is on record.
+WEEKS=40 in the environment plays forty of them; otherwise four.
 """
 
 from __future__ import annotations
