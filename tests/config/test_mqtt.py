@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from tests.config.writing import config_of, problems_of
-from trioarm.arming.model import MqttBroker, MqttPanel, Reported, Target
+from trioarm.arming.model import MqttPanel, Reported, Target
 from trioarm.cli.masking import known_secrets
 from trioarm.config.takeover import take_over
 from trioarm.config.unheeded import unheeded
 from trioarm.links.mqtt import Version
+from trioarm.links.mqtt.settings import MqttBroker
 from trioarm.links.secrets import SecretRef
 
 SITE = '[site.home]\ntimezone = "Europe/Prague"\n'

@@ -23,7 +23,7 @@ from tests.links.broker import PATIENCE_S, Mosquitto, a_broker, a_link, a_server
 from tests.links.tls import HOST, a_certificate
 from trioarm.arming.connections import Connections
 from trioarm.arming.ledger import Ledger, PersonsCommand
-from trioarm.arming.model import MqttBroker, MqttPanel, Partition, Reported, Target
+from trioarm.arming.model import MqttPanel, Partition, Reported, Target
 from trioarm.arming.panels import make_panel
 from trioarm.arming.panels.base import FailureKind, OwnCommand, PanelFailure, PanelReport
 from trioarm.arming.panels.mqtt import MqttDriver, broker_link
@@ -32,6 +32,7 @@ from trioarm.core.errors import ConfigurationError
 from trioarm.core.instants import SECOND
 from trioarm.engine.clock import SystemClock
 from trioarm.links.mqtt import link
+from trioarm.links.mqtt.settings import MqttBroker
 from trioarm.links.secrets import SecretRef
 from trioarm.repositories.memory import InMemoryScheduleRepository
 
