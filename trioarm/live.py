@@ -15,6 +15,7 @@ import attrs
 import trio
 
 from trioarm.arming.compile import engine_schedules
+from trioarm.arming.discovery.discovery import discovery_schedules
 from trioarm.arming.installation import Installation
 from trioarm.config import SchedulerConfig, unknown_handlers
 from trioarm.config.known import knowing, ready, waiting
@@ -62,6 +63,7 @@ def built_in_schedules(config: SchedulerConfig) -> list[Schedule]:
         *housekeeping_schedules(scheduler.health_check_interval_s, ping_s),
         *refreshing_schedules(config.feeds.values()),
         *notifying_schedules(config.notify.values()),
+        *discovery_schedules(config.discovery, scheduler.check_interval_s),
     ]
 
 

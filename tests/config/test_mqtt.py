@@ -104,7 +104,7 @@ def test_a_broker_has_a_name_and_a_place(tmp_path: Path) -> None:
 def test_a_broker_that_no_panel_is_at_is_a_warning(tmp_path: Path) -> None:
     """One that is used is none, and nobody connects to the other."""
     config = config_of(tmp_path, HOUSE.replace(BROKER, BROKER + "[mqtt.old]\nhost = 'x'\n") + PLAIN)
-    assert list(unheeded(config)) == ["mqtt.old: no panel is at this broker, so nobody connects to it"]
+    assert list(unheeded(config)) == ["mqtt.old: nothing is at this broker, so nobody connects to it"]
 
 
 def test_its_password_is_masked_in_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

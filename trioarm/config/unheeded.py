@@ -16,9 +16,11 @@ def unheeded(config: SchedulerConfig) -> Iterator[str]:
         if name not in entered:
             yield f"homeassistant.{name}: no panel is at this instance, so nobody connects to it"
     used = {panel.broker.name for panel in panels if isinstance(panel, MqttPanel)}
+    if config.discovery is not None:
+        used.add(config.discovery.broker.name)
     for name in config.premises.brokers:
         if name not in used:
-            yield f"mqtt.{name}: no panel is at this broker, so nobody connects to it"
+            yield f"mqtt.{name}: nothing is at this broker, so nobody connects to it"
     if config.features.advanced_retries:
         return
     for schedule in (*config.schedules, *(one.schedule for one in config.premises.schedules)):

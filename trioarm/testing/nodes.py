@@ -9,9 +9,10 @@ from typing import Final
 import attrs
 import trio
 
+from trioarm.arming.discovery.discovery import Discovery
 from trioarm.arming.installation import Installation
 from trioarm.arming.model import Premises, VirtualPanel
-from trioarm.bootstrap import SchedulerBootstrap, scheduler_components
+from trioarm.bootstrap import SchedulerBootstrap, discovery_of, scheduler_components
 from trioarm.config import SchedulerConfig
 from trioarm.container import Container
 from trioarm.core.errors import CalendarUnavailable
@@ -90,6 +91,7 @@ def node_components(config: SchedulerConfig, handlers: Handlers, parts: Parts) -
     container.override(Lease, partial(_lease, node=parts.name))
     container.override(Feeds, lambda c: Feeds(c.get(ScheduleRepository), InlineThread(), FileFetcher(InlineThread())))
     container.override(DeadMan, lambda _: DeadMan())
+    container.override(Discovery, lambda c: discovery_of(c, None))
     container.override(Installation, partial(_installation, premises=without_hardware(config.premises)))
     container.override(Injection, lambda c: Injection(c, run_inline))
     container.override(Notifying, partial(_notifying, make=parts.make_channel))
