@@ -373,7 +373,7 @@ def _read(reading: Reading) -> SchedulerConfig:
     owners = read_owners(whole)
     schedules, premises = _read_declared(whole, defaults, arming, scheduler.tolerance_s)
     workers = read_workers(whole)
-    notify = read_channels(whole, scheduler.timezone)
+    notify = read_channels(whole, scheduler.timezone, premises.brokers)
     discovery = read_discovery(whole, premises.brokers)
     problems.settle()
     return SchedulerConfig(
