@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from typing import Final, TypeAlias
 
 import trio
@@ -55,13 +54,17 @@ class Announcer:
         self._trouble: str | None = None
         self._news = trio.Event()
         self._born = trio.Event()
+        heeds = {self._topics.birth: self._heed_birth, self._topics.availability: self._heed_availability}
+        heeds |= dict.fromkeys(self._topics.ours, self._heed_ours)
+        self._subscriptions = [link.subscribe(pattern, heed) for pattern, heed in heeds.items()]
 
     @property
     def trouble(self) -> str | None:
         """Why not all is shown as it is; None when it is."""
         if self._link.trouble is not None:
             return f"{self._place}: {self._link.trouble}"
-        return self._trouble
+        refused = [f"{one.filter}: {one.refusal}" for one in self._subscriptions if one.refusal is not None]
+        return f"{self._place}: not heard: {refused[0]}" if refused else self._trouble
 
     def wake(self) -> None:
         """Look again soon."""
@@ -78,31 +81,24 @@ class Announcer:
             know: told what is shown, before it is.
             reports: returns what panels said last.
         """
-        with ExitStack() as subscriptions:
-            subscriptions.enter_context(self._link.subscribe(self._topics.birth, self._heed_birth))
-            subscriptions.enter_context(self._link.subscribe(self._topics.availability, self._heed_availability))
-            for pattern in self._topics.ours:
-                subscriptions.enter_context(self._link.subscribe(pattern, self._heed_ours))
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._heed_births)
-                while True:
-                    await self._link.wait_connected()
-                    async with trio.open_nursery() as connected:
-                        connected.start_soon(self._keep, know, reports)
-                        await self._link.wait_lost()
-                        connected.cancel_scope.cancel()
-                    self._said.clear()
-                    self._found.clear()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._heed_births)
+            while True:
+                await self._link.wait_connected()
+                async with trio.open_nursery() as connected:
+                    connected.start_soon(self._keep, know, reports)
+                    await self._link.wait_lost()
+                    connected.cancel_scope.cancel()
+                self._said.clear()
+                self._found.clear()
 
     async def _keep(self, know: Know, reports: Reports) -> None:
+        """Look whenever there is news; what cannot be shown now, a later look shows."""
         while True:
             self._news = trio.Event()
             try:
                 await self._look(know, reports)
-            except (
-                MqttFailed,
-                RepositoryError,
-            ) as error:  # a later look mends it
+            except (MqttFailed, RepositoryError) as error:
                 self._tell(f"{self._place}: {error}")
             else:
                 self._trouble = None

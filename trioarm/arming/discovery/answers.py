@@ -31,7 +31,7 @@ class Answer:
 
     Args:
         text: one line.
-        at: when.
+        at: when it was asked for: what a run that it began comes to is newer.
     """
 
     text: str
@@ -69,14 +69,14 @@ class Answers:
             after = documents[-1].key
         return found
 
-    async def keep(self, key: str, text: str) -> None:
+    async def keep(self, key: str, answer: Answer) -> None:
         """Keep what came of something; where others are faster again and again, theirs is kept.
 
         Raises:
             RepositoryError: it cannot be kept.
         """
         for _ in range(TRIES):
-            if await self._put(NAMESPACE, key, {"said": text, "at": self._clock.look()}):
+            if await self._put(NAMESPACE, key, {"said": answer.text, "at": answer.at}):
                 return
 
     async def forget(self, keys: Collection[str]) -> None:

@@ -14,14 +14,13 @@ from typing import Final
 
 import trio
 
-from trioarm.arming.discovery.answers import Answers
+from trioarm.arming.discovery.answers import Answer, Answers
 from trioarm.arming.discovery.entities import ACTIONS, ON, PAYLOADS, VERBS, Part, Thing, Topics, Verb
 from trioarm.arming.discovery.settings import DiscoverySettings
 from trioarm.arming.discovery.view import next_occurrence, shortened
 from trioarm.arming.holds import PARTITION
 from trioarm.arming.installation import Installation
 from trioarm.arming.model import Target
-from trioarm.arming.panels.base import PanelFailure
 from trioarm.core.errors import InvalidSchedule, RepositoryError, TrioarmError, UnknownSchedule
 from trioarm.core.instants import microseconds, render_instant
 from trioarm.core.schedule import Overlap
@@ -100,8 +99,8 @@ class Presses:
                 payload = message.payload.decode()
                 if verb is Verb.COMMAND:  # a panel may take minutes, and others must not wait for it
                     nursery.start_soon(self._command, thing, payload)
-                else:
-                    await self._obey(thing, verb, payload)
+                elif await self._is_ours(thing, verb, payload):
+                    await self._carry_out(thing, verb, payload)
 
     # What is heard, as it comes
 
@@ -135,24 +134,32 @@ class Presses:
     # What is done
 
     async def _command(self, thing: Thing, payload: str) -> None:
-        """Command a partition; what it was commanded before is given up."""
+        """Command a partition; what it was commanded before, otherwise, is given up."""
+        if not await self._is_ours(thing, Verb.COMMAND, payload):
+            return
         if (before := self._commanding.get(thing.name)) is not None:
             before.cancel()
         with trio.CancelScope() as self._commanding[thing.name]:
-            await self._obey(thing, Verb.COMMAND, payload)
+            await self._carry_out(thing, Verb.COMMAND, payload)
 
-    async def _obey(self, thing: Thing, verb: Verb, payload: str) -> None:
-        """Obey unless another node does, and keep what came of it."""
-        topic = self._topics.command(thing, verb)
+    async def _is_ours(self, thing: Thing, verb: Verb, payload: str) -> bool:
+        """Whether this node is to obey: no other does, nor did this one moments ago."""
         try:
-            if not await self._answers.is_mine(self._settings.base, topic, payload):
-                return
+            return await self._answers.is_mine(self._settings.base, self._topics.command(thing, verb), payload)
+        except RepositoryError as error:
+            _log.warning("%s: %s: %s %s: not obeyed: %s", self._settings.actor, thing.key, verb, payload, error)
+        return False
+
+    async def _carry_out(self, thing: Thing, verb: Verb, payload: str) -> None:
+        """Do what is asked for, and keep what came of it."""
+        asked_at = self._clock.look()
+        try:
             said = await self._done(thing, verb, payload)
-        except (TrioarmError, PanelFailure) as error:
+        except TrioarmError as error:
             said = f"refused: {error}"
         _log.info("%s: %s: %s %s: %s", self._settings.actor, thing.key, verb, payload, said)
         try:
-            await self._answers.keep(thing.key, shortened(said))
+            await self._answers.keep(thing.key, Answer(shortened(said), asked_at))
         except RepositoryError as error:
             _log.warning("%s: %s: what came of it cannot be kept: %s", self._settings.actor, thing.key, error)
         self._answered()

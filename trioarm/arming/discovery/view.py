@@ -225,7 +225,7 @@ def next_occurrence(record: ScheduleRecord, now: int) -> tuple[int, int] | None:
 def _last(run: RunRecord | None, answer: Answer | None) -> dict[str, Json]:
     """Return what came of the last run, or of what somebody asked for since."""
     at = None if run is None else run.finished_at or run.decided_at
-    if answer is not None and (at is None or answer.at >= at):
+    if answer is not None and (at is None or answer.at > at):
         return {"last_result": answer.text, "last_result_at": render_instant(answer.at), "run": None, "error": None}
     if run is None or at is None:
         return {"last_result": None, "last_result_at": None, "run": None, "error": None}

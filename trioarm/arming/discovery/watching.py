@@ -13,7 +13,8 @@ import trio
 
 from trioarm.arming.discovery.view import View
 from trioarm.arming.installation import Installation
-from trioarm.arming.panels.base import PanelReport
+from trioarm.arming.panels.base import UNREAD, PanelReport
+from trioarm.core.errors import RepositoryError
 from trioarm.core.run import Run
 from trioarm.engine.ports import Clock
 
@@ -68,7 +69,7 @@ class Watching:
     async def _watch(self, name: str) -> None:
         while True:
             self._asked[name] = asked = trio.Event()
-            report = await self._installation.reported(name)
+            report = await self._read(name)
             if report != self.reports.get(name):
                 self.reports[name] = report
                 self._changed()
@@ -78,3 +79,9 @@ class Watching:
             else:
                 with self._clock.nap_until(report.settles_at, at_least_s=SETTLE_S):
                     await asked.wait()
+
+    async def _read(self, name: str) -> PanelReport:
+        try:
+            return await self._installation.reported(name)
+        except RepositoryError:  # the built-in panel is kept there, and it is out of reach; others tell of that
+            return UNREAD
