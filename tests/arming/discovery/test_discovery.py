@@ -172,6 +172,40 @@ async def test_partitions_are_commanded_only_where_that_is_allowed(tmp_path: Pat
             assert done == [("mqtt:home", verb) for verb in ("arm", "hold", "release", "disarm")]
 
 
+async def test_a_newer_command_takes_the_place_of_one_on_its_way_and_the_same_twice_is_one(tmp_path: Path) -> None:
+    """A second press of the same does not give up the first; another does."""
+    with a_broker(tmp_path) as broker:
+        text = house(broker, "control = true") + NIGHT
+        async with a_home(broker) as home, a_node(tmp_path, text) as (_, repository):
+            await home.shows(f"{PARTITION}_panel", "disarmed")
+            await home.press(f"{PARTITION}_panel", "ARM_AWAY")
+            await home.press(f"{PARTITION}_panel", "ARM_AWAY")
+            await home.shows(f"{PARTITION}_panel", "armed_away")
+            assert [entry.body["verb"] for entry in await journal(repository, AUDIT)] == ["arm"]
+            await home.press(f"{PARTITION}_panel", "DISARM")
+            await home.shows(f"{PARTITION}_panel", "disarmed")
+            await home.press(f"{PARTITION}_panel", "ARM_NIGHT")
+            await home.press(f"{PARTITION}_panel", "DISARM")
+            await home.until(lambda: b"disarmed: it reports disarmed" in home.values["trioarm/partition/house/state"])
+            assert home.state(f"{PARTITION}_panel") == "disarmed"
+
+
+async def test_a_panel_at_the_same_broker_shares_the_connection(tmp_path: Path) -> None:
+    """One client of ours is there, and its last will is that of discovery."""
+    panel = 'panel = { kind = "mqtt", broker = "home", preset = "manual_mqtt", state_topic = "s", command_topic = "c" }'
+    with a_broker(tmp_path) as broker:
+        shed = f'[partition.shed]\nsite = "home"\n{panel}\n'
+        broker.put("s", "armed_away", retain=True)
+        async with a_home(broker) as home:
+            async with a_node(tmp_path, house(broker) + shed + NIGHT):
+                await home.shows("trioarm_partition_shed_state", "armed_away")
+                broker.put("s", "disarmed", retain=True)
+                await home.shows("trioarm_partition_shed_state", "disarmed")
+            await home.until(lambda: home.values["trioarm/availability"] == b"offline")
+        ours = [line for line in broker.said if " connected from " in line and " as trioarm-" in line]
+        assert len(ours) == 2  # that which looks on, and that of the node
+
+
 async def test_where_it_is_not_allowed_nobody_listens(tmp_path: Path) -> None:
     """The topics are not even subscribed to; a press on another is obeyed after it, so it was not merely late."""
     with a_broker(tmp_path) as broker:
