@@ -136,11 +136,13 @@ async def test_the_buttons_postpone_skip_and_run(tmp_path: Path) -> None:
         text = house(broker, 'postpone = "1h"') + NIGHT
         async with a_home(broker) as home, a_node(tmp_path, text) as (scheduler, repository):
             await home.shows(f"{SCHEDULE}_enabled", "ON")
-            for hour in ("23:00:00Z", "00:00:00Z"):
-                day = "2999-01-01" if hour.startswith("23") else "2999-01-02"
+            for instant, local in (
+                ("2999-01-01T23:00:00Z", "2999-01-02 00:00"),
+                ("2999-01-02T00:00:00Z", "2999-01-02 01:00"),
+            ):
                 await home.press(f"{SCHEDULE}_postpone")
-                await home.shows(f"{SCHEDULE}_next_run", f"{day}T{hour}")
-                await home.shows(f"{SCHEDULE}_last_result", f"postponed to {day}T{hour}")
+                await home.shows(f"{SCHEDULE}_next_run", instant)
+                await home.shows(f"{SCHEDULE}_last_result", f"postponed to {local}")
                 await let_moments_pass(repository)
             await home.press(f"{SCHEDULE}_postpone")
             await home.until(lambda: str(home.state(f"{SCHEDULE}_last_result")).startswith("refused: "))

@@ -109,7 +109,7 @@ class Discovery:
         """Return whether the broker is reached and takes everything; None where nothing is shown."""
         if self._announcer is None:
             return None
-        trouble = self._announcer.trouble
+        trouble = self._announcer.trouble or self._presses.refusal
         level = Level.HEALTHY if trouble is None else Level.DEGRADED
         return ComponentHealth("discovery", level, () if trouble is None else (trouble,))
 

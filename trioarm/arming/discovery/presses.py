@@ -59,7 +59,6 @@ class Presses:
         answered: Callable[[], None],
     ) -> None:
         self._settings = settings
-        self._link = link
         self._installation = installation
         self._repository = repository
         self._clock = clock
@@ -72,6 +71,15 @@ class Presses:
         self._obeyed_at: list[float] = []
         self._ignored = 0
         self._told_at: float | None = None
+        self._subscriptions = [link.subscribe(pattern, self._heed) for pattern in self._topics.asked]
+
+    @property
+    def refusal(self) -> str | None:
+        """Why the broker does not let something be heard that may be asked for; None if it lets all be."""
+        refused = (
+            f"{one.filter} is not heard: {one.refusal}" for one in self._subscriptions if one.refusal is not None
+        )
+        return next(refused, None)
 
     def know(self, things: Sequence[Thing]) -> None:
         """Obey what is asked of these things, and of no others."""
@@ -86,21 +94,20 @@ class Presses:
     async def run(self) -> None:
         """Hear and obey until cancelled. What is on its way to a panel then is recorded, not taken back."""
         async with trio.open_nursery() as nursery:
-            for pattern in self._topics.asked:
-                nursery.start_soon(self._hear, self._link.subscribe(pattern, self._heed), nursery)
+            for subscription in self._subscriptions:
+                nursery.start_soon(self._hear, subscription, nursery)
 
     async def _hear(self, presses: Subscription, nursery: trio.Nursery) -> None:
-        with presses:
-            async for message in presses:
-                found = self._known.get(message.topic)
-                if found is None:
-                    continue  # it is no longer shown
-                thing, verb = found
-                payload = message.payload.decode()
-                if verb is Verb.COMMAND:  # a panel may take minutes, and others must not wait for it
-                    nursery.start_soon(self._command, thing, payload)
-                elif await self._is_ours(thing, verb, payload):
-                    await self._carry_out(thing, verb, payload)
+        async for message in presses:
+            found = self._known.get(message.topic)
+            if found is None:
+                continue  # it is no longer shown
+            thing, verb = found
+            payload = message.payload.decode()
+            if verb is Verb.COMMAND:  # a panel may take minutes, and others must not wait for it
+                nursery.start_soon(self._command, thing, payload)
+            elif await self._is_ours(thing, verb, payload):
+                await self._carry_out(thing, verb, payload)
 
     # What is heard, as it comes
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Final, TypeAlias
 
 import attrs
 
@@ -26,12 +26,14 @@ from trioarm.arming.installation import Installation
 from trioarm.arming.model import HANDLER, WARN, Reported
 from trioarm.arming.panels.base import PanelReport
 from trioarm.core.alerts import AlertQuery, Severity, StoredAlert
-from trioarm.core.instants import render_instant
+from trioarm.core.forecast import local_time
+from trioarm.core.instants import localised, render_instant
 from trioarm.core.jsonable import Json
 from trioarm.core.queries import PAGE_MAX, RunOrder, RunQuery, ScheduleQuery
 from trioarm.core.run import Run, RunRecord
 from trioarm.core.schedule import AmendmentKind, ScheduleRecord, ScheduleState
 from trioarm.core.states import FINAL
+from trioarm.core.triggers.zones import find_zone
 from trioarm.engine.alert_commands import AlertCommands
 from trioarm.engine.ports import Clock, ScheduleRepository
 
@@ -40,6 +42,8 @@ ALERTS_MAX: Final = 5  # told of one partition; the rest is counted
 PAGES_MAX: Final = 10  # of schedules looked through for one pattern, and of alerts about one partition
 BUILT_IN: Final = "trioarm/"  # what the names of schedules begin with that keep a node in order
 _UNTOLD: Final = (Reported.UNKNOWN, Reported.UNAVAILABLE)
+
+Told: TypeAlias = Callable[[str], str]  # a text as people read it
 
 _log = logging.getLogger("trioarm.discovery")
 
@@ -165,13 +169,14 @@ class View:
             "enabled": ON if record.state is ScheduleState.ACTIVE else OFF,
             "is": str(record.state),
             "next_run": None if starts_at is None else render_instant(starts_at),
-            **_last(runs[0] if runs else None, answer),
+            **_last(runs[0] if runs else None, answer, self._told_at(record.schedule.args.get("partition"))),
         }
 
     async def _of_partition(self, name: str, report: PanelReport, answer: Answer | None) -> dict[str, Json]:
         wanted = self._installation.desired(name)
         hold = await self._installation.holds.covering(self._installation.premises.partitions[name])
-        texts = [_text(stored) for stored in await self._problems(name)]
+        told = self._told_at(name)
+        texts = [_text(stored, told) for stored in await self._problems(name)]
         return {
             "state": None if report.state in _UNTOLD else str(report.state),
             "changed_by": report.changed_by,
@@ -183,8 +188,16 @@ class View:
             "alerts": [*texts[:ALERTS_MAX]],
             "held": OFF if hold is None else ON,
             "held_by": None if hold is None else hold.author,
-            "last_command": None if answer is None else answer.text,
+            "last_command": None if answer is None else told(answer.text),
         }
+
+    def _told_at(self, partition: object) -> Told:
+        """Return what makes a text one to be read where a partition is: its instants are shown in the time there."""
+        found = self._installation.premises.partitions.get(partition) if isinstance(partition, str) else None
+        if found is None:
+            return shortened
+        zone = find_zone(self._installation.premises.sites[found.site].timezone)
+        return lambda text: shortened(localised(text, lambda at: f"{local_time(at, zone):%Y-%m-%d %H:%M}"))
 
     async def _problems(self, partition: str) -> list[StoredAlert]:
         """Return the open alerts about a partition that are more than a notice."""
@@ -222,24 +235,25 @@ def next_occurrence(record: ScheduleRecord, now: int) -> tuple[int, int] | None:
     return starts_at, starts_at
 
 
-def _last(run: RunRecord | None, answer: Answer | None) -> dict[str, Json]:
+def _last(run: RunRecord | None, answer: Answer | None, told: Told) -> dict[str, Json]:
     """Return what came of the last run, or of what somebody asked for since."""
+    nothing: dict[str, Json] = {"last_result": None, "last_result_at": None, "run": None, "error": None}
     at = None if run is None else run.finished_at or run.decided_at
     if answer is not None and (at is None or answer.at > at):
-        return {"last_result": answer.text, "last_result_at": render_instant(answer.at), "run": None, "error": None}
+        return {**nothing, "last_result": told(answer.text), "last_result_at": render_instant(answer.at)}
     if run is None or at is None:
-        return {"last_result": None, "last_result_at": None, "run": None, "error": None}
+        return nothing
     reason = f": {run.reason}" if run.reason is not None else ""
     return {
         "last_result": shortened(f"{run.state}{reason}"),
         "last_result_at": render_instant(at),
         "run": Run.of(run).id,
-        "error": None if run.error is None else shortened(run.error),
+        "error": None if run.error is None else told(run.error),
     }
 
 
-def _text(stored: StoredAlert) -> str:
-    return stored.id if stored.alert is None else shortened(stored.alert.text)
+def _text(stored: StoredAlert, told: Told) -> str:
+    return stored.id if stored.alert is None else told(stored.alert.text)
 
 
 def shortened(text: str) -> str:
