@@ -20,7 +20,9 @@ from tests.notify.houses import until
 from trioarm import Scheduler, open_scheduler
 from trioarm.arming.audit import AUDIT
 from trioarm.arming.discovery.answers import PRESSES
+from trioarm.arming.discovery.discovery import Discovery
 from trioarm.arming.discovery.presses import PRESSES_MAX
+from trioarm.arming.installation import Installation
 from trioarm.bootstrap import scheduler_components
 from trioarm.core.changes import Change, PutDocument, Verdict
 from trioarm.core.operations import JOURNAL
@@ -363,3 +365,23 @@ async def test_a_broker_that_is_away_keeps_no_node_from_starting(
             async with a_home(broker) as home:
                 await home.shows(f"{SCHEDULE}_enabled", "ON")
             assert (await scheduler.health()).level.value == "healthy"
+
+
+async def test_a_store_that_is_out_of_reach_ends_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It is said once, in health too; once the store is back, all is shown."""
+    with a_broker(tmp_path) as broker:
+        container = scheduler_components(config_of(tmp_path, house(broker) + NIGHT))
+        repository, discovery = container.get(ScheduleRepository), container.get(Discovery)
+        async with a_home(broker) as home, trio.open_nursery() as nursery:
+            await nursery.start(container.get(Installation).run)
+            nursery.start_soon(discovery.run)
+            await until(lambda: " is closed" in str(discovery.health()))
+            await home.link.publish("trioarm/availability", b"offline", within_s=WITHIN_S)  # a reason to look again
+            await until(lambda: " is closed" in str(discovery.health()))
+            await repository.open()
+            await home.link.publish("trioarm/availability", b"offline", within_s=WITHIN_S)
+            await home.shows(f"{PARTITION}_state", None)
+            await until(lambda: getattr(discovery.health(), "reasons", ()) == ())
+            nursery.cancel_scope.cancel()
+        await repository.close()
+    assert len([one for one in caplog.records if " is closed" in one.message]) == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -242,19 +242,19 @@ def ours(ago_s: float, target: Target = Target.ARMED_AWAY, *, is_confirmed: bool
 @pytest.mark.parametrize(
     ("own", "state"),
     [
-        (None, Reported.PENDING),
-        (ours(5), Reported.ARMING),
-        (ours(5, Target.DISARMED), Reported.PENDING),
-        (ours(5, is_confirmed=True), Reported.PENDING),
-        (ours(60 + 30 + 5), Reported.PENDING),
-        (ours(-600), Reported.PENDING),
+        (lambda: None, Reported.PENDING),
+        (lambda: ours(5), Reported.ARMING),
+        (lambda: ours(5, Target.DISARMED), Reported.PENDING),
+        (lambda: ours(5, is_confirmed=True), Reported.PENDING),
+        (lambda: ours(60 + 30 + 5), Reported.PENDING),
+        (lambda: ours(-600), Reported.PENDING),
     ],
 )
 async def test_pending_is_the_exit_delay_of_a_command_of_ours(
-    own: OwnCommand | None, state: Reported, tmp_path: Path
+    own: Callable[[], OwnCommand | None], state: Reported, tmp_path: Path
 ) -> None:
     """One that is not confirmed, and not older than exit delay and 30 s; else it is an entry delay."""
-    async with a_house(tmp_path, Preset.MANUAL_MQTT, Remembered(own), exit_delay_s=60.0) as (broker, driver):
+    async with a_house(tmp_path, Preset.MANUAL_MQTT, Remembered(own()), exit_delay_s=60.0) as (broker, driver):
         broker.put(STATE, "pending", retain=True)
         report = await driver.read_state()
     assert report.state is state
