@@ -16,7 +16,7 @@ from trioarm.arming.discovery.entities import ONLINE, Thing, Topics
 from trioarm.arming.discovery.settings import DiscoverySettings
 from trioarm.arming.discovery.view import View
 from trioarm.arming.panels.base import PanelReport
-from trioarm.core.errors import RepositoryError
+from trioarm.core.errors import TrioarmError
 from trioarm.engine.ports import Chance
 from trioarm.links.mqtt import Message, Mqtt, MqttFailed
 
@@ -98,7 +98,7 @@ class Announcer:
             self._news = trio.Event()
             try:
                 await self._look(know, reports)
-            except (MqttFailed, RepositoryError) as error:
+            except (MqttFailed, TrioarmError) as error:
                 self._tell(f"{self._place}: {error}")
             else:
                 self._trouble = None
@@ -110,7 +110,7 @@ class Announcer:
 
         Raises:
             MqttFailed: the broker does not take it.
-            RepositoryError: nobody knows what is to be shown.
+            TrioarmError: nobody knows what is to be shown.
         """
         shown = await self._view.look(reports())
         know(shown.things)
