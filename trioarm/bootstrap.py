@@ -14,6 +14,9 @@ from typing import Final
 import attrs
 import trio
 
+import trioarm
+from trioarm.arming.discovery.discovery import Discovery
+from trioarm.arming.discovery.settings import DiscoverySettings
 from trioarm.arming.installation import Installation
 from trioarm.arming.model import WATCH, InvalidRequest, Premises
 from trioarm.config import MEMORY, SchedulerConfig, unknown_handlers
@@ -84,6 +87,7 @@ def scheduler_components(config: SchedulerConfig, handlers: Handlers = ()) -> Co
     container.register(Feeds, _feeds)
     container.register(Refreshing, _refreshing)
     container.register(Notifying, _notifying)
+    container.register(Discovery, lambda c: discovery_of(c, config.discovery))
     container.register(Injection, Injection)
     container.register(ProgressWriter, lambda c: ProgressWriter(c.get(ScheduleRepository), c.get(Clock)))
     container.register(RunExecutor, lambda c: _executor(c, ordinary))
@@ -155,6 +159,20 @@ def _notifying(c: Container) -> Notifying:
     )
 
 
+def discovery_of(c: Container, settings: DiscoverySettings | None) -> Discovery:
+    """Return what shows a node to Home Assistant; nothing is shown, and nobody connects for it, without settings."""
+    return Discovery(
+        settings,
+        trioarm.__version__,
+        c.get(Installation),
+        c.get(ScheduleRepository),
+        c.get(Clock),
+        c.get(Hub),
+        c.get(Chance),
+        lambda: c.get(Scheduler),  # made later: it knows the executor that calls this
+    )
+
+
 def _executor(c: Container, ordinary: dict[str, Function]) -> RunExecutor:
     """Make the pools: arming, housekeeping, notifying, and handlers for which somebody asked, have workers of their
     own, so that nothing else can keep them waiting (S6.1)."""
@@ -162,6 +180,7 @@ def _executor(c: Container, ordinary: dict[str, Function]) -> RunExecutor:
     rest = c.get(Injection).bind(ordinary)
     arming = {name: rest.pop(name, handler) for name, handler in installation.handlers.items()}
     built_in = {**c.get(Housekeeping).handlers, **c.get(Refreshing).handlers, **installation.announcers}
+    built_in |= c.get(Discovery).handlers
     housekeeping = {name: rest.pop(name, handler) for name, handler in built_in.items()}
     notify = {name: rest.pop(name, handler) for name, handler in c.get(Notifying).handlers.items()}
     own = {name: rest.pop(name) for name in config.workers if name in rest}  # of others the start complains
@@ -240,7 +259,7 @@ def _health(c: Container) -> Health:
         c.get(Recorder),
         c.get(Clock),
         check_interval_s=config.scheduler.check_interval_s,
-        more=(c.get(DeadMan).health, c.get(Notifying).health),
+        more=(c.get(DeadMan).health, c.get(Notifying).health, c.get(Discovery).health),
     )
 
 
@@ -321,6 +340,7 @@ class SchedulerBootstrap:
                         engine.start()
                 await root.start(engine.run)
                 root.start_soon(self.container.get(Notifying).run)
+                root.start_soon(self.container.get(Discovery).run)
                 if self.config.premises.watch_s:
                     root.start_soon(self.container.get(Installation).watcher.listen)
                 task_status.started(self.container.get(Scheduler))
@@ -405,6 +425,7 @@ async def open_store(config: SchedulerConfig) -> AsyncIterator[Container]:
         RepositoryError: the store cannot be opened.
     """
     container = scheduler_components(config)
+    container.override(Discovery, lambda c: discovery_of(c, None))  # its end would be told as that of the node
     if config.scheduler.store != MEMORY:
         container.override(ScheduleRepository, _store_of_others)
     repository = container.get(ScheduleRepository)

@@ -15,6 +15,7 @@ import attrs
 import trio
 
 from trioarm.arming.compile import engine_schedules
+from trioarm.arming.discovery.discovery import discovery_schedules
 from trioarm.arming.installation import Installation
 from trioarm.arming.reporting import Often, reporting_schedules
 from trioarm.arming.supervising import supervising_schedules
@@ -65,6 +66,7 @@ def built_in_schedules(config: SchedulerConfig) -> list[Schedule]:
         *housekeeping_schedules(scheduler.health_check_interval_s, ping_s),
         *refreshing_schedules(config.feeds.values()),
         *notifying_schedules(config.notify.values()),
+        *discovery_schedules(config.discovery, scheduler.check_interval_s),
         *watching_schedules(config.premises),
         *supervising_schedules(config.premises.hours),
         *reporting_schedules(config.premises, Often(config.arming.report)),

@@ -65,7 +65,7 @@ def test_passwords_and_certificates_of_brokers_that_are_not_here_are_told(
     path = tmp_path / "scheduler.toml"
     path.write_text(BROKER.replace("FOLDER", str(tmp_path)))
     assert main(["check", "--config", str(path)]) == 0
-    unused = "warning: mqtt.old: no panel is at this broker, so nobody connects to it"
+    unused = "warning: mqtt.old: nothing is at this broker, so nobody connects to it"
     assert capsys.readouterr().err.splitlines() == [
         unused,
         f"warning: mqtt.home.password: file {tmp_path}/password cannot be read: No such file or directory",

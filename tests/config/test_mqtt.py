@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from tests.config.writing import config_of, problems_of
-from trioarm.arming.model import MqttBroker, MqttPanel, Reported, Target
+from trioarm.arming.model import MqttPanel, Reported, Target
 from trioarm.cli.masking import known_secrets
 from trioarm.config.takeover import take_over
 from trioarm.config.unheeded import unheeded
 from trioarm.links.mqtt import Version
+from trioarm.links.mqtt.settings import MqttBroker
 from trioarm.links.secrets import SecretRef
 
 SITE = '[site.home]\ntimezone = "Europe/Prague"\n'
@@ -103,7 +104,7 @@ def test_a_broker_has_a_name_and_a_place(tmp_path: Path) -> None:
 def test_a_broker_that_no_panel_is_at_is_a_warning(tmp_path: Path) -> None:
     """One that is used is none, and nobody connects to the other."""
     config = config_of(tmp_path, HOUSE.replace(BROKER, BROKER + "[mqtt.old]\nhost = 'x'\n") + PLAIN)
-    assert list(unheeded(config)) == ["mqtt.old: no panel is at this broker, so nobody connects to it"]
+    assert list(unheeded(config)) == ["mqtt.old: nothing is at this broker, so nobody connects to it"]
 
 
 def test_its_password_is_masked_in_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,12 +12,14 @@ from trioarm.config import SchedulerConfig
 from trioarm.config.notify import KINDS, MESSAGES_MAX
 from trioarm.core.alerts import Severity
 from trioarm.core.instants import HOUR, MINUTE
+from trioarm.links.mqtt.settings import MqttBroker
 from trioarm.links.secrets import SecretRef
 from trioarm.notify.model import (
     AppriseWay,
     ChannelSettings,
     CommandWay,
     Limit,
+    MqttWay,
     NtfyWay,
     Quiet,
     Repeat,
@@ -64,6 +66,12 @@ url = { env = "ANY_URL" }
 [notify.own]
 kind = "command"
 argv = ["/usr/local/bin/tell", "now"]
+[mqtt.home]
+host = "broker.example"
+[notify.bus]
+kind = "mqtt"
+broker = "home"
+topic = "house/alerts"
 """
 
 
@@ -106,6 +114,7 @@ def test_every_key_of_a_channel_is_read(tmp_path: Path) -> None:
     assert ways["hook"] == WebhookWay(url=SecretRef(env="HOOK_URL"), secret=SecretRef(env="HOOK_KEY"))
     assert ways["any"] == AppriseWay(SecretRef(env="ANY_URL"))
     assert ways["own"] == CommandWay(("/usr/local/bin/tell", "now"))
+    assert ways["bus"] == MqttWay(broker=MqttBroker(name="home", host="broker.example"), topic="house/alerts")
     usual = ChannelSettings(name="own", way=ways["own"], timezone="Europe/Prague")
     assert found["own"] == usual
     assert {way.kind for way in ways.values()} == set(KINDS)
@@ -132,7 +141,18 @@ MAIL = '[notify.a]\nkind = "smtp"\nhost = "h"\nfrom = "a@b"\nto = ["a@b"]\n'
     [
         ("[notify.a]\n", "notify.a.kind: is missing: say what it is: apprise, smtp, ntfy, webhook, command"),
         ('[notify.a]\nkind = "nfty"\n', 'notify.a.kind: "nfty" is no kind of channel; did you mean ntfy?'),
-        ('[notify.a]\nkind = "mqtt"\n', 'notify.a.kind: "mqtt" is not available yet; there is apprise, smtp'),
+        (
+            '[notify.a]\nkind = "mqtt"\nbroker = "home"\ntopic = "a"\n',
+            'notify.a.broker: there is no broker "home"; there is none',
+        ),
+        (
+            '[mqtt.home]\nhost = "h"\n[notify.a]\nkind = "mqtt"\nbroker = "home"\ntopic = "a/#"\n',
+            "notify.a.topic: the topic 'a/#' has the wildcard #, which only a filter may have",
+        ),
+        (
+            '[mqtt.home]\nhost = "h"\n[notify.a]\nkind = "mqtt"\nbroker = "home"\n',
+            'notify.a.topic: is missing: name it, like topic = "house/alerts"',
+        ),
         ('[notify.A]\nkind = "command"\nargv = ["x"]\n', "notify.A: channel 'A': a name starts with a small letter"),
         (f'[notify.{"a" * 60}]\nkind = "command"\nargv = ["x"]\n', "would have more than 63 characters"),
         (NTFY + "topics = 1\n", "notify.a.topics: unknown key; did you mean topic?"),

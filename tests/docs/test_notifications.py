@@ -82,7 +82,7 @@ def test_its_keys_are_those_there_are(tmp_path: Path) -> None:
         listed = problem.partition("; there is ")[2].split(", ")
         assert sorted(listed) == sorted(["kind", *keys, *common]), problem
         table = Table({}, "notify.x", Problems(lambda lines: AssertionError(lines)))
-        KINDS[kind](table)
+        KINDS[kind](table, {})
         assert list(table._asked) == keys, kind
     defaults = {row[0].strip("`"): row[1] for row in ROWS if len(row) == 3}
     assert defaults["timeout"] == f'`"{render_duration(USUAL.timeout_s)}"`'

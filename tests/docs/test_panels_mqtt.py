@@ -13,7 +13,7 @@ from tests.arming.panels.mqtt_panels import an_alarm
 from tests.cli.programs import command, started
 from tests.config.writing import config_of, problems_of, write
 from tests.links.broker import a_broker
-from trioarm.arming.model import MqttBroker, MqttPanel, Reported, Target
+from trioarm.arming.model import MqttPanel, Reported, Target
 from trioarm.arming.panels.mqtt import ANSWER_S, CONFIRM_S, TOLD_S
 from trioarm.arming.panels.mqtt_words import REFUSALS
 from trioarm.config.mqtt import PRESETS, Preset, read_brokers, read_mqtt_panel
@@ -21,6 +21,7 @@ from trioarm.config.panel_keys import ANSWER_S_MAX
 from trioarm.core.instants import render_duration
 from trioarm.core.reading import Problems, Table
 from trioarm.links.mqtt.broker import PAYLOAD_MAX, PORT, TLS_PORT
+from trioarm.links.mqtt.settings import MqttBroker
 
 PAGE = (files("trioarm") / "docs" / "panels-mqtt.md").read_text(encoding="utf-8")
 TEXT = " ".join(PAGE.split())

@@ -17,6 +17,7 @@ import attrs
 import pytest
 import trio
 
+from tests.links.broker import Mosquitto, a_broker, a_link, subscribed
 from tests.links.tls import Certificate, certificate
 from tests.links.web import Answer as Reply
 from tests.links.web import a_web_server, says, status
@@ -24,12 +25,13 @@ from tests.notify.houses import an_inbox
 from tests.notify.mail import a_mail_server
 from trioarm.core.alerts import Severity
 from trioarm.engine.clock import SystemClock
+from trioarm.links.mqtt.settings import MqttBroker
 from trioarm.links.secrets import SecretRef
 from trioarm.notify.channels import make_channel
 from trioarm.notify.channels.apprise import NO_URL, SEVERAL
 from trioarm.notify.channels.base import Answer, Delivered, Refused, TryAgain, send_within
 from trioarm.notify.message import Message
-from trioarm.notify.model import AppriseWay, ChannelSettings, CommandWay, NtfyWay, SmtpWay, Way, WebhookWay
+from trioarm.notify.model import AppriseWay, ChannelSettings, CommandWay, MqttWay, NtfyWay, SmtpWay, Way, WebhookWay
 
 __all__ = ["certificate"]
 
@@ -328,6 +330,62 @@ async def test_apprise_that_hangs_is_left_behind(monkeypatch: pytest.MonkeyPatch
         assert trio.current_time() - began < 10
         assert len(web.asked) <= 2
         web.over.set()
+
+
+# At a broker
+
+
+def topic_at(broker: Mosquitto, **more: Any) -> MqttWay:
+    """Return a way to a topic of a broker of this machine."""
+    return MqttWay(broker=MqttBroker(name="home", host="127.0.0.1", port=broker.port, **more), topic="house/alerts")
+
+
+async def test_a_broker_is_given_the_message_as_json(tmp_path: Path) -> None:
+    """What a webhook gets; acknowledged is delivered, and nothing stays there for who comes later (A3.6)."""
+    with a_broker(tmp_path) as broker:
+        async with a_link(broker.settings()) as link, subscribed(link, "#") as heard:
+            assert await send(topic_at(broker)) == Delivered()
+            message = await heard.receive()
+        assert message.topic == "house/alerts"
+        assert json.loads(message.payload) == {
+            "id": MESSAGE.id,
+            "title": MESSAGE.title,
+            "text": MESSAGE.text,
+            "severity": "error",
+            "over": False,
+            "count": 1,
+            "alerts": [{"id": "x"}],
+        }
+        async with a_link(broker.settings()) as link, subscribed(link, "#") as heard:
+            await link.publish("the/end", b"", within_s=5)
+            assert (await heard.receive()).topic == "the/end"
+
+
+async def test_a_message_too_large_for_a_broker_is_told_without_its_parts(tmp_path: Path) -> None:
+    """What people read is in the text."""
+    parts: tuple[dict[str, Any], ...] = tuple({"text": "x" * 10_000} for _ in range(20))
+    with a_broker(tmp_path) as broker:
+        async with a_link(broker.settings()) as link, subscribed(link, "house/alerts") as heard:
+            assert await send(topic_at(broker), attrs.evolve(MESSAGE, alerts=parts, count=20)) == Delivered()
+            told = json.loads((await heard.receive()).payload)
+    assert (told["text"], told["count"], told["alerts"]) == (MESSAGE.text, 20, [])
+
+
+async def test_a_broker_that_cannot_be_used_is_tried_again(tmp_path: Path) -> None:
+    """Away, or refusing who we are, which it may stop to; neither takes longer than it was given."""
+    with a_broker(tmp_path, users={"house": "another"}) as broker:
+        refused = await send(topic_at(broker, username="house", password=REF))
+        assert isinstance(refused, TryAgain)
+        assert "it refuses us" in refused.why
+        unset = await send(topic_at(broker, username="house", password=MISSING))
+        assert isinstance(unset, TryAgain)
+        assert "NO_SUCH_SECRET is not set" in unset.why
+        broker.freeze()
+        assert await send(topic_at(broker), timeout_s=1.0) == TryAgain("no answer within 1s")
+        broker.kill()
+        away = await send(topic_at(broker))
+    assert isinstance(away, TryAgain)
+    assert "connection refused" in away.why
 
 
 # Programs

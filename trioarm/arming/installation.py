@@ -17,6 +17,7 @@ from trioarm.arming.line import lines_to
 from trioarm.arming.model import HANDLER, REPORT, SUPERVISE, WARN, WATCH, Premises
 from trioarm.arming.panels import Parts, make_panel
 from trioarm.arming.panels.base import UNREAD, FailureKind, Panel, PanelFailure, PanelReport
+from trioarm.arming.panels.mqtt import broker_link
 from trioarm.arming.persons import Persons
 from trioarm.arming.pursuit import Way
 from trioarm.arming.reporting import Maker, Reporter
@@ -28,6 +29,8 @@ from trioarm.core.alerts import AlertRule
 from trioarm.engine.alert_commands import AlertCommands
 from trioarm.engine.attempt import Handler
 from trioarm.engine.ports import Clock, ScheduleRepository
+from trioarm.links.mqtt import Mqtt
+from trioarm.links.mqtt.settings import MqttBroker
 
 
 class Installation:
@@ -70,7 +73,8 @@ class Installation:
             name: Way(partition, self.panels[name], lines[name], ledger, clock)
             for name, partition in premises.partitions.items()
         }
-        holds, alerts = Holds(premises, repository, clock), AlertCommands(repository, clock)
+        self.holds = holds = Holds(premises, repository, clock)
+        alerts = AlertCommands(repository, clock)
         self.persons = Persons(premises, ways, holds, alerts, self.desired)
         self._handler = ArmHandler(premises, ways, holds, alerts)
         self.handlers: dict[str, Handler] = {HANDLER: self._handler.arm}
@@ -82,6 +86,14 @@ class Installation:
         self.announcers[REPORT] = self._reporter.report
         self.announcers[SUPERVISE] = self._supervisor.supervise
         self.alert_rule: AlertRule = alert_rule
+
+    def link_to(self, broker: MqttBroker) -> Mqtt:
+        """Return the connection to a broker that panels are reached over, too; to be asked for before `run`.
+
+        Raises:
+            ConfigurationError: there can be none: paho-mqtt is not installed.
+        """
+        return broker_link(broker, self._connections)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Keep up what panels are reached over, until cancelled. Without it, panels that need it are `unavailable`.

@@ -12,8 +12,7 @@ from trioarm.arming.panel_urls import instance_url, panel_url
 from trioarm.core.errors import ConfigurationError, TrioarmError
 from trioarm.core.schedule import Schedule
 from trioarm.core.triggers import Weekly
-from trioarm.links.mqtt import Version
-from trioarm.links.mqtt.broker import KEEPALIVE_S
+from trioarm.links.mqtt.settings import MqttBroker
 from trioarm.links.secrets import SecretRef
 
 HANDLER: Final = "arm"  # the registered name of the handler that carries out every arming schedule
@@ -216,35 +215,6 @@ class HomeAssistantPanel:
     entity: str
     exit_delay_s: float = 60.0
     code: SecretRef | None = None
-
-
-@attrs.frozen(slots=True, kw_only=True)
-class MqttBroker:
-    """Settings of a broker that panels are reached by: `[mqtt.NAME]`. Panels that have the same share one connection.
-
-    Args:
-        name: as configured.
-        host: name or address.
-        port: 1883 unless given, 8883 with TLS.
-        tls: whether the connection is encrypted, and the broker's certificate checked.
-        ca_file: certificates in PEM format that may have signed it; None for those that the system trusts.
-        username: None to give none.
-        password: None to give none.
-        version: of MQTT.
-        keepalive_s: for how long nothing may be said before a sign of life is asked for.
-        client_id: what the name we have there begins with; each process adds an end of its own.
-    """
-
-    name: str
-    host: str
-    port: int | None = None
-    tls: bool = False
-    ca_file: str | None = None
-    username: str | None = None
-    password: SecretRef | None = None
-    version: Version = Version.V3_1_1
-    keepalive_s: float = KEEPALIVE_S
-    client_id: str = "trioarm"
 
 
 @attrs.frozen(slots=True, kw_only=True)

@@ -14,10 +14,11 @@ from importlib.util import find_spec
 
 from attrs import AttrsInstance
 
-from trioarm.arming.model import CommandPanel, HomeAssistantInstance, MqttBroker, Partition
+from trioarm.arming.model import CommandPanel, HomeAssistantInstance, Partition
 from trioarm.cli.configuration import declared_schedules
 from trioarm.config import SchedulerConfig
 from trioarm.core.schedule import Schedule
+from trioarm.links.mqtt.settings import MqttBroker
 from trioarm.links.secrets import SecretRef, SecretUnreadable, read_code, read_key, references
 from trioarm.notify.channels.apprise import MISSING
 from trioarm.notify.model import AppriseWay, ChannelSettings, CommandWay

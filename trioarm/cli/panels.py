@@ -7,6 +7,7 @@ from typing import Final
 from trioarm.arming.panels.base import UNREAD, FailureKind, Panel, PanelFailure, PanelReport
 from trioarm.cli.logs import logger
 from trioarm.cli.reports import reported
+from trioarm.core.errors import RepositoryError
 from trioarm.engine.ports import Clock
 
 SETTLE_S: Final = 0.005  # past the announced end of a delay, so that the look then finds it ended
@@ -38,4 +39,6 @@ async def _read(panel: Panel) -> PanelReport:
     except PanelFailure as failure:
         if failure.kind is not FailureKind.UNAVAILABLE:
             raise
-        return UNREAD
+    except RepositoryError:  # the built-in panel is kept there; that the store is out of reach, others tell
+        pass
+    return UNREAD

@@ -183,6 +183,9 @@ read it back (trioarm/docs/panels-command.md); `http`, a webhook and a URL to re
 (trioarm/docs/panels-homeassistant.md); or `mqtt`, topics of a broker, such as those of manual_mqtt and
 of Alarmo (trioarm/docs/panels-mqtt.md).
 
+With [discovery] and a broker, schedules and partitions are entities of Home Assistant, with a switch and
+buttons to skip, postpone and run now (trioarm/docs/home-assistant.md).
+
 After downtime, only the newest occurrence that came due for a partition counts; the others are
 superseded, and nothing is sent for them. A late arm still applies until the partition's next occurrence,
 at most for 24 hours; a late disarm for arming.late_disarm (15 minutes), then it is missed.

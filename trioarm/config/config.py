@@ -15,8 +15,10 @@ from typing import Final, TypeVar
 import attrs
 
 from trioarm.arming.compile import engine_schedules
+from trioarm.arming.discovery.settings import DiscoverySettings
 from trioarm.arming.model import HANDLER, Premises
 from trioarm.config.calendars import Surroundings, read_calendars
+from trioarm.config.discovery import read_discovery
 from trioarm.config.handlers import read_workers
 from trioarm.config.homeassistant import read_instances
 from trioarm.config.hours import read_hours
@@ -123,6 +125,7 @@ class SchedulerConfig:
         resources: what holds for those that schedules name, by name.
         workers: how many workers of its own a handler has, by name; others share those of the executor.
         notify: by which ways people are told of which alerts, by name.
+        discovery: what Home Assistant is shown; None for nothing.
         owners: how many schedules each owner may have stored, by name; one that is not there may have any number.
         source: the file it was read from; None for code and variables.
         sources: who said what, by key; what is not there is the default.
@@ -145,6 +148,7 @@ class SchedulerConfig:
     resources: Resources = attrs.field(factory=dict)
     workers: Mapping[str, int] = attrs.field(factory=dict)
     notify: Mapping[str, ChannelSettings] = attrs.field(factory=dict)
+    discovery: DiscoverySettings | None = None
     owners: Mapping[str, int] = attrs.field(factory=dict)
     source: Path | None = None
     sources: Mapping[str, str] = attrs.field(factory=dict, eq=False)
@@ -370,7 +374,8 @@ def _read(reading: Reading) -> SchedulerConfig:
     owners = read_owners(whole)
     schedules, premises = _read_declared(whole, defaults, arming, scheduler.tolerance_s)
     workers = read_workers(whole)
-    notify = read_channels(whole, scheduler.timezone)
+    notify = read_channels(whole, scheduler.timezone, premises.brokers)
+    discovery = read_discovery(whole, premises.brokers)
     problems.settle()
     return SchedulerConfig(
         scheduler=scheduler,
@@ -386,6 +391,7 @@ def _read(reading: Reading) -> SchedulerConfig:
         resources=resources,
         workers=workers,
         notify=notify,
+        discovery=discovery,
         owners=owners,
         source=path,
         sources=settings.sources,

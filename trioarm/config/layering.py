@@ -40,6 +40,7 @@ DECLARED: Final = (  # what else a file has
     "site",
     "homeassistant",
     "mqtt",
+    "discovery",
     "partition",
     "closing",
     "schedule",

@@ -9,7 +9,7 @@ from typing import Final
 
 import attrs
 
-from trioarm.arming.model import MqttBroker, MqttPanel, Reported, Target
+from trioarm.arming.model import MqttPanel, Reported, Target
 from trioarm.arming.panels.command import PLACEHOLDER
 from trioarm.arming.panels.mqtt_words import WORDS
 from trioarm.config.named import one_of, read_each
@@ -18,6 +18,7 @@ from trioarm.core.codec import named
 from trioarm.core.reading import Table, duration, flag, mapping, member, show, suggest, text, whole
 from trioarm.links.mqtt import Version, check_topic
 from trioarm.links.mqtt.broker import KEEPALIVE_S, KEEPALIVE_S_MAX, KEEPALIVE_S_MIN, NAME_MAX
+from trioarm.links.mqtt.settings import MqttBroker
 
 MQTT: Final = "mqtt"  # the section of brokers, and the kind of panel
 CLIENT_ID_MAX: Final = 64  # characters of what a client's name begins with

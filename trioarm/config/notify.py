@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Final
+from typing import Final, TypeAlias
 
-from trioarm.config.named import read_each
+from trioarm.config.named import one_of, read_each
 from trioarm.config.panel_keys import read_secret
 from trioarm.core.alerts import Severity
 from trioarm.core.bounds import DURATION_S_MAX
@@ -17,6 +17,8 @@ from trioarm.core.reading import Table, duration, flag, listed, mapping, member,
 from trioarm.core.schedule import NAME
 from trioarm.core.triggers.daytimes import time_of_day
 from trioarm.core.web_urls import mask_userinfo, web_url
+from trioarm.links.mqtt import check_topic
+from trioarm.links.mqtt.settings import MqttBroker
 from trioarm.links.secrets import SecretRef
 from trioarm.notify.channels.smtp import SECURITIES
 from trioarm.notify.message import PLACEHOLDER, WORDS
@@ -25,6 +27,7 @@ from trioarm.notify.model import (
     ChannelSettings,
     CommandWay,
     Limit,
+    MqttWay,
     NtfyWay,
     Quiet,
     Repeat,
@@ -42,21 +45,23 @@ PATTERNS_MAX: Final = 100
 RECIPIENTS_MAX: Final = 50
 TEMPLATE_MAX: Final = 2_000  # characters
 PORTS: Final = {"starttls": 587, "tls": 465, "none": 25}
-KINDS_LATER: Final = ("mqtt",)
 SAMPLE: Final = "https://house.example/alerts"
 NTFY: Final = "https://ntfy.sh"
+
+Brokers: TypeAlias = Mapping[str, MqttBroker]
 
 _NOWHERE: Final = CommandWay(("false",))  # stands in while there are problems
 
 
-def read_channels(tables: Table, timezone: str) -> dict[str, ChannelSettings]:
+def read_channels(tables: Table, timezone: str, brokers: Brokers) -> dict[str, ChannelSettings]:
     """Read every `[notify.NAME]`.
 
     Args:
         tables: all that is declared.
         timezone: of local times where a channel does not say.
+        brokers: those that are configured.
     """
-    return read_each(tables, "notify", _channel_name, lambda name, table: _read(name, table, timezone))
+    return read_each(tables, "notify", _channel_name, lambda name, table: _read(name, table, timezone, brokers))
 
 
 def _channel_name(value: object) -> str:
@@ -67,9 +72,9 @@ def _channel_name(value: object) -> str:
     return name
 
 
-def _read(name: str, table: Table, timezone: str) -> ChannelSettings:
+def _read(name: str, table: Table, timezone: str, brokers: Brokers) -> ChannelSettings:
     kind = table.need("kind", _kind, f"say what it is: {', '.join(KINDS)}")
-    way = _NOWHERE if kind is None else KINDS[kind](table)
+    way = _NOWHERE if kind is None else KINDS[kind](table, brokers)
     usual = ChannelSettings(name=name, way=way)
     found = ChannelSettings(
         name=name,
@@ -96,9 +101,7 @@ def _kind(value: object) -> str:
     kind = text(value)
     if kind in KINDS:
         return kind
-    if kind in KINDS_LATER:
-        raise ValueError(f"{show(kind)} is not available yet; there is {', '.join(KINDS)}")
-    raise ValueError(f"{show(kind)} is no kind of channel{suggest(kind, (*KINDS, *KINDS_LATER))}")
+    raise ValueError(f"{show(kind)} is no kind of channel{suggest(kind, KINDS)}")
 
 
 # Which alerts, and when
@@ -173,7 +176,7 @@ def _template(value: object) -> str:
 # Where to
 
 
-def _apprise(table: Table) -> Way:
+def _apprise(table: Table, _: Brokers) -> Way:
     url = read_secret(table, "url")
     if url is None:
         if "url" not in table:
@@ -182,7 +185,7 @@ def _apprise(table: Table) -> Way:
     return AppriseWay(url)
 
 
-def _smtp(table: Table) -> Way:
+def _smtp(table: Table, _: Brokers) -> Way:
     host = table.need("host", _word, 'name the server, like host = "mail.example.org"')
     security = table.take("security", _security, SECURITIES[0])
     port = table.take("port", whole(1, 65_535), PORTS[security])
@@ -228,7 +231,7 @@ def _addresses(value: object) -> tuple[str, ...]:
     return found
 
 
-def _ntfy(table: Table) -> Way:
+def _ntfy(table: Table, _: Brokers) -> Way:
     topic = table.need("topic", _topic, 'name it, like topic = "our-house-4711"')
     usual = NtfyWay(topic=topic or "")
     return NtfyWay(
@@ -251,7 +254,7 @@ def _priorities(value: object) -> dict[Severity, int]:
     return {member(Severity)(key): whole(1, 5)(number) for key, number in mapping(value).items()}
 
 
-def _webhook(table: Table) -> Way:
+def _webhook(table: Table, _: Brokers) -> Way:
     known = isinstance(table.tree.get("url"), str)
     url: str | SecretRef | None
     if known or "url" not in table:
@@ -269,7 +272,7 @@ def _url(value: object, sample: str) -> str:
     return found
 
 
-def _command(table: Table) -> Way:
+def _command(table: Table, _: Brokers) -> Way:
     argv = table.need("argv", listed(text), 'name the program, like argv = ["/usr/local/bin/tell"]')
     if argv is not None and not (argv and argv[0]):
         table.problems.add(table.at("argv"), 'names no program: write it like ["/usr/local/bin/tell"]')
@@ -277,10 +280,18 @@ def _command(table: Table) -> Way:
     return _NOWHERE if argv is None else CommandWay(tuple(argv))
 
 
-KINDS: Final[dict[str, Callable[[Table], Way]]] = {
+def _mqtt(table: Table, brokers: Brokers) -> Way:
+    hint = 'say at which broker, like broker = "home", which [mqtt.home] describes'
+    broker = table.need("broker", lambda value: brokers[one_of(brokers, "broker")(value)], hint)
+    topic = table.need("topic", lambda value: check_topic(text(value)), 'name it, like topic = "house/alerts"')
+    return _NOWHERE if broker is None or topic is None else MqttWay(broker=broker, topic=topic)
+
+
+KINDS: Final[dict[str, Callable[[Table, Brokers], Way]]] = {
     "apprise": _apprise,
     "smtp": _smtp,
     "ntfy": _ntfy,
     "webhook": _webhook,
     "command": _command,
+    "mqtt": _mqtt,
 }

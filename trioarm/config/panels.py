@@ -9,7 +9,6 @@ from trioarm.arming.model import (
     CommandPanel,
     HomeAssistantInstance,
     HttpPanel,
-    MqttBroker,
     PanelSettings,
     VirtualPanel,
 )
@@ -19,6 +18,7 @@ from trioarm.config.homeassistant import HOMEASSISTANT, read_home_panel
 from trioarm.config.mqtt import MQTT, read_mqtt_panel
 from trioarm.config.panel_keys import ANSWER_S_MAX, DELAY_S_MAX, path, read_code, read_secret, states
 from trioarm.core.reading import Reader, Table, duration, listed, show, suggest, text
+from trioarm.links.mqtt.settings import MqttBroker
 
 _CODE_IS_SEEN: Final = "{code} would be for everybody to see: the program finds the code on its standard input instead"
 

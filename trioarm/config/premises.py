@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from trioarm.arming.compile import LANE
-from trioarm.arming.model import HomeAssistantInstance, MqttBroker, OnDrift, PanelSettings, Partition, Site
+from trioarm.arming.model import HomeAssistantInstance, OnDrift, PanelSettings, Partition, Site
 from trioarm.config.named import one_of, read_each
 from trioarm.config.panel_keys import DELAY_S_MAX, read_code
 from trioarm.config.panels import read_panel
@@ -14,6 +14,7 @@ from trioarm.core.forms.family import zone
 from trioarm.core.reading import Table, duration, flag, member, number, text
 from trioarm.core.schedule import NAME
 from trioarm.core.triggers.sun import to_latitude, to_longitude
+from trioarm.links.mqtt.settings import MqttBroker
 
 
 def read_sites(whole: Table) -> dict[str, Site]:

@@ -9,6 +9,7 @@ import attrs
 
 from trioarm.arming.model import Premises
 from trioarm.config.config import SchedulerConfig
+from trioarm.config.discovery import DISCOVERY
 from trioarm.config.keys import Key, Setting, file_key, keys_of
 from trioarm.config.layering import SECTIONS
 from trioarm.config.settings import (
@@ -62,6 +63,7 @@ def take_over(running: SchedulerConfig, wanted: SchedulerConfig) -> Takeover:
         arming=_kept(ArmingSettings, running.arming, readable.arming),
         features=_kept(FeatureSettings, running.features, readable.features),
         log=_kept(LogSettings, running.log, readable.log),
+        discovery=running.discovery,
         premises=_premises(running.premises, readable.premises),
         workers={name: readable.workers.get(name, workers) for name, workers in running.workers.items()},
         sources=_sources(running, readable),
@@ -74,7 +76,9 @@ def take_over(running: SchedulerConfig, wanted: SchedulerConfig) -> Takeover:
     )
     settings += tuple(_owner_changes(running.owners, config.owners))
     unequal = (f"handler.{name}" for name in _differing(config.workers, readable.workers))
-    return Takeover(config, settings, (*waiting, *unequal, *_waiting_premises(config.premises, readable.premises)))
+    shown = () if readable.discovery == running.discovery else (DISCOVERY,)
+    held = (*waiting, *unequal, *shown, *_waiting_premises(config.premises, readable.premises))
+    return Takeover(config, settings, held)
 
 
 def _as_read_by(running: SchedulerConfig, wanted: SchedulerConfig) -> SchedulerConfig:

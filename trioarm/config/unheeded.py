@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from trioarm.arming.model import HomeAssistantPanel, MqttPanel
 from trioarm.config.config import SchedulerConfig
+from trioarm.notify.model import MqttWay
 
 
 def unheeded(config: SchedulerConfig) -> Iterator[str]:
@@ -16,9 +17,12 @@ def unheeded(config: SchedulerConfig) -> Iterator[str]:
         if name not in entered:
             yield f"homeassistant.{name}: no panel is at this instance, so nobody connects to it"
     used = {panel.broker.name for panel in panels if isinstance(panel, MqttPanel)}
+    used |= {channel.way.broker.name for channel in config.notify.values() if isinstance(channel.way, MqttWay)}
+    if config.discovery is not None:
+        used.add(config.discovery.broker.name)
     for name in config.premises.brokers:
         if name not in used:
-            yield f"mqtt.{name}: no panel is at this broker, so nobody connects to it"
+            yield f"mqtt.{name}: nothing is at this broker, so nobody connects to it"
     if config.features.advanced_retries:
         return
     for schedule in (*config.schedules, *(one.schedule for one in config.premises.schedules)):

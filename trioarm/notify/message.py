@@ -97,6 +97,19 @@ def trial(settings: ChannelSettings, now: int) -> Message:
     return Message(id=f"test-{now}", title="trioarm: a test", text=text, severity=Severity.NOTICE, count=0)
 
 
+def form_of(message: Message) -> dict[str, Json]:
+    """Return a message as programs get it."""
+    return {
+        "id": message.id,
+        "title": message.title,
+        "text": message.text,
+        "severity": message.severity.value,
+        "over": message.over,
+        "count": message.count,
+        "alerts": [*message.alerts],
+    }
+
+
 def filled(template: str, words: dict[str, str]) -> str:
     """Return a template with what its words stand for; what these say is looked at no further."""
     return PLACEHOLDER.sub(lambda found: words[found[1]], template)

@@ -11,6 +11,7 @@ import attrs
 from trioarm.core.alerts import Alert, Severity
 from trioarm.core.instants import DAY
 from trioarm.core.triggers.zones import find_zone
+from trioarm.links.mqtt.settings import MqttBroker
 from trioarm.links.secrets import SecretRef
 
 FAILED: Final = "channel_failed"  # the kind of the alert that complains of a channel
@@ -105,7 +106,21 @@ class CommandWay:
     argv: tuple[str, ...]
 
 
-Way: TypeAlias = AppriseWay | SmtpWay | NtfyWay | WebhookWay | CommandWay
+@attrs.frozen(slots=True, kw_only=True)
+class MqttWay:
+    """A topic at a broker.
+
+    Args:
+        broker: where it is.
+        topic: its name.
+    """
+
+    kind: ClassVar[str] = "mqtt"
+    broker: MqttBroker
+    topic: str
+
+
+Way: TypeAlias = AppriseWay | SmtpWay | NtfyWay | WebhookWay | CommandWay | MqttWay
 
 
 @attrs.frozen(slots=True)

@@ -9,12 +9,13 @@ from typing import Final
 import attrs
 import trio
 
+from trioarm.arming.discovery.discovery import Discovery
 from trioarm.arming.installation import Installation
 from trioarm.arming.model import Premises, VirtualPanel
 from trioarm.arming.reporting import Often, reporting_schedules
 from trioarm.arming.supervising import supervising_schedules
 from trioarm.arming.watching import watching_schedules
-from trioarm.bootstrap import SchedulerBootstrap, make_installation, scheduler_components
+from trioarm.bootstrap import SchedulerBootstrap, discovery_of, make_installation, scheduler_components
 from trioarm.config import SchedulerConfig
 from trioarm.container import Container
 from trioarm.core.errors import CalendarUnavailable
@@ -93,6 +94,7 @@ def node_components(config: SchedulerConfig, handlers: Handlers, parts: Parts) -
     container.override(Lease, partial(_lease, node=parts.name))
     container.override(Feeds, lambda c: Feeds(c.get(ScheduleRepository), InlineThread(), FileFetcher(InlineThread())))
     container.override(DeadMan, lambda _: DeadMan())
+    container.override(Discovery, lambda c: discovery_of(c, None))
     container.override(Installation, partial(_installation, premises=without_hardware(config.premises)))
     container.override(Injection, lambda c: Injection(c, run_inline))
     container.override(Notifying, partial(_notifying, make=parts.make_channel))

@@ -15,8 +15,9 @@ import attrs
 from tests.arming.panels.mqtt_alarm import COMMAND, EVENT, KEYPAD, STATE
 from tests.links.broker import Mosquitto
 from tests.links.tls import HOST
-from trioarm.arming.model import MqttBroker, MqttPanel
+from trioarm.arming.model import MqttPanel
 from trioarm.config.mqtt import PRESETS, Preset
+from trioarm.links.mqtt.settings import MqttBroker
 from trioarm.links.secrets import SecretRef
 
 PROGRAM: Final = Path(__file__).with_name("mqtt_alarm.py")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from tests.links.broker import PATIENCE_S, Mosquitto, a_broker, a_link, a_server
 from tests.links.tls import HOST, a_certificate
 from trioarm.arming.connections import Connections
 from trioarm.arming.ledger import Ledger, PersonsCommand
-from trioarm.arming.model import MqttBroker, MqttPanel, Partition, Reported, Target
+from trioarm.arming.model import MqttPanel, Partition, Reported, Target
 from trioarm.arming.panels import make_panel
 from trioarm.arming.panels.base import FailureKind, OwnCommand, PanelFailure, PanelReport
 from trioarm.arming.panels.mqtt import MqttDriver, broker_link
@@ -32,6 +32,7 @@ from trioarm.core.errors import ConfigurationError
 from trioarm.core.instants import SECOND
 from trioarm.engine.clock import SystemClock
 from trioarm.links.mqtt import link
+from trioarm.links.mqtt.settings import MqttBroker
 from trioarm.links.secrets import SecretRef
 from trioarm.repositories.memory import InMemoryScheduleRepository
 
@@ -241,19 +242,19 @@ def ours(ago_s: float, target: Target = Target.ARMED_AWAY, *, is_confirmed: bool
 @pytest.mark.parametrize(
     ("own", "state"),
     [
-        (None, Reported.PENDING),
-        (ours(5), Reported.ARMING),
-        (ours(5, Target.DISARMED), Reported.PENDING),
-        (ours(5, is_confirmed=True), Reported.PENDING),
-        (ours(60 + 30 + 5), Reported.PENDING),
-        (ours(-600), Reported.PENDING),
+        (lambda: None, Reported.PENDING),
+        (lambda: ours(5), Reported.ARMING),
+        (lambda: ours(5, Target.DISARMED), Reported.PENDING),
+        (lambda: ours(5, is_confirmed=True), Reported.PENDING),
+        (lambda: ours(60 + 30 + 5), Reported.PENDING),
+        (lambda: ours(-600), Reported.PENDING),
     ],
 )
 async def test_pending_is_the_exit_delay_of_a_command_of_ours(
-    own: OwnCommand | None, state: Reported, tmp_path: Path
+    own: Callable[[], OwnCommand | None], state: Reported, tmp_path: Path
 ) -> None:
     """One that is not confirmed, and not older than exit delay and 30 s; else it is an entry delay."""
-    async with a_house(tmp_path, Preset.MANUAL_MQTT, Remembered(own), exit_delay_s=60.0) as (broker, driver):
+    async with a_house(tmp_path, Preset.MANUAL_MQTT, Remembered(own()), exit_delay_s=60.0) as (broker, driver):
         broker.put(STATE, "pending", retain=True)
         report = await driver.read_state()
     assert report.state is state

@@ -9,15 +9,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
-from pathlib import Path
-from secrets import token_hex
 from typing import Final
 
 import attrs
 import trio
 
 from trioarm.arming.connections import Connections
-from trioarm.arming.model import MqttBroker, MqttPanel, Partition, Reported, Target
+from trioarm.arming.model import MqttPanel, Partition, Reported, Target
 from trioarm.arming.panels.answers import Unclear
 from trioarm.arming.panels.base import (
     OURSELVES,
@@ -33,9 +31,10 @@ from trioarm.core.errors import ConfigurationError
 from trioarm.core.instants import microseconds
 from trioarm.core.reading import show
 from trioarm.engine.ports import Clock
-from trioarm.links.mqtt import Broker, Message, Mqtt, MqttFailed, Tls
+from trioarm.links.mqtt import Message, Mqtt, MqttFailed
 from trioarm.links.mqtt.broker import PAYLOAD_MAX
-from trioarm.links.secrets import masking_of, read_key, references
+from trioarm.links.mqtt.settings import MqttBroker, make_link
+from trioarm.links.secrets import masking_of, references
 
 CONFIRM_S: Final = 30.0  # beyond its exit delay, in which `pending` of a panel may still be that delay (A6.2)
 ANSWER_S: Final = 5.0  # for a panel that says why it does not obey to say so
@@ -282,29 +281,15 @@ class MqttDriver:
 
 
 def broker_link(broker: MqttBroker, connections: Connections) -> Mqtt:
-    """Return the link to a broker, which all its panels share.
+    """Return the link to a broker, which all that is reached by it shares.
 
     Raises:
         ConfigurationError: there can be none: paho-mqtt is not installed.
     """
     try:
-        return connections.get(broker, partial(_make_link, broker))
+        return connections.get(broker, partial(make_link, broker))
     except MqttFailed as error:
         raise ConfigurationError((f"mqtt.{broker.name}: {error}",)) from None
-
-
-def _make_link(broker: MqttBroker) -> Mqtt:
-    tls = Tls(ca_file=None if broker.ca_file is None else Path(broker.ca_file)) if broker.tls else None
-    settings = Broker(
-        host=broker.host,
-        tls=tls,
-        username=broker.username,
-        password=None if broker.password is None else partial(read_key, broker.password, "password"),
-        client_id=f"{broker.client_id}-{token_hex(6)}",
-        version=broker.version,
-        keepalive_s=broker.keepalive_s,
-    )
-    return Mqtt(settings if broker.port is None else attrs.evolve(settings, port=broker.port))
 
 
 def _as_it_is(text: str) -> str:

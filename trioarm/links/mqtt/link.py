@@ -8,11 +8,12 @@ from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, NoReturn
 
+import attrs
 import trio
 
 from trioarm.engine.ports import Chance
 from trioarm.links.backoff import STEADY_S, pause_s
-from trioarm.links.mqtt.broker import Broker, Limits, MqttFailed, check_payload
+from trioarm.links.mqtt.broker import Broker, Limits, MqttFailed, Will, check_payload
 from trioarm.links.mqtt.dial import dial, read_credentials
 from trioarm.links.mqtt.inbox import Heed, Inboxes, Subscription
 from trioarm.links.mqtt.topics import check_topic
@@ -57,6 +58,10 @@ class Mqtt:
         self._alone_at: float | None = None  # since when there is no connection; None before `run`, and if there is one
         self._trouble = "no connection has been tried yet"
         self._changed = trio.Event()
+
+    def leave_word(self, will: Will) -> None:
+        """Have it said that we are gone, once the connection that is made next has ended, however it ends."""
+        self.broker = attrs.evolve(self.broker, will=will)
 
     @property
     def is_connected(self) -> bool:

@@ -8,10 +8,11 @@ from trioarm.engine.ports import Clock
 from trioarm.notify.channels.apprise import AppriseChannel
 from trioarm.notify.channels.base import Channel
 from trioarm.notify.channels.command import CommandChannel
+from trioarm.notify.channels.mqtt import MqttChannel
 from trioarm.notify.channels.ntfy import NtfyChannel
 from trioarm.notify.channels.smtp import SmtpChannel
 from trioarm.notify.channels.webhook import WebhookChannel
-from trioarm.notify.model import AppriseWay, ChannelSettings, CommandWay, NtfyWay, SmtpWay, WebhookWay
+from trioarm.notify.model import AppriseWay, ChannelSettings, CommandWay, MqttWay, NtfyWay, SmtpWay, WebhookWay
 
 __all__ = ["make_channel"]
 
@@ -30,5 +31,7 @@ def make_channel(settings: ChannelSettings, clock: Clock) -> Channel:
             return WebhookChannel(way, settings.timeout_s, clock)
         case CommandWay():
             return CommandChannel(way)
+        case MqttWay():
+            return MqttChannel(way, settings.timeout_s)
         case _:
             assert_never(way)

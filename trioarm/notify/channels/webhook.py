@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from trioarm.core.jsonable import Json
 from trioarm.core.web_urls import web_url
 from trioarm.engine.ports import Clock
 from trioarm.links.secrets import SecretRef, SecretUnreadable, read_key
@@ -13,7 +12,7 @@ from trioarm.links.signing import KEY_HEADER, bearer, signature
 from trioarm.links.web import Limits, Web, WebFailed
 from trioarm.notify.channels.answers import answer_of
 from trioarm.notify.channels.base import Answer, Refused, TryAgain
-from trioarm.notify.message import Message
+from trioarm.notify.message import Message, form_of
 from trioarm.notify.model import WebhookWay
 
 SAMPLE: Final = "https://house.example/alerts"
@@ -35,7 +34,7 @@ class WebhookChannel:
 
     async def send(self, message: Message) -> Answer:
         """Post one message, under a key that is the same for what is posted again."""
-        content = json.dumps(_form(message)).encode()
+        content = json.dumps(form_of(message)).encode()
         try:
             url = _url(self._way.url)
             headers = {
@@ -59,15 +58,3 @@ def _url(url: str | SecretRef) -> str:
         return web_url(read_key(url, "url"), SAMPLE)
     except ValueError:  # its words would show what is there
         raise SecretUnreadable(f"its url is no address of a web server: write it like {SAMPLE}") from None
-
-
-def _form(message: Message) -> dict[str, Json]:
-    return {
-        "id": message.id,
-        "title": message.title,
-        "text": message.text,
-        "severity": message.severity.value,
-        "over": message.over,
-        "count": message.count,
-        "alerts": [*message.alerts],
-    }
