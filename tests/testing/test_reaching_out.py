@@ -13,7 +13,6 @@ import pytest
 from tests.config.writing import config_of
 from tests.feeds.writing import calendar
 from trioarm import Every, HandlerRefused, RunContext, Schedule, State
-from trioarm.cli.outcomes import HOUSEKEEPING
 from trioarm.core.instants import HOUR
 from trioarm.core.run import RunRecord
 from trioarm.testing import Fault, World, a_world, all_runs, assert_decided, in_virtual_time
@@ -111,7 +110,6 @@ def test_no_panel_is_commanded(tmp_path: Path, door: socket.socket) -> None:
                 run.schedule: (run.state, (run.finished_at - run.due_at).total_seconds())
                 for run in found.rows
                 if run.finished_at is not None and run.schedule.startswith("night/")
-                if run.finished_at is not None and not run.schedule.startswith(HOUSEKEEPING)
             }
 
     assert in_virtual_time(main) == {
