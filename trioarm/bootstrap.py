@@ -327,6 +327,7 @@ class SchedulerBootstrap:
                 await root.start(engine.run)
                 root.start_soon(self.container.get(Notifying).run)
                 root.start_soon(self.container.get(Discovery).run)
+                root.start_soon(self.live.follow)
                 task_status.started(self.container.get(Scheduler))
                 await self._stop.wait()
                 self.live.close()
@@ -355,6 +356,7 @@ class SchedulerBootstrap:
         while True:
             await repository.changed()
             engine.doubt()
+            self.live.doubt()
 
     async def initialize(self, nursery: trio.Nursery) -> Scheduler:
         """Start the node in a nursery and return its scheduler.

@@ -7,7 +7,7 @@ the settings, which cannot fail. What cannot change while a node runs is named, 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import islice
 from typing import Final
 
@@ -16,14 +16,22 @@ import trio
 
 from trioarm.arming.compile import engine_schedules
 from trioarm.arming.discovery.discovery import discovery_schedules
+from trioarm.arming.exceptions import Exceptions
 from trioarm.arming.installation import Installation
+from trioarm.arming.model import ExceptionRule, KeptException, Premises
 from trioarm.config import SchedulerConfig, unknown_handlers
-from trioarm.config.known import knowing, ready, waiting
+from trioarm.config.known import excepting, knowing, ready, waiting
 from trioarm.config.takeover import take_over
 from trioarm.config.unheeded import unheeded
 from trioarm.container import Container
 from trioarm.core.diff import SyncDiff
-from trioarm.core.errors import ConfigurationError, SchedulerStopped
+from trioarm.core.errors import (
+    ConfigurationError,
+    InvalidSchedule,
+    RepositoryError,
+    RevisionConflict,
+    SchedulerStopped,
+)
 from trioarm.core.events import ConfigChanged
 from trioarm.core.schedule import Schedule
 from trioarm.engine.clock import SystemClock
@@ -45,6 +53,7 @@ from trioarm.repositories.sqlite import SqliteScheduleRepository
 
 CODE_OWNER: Final = "config"  # who owns schedules of a configuration that was made in code, not read from a file
 NAMED_MAX: Final = 5  # schedules named of which something is not heeded: `trioarm check` names all
+AGAIN_S: Final = 5.0  # after which exceptions are looked at again that could not be heeded
 POOL: Final = "default"  # the pool of all handlers that have none of their own
 
 _log = logging.getLogger("trioarm.node")
@@ -89,6 +98,7 @@ class LiveConfig:
         """Who else takes a changed configuration over, such as the log of a program; called after all components."""
         self._container = container
         self._turns = trio.Lock()
+        self._news = trio.Event()
         self._open = False
 
     async def declare(self) -> None:
@@ -98,9 +108,10 @@ class LiveConfig:
             ConfigurationError: a declared schedule has a name that somebody else uses.
         """
         await self._sync(OWNER, self._built_in(self.config))
-        await self._know_calendars()
+        await self._declare_exceptions(self._said)
+        await self._know()
         await self._declare_own()
-        if await self._know_calendars():  # another node read one meanwhile, and what it spread may be undone
+        if await self._know():  # another node read one meanwhile, and what it spread may be undone
             await self._declare_own()
         self._open = True
         await self._container.get(Refreshing).look()
@@ -112,7 +123,9 @@ class LiveConfig:
             ConfigurationError: one cannot be carried out.
             InvalidSchedule: they are more than their owner may have.
         """
-        declared = self._declared(await self._with_calendars(self._said))
+        config = await self._with_known(self._said)
+        book = await self._exceptions.foresee(config.premises.declared_exceptions)
+        declared = self._declared(excepting(config, book.kept))
         return await self._container.get(Scheduler).schedules.sync(self._owner, declared, dry_run=True)
 
     async def _declare_own(self) -> None:
@@ -145,7 +158,8 @@ class LiveConfig:
             if problems:
                 raise ConfigurationError(problems)
             found = take_over(self._said, wanted)
-            config = await self._with_calendars(found.config)
+            await self._declare_exceptions(found.config)
+            config = await self._with_known(found.config)
             diff = await self._redeclare_as(config)
             self._said = found.config
             self._apply(config)
@@ -163,23 +177,102 @@ class LiveConfig:
         """
         async with self._turns:
             waited = waiting(self.config)
-            if not self._open or not await self._know_calendars():
+            if not self._open or not await self._know():
                 return
             await self._redeclare(self.config)
             for calendar in waited.keys() - waiting(self.config).keys():
                 _log.info("calendar %s has been read: %s will run", calendar, ", ".join(waited[calendar]))
 
-    async def _know_calendars(self) -> bool:
-        """Let the configuration know what is known of its calendars now, and return whether that is news."""
-        config = await self._with_calendars(self._said)
+    async def _know(self) -> bool:
+        """Let the configuration know what is known of its calendars and exceptions now, and return whether it is
+        news."""
+        config = await self._with_known(self._said)
         if config == self.config:
             return False
         self.config = config
         self._container.get(Installation).declare(ready(config).premises)
         return True
 
-    async def _with_calendars(self, config: SchedulerConfig) -> SchedulerConfig:
-        return knowing(config, await self._container.get(Refreshing).events(config.feeds))
+    async def _with_known(self, config: SchedulerConfig) -> SchedulerConfig:
+        known = knowing(config, await self._container.get(Refreshing).events(config.feeds))
+        return excepting(known, (await self._exceptions.read()).kept)
+
+    # Exceptions
+
+    async def except_(self, rule: ExceptionRule) -> tuple[KeptException, bool]:
+        """Keep an exception.
+
+        Returns:
+            It, and whether stored schedules are so already; else they are once the node that runs notices, or the next
+            one starts.
+
+        Raises:
+            InvalidRequest: it means nothing, or would change nothing that is to come.
+            RepositoryError: the store cannot be used.
+        """
+        return await self._excepting(lambda premises: self._exceptions.add(rule, premises))
+
+    async def take_back(self, number: int, *, by: str) -> tuple[KeptException, bool]:
+        """Take an exception back; see `except_`.
+
+        Raises:
+            InvalidRequest: there is none of that number, or a file declares it.
+            RepositoryError: the store cannot be used.
+        """
+        return await self._excepting(lambda premises: self._exceptions.remove(number, premises, by=by))
+
+    def doubt(self) -> None:
+        """Look at the exceptions again: another process may have changed them."""
+        self._news.set()
+
+    async def follow(self) -> None:
+        """Heed the exceptions of other processes, until cancelled."""
+        while True:
+            await self._news.wait()
+            self._news = trio.Event()
+            try:
+                await self.heed_exceptions()
+            except (RepositoryError, RevisionConflict, ConfigurationError, InvalidSchedule) as error:
+                _log.warning("exceptions are not heeded yet, and will be looked at again: %s", error)
+                await trio.sleep(AGAIN_S)
+                self.doubt()
+
+    async def heed_exceptions(self) -> None:
+        """Let declared schedules be as the exceptions that are kept now want them.
+
+        Raises:
+            ConfigurationError: a declared schedule has a name that somebody else uses.
+            RepositoryError: the store cannot be used.
+        """
+        async with self._turns:
+            kept = (await self._exceptions.read()).kept
+            if self._open and kept != self.config.premises.exceptions:
+                await self._be_excepted(excepting(self.config, kept))
+
+    async def _excepting(self, change: Callable[[Premises], Awaitable[KeptException]]) -> tuple[KeptException, bool]:
+        """Change an exception, and at once what is stored: unless that is not what is declared here, which a command
+        has no business to declare."""
+        before = await self._with_known(self._said)
+        diff = await self._container.get(Scheduler).schedules.sync(self._owner, self._declared(before), dry_run=True)
+        kept = await change(ready(before).premises)
+        if self._open:
+            await self.heed_exceptions()
+        is_as_declared = not (diff.added or diff.changed or diff.removed or diff.foreign)
+        if is_as_declared and not self._open:
+            await self._be_excepted(await self._with_known(self._said))
+        return kept, is_as_declared
+
+    async def _be_excepted(self, config: SchedulerConfig) -> None:
+        await self._sync(self._owner, self._declared(config))
+        self.config = config
+        self._container.get(Installation).declare(ready(config).premises)
+
+    async def _declare_exceptions(self, config: SchedulerConfig) -> None:
+        await self._exceptions.declare(config.premises.declared_exceptions, config.premises, by=self._owner)
+
+    @property
+    def _exceptions(self) -> Exceptions:
+        return self._container.get(Installation).exceptions
 
     @property
     def _owner(self) -> str:

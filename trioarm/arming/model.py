@@ -294,6 +294,60 @@ class ArmingSchedule:
     warn_s: tuple[float, ...] = ()
 
 
+class Effect(StrEnum):
+    """What an exception does to the occurrences it covers (A4.3)."""
+
+    SKIP = "skip"  # they are left out
+    REPLACE = "replace"  # they come at another time, or with another target
+    HOLIDAY = "holiday"  # they are those of a holiday
+    WORKDAY = "workday"  # they are those of a workday
+    VACATION = "vacation"  # they are left out, and everything is armed when it begins
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class ExceptionRule:
+    """What somebody wants otherwise for some days. `check_rule` says whether it means anything.
+
+    Args:
+        on: what is concerned: `site/NAME`, `tag/NAME` or `schedule/NAME`.
+        begins: local date, such as `2026-12-24`, or date and time, such as `2026-12-24T18:00`, of the partition's site.
+        ends: likewise; a date is included as a whole.
+        effect: what becomes of the occurrences.
+        at: the time of day they come at instead; None to leave it.
+        target: what they make of their partitions instead, or what a vacation does; None to leave it.
+        author: who wants it.
+        note: why; may be empty.
+    """
+
+    on: str
+    begins: str
+    ends: str
+    effect: Effect
+    at: str | None = None
+    target: Target | None = None
+    author: str
+    note: str = ""
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class KeptException:
+    """An exception as it is kept.
+
+    Args:
+        number: what people know it by; never used again.
+        rule: what it says.
+        since_at: when it was said: what was over by then, it does not change.
+        ended_at: when it was taken back: what it had changed by then stays; None while it holds.
+        declared: whether it is in the configuration file, and goes when it is not there any more.
+    """
+
+    number: int
+    rule: ExceptionRule
+    since_at: int
+    ended_at: int | None = None
+    declared: bool = False
+
+
 @attrs.frozen(slots=True, kw_only=True)
 class Premises:
     """All that is configured for arming: sites and partitions by name, and the schedules that arm them.
@@ -304,6 +358,8 @@ class Premises:
         late_disarm_s: how late a disarm may be carried out, in seconds (A2.3).
         on_time_s: how late an occurrence still counts as on time where its schedule does not say, in seconds.
         workers: of arming; None for one per partition.
+        declared_exceptions: those that the configuration file wants.
+        exceptions: those that hold, as they are kept; what schedules yield is changed by these.
     """
 
     sites: dict[str, Site] = attrs.Factory(dict)
@@ -314,3 +370,5 @@ class Premises:
     late_disarm_s: float = 900.0
     on_time_s: float = 300.0
     workers: int | None = None
+    declared_exceptions: tuple[ExceptionRule, ...] = ()
+    exceptions: tuple[KeptException, ...] = ()

@@ -106,8 +106,13 @@ def _kept(make: Callable[..., S], now: attrs.AttrsInstance, then: attrs.AttrsIns
 def _premises(running: Premises, wanted: Premises) -> Premises:
     """Return what is wanted, but schedules only where they speak of the partitions of this node."""
     alike = (running.sites, running.partitions) == (wanted.sites, wanted.partitions)
-    schedules = wanted.schedules if alike else running.schedules
-    return attrs.evolve(running, schedules=schedules, on_time_s=wanted.on_time_s)
+    declaring = wanted if alike else running
+    return attrs.evolve(
+        running,
+        schedules=declaring.schedules,
+        declared_exceptions=declaring.declared_exceptions,
+        on_time_s=wanted.on_time_s,
+    )
 
 
 def _waiting_premises(kept: Premises, wanted: Premises) -> Iterator[str]:
@@ -116,6 +121,8 @@ def _waiting_premises(kept: Premises, wanted: Premises) -> Iterator[str]:
     yield from (f"partition.{name}" for name in _differing(kept.partitions, wanted.partitions))
     now, then = ({each.schedule.name: each for each in of.schedules} for of in (kept, wanted))
     yield from (f'schedule "{name}"' for name in _differing(now, then))
+    if kept.declared_exceptions != wanted.declared_exceptions:
+        yield "exception"
 
 
 def _owner_changes(now: Mapping[str, int], then: Mapping[str, int]) -> Iterator[SettingChange]:
