@@ -35,6 +35,7 @@ from trioarm.core.errors import (
 from trioarm.core.events import ConfigChanged
 from trioarm.core.schedule import Schedule
 from trioarm.engine.clock import SystemClock
+from trioarm.engine.commands import Beside
 from trioarm.engine.engine import SchedulingEngine
 from trioarm.engine.executor import PoolSettings, RunExecutor
 from trioarm.engine.gatekeeper import Gatekeeper
@@ -43,6 +44,7 @@ from trioarm.engine.hub import Hub
 from trioarm.engine.metrics import Metrics
 from trioarm.engine.ports import Clock, ScheduleRepository
 from trioarm.engine.recorder import Recorder
+from trioarm.engine.rivals import TRIES
 from trioarm.engine.scheduler import Scheduler
 from trioarm.feeds.refreshing import Refreshing, refreshing_schedules
 from trioarm.handlers.dead_man import DeadMan
@@ -129,12 +131,12 @@ class LiveConfig:
         return await self._container.get(Scheduler).schedules.sync(self._owner, declared, dry_run=True)
 
     async def _declare_own(self) -> None:
-        declared = self._declared(self.config)
         for line in islice(unheeded(self.config), NAMED_MAX):
             _log.warning(line)
+        declared = self._declared(self.config)
         if declared or self.config.owner:
             await self._refuse_foreign(declared)
-            await self._sync(self._owner, declared)
+            await self._be_excepted(self.config)
 
     def close(self) -> None:
         """Take nothing over any more: the node stops."""
@@ -160,7 +162,7 @@ class LiveConfig:
             found = take_over(self._said, wanted)
             await self._declare_exceptions(found.config)
             config = await self._with_known(found.config)
-            diff = await self._redeclare_as(config)
+            diff, config = await self._redeclare_as(config)
             self._said = found.config
             self._apply(config)
             await self._container.get(Refreshing).look()
@@ -180,6 +182,7 @@ class LiveConfig:
             if not self._open or not await self._know():
                 return
             await self._redeclare(self.config)
+            await self._know()
             for calendar in waited.keys() - waiting(self.config).keys():
                 _log.info("calendar %s has been read: %s will run", calendar, ", ".join(waited[calendar]))
 
@@ -245,9 +248,8 @@ class LiveConfig:
             RepositoryError: the store cannot be used.
         """
         async with self._turns:
-            kept = (await self._exceptions.read()).kept
-            if self._open and kept != self.config.premises.exceptions:
-                await self._be_excepted(excepting(self.config, kept))
+            if self._open and (await self._exceptions.read()).kept != self.config.premises.exceptions:
+                await self._be_excepted(self.config)
 
     async def _excepting(self, change: Callable[[Premises], Awaitable[KeptException]]) -> tuple[KeptException, bool]:
         """Change an exception, and at once what is stored: unless that is not what is declared here, which a command
@@ -259,13 +261,12 @@ class LiveConfig:
             await self.heed_exceptions()
         is_as_declared = not (diff.added or diff.changed or diff.removed or diff.foreign)
         if is_as_declared and not self._open:
-            await self._be_excepted(await self._with_known(self._said))
+            await self._be_excepted(before)
         return kept, is_as_declared
 
     async def _be_excepted(self, config: SchedulerConfig) -> None:
-        await self._sync(self._owner, self._declared(config))
-        self.config = config
-        self._container.get(Installation).declare(ready(config).premises)
+        _, self.config = await self._sync_own(config)
+        self._container.get(Installation).declare(ready(self.config).premises)
 
     async def _declare_exceptions(self, config: SchedulerConfig) -> None:
         await self._exceptions.declare(config.premises.declared_exceptions, config.premises, by=self._owner)
@@ -292,7 +293,7 @@ class LiveConfig:
             raise ConfigurationError((f"{names}: the name is still that of a schedule that arms: restart the node",))
         return [*config.schedules, *arming]
 
-    async def _redeclare_as(self, config: SchedulerConfig) -> SyncDiff:
+    async def _redeclare_as(self, config: SchedulerConfig) -> tuple[SyncDiff, SchedulerConfig]:
         """Declare what a changed configuration declares, as many schedules as it allows; or leave it at what was."""
         scheduler = self._container.get(Scheduler)
         allowed, scheduler.owners = scheduler.owners, config.owners
@@ -302,20 +303,32 @@ class LiveConfig:
             scheduler.owners = allowed
             raise
 
-    async def _redeclare(self, config: SchedulerConfig) -> SyncDiff:
-        declared = self._declared(config)
-        await self._refuse_foreign(declared)
-        diff = await self._sync(self._owner, declared)
+    async def _redeclare(self, config: SchedulerConfig) -> tuple[SyncDiff, SchedulerConfig]:
+        await self._refuse_foreign(self._declared(config))
+        diff, config = await self._sync_own(config)
         await self._sync(OWNER, self._built_in(config))
-        return diff
+        return diff, config
 
     async def _refuse_foreign(self, declared: Sequence[Schedule]) -> None:
         """Look before anything is changed: what is wrong changes nothing."""
         diff = await self._container.get(Scheduler).schedules.sync(self._owner, declared, dry_run=True)
         _refuse_foreign(self._owner, diff)
 
-    async def _sync(self, owner: str, declared: Sequence[Schedule]) -> SyncDiff:
-        diff = await self._container.get(Scheduler).schedules.sync(owner, declared, author=OWNER)
+    async def _sync_own(self, config: SchedulerConfig) -> tuple[SyncDiff, SchedulerConfig]:
+        """Make stored what is declared here, and let exceptions count from then on that did not yet; return that."""
+        for tries_left in reversed(range(TRIES)):
+            book, beside = await self._exceptions.settling()
+            config = excepting(config, book.kept)
+            try:
+                return await self._sync(self._owner, self._declared(config), beside), config
+            except RevisionConflict:
+                if beside is None or not tries_left:
+                    raise
+        raise AssertionError  # there is a last try
+
+    async def _sync(self, owner: str, declared: Sequence[Schedule], beside: Beside | None = None) -> SyncDiff:
+        schedules = self._container.get(Scheduler).schedules
+        diff = await schedules.sync(owner, declared, author=OWNER, beside=beside)
         _refuse_foreign(owner, diff)
         if diff.added or diff.changed or diff.removed:
             counts = len(diff.added), len(diff.changed), len(diff.removed)

@@ -6,7 +6,7 @@ import re
 from datetime import date
 from typing import Final
 
-from trioarm.arming.excepting import SCHEDULE, SITE, TAG, bounds, days_of
+from trioarm.arming.exception_days import SCHEDULE, SITE, TAG, bounds, covers, days_of
 from trioarm.arming.model import Effect, ExceptionRule, InvalidRequest, Premises, Target
 from trioarm.core.bounds import check_author
 from trioarm.core.errors import InvalidSchedule, InvalidTrigger
@@ -65,6 +65,7 @@ def check_rule(rule: ExceptionRule, premises: Premises) -> None:
     _check_scope(rule, premises)
     _check_days(rule)
     _check_effect(rule)
+    _check_of_one_sort(rule, premises)
     if rule.target is Target.DISARMED:
         barred = [name for name in partitions_of(rule, premises) if not premises.partitions[name].allow_disarm]
         if barred:
@@ -84,6 +85,22 @@ def partitions_of(rule: ExceptionRule, premises: Premises) -> list[str]:
         if rule.on in (SCHEDULE + arming.schedule.name, *(TAG + tag for tag in arming.schedule.tags))
     }
     return [name for name in premises.partitions if name in concerned]
+
+
+def _check_of_one_sort(rule: ExceptionRule, premises: Premises) -> None:
+    """Refuse one time, or one target, for what arms and what disarms: nobody wants both to be the same."""
+    concerned = {
+        arming.schedule.name: arming.target is Target.DISARMED
+        for arming in premises.schedules
+        for name in arming.partitions
+        if covers(rule, arming, premises.partitions[name])
+    }
+    if rule.effect is Effect.REPLACE and len({*concerned.values()}) > 1:
+        opening = ", ".join(name for name, disarms in concerned.items() if disarms)
+        raise InvalidRequest(
+            f"of {rule.on} some schedules arm, and {opening} disarms: what is otherwise cannot be the same for both, "
+            "so name a schedule or a tag"
+        )
 
 
 def _check_words(rule: ExceptionRule) -> None:

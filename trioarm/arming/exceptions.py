@@ -13,19 +13,22 @@ import attrs
 
 from trioarm.arming.audit import AuditEntry, appended
 from trioarm.arming.compile import engine_schedules
-from trioarm.arming.excepting import bounds, why
+from trioarm.arming.excepting import why
+from trioarm.arming.exception_days import SITE, bounds
 from trioarm.arming.exception_rules import check_rule, partitions_of
 from trioarm.arming.model import Effect, ExceptionRule, InvalidRequest, KeptException, Premises
 from trioarm.core.changes import Change, PutDocument, Verdict
 from trioarm.core.codec import from_json, to_json
 from trioarm.core.errors import RepositoryError, RevisionConflict
-from trioarm.core.instants import DAY
+from trioarm.core.instants import DAY, SECOND
+from trioarm.engine.commands import Beside
 from trioarm.engine.ports import Clock, ScheduleRepository
 from trioarm.engine.rivals import FASTER, TRIES
 
 NAMESPACE: Final = "exception"
 KEY: Final = "all"
 EXCEPTIONS_MAX: Final = 100
+SETTLES: Final = 5 * SECOND  # from when something is said until it counts
 KEPT_AFTER: Final = 3 * DAY  # until the last late arm of the last zone is decided: more than 24 h and half a day
 
 
@@ -49,13 +52,19 @@ class Book:
         """
         if len(self.kept) >= EXCEPTIONS_MAX:
             raise InvalidRequest(f"there are {len(self.kept)} exceptions, and there may be no more: remove some")
-        one = KeptException(number=self.following, rule=rule, since_at=now, declared=declared)
+        one = KeptException(number=self.following, rule=rule, said_at=now, declared=declared)
         return Book(following=self.following + 1, kept=(*self.kept, one))
 
-    def ended(self, numbers: Sequence[int], now: int) -> Book:
-        """Return the book in which some hold no longer."""
-        ended = (attrs.evolve(one, ended_at=now) if one.number in numbers else one for one in self.kept)
+    def ended(self, numbers: Sequence[int]) -> Book:
+        """Return the book in which some are to be taken back."""
+        ended = (attrs.evolve(one, ending=True) if one.number in numbers and one.holds else one for one in self.kept)
         return attrs.evolve(self, kept=tuple(ended))
+
+    def settled(self, at: int) -> Book:
+        """Return the book in which everything counts from an instant on that did not yet."""
+        return attrs.evolve(
+            self, kept=tuple(_settled(one, at) for one in self.kept if one.since_at is not None or not one.ending)
+        )
 
     def swept(self, now: int) -> Book:
         """Return the book without those that mean nothing any more."""
@@ -68,9 +77,9 @@ class Book:
             InvalidRequest: they are too many.
         """
         book = self.swept(now)
-        gone = [one.number for one in book.kept if one.declared and one.ended_at is None and one.rule not in rules]
-        book = book.ended(gone, now)
-        held = [one.rule for one in book.kept if one.declared and one.ended_at is None]
+        gone = [one.number for one in book.kept if one.declared and one.holds and one.rule not in rules]
+        book = book.ended(gone)
+        held = [one.rule for one in book.kept if one.declared and one.holds]
         for rule in dict.fromkeys(rules):
             if rule not in held and now < bounds(rule, "UTC")[1] + DAY:
                 book = book.added(rule, now, declared=True)
@@ -98,13 +107,14 @@ class Exceptions:
         return (await self._read())[0]
 
     async def foresee(self, rules: Sequence[ExceptionRule]) -> Book:
-        """Return what there will be once these are what the file wants; nothing is changed.
+        """Return what will count once these are what the file wants; nothing is changed.
 
         Raises:
             RepositoryError: the store cannot be used, or what it keeps cannot be understood.
             InvalidRequest: they are too many.
         """
-        return (await self.read()).declaring(rules, self._clock.look())
+        now = self._clock.look()
+        return (await self.read()).declaring(rules, now).settled(now)
 
     async def declare(self, rules: Sequence[ExceptionRule], premises: Premises, *, by: str) -> Book:
         """Let these be what the file wants.
@@ -137,7 +147,7 @@ class Exceptions:
             now = self._clock.look()
             book, version = await self._read()
             added = book.swept(now).added(rule, now)
-            _refuse_idle(rule, attrs.evolve(premises, exceptions=book.kept), added.kept[-1], now)
+            _refuse_idle(rule, attrs.evolve(premises, exceptions=book.settled(now).kept), added.kept[-1], now)
             if await self._write(added, version, _entries(book, added, premises, rule.author), now):
                 return added.kept[-1]
         raise RevisionConflict(f"exceptions: {FASTER}")
@@ -153,15 +163,30 @@ class Exceptions:
         for _ in range(TRIES):
             now = self._clock.look()
             book, version = await self._read()
-            found = next((one for one in book.kept if one.number == number and one.ended_at is None), None)
+            found = next((one for one in book.kept if one.number == number and one.holds), None)
             if found is None:
                 raise InvalidRequest(f"there is no exception {number}: `trioarm exceptions list` shows what there is")
             if found.declared:
                 raise InvalidRequest(f"exception {number} is declared in the configuration file: remove it there")
-            ended = book.ended([number], now)
+            ended = book.ended([number])
             if await self._write(ended, version, _entries(book, ended, premises, by), now):
                 return found
         raise RevisionConflict(f"exceptions: {FASTER}")
+
+    async def settling(self) -> tuple[Book, Beside | None]:
+        """Return what is to count, and what keeps that, in the transaction that makes schedules so.
+
+        It counts a little later than now, so that nothing comes due between what it is decided by before and after.
+
+        Raises:
+            RepositoryError: the store cannot be used, or what it keeps cannot be understood.
+        """
+        book, version = await self._read()
+        at = self._clock.look() + SETTLES
+        settled = book.settled(at)
+        if settled == book:
+            return book, None
+        return settled, Beside(documents=[PutDocument(NAMESPACE, KEY, version, to_json(settled))], latest=at)
 
     async def _read(self) -> tuple[Book, int]:
         document = await self._repository.get_document(NAMESPACE, KEY)
@@ -172,7 +197,10 @@ class Exceptions:
     async def _write(self, book: Book, version: int, entries: Sequence[AuditEntry], now: int) -> bool:
         put = PutDocument(NAMESPACE, KEY, version, to_json(book))
         change = Change(documents=[put], journal=[appended(entry, now) for entry in entries])
-        return await self._repository.commit([change]) == [Verdict.DONE]
+        if await self._repository.commit([change]) == [Verdict.DONE]:
+            return True
+        document = await self._repository.get_document(NAMESPACE, KEY)  # it may have been kept all the same
+        return document is not None and document.body == put.body
 
 
 def _refuse_idle(rule: ExceptionRule, premises: Premises, kept: KeptException, now: int) -> None:
@@ -180,13 +208,13 @@ def _refuse_idle(rule: ExceptionRule, premises: Premises, kept: KeptException, n
     if bounds(rule, "UTC")[1] + DAY <= now:
         raise InvalidRequest(f"{rule.begins} to {rule.ends} is over")
     if rule.effect is Effect.VACATION:
-        site = premises.sites[rule.on.removeprefix("site/")]
+        site = premises.sites[rule.on.removeprefix(SITE)]
         if bounds(rule, site.timezone)[0] <= now:
             raise InvalidRequest(
                 f"{rule.begins} is over in {site.name}, and a vacation arms when it begins: say when you leave, "
                 "like 2026-12-20T10:00"
             )
-    with_it = attrs.evolve(premises, exceptions=(*premises.exceptions, kept))
+    with_it = attrs.evolve(premises, exceptions=(*premises.exceptions, attrs.evolve(kept, since_at=now)))
     if engine_schedules(with_it) == engine_schedules(premises):
         raise InvalidRequest(
             f"nothing of {rule.on} would be any different from {rule.begins} to {rule.ends}: "
@@ -196,7 +224,7 @@ def _refuse_idle(rule: ExceptionRule, premises: Premises, kept: KeptException, n
 
 def _entries(before: Book, after: Book, premises: Premises, by: str) -> list[AuditEntry]:
     """Return what the audit says of what is there and was not, and the other way round."""
-    held, holding = ({one.number: one for one in book.kept if one.ended_at is None} for book in (before, after))
+    held, holding = ({one.number: one for one in book.kept if one.holds} for book in (before, after))
     over = {one.number for one in before.kept} - {one.number for one in after.kept}
     changes = [("exception", one) for number, one in holding.items() if number not in held]
     changes += [("exception_removed", one) for number, one in held.items() if number not in {*holding, *over}]
@@ -231,6 +259,11 @@ def what(rule: ExceptionRule) -> str:
             return "vacation" if rule.target is None else f"vacation, {rule.target}"
         case _:
             return rule.effect.value
+
+
+def _settled(kept: KeptException, at: int) -> KeptException:
+    since_at = at if kept.since_at is None else kept.since_at
+    return attrs.evolve(kept, since_at=since_at, ended_at=at if kept.ending else kept.ended_at, ending=False)
 
 
 def _forgotten_at(kept: KeptException) -> int:

@@ -336,16 +336,25 @@ class KeptException:
     Args:
         number: what people know it by; never used again.
         rule: what it says.
-        since_at: when it was said: what was over by then, it does not change.
+        said_at: when it was said.
+        since_at: from when on it counts: what has come by then, it does not change. None until schedules are so.
         ended_at: when it was taken back: what it had changed by then stays; None while it holds.
+        ending: whether it is to be taken back as soon as schedules are so.
         declared: whether it is in the configuration file, and goes when it is not there any more.
     """
 
     number: int
     rule: ExceptionRule
-    since_at: int
+    said_at: int
+    since_at: int | None = None
     ended_at: int | None = None
+    ending: bool = False
     declared: bool = False
+
+    @property
+    def holds(self) -> bool:
+        """Whether nobody has taken it back."""
+        return self.ended_at is None and not self.ending
 
 
 @attrs.frozen(slots=True, kw_only=True)

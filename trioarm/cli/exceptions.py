@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 from cyclopts import Parameter
 
-from trioarm.arming.excepting import SCHEDULE, SITE, TAG
+from trioarm.arming.exception_days import SCHEDULE, SITE, TAG
 from trioarm.arming.exception_rules import read_range, read_time
 from trioarm.arming.exceptions import Exceptions, in_words, what
 from trioarm.arming.installation import Installation
@@ -45,7 +45,7 @@ def list_(*, json: AsJson = False, config: ConfigFile = None, store: StoreUrl = 
 
     async def work(container: Container) -> Exit:
         columns, now = Columns("NO", "ON", "FROM", "TO", "WHAT", "BY", "SAID", "NOTE"), current_instant()
-        held = [one for one in (await _exceptions(container).read()).kept if one.ended_at is None]
+        held = [one for one in (await _exceptions(container).read()).swept(now).kept if one.holds]
         for one in held:
             if json:
                 say_json(as_json(one))
@@ -68,7 +68,7 @@ def _cells(kept: KeptException, now: int) -> tuple[str, ...]:
         rule.ends,
         what(rule),
         rule.author,
-        "in the file" if kept.declared else here(kept.since_at, now),
+        "in the file" if kept.declared else here(kept.said_at, now),
         rule.note,
     )
 
@@ -86,7 +86,8 @@ def as_json(kept: KeptException) -> dict[str, Json]:
         "target": None if rule.target is None else rule.target.value,
         "author": rule.author,
         "note": rule.note,
-        "since_at": render_instant(kept.since_at),
+        "said_at": render_instant(kept.said_at),
+        "since_at": None if kept.since_at is None else render_instant(kept.since_at),
         "declared": kept.declared,
     }
 

@@ -45,7 +45,8 @@ def with_exceptions(config: SchedulerConfig) -> SchedulerConfig:
             book = trio.run(_exceptions, config)
     except RepositoryError as error:
         remark(f"exceptions that were added by command are not known: {error}")
-    return excepting(config, book.declaring(rules, current_instant()).kept)
+    now = current_instant()
+    return excepting(config, book.declaring(rules, now).settled(now).kept)
 
 
 async def _exceptions(config: SchedulerConfig) -> Book:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Final
 
-from trioarm.arming.excepting import SCHEDULE, SITE, TAG
+from trioarm.arming.exception_days import SCHEDULE, SITE, TAG
 from trioarm.arming.exception_rules import check_rule, read_range, read_time
 from trioarm.arming.exceptions import EXCEPTIONS_MAX
 from trioarm.arming.model import Effect, ExceptionRule, InvalidRequest, Premises, Target

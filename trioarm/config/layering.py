@@ -43,6 +43,7 @@ DECLARED: Final = (  # what else a file has
     "discovery",
     "partition",
     "schedule",
+    "exception",
 )
 SECTIONS_LATER: Final = ("http",)
 COMMAND_LINE: Final = "command line"
