@@ -98,8 +98,8 @@ def _check_of_one_sort(rule: ExceptionRule, premises: Premises) -> None:
     if rule.effect is Effect.REPLACE and len({*concerned.values()}) > 1:
         opening = ", ".join(name for name, disarms in concerned.items() if disarms)
         raise InvalidRequest(
-            f"of {rule.on} some schedules arm and others disarm ({opening}), and one time or target cannot be meant for "
-            "both: name a schedule or a tag"
+            f"of {rule.on} some schedules arm and others disarm ({opening}), and one time or target cannot be meant "
+            "for both: name a schedule or a tag"
         )
 
 
