@@ -6,22 +6,26 @@ import random
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 import trio
 
 from tests.arming.premises import AWAY
-from tests.arming.test_excepting import a_rule
+from tests.arming.test_excepting import HOUSE, a_rule, local
 from tests.config.writing import config_of
 from tests.world import in_virtual_time
-from trioarm.arming.exceptions import Exceptions
+from trioarm.arming.exceptions import EXCEPTIONS_MAX, NAMESPACE, Book, Exceptions, in_words
 from trioarm.arming.model import Effect, ExceptionRule, InvalidRequest
+from trioarm.core.changes import Change, PutDocument
 from trioarm.core.errors import RepositoryError, RevisionConflict
 from trioarm.core.states import State
+from trioarm.engine.clock import VirtualClock
 from trioarm.engine.ports import Clock
 from trioarm.live import LiveConfig
+from trioarm.repositories.memory import InMemoryScheduleRepository
 from trioarm.testing.faults import Fault
 from trioarm.testing.nodes import Node
-from trioarm.testing.stores import MemoryDisk
+from trioarm.testing.stores import FileStore, MemoryDisk
 from trioarm.testing.world import World, a_world
 
 TOML = """
@@ -47,6 +51,7 @@ target = "disarmed"
 weekly = { days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], at = "06:30" }
 """
 START = "2026-12-20 12:00"
+START_AT = local(20, "12:00")
 EARLY = {"effect": Effect.REPLACE, "at": "20:00", "on": "tag/evening"}
 SKIPPED = {"effect": Effect.SKIP}
 
@@ -142,6 +147,65 @@ class TestInANode:
                 ]
 
         in_virtual_time(main)
+
+    def test_of_two_nodes_each_knows_it(self, tmp_path: Path) -> None:
+        """What one was told, the other does, once the first is gone."""
+
+        async def main() -> None:
+            store = FileStore(tmp_path / "trioarm.db")
+            async with a_world(store, start_at="2026-12-21 19:55", zone="Europe/Prague") as world:
+                config = config_of(tmp_path, TOML)
+                one, other = await world.start(config=config), await world.start(config=config)
+                await says(one, **EARLY)
+                await world.advance(10)
+                live = other.container.get(LiveConfig)
+                assert [kept.number for kept in live.config.premises.exceptions] == [1]
+                world.kill(one)
+                await world.until("2026-12-21 20:01")
+                assert await done_by(world) == [("2026-12-21 20:00", "night/house/e1")]
+
+        in_virtual_time(main)
+
+
+class TestTheBook:
+    """What is kept of them."""
+
+    async def test_it_is_forgotten_when_it_means_nothing_any_more(self) -> None:
+        """Three days after it is over, or was taken back; numbers are never used again."""
+        book = Book().added(a_rule(), local(20, "12:00")).settled(local(20, "12:00"))
+        assert len(book.swept(local(24, "23:00")).kept) == 1
+        gone = book.swept(local(25, "01:00"))
+        assert gone.kept == ()
+        assert gone.added(a_rule(), local(25, "12:00")).kept[0].number == 2
+        assert book.ended([1]).settled(local(20, "13:00")).swept(local(23, "14:00")).kept == ()
+
+    async def test_what_never_counted_leaves_no_trace(self) -> None:
+        """Said, and taken back before any schedule was so."""
+        assert Book().added(a_rule(), START_AT).ended([1]).settled(START_AT).kept == ()
+
+    async def test_there_are_only_so_many(self) -> None:
+        """A hundred, and then one line that says what to do."""
+        exceptions = Exceptions(InMemoryScheduleRepository(), VirtualClock(START_AT, trio_start=trio.current_time()))
+        for _ in range(EXCEPTIONS_MAX):
+            await exceptions.add(a_rule(), HOUSE)
+        with pytest.raises(InvalidRequest, match="there are 100 exceptions, and there may be no more: remove some"):
+            await exceptions.add(a_rule(), HOUSE)
+
+    async def test_what_cannot_be_read_is_said(self) -> None:
+        """And not guessed at."""
+        repository = InMemoryScheduleRepository()
+        await repository.commit([Change(documents=[PutDocument(NAMESPACE, "all", 0, {"kept": 5})])])
+        exceptions = Exceptions(repository, VirtualClock(START_AT, trio_start=trio.current_time()))
+        with pytest.raises(RepositoryError, match="following: is missing"):
+            await exceptions.read()
+
+    def test_each_in_words(self) -> None:
+        """As the listing and the audit have them."""
+        rule = a_rule(Effect.REPLACE, at="20:00", target=AWAY)
+        assert in_words(rule) == "at 20:00, armed_away on 2026-12-21 for site/home"
+        vacation = a_rule(Effect.VACATION, "2026-12-21..2026-12-22", target=AWAY)
+        assert in_words(vacation) == "vacation, armed_away from 2026-12-21 to 2026-12-22 for site/home"
+        assert in_words(attrs.evolve(vacation, effect=Effect.WORKDAY, target=None)).startswith("as on a workday from")
 
 
 @pytest.mark.parametrize("seed", range(12))
