@@ -10,16 +10,19 @@ import attrs
 import pytest
 import trio
 
-from tests.arming.premises import AWAY
+from tests.arming.premises import AWAY, a_node
 from tests.arming.test_excepting import HOUSE, a_rule, local
 from tests.config.writing import config_of
+from tests.making import a_schedule
 from tests.world import in_virtual_time
 from trioarm.arming.exceptions import EXCEPTIONS_MAX, NAMESPACE, Book, Exceptions, in_words
 from trioarm.arming.model import Effect, ExceptionRule, InvalidRequest
 from trioarm.core.changes import Change, PutDocument
 from trioarm.core.errors import RepositoryError, RevisionConflict
+from trioarm.core.instants import SECOND
 from trioarm.core.states import State
 from trioarm.engine.clock import VirtualClock
+from trioarm.engine.commands import Beside
 from trioarm.engine.ports import Clock
 from trioarm.live import LiveConfig
 from trioarm.repositories.memory import InMemoryScheduleRepository
@@ -198,6 +201,24 @@ class TestTheBook:
         exceptions = Exceptions(repository, VirtualClock(START_AT, trio_start=trio.current_time()))
         with pytest.raises(RepositoryError, match="following: is missing"):
             await exceptions.read()
+
+    def test_what_is_too_late_changes_nothing(self) -> None:
+        """Neither schedules nor what is kept beside them: they are one transaction."""
+
+        async def main() -> None:
+            async with a_node(HOUSE) as node:
+                documents = [PutDocument(NAMESPACE, "all", 0, {"kept": 1})]
+                beside = Beside(documents=documents, latest=node.clock.now() - 1)
+                with pytest.raises(RevisionConflict):
+                    await node.commands.sync("file:x", [a_schedule("other")], beside=beside)
+                assert await node.repository.get_schedule("other") is None
+                assert await node.repository.get_document(NAMESPACE, "all") is None
+                in_time = Beside(documents=documents, latest=node.clock.now() + SECOND)
+                await node.commands.sync("file:x", [a_schedule("other")], beside=in_time)
+                assert await node.repository.get_schedule("other") is not None
+                assert await node.repository.get_document(NAMESPACE, "all") is not None
+
+        in_virtual_time(main)
 
     def test_each_in_words(self) -> None:
         """As the listing and the audit have them."""
