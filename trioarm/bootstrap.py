@@ -343,6 +343,7 @@ class SchedulerBootstrap:
                 root.start_soon(self.container.get(Discovery).run)
                 if self.config.premises.watch_s:
                     root.start_soon(self.container.get(Installation).watcher.listen)
+                root.start_soon(self.live.follow)
                 task_status.started(self.container.get(Scheduler))
                 await self._stop.wait()
                 self.live.close()
@@ -371,6 +372,7 @@ class SchedulerBootstrap:
         while True:
             await repository.changed()
             engine.doubt()
+            self.live.doubt()
 
     async def initialize(self, nursery: trio.Nursery) -> Scheduler:
         """Start the node in a nursery and return its scheduler.

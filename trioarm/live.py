@@ -7,7 +7,7 @@ the settings, which cannot fail. What cannot change while a node runs is named, 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import islice
 from typing import Final
 
@@ -16,20 +16,29 @@ import trio
 
 from trioarm.arming.compile import engine_schedules
 from trioarm.arming.discovery.discovery import discovery_schedules
+from trioarm.arming.exceptions import Exceptions
 from trioarm.arming.installation import Installation
+from trioarm.arming.model import ExceptionRule, KeptException, Premises
 from trioarm.arming.reporting import Often, reporting_schedules
 from trioarm.arming.supervising import supervising_schedules
 from trioarm.arming.watching import watching_schedules
 from trioarm.config import SchedulerConfig, unknown_handlers
-from trioarm.config.known import knowing, ready, waiting
+from trioarm.config.known import excepting, knowing, ready, waiting
 from trioarm.config.takeover import take_over
 from trioarm.config.unheeded import unheeded
 from trioarm.container import Container
 from trioarm.core.diff import SyncDiff
-from trioarm.core.errors import ConfigurationError, SchedulerStopped
+from trioarm.core.errors import (
+    ConfigurationError,
+    InvalidSchedule,
+    RepositoryError,
+    RevisionConflict,
+    SchedulerStopped,
+)
 from trioarm.core.events import ConfigChanged
 from trioarm.core.schedule import Schedule
 from trioarm.engine.clock import SystemClock
+from trioarm.engine.commands import Beside
 from trioarm.engine.engine import SchedulingEngine
 from trioarm.engine.executor import PoolSettings, RunExecutor
 from trioarm.engine.gatekeeper import Gatekeeper
@@ -38,6 +47,7 @@ from trioarm.engine.hub import Hub
 from trioarm.engine.metrics import Metrics
 from trioarm.engine.ports import Clock, ScheduleRepository
 from trioarm.engine.recorder import Recorder
+from trioarm.engine.rivals import TRIES
 from trioarm.engine.scheduler import Scheduler
 from trioarm.feeds.refreshing import Refreshing, refreshing_schedules
 from trioarm.handlers.dead_man import DeadMan
@@ -48,6 +58,7 @@ from trioarm.repositories.sqlite import SqliteScheduleRepository
 
 CODE_OWNER: Final = "config"  # who owns schedules of a configuration that was made in code, not read from a file
 NAMED_MAX: Final = 5  # schedules named of which something is not heeded: `trioarm check` names all
+AGAIN_S: Final = 5.0  # after which exceptions are looked at again that could not be heeded
 POOL: Final = "default"  # the pool of all handlers that have none of their own
 
 _log = logging.getLogger("trioarm.node")
@@ -95,6 +106,7 @@ class LiveConfig:
         """Who else takes a changed configuration over, such as the log of a program; called after all components."""
         self._container = container
         self._turns = trio.Lock()
+        self._news = trio.Event()
         self._open = False
 
     async def declare(self) -> None:
@@ -104,9 +116,10 @@ class LiveConfig:
             ConfigurationError: a declared schedule has a name that somebody else uses.
         """
         await self._sync(OWNER, self._built_in(self.config))
-        await self._know_calendars()
+        await self._declare_exceptions(self._said)
+        await self._know()
         await self._declare_own()
-        if await self._know_calendars():  # another node read one meanwhile, and what it spread may be undone
+        if await self._know():  # another node read one meanwhile, and what it spread may be undone
             await self._declare_own()
         self._open = True
         await self._container.get(Refreshing).look()
@@ -118,16 +131,18 @@ class LiveConfig:
             ConfigurationError: one cannot be carried out.
             InvalidSchedule: they are more than their owner may have.
         """
-        declared = self._declared(await self._with_calendars(self._said))
+        config = await self._with_known(self._said)
+        book = await self._exceptions.foresee(config.premises.declared_exceptions)
+        declared = self._declared(excepting(config, book.kept))
         return await self._container.get(Scheduler).schedules.sync(self._owner, declared, dry_run=True)
 
     async def _declare_own(self) -> None:
-        declared = self._declared(self.config)
         for line in islice(unheeded(self.config), NAMED_MAX):
             _log.warning(line)
+        declared = self._declared(self.config)
         if declared or self.config.owner:
             await self._refuse_foreign(declared)
-            await self._sync(self._owner, declared)
+            await self._be_excepted(self.config)
 
     def close(self) -> None:
         """Take nothing over any more: the node stops."""
@@ -151,8 +166,9 @@ class LiveConfig:
             if problems:
                 raise ConfigurationError(problems)
             found = take_over(self._said, wanted)
-            config = await self._with_calendars(found.config)
-            diff = await self._redeclare_as(config)
+            await self._declare_exceptions(found.config)
+            config = await self._with_known(found.config)
+            diff, config = await self._redeclare_as(config)
             self._said = found.config
             self._apply(config)
             await self._container.get(Refreshing).look()
@@ -169,23 +185,101 @@ class LiveConfig:
         """
         async with self._turns:
             waited = waiting(self.config)
-            if not self._open or not await self._know_calendars():
+            if not self._open or not await self._know():
                 return
             await self._redeclare(self.config)
+            await self._know()
             for calendar in waited.keys() - waiting(self.config).keys():
                 _log.info("calendar %s has been read: %s will run", calendar, ", ".join(waited[calendar]))
 
-    async def _know_calendars(self) -> bool:
-        """Let the configuration know what is known of its calendars now, and return whether that is news."""
-        config = await self._with_calendars(self._said)
+    async def _know(self) -> bool:
+        """Let the configuration know what is known of its calendars and exceptions now, and return whether it is
+        news."""
+        config = await self._with_known(self._said)
         if config == self.config:
             return False
         self.config = config
         self._container.get(Installation).declare(ready(config).premises)
         return True
 
-    async def _with_calendars(self, config: SchedulerConfig) -> SchedulerConfig:
-        return knowing(config, await self._container.get(Refreshing).events(config.feeds))
+    async def _with_known(self, config: SchedulerConfig) -> SchedulerConfig:
+        known = knowing(config, await self._container.get(Refreshing).events(config.feeds))
+        return excepting(known, (await self._exceptions.read()).kept)
+
+    # Exceptions
+
+    async def except_(self, rule: ExceptionRule) -> tuple[KeptException, bool]:
+        """Keep an exception.
+
+        Returns:
+            It, and whether stored schedules are so already; else they are once the node that runs notices, or the next
+            one starts.
+
+        Raises:
+            InvalidRequest: it means nothing, or would change nothing that is to come.
+            RepositoryError: the store cannot be used.
+        """
+        return await self._excepting(lambda premises: self._exceptions.add(rule, premises))
+
+    async def take_back(self, number: int, *, by: str) -> tuple[KeptException, bool]:
+        """Take an exception back; see `except_`.
+
+        Raises:
+            InvalidRequest: there is none of that number, or a file declares it.
+            RepositoryError: the store cannot be used.
+        """
+        return await self._excepting(lambda premises: self._exceptions.remove(number, premises, by=by))
+
+    def doubt(self) -> None:
+        """Look at the exceptions again: another process may have changed them."""
+        self._news.set()
+
+    async def follow(self) -> None:
+        """Heed the exceptions of other processes, until cancelled."""
+        while True:
+            await self._news.wait()
+            self._news = trio.Event()
+            try:
+                await self.heed_exceptions()
+            except (RepositoryError, RevisionConflict, ConfigurationError, InvalidSchedule) as error:
+                _log.warning("exceptions are not heeded yet, and will be looked at again: %s", error)
+                await trio.sleep(AGAIN_S)
+                self.doubt()
+
+    async def heed_exceptions(self) -> None:
+        """Let declared schedules be as the exceptions that are kept now want them.
+
+        Raises:
+            ConfigurationError: a declared schedule has a name that somebody else uses.
+            RepositoryError: the store cannot be used.
+        """
+        async with self._turns:
+            if self._open and (await self._exceptions.read()).kept != self.config.premises.exceptions:
+                await self._be_excepted(self.config)
+
+    async def _excepting(self, change: Callable[[Premises], Awaitable[KeptException]]) -> tuple[KeptException, bool]:
+        """Change an exception, and at once what is stored: unless that is not what is declared here, which a command
+        has no business to declare."""
+        before = await self._with_known(self._said)
+        diff = await self._container.get(Scheduler).schedules.sync(self._owner, self._declared(before), dry_run=True)
+        kept = await change(ready(before).premises)
+        if self._open:
+            await self.heed_exceptions()
+        is_as_declared = not (diff.added or diff.changed or diff.removed or diff.foreign)
+        if is_as_declared and not self._open:
+            await self._be_excepted(before)
+        return kept, is_as_declared
+
+    async def _be_excepted(self, config: SchedulerConfig) -> None:
+        _, self.config = await self._sync_own(config)
+        self._container.get(Installation).declare(ready(self.config).premises)
+
+    async def _declare_exceptions(self, config: SchedulerConfig) -> None:
+        await self._exceptions.declare(config.premises.declared_exceptions, config.premises, by=self._owner)
+
+    @property
+    def _exceptions(self) -> Exceptions:
+        return self._container.get(Installation).exceptions
 
     @property
     def _owner(self) -> str:
@@ -205,7 +299,7 @@ class LiveConfig:
             raise ConfigurationError((f"{names}: the name is still that of a schedule that arms: restart the node",))
         return [*config.schedules, *arming]
 
-    async def _redeclare_as(self, config: SchedulerConfig) -> SyncDiff:
+    async def _redeclare_as(self, config: SchedulerConfig) -> tuple[SyncDiff, SchedulerConfig]:
         """Declare what a changed configuration declares, as many schedules as it allows; or leave it at what was."""
         scheduler = self._container.get(Scheduler)
         allowed, scheduler.owners = scheduler.owners, config.owners
@@ -215,20 +309,32 @@ class LiveConfig:
             scheduler.owners = allowed
             raise
 
-    async def _redeclare(self, config: SchedulerConfig) -> SyncDiff:
-        declared = self._declared(config)
-        await self._refuse_foreign(declared)
-        diff = await self._sync(self._owner, declared)
+    async def _redeclare(self, config: SchedulerConfig) -> tuple[SyncDiff, SchedulerConfig]:
+        await self._refuse_foreign(self._declared(config))
+        diff, config = await self._sync_own(config)
         await self._sync(OWNER, self._built_in(config))
-        return diff
+        return diff, config
 
     async def _refuse_foreign(self, declared: Sequence[Schedule]) -> None:
         """Look before anything is changed: what is wrong changes nothing."""
         diff = await self._container.get(Scheduler).schedules.sync(self._owner, declared, dry_run=True)
         _refuse_foreign(self._owner, diff)
 
-    async def _sync(self, owner: str, declared: Sequence[Schedule]) -> SyncDiff:
-        diff = await self._container.get(Scheduler).schedules.sync(owner, declared, author=OWNER)
+    async def _sync_own(self, config: SchedulerConfig) -> tuple[SyncDiff, SchedulerConfig]:
+        """Make stored what is declared here, and let exceptions count from then on that did not yet; return that."""
+        for tries_left in reversed(range(TRIES)):
+            book, beside = await self._exceptions.settling()
+            config = excepting(config, book.kept)
+            try:
+                return await self._sync(self._owner, self._declared(config), beside), config
+            except RevisionConflict:
+                if beside is None or not tries_left:
+                    raise
+        raise AssertionError  # there is a last try
+
+    async def _sync(self, owner: str, declared: Sequence[Schedule], beside: Beside | None = None) -> SyncDiff:
+        schedules = self._container.get(Scheduler).schedules
+        diff = await schedules.sync(owner, declared, author=OWNER, beside=beside)
         _refuse_foreign(owner, diff)
         if diff.added or diff.changed or diff.removed:
             counts = len(diff.added), len(diff.changed), len(diff.removed)

@@ -85,6 +85,7 @@ class TestPreview:
             "reason": None,
             "partition": "house",
             "target": "armed_night",
+            "exception": None,
             "conflict": None,
         }
 

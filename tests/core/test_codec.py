@@ -51,6 +51,7 @@ from trioarm.core.triggers import (
     Ahead,
     Cron,
     Every,
+    Excepted,
     Exclude,
     Fold,
     Gap,
@@ -58,11 +59,13 @@ from trioarm.core.triggers import (
     MonthEnd,
     Monthly,
     Once,
+    Stretch,
     Trigger,
     Union,
     Weekly,
     Yearly,
 )
+from trioarm.core.triggers.day_calendars import DayCalendar, calendar_spans
 
 NAMES = st.from_regex(r"[a-z0-9][a-z0-9._/-]{0,20}", fullmatch=True)
 ZONES = st.sampled_from(["UTC", "Europe/Prague", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu"])
@@ -108,6 +111,22 @@ TRIGGERS: st.SearchStrategy[Trigger] = (
     )
     | st.builds(Cron, CRONS, ZONES, gap=st.none() | GAPS, fold=st.none() | FOLDS, dst=st.booleans())
     | st.builds(lambda at, zone, by_s: Ahead(Weekly("mon", at, zone), by_s), TIMES, ZONES, st.floats(1.0, 86_400.0))
+    | st.builds(
+        lambda at, zone, start, inside: Excepted(
+            Weekly("mon", at, zone), [Stretch(start, start + 1, "anna: guests")], inside=inside
+        ),
+        TIMES,
+        ZONES,
+        INSTANTS.filter(lambda at: at < LATEST),
+        st.booleans(),
+    )
+    | st.builds(
+        lambda at, zone: Exclude(
+            [Weekly("mon", at, zone), calendar_spans("workday", DayCalendar("CZ", working=["2026-12-24"]), zone)]
+        ),
+        TIMES,
+        ZONES,
+    )
     | st.builds(lambda days, at, zone: Union([Weekly(days, at, zone), Every(3600)]), DAYS, TIMES, ZONES)
     | st.builds(lambda at, zone: Exclude([Weekly(["mon", "tue"], at, zone), on_weekdays(["tue"], zone)]), TIMES, ZONES)
 )

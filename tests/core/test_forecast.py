@@ -29,7 +29,7 @@ from trioarm.core.schedule import (
     ScheduleState,
 )
 from trioarm.core.states import Reason, State, WaitingFor
-from trioarm.core.triggers import After, Cron, Every, Exclude, Intersect, Once, Trigger, Weekly
+from trioarm.core.triggers import After, Cron, Every, Excepted, Exclude, Intersect, Once, Stretch, Trigger, Weekly
 
 
 @pytest.mark.parametrize("name", ["0", "b"])
@@ -377,12 +377,38 @@ def test_every_fold_of_a_year_is_marked(zone: str, quarters: int) -> None:
             Exclude([Cron("0 6 * * *"), on_weekdays(["sun"], "UTC")]),
             "it is the first one that the rule yields from now on",
         ),
+        (
+            Excepted(Cron("0 6 * * *"), [Stretch(NOW, NOW + DAY, "guests")]),
+            "Tue 24 Nov 06:00 is left out: guests",
+        ),
         (Exclude([Once(NOW - HOUR), on_weekdays(["sun"], "UTC")]), "nothing is to come"),
     ],
 )
 def test_what_is_left_out_before_the_next_one_is_told(trigger: Trigger, why: str) -> None:
     """The occurrence that people expect and will not see, and by which member of the rule."""
     assert _explained(a_record(a_schedule(trigger=trigger))).why == why
+
+
+def test_what_is_otherwise_for_some_days_is_shown_and_why() -> None:
+    """What is left out stands where it would be, in order with what happens, and what stands in says so, too."""
+    stretch = Stretch(NOW, NOW + 2 * DAY, "guests")
+    nightly, late = Cron("0 6 * * *"), Cron("30 5 * * *")
+    records = [
+        a_record(a_schedule("nightly", Excepted(nightly, [stretch])), key=1),
+        a_record(a_schedule("late", Excepted(late, [stretch], inside=True)), key=2),
+        a_record(a_schedule("paused", Excepted(nightly, [stretch]), enabled=False), key=3),
+    ]
+    records[2].state = ScheduleState.PAUSED
+    found = preview(records, NOW, NOW + 3 * DAY, RULES)
+    assert [(one.schedule.name, one.local_at.day, one.decision, one.exception) for one in found] == [
+        ("late", 24, State.PENDING, "guests"),
+        ("nightly", 24, State.SKIPPED, "guests"),
+        ("late", 25, State.PENDING, "guests"),
+        ("nightly", 25, State.SKIPPED, "guests"),
+        ("nightly", 26, State.PENDING, None),
+    ]
+    alone = preview([a_record(a_schedule("once", Excepted(Once(NOW + HOUR), [stretch])))], NOW, NOW + DAY, RULES)
+    assert [(one.due_at, one.reason, one.exception) for one in alone] == [(NOW + HOUR, None, "guests")]
 
 
 def test_what_is_left_out_before_the_start_is_not_told() -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import attrs
 
+from trioarm.arming.excepting import Part, excepted, vacations, why
 from trioarm.arming.model import HANDLER, WARN, ArmingSchedule, Partition, Premises, Target
 from trioarm.arming.verify import SENDS_MAX
 from trioarm.core.errors import InvalidSchedule
 from trioarm.core.instants import microseconds, render_duration
+from trioarm.core.jsonable import Json
 from trioarm.core.retry_policy import RetryPolicy
 from trioarm.core.schedule import NAME, Delivery, Overlap, Schedule
 from trioarm.core.triggers import Ahead
@@ -18,6 +21,7 @@ from trioarm.core.triggers import Ahead
 LANE: Final = "partition/"
 LATE_ARM_S: Final = 86400.0  # a late arm applies this long, unless the partition's next occurrence replaces it (A2.3)
 LATE_DISARM_S_MIN: Final = 60.0  # even "not late at all" leaves a busy machine the time to be on time
+NAME_LENGTH_MAX: Final = 63  # S2.4
 LIFT: Final = 2  # above ordinary schedules
 TALK_S: Final = 60.0  # of an attempt, for reading and commanding themselves, and for the turns of other partitions
 
@@ -35,11 +39,22 @@ def engine_schedules(premises: Premises) -> list[Schedule]:
     """
     lift = _lift(premises)
     found = []
+    for part, partition in _parts(premises):
+        arming = part.arming
+        schedule = _engine_schedule(part, partition, premises, lift)
+        warn_s = () if arming.target is Target.DISARMED else arming.warn_s
+        found += [schedule, *(_warning(schedule, partition.name, arming.target, before_s) for before_s in warn_s)]
+    return found
+
+
+def _parts(premises: Premises) -> Iterator[tuple[Part, Partition]]:
+    """Yield everything that is done to each partition, as ever and by exception."""
     for arming in premises.schedules:
         for name in arming.partitions:
-            schedule = _engine_schedule(arming, _partition(arming, name, premises), premises, lift)
-            found += [schedule, *(_warning(schedule, name, arming.target, before_s) for before_s in arming.warn_s)]
-    return found
+            partition = _partition(arming, name, premises)
+            yield from ((part, partition) for part in excepted(arming, partition, premises))
+    for part in vacations(premises):
+        yield from ((part, premises.partitions[name]) for name in part.arming.partitions)
 
 
 def apply_within_s(target: Target, late_disarm_s: float) -> float:
@@ -61,8 +76,9 @@ def _lift(premises: Premises) -> int:
     return min(LIFT, 9 - max((arming.schedule.priority for arming in premises.schedules), default=0))
 
 
-def _engine_schedule(arming: ArmingSchedule, partition: Partition, premises: Premises, lift: int) -> Schedule:
-    parent = arming.schedule
+def _engine_schedule(part: Part, partition: Partition, premises: Premises, lift: int) -> Schedule:
+    arming, parent, name = part.arming, part.arming.schedule, _name(part, partition)
+    instead: dict[str, Json] = {} if part.exception is None else {"exception": why(part.exception)}
     if parent.delivery is Delivery.AT_MOST_ONCE:
         raise InvalidSchedule(
             f"{parent.name}: arming reads before it sends and counts what it sent, so it is carried out at least once: "
@@ -81,9 +97,9 @@ def _engine_schedule(arming: ArmingSchedule, partition: Partition, premises: Pre
         tolerance_s = min(within_s, premises.on_time_s if tolerance_s is None else tolerance_s)
     return attrs.evolve(
         parent,
-        name=_child(f"{parent.name}/", partition.name, "the schedule"),
+        name=name,
         handler=HANDLER,
-        args={"partition": partition.name, "target": arming.target.value},
+        args={"partition": partition.name, "target": arming.target.value, **instead},
         lane=_child(LANE, partition.name, "its lane"),
         supersede=True,
         tolerance_s=tolerance_s,
@@ -91,7 +107,20 @@ def _engine_schedule(arming: ArmingSchedule, partition: Partition, premises: Pre
         timeout_s=max(attempt_s(partition), parent.timeout_s or 0.0),
         retry=parent.retry or UNTIL_REACHED,
         priority=parent.priority + lift,
+        max_runs=parent.max_runs if part.exception is None else None,
     )
+
+
+def _name(part: Part, partition: Partition) -> str:
+    """Return the name of an engine schedule. Of an exception it must be one, however long that of the schedule is."""
+    name = _child(f"{part.arming.schedule.name}/", partition.name, "the schedule")
+    if part.exception is None:
+        return name
+    suffix = f"/e{part.exception.number}"
+    longest = max(map(len, warning_names(suffix, part.arming.warn_s)), default=len(suffix))
+    if len(name) + longest <= NAME_LENGTH_MAX:
+        return name + suffix
+    return f"{name[: NAME_LENGTH_MAX - longest - 9]}.{zlib.crc32(name.encode()):08x}{suffix}"
 
 
 def warning_names(schedule: str, warn_s: Sequence[float]) -> list[str]:

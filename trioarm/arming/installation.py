@@ -10,6 +10,7 @@ import trio
 from trioarm.arming.alerts import alert_rule
 from trioarm.arming.compile import engine_schedules
 from trioarm.arming.connections import Connections
+from trioarm.arming.exceptions import Exceptions
 from trioarm.arming.handler import ArmHandler
 from trioarm.arming.holds import Holds
 from trioarm.arming.ledger import Ledger
@@ -75,6 +76,7 @@ class Installation:
         }
         self.holds = holds = Holds(premises, repository, clock)
         alerts = AlertCommands(repository, clock)
+        self.exceptions = Exceptions(repository, clock)
         self.persons = Persons(premises, ways, holds, alerts, self.desired)
         self._handler = ArmHandler(premises, ways, holds, alerts)
         self.handlers: dict[str, Handler] = {HANDLER: self._handler.arm}

@@ -329,6 +329,69 @@ class ArmingSchedule:
     warn_s: tuple[float, ...] = ()
 
 
+class Effect(StrEnum):
+    """What an exception does to the occurrences it covers (A4.3)."""
+
+    SKIP = "skip"  # they are left out
+    REPLACE = "replace"  # they come at another time, or with another target
+    HOLIDAY = "holiday"  # they are those of a holiday
+    WORKDAY = "workday"  # they are those of a workday
+    VACATION = "vacation"  # they are left out, and everything is armed when it begins
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class ExceptionRule:
+    """What somebody wants otherwise for some days. `check_rule` says whether it means anything.
+
+    Args:
+        on: what is concerned: `site/NAME`, `tag/NAME` or `schedule/NAME`.
+        begins: local date, such as `2026-12-24`, or date and time, such as `2026-12-24T18:00`, of the partition's site.
+        ends: likewise; a date is included as a whole.
+        effect: what becomes of the occurrences.
+        at: the time of day they come at instead; None to leave it.
+        target: what they make of their partitions instead, or what a vacation does; None to leave it.
+        author: who wants it.
+        note: why; may be empty.
+    """
+
+    on: str
+    begins: str
+    ends: str
+    effect: Effect
+    at: str | None = None
+    target: Target | None = None
+    author: str
+    note: str = ""
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class KeptException:
+    """An exception as it is kept.
+
+    Args:
+        number: what people know it by; never used again.
+        rule: what it says.
+        said_at: when it was said.
+        since_at: from when on it counts: what has come by then, it does not change. None until schedules are so.
+        ended_at: when it was taken back: what it had changed by then stays; None while it holds.
+        ending: whether it is to be taken back as soon as schedules are so.
+        declared: whether it is in the configuration file, and goes when it is not there any more.
+    """
+
+    number: int
+    rule: ExceptionRule
+    said_at: int
+    since_at: int | None = None
+    ended_at: int | None = None
+    ending: bool = False
+    declared: bool = False
+
+    @property
+    def holds(self) -> bool:
+        """Whether nobody has taken it back."""
+        return self.ended_at is None and not self.ending
+
+
 @attrs.frozen(slots=True, kw_only=True)
 class Premises:
     """All that is configured for arming: sites and partitions by name, and the schedules that arm them.
@@ -341,6 +404,8 @@ class Premises:
         workers: of arming; None for one per partition.
         hours: when partitions are expected to open and close.
         watch_s: time between two looks at partitions that nobody commands, in seconds; 0 for none.
+        declared_exceptions: those that the configuration file wants.
+        exceptions: those that hold, as they are kept; what schedules yield is changed by these.
     """
 
     sites: dict[str, Site] = attrs.Factory(dict)
@@ -353,3 +418,5 @@ class Premises:
     workers: int | None = None
     hours: tuple[Hours, ...] = ()
     watch_s: float = 60.0
+    declared_exceptions: tuple[ExceptionRule, ...] = ()
+    exceptions: tuple[KeptException, ...] = ()

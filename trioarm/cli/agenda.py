@@ -73,8 +73,10 @@ def _clock(moment: datetime) -> str:
 def _what(item: Foreseen, conflict: str | None) -> str:
     parts = [does(item.schedule)]
     if item.decision is not State.PENDING:
-        why = "" if item.reason is None else f": {REASONS[item.reason]}"
-        parts.append(f"{item.decision.value}{why}")
+        why = item.exception if item.reason is None else REASONS[item.reason]
+        parts.append(f"{item.decision.value}: {why}" if why else item.decision.value)
+    elif item.exception is not None:
+        parts.append(item.exception)
     match item.shifted:
         case Shift.GAP:
             parts.append(f"gap: {_meant(item):%H:%M} does not exist, clocks go forward")

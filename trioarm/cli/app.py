@@ -87,6 +87,14 @@ GROUPS: Final = {
             "release": "trioarm.cli.partition_changes:release",
         },
     ),
+    "exceptions": (
+        "List, add and remove what is otherwise than the timetable for some days.",
+        {
+            "list": "trioarm.cli.exceptions:list_",
+            "add": "trioarm.cli.exceptions:add",
+            "remove": "trioarm.cli.exceptions:remove",
+        },
+    ),
     "alerts": (
         "List what somebody should know, or do something about, and say that it was seen.",
         {

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from trioarm.arming.compile import UNTIL_REACHED
 from trioarm.cli.configuration import read_config
 from trioarm.cli.exits import Exit
-from trioarm.cli.known import with_calendars
+from trioarm.cli.known import with_all_known
 from trioarm.cli.options import AsJson, ConfigFile
 from trioarm.cli.planned import chosen, current_instant, partition_of, planned_records, planned_rules, target_of
 from trioarm.cli.sheet import moment, say_sheet
@@ -56,7 +56,7 @@ def explain(
     - `trioarm explain backup`
     - `trioarm explain weeknight --json`
     """
-    found = with_calendars(read_config(config))
+    found = with_all_known(read_config(config))
     now = current_instant()
     rules = planned_rules(found, now)
     for number, record in enumerate(chosen(planned_records(found, now), [name])):

@@ -1,4 +1,4 @@
-"""What commands know of calendars of events: what a node keeps of them, and what it would read now where it has not."""
+"""What commands know of calendars of events and of exceptions: what a node keeps of them, or would if it read now."""
 
 from __future__ import annotations
 
@@ -7,19 +7,51 @@ from functools import partial
 
 import trio
 
+from trioarm.arming.exceptions import Book
+from trioarm.arming.installation import Installation
 from trioarm.bootstrap import open_store
 from trioarm.cli.planned import current_instant
 from trioarm.cli.progress import ProgressLine
 from trioarm.cli.terminal import remark
 from trioarm.config import MEMORY, SchedulerConfig
-from trioarm.config.known import knowing, waiting
-from trioarm.core.errors import CalendarUnavailable
+from trioarm.config.known import excepting, knowing, waiting
+from trioarm.core.errors import CalendarUnavailable, RepositoryError
 from trioarm.core.triggers import Events
 from trioarm.feeds.feed import Feed, Feeds
 from trioarm.feeds.fetch import Fetcher, shown
 from trioarm.feeds.source import FeedSource
 from trioarm.links.threads import Thread
 from trioarm.repositories.memory import InMemoryScheduleRepository
+
+
+def with_all_known(config: SchedulerConfig) -> SchedulerConfig:
+    """Return a configuration whose schedules know their calendars, and what is otherwise for some days.
+
+    Raises:
+        RepositoryError: there is a store with calendars, and it cannot be opened.
+    """
+    return with_exceptions(with_calendars(config))
+
+
+def with_exceptions(config: SchedulerConfig) -> SchedulerConfig:
+    """Return a configuration whose schedules are as exceptions want them: those kept, and those of the file that will
+    be. Why they are not known is remarked on stderr."""
+    if not config.premises.partitions:
+        return config
+    book, rules = Book(), config.premises.declared_exceptions
+    try:
+        if config.scheduler.store != MEMORY and config.store_path.exists():
+            logging.getLogger("trioarm").addHandler(logging.NullHandler())
+            book = trio.run(_exceptions, config)
+    except RepositoryError as error:
+        remark(f"exceptions that were added by command are not known: {error}")
+    now = current_instant()
+    return excepting(config, book.declaring(rules, now).settled(now).kept)
+
+
+async def _exceptions(config: SchedulerConfig) -> Book:
+    async with open_store(config) as container:
+        return await container.get(Installation).exceptions.read()
 
 
 def with_calendars(config: SchedulerConfig) -> SchedulerConfig:

@@ -14,7 +14,7 @@ from trioarm.arming.conflicts import with_conflicts
 from trioarm.arming.timeline import desired
 from trioarm.cli.configuration import read_config
 from trioarm.cli.exits import Exit, UsageError
-from trioarm.cli.known import with_calendars
+from trioarm.cli.known import with_all_known
 from trioarm.cli.options import AsJson, ConfigFile
 from trioarm.cli.planned import chosen, current_instant, partition_of, planned_records, planned_rules, target_of
 from trioarm.cli.terminal import Style, paint, remark, say, say_json
@@ -87,7 +87,7 @@ def preview(
     if limit is not None and not 1 <= limit <= ROWS_MAX:
         raise UsageError(f"--limit {limit}: it must lie between 1 and {ROWS_MAX}")
     window = _window(from_, days, tz)
-    found = with_calendars(read_config(config))
+    found = with_all_known(read_config(config))
     records, rules = planned_records(found, window.start), planned_rules(found, window.start)
     wanted = {record.key for record in chosen(records, names)} if names else None
     if week:
@@ -145,6 +145,7 @@ def as_json(item: Foreseen) -> dict[str, Json]:
         "reason": None if item.reason is None else item.reason.value,
         "partition": partition_of(item.schedule),
         "target": target_of(item.schedule),
+        "exception": item.exception,
     }
 
 

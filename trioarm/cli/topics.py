@@ -192,6 +192,10 @@ at most for 24 hours; a late disarm for arming.late_disarm (15 minutes), then it
 
 Schedules disarm only where the partition says allow_disarm = true. Codes are references,
 code = { env = "HOUSE_CODE" } or { file = "house.code" }, and appear in no log.
+Some days are otherwise: guests, holidays, vacations. `trioarm exceptions add` says so for a schedule, a tag
+or a site, [[exception]] in the file does where it is known beforehand; trioarm/docs/exceptions.md of the
+installed package has all of it. `trioarm partitions hold` stops all scheduled commands at once.
+
 This is not certified alarm equipment."""
 
 SCHEDULES: Final = """\

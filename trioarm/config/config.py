@@ -19,6 +19,7 @@ from trioarm.arming.discovery.settings import DiscoverySettings
 from trioarm.arming.model import HANDLER, Premises
 from trioarm.config.calendars import Surroundings, read_calendars
 from trioarm.config.discovery import read_discovery
+from trioarm.config.exceptions import read_exceptions
 from trioarm.config.handlers import read_workers
 from trioarm.config.homeassistant import read_instances
 from trioarm.config.hours import read_hours
@@ -420,7 +421,9 @@ def _read_declared(
         watch_s=arming.watch_s,
         hours=read_hours(whole, sites, partitions),
     )
-    return tuple(declarations.plain), premises
+    author = (defaults.owner or FILE).removeprefix("file:")
+    exceptions = read_exceptions(whole, premises, author)
+    return tuple(declarations.plain), attrs.evolve(premises, declared_exceptions=exceptions)
 
 
 def _each_schedule(value: object) -> list[object]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import attrs
 
+from trioarm.arming.model import KeptException
 from trioarm.config.config import SchedulerConfig
 from trioarm.core.schedule import Schedule
 from trioarm.core.triggers import Events
@@ -26,6 +27,11 @@ def knowing(config: SchedulerConfig, known: Mapping[str, Events]) -> SchedulerCo
         schedules=tuple(_refreshed(schedule, known) for schedule in config.schedules),
         premises=attrs.evolve(config.premises, schedules=arming),
     )
+
+
+def excepting(config: SchedulerConfig, kept: tuple[KeptException, ...]) -> SchedulerConfig:
+    """Return a configuration whose schedules that arm are as these exceptions want them."""
+    return attrs.evolve(config, premises=attrs.evolve(config.premises, exceptions=kept))
 
 
 def ready(config: SchedulerConfig) -> SchedulerConfig:

@@ -44,6 +44,7 @@ DECLARED: Final = (  # what else a file has
     "partition",
     "closing",
     "schedule",
+    "exception",
 )
 SECTIONS_LATER: Final = ("http",)
 COMMAND_LINE: Final = "command line"

@@ -106,8 +106,15 @@ def _kept(make: Callable[..., S], now: attrs.AttrsInstance, then: attrs.AttrsIns
 def _premises(running: Premises, wanted: Premises) -> Premises:
     """Return what is wanted, but schedules only where they speak of the partitions of this node."""
     alike = (running.sites, running.partitions) == (wanted.sites, wanted.partitions)
-    schedules, hours = (wanted.schedules, wanted.hours) if alike else (running.schedules, running.hours)
-    return attrs.evolve(running, schedules=schedules, hours=hours, on_time_s=wanted.on_time_s, watch_s=wanted.watch_s)
+    declaring = wanted if alike else running
+    return attrs.evolve(
+        running,
+        schedules=declaring.schedules,
+        declared_exceptions=declaring.declared_exceptions,
+        hours=declaring.hours,
+        on_time_s=wanted.on_time_s,
+        watch_s=wanted.watch_s,
+    )
 
 
 def _waiting_premises(kept: Premises, wanted: Premises) -> Iterator[str]:
@@ -118,6 +125,8 @@ def _waiting_premises(kept: Premises, wanted: Premises) -> Iterator[str]:
     yield from (f'schedule "{name}"' for name in _differing(now, then))
     hours, others = ({each.name: each for each in of.hours} for of in (kept, wanted))
     yield from (f'closing "{name}"' for name in _differing(hours, others))
+    if kept.declared_exceptions != wanted.declared_exceptions:
+        yield "exception"
 
 
 def _owner_changes(now: Mapping[str, int], then: Mapping[str, int]) -> Iterator[SettingChange]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta, timezone
 from enum import StrEnum
-from heapq import heappop, heappush
+from heapq import heappop, heappush, merge
 from itertools import pairwise
+from operator import attrgetter
 from typing import Final, assert_never
 
 import attrs
@@ -19,7 +20,7 @@ from trioarm.core.planning import Group, PlanRules, plan
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import Misfire, Overlap, Schedule, ScheduleRecord, ScheduleState
 from trioarm.core.states import Reason, State
-from trioarm.core.triggers import After, Intersect, Trigger, own_zone
+from trioarm.core.triggers import After, Excepted, Intersect, Trigger, own_zone
 from trioarm.core.triggers.algebra import Limited
 from trioarm.core.triggers.zones import ERA, Zone, changes_around, find_zone
 
@@ -47,6 +48,7 @@ class Foreseen:
         shifted: what a change of offset did to it; None on ordinary days.
         decision: pending for a run; else skipped, missed or superseded.
         reason: why, where it will not run.
+        exception: what makes it be there, or be left out, where that is no rule but said for some days.
     """
 
     schedule: Schedule
@@ -57,6 +59,7 @@ class Foreseen:
     shifted: Shift | None
     decision: State
     reason: Reason | None
+    exception: str | None = None
 
 
 def preview(
@@ -82,13 +85,32 @@ def preview(
     Raises:
         InvalidTrigger: there is no such zone.
     """
-    future = _Future(records, start, postponed)
+    known = list(records)
+    future = _Future(known, start, postponed)
+    left_out = merge(*(_left_out(record, start, until, zone) for record in known), key=attrgetter("due_at"))
+    out = next(left_out, None)
     for _ in range(STEPS_MAX):
         decided = future.step(until, rules)
+        while out is not None and (decided is None or any(run.due_at > out.due_at for run in decided)):
+            yield out
+            out = next(left_out, None)
         if decided is None:
             return
         for run in decided:
             yield _foreseen(run, zone)
+
+
+def _left_out(record: ScheduleRecord, start: int, until: int, zone: str | None) -> Iterator[Foreseen]:
+    """Yield the occurrences that a schedule would have in `(start, until]` if nothing were otherwise for some days."""
+    schedule, trigger = record.schedule, record.schedule.trigger
+    if not isinstance(trigger, Excepted) or trigger.inside or record.state is not ScheduleState.ACTIVE:
+        return
+    for stretch in trigger.stretches:
+        last = min(until, stretch.end - 1)
+        at = schedule.next_after(max(start, record.cursor_at, stretch.start - 1), trigger.of)
+        while at is not None and at <= last:
+            yield _shown(schedule, at, at, zone, (State.SKIPPED, None, stretch.why))
+            at = schedule.next_after(at, trigger.of)
 
 
 class _Future:
@@ -214,18 +236,28 @@ def _apply(move: CursorMove) -> None:
 
 
 def _foreseen(run: RunRecord, zone: str | None) -> Foreseen:
-    schedule = run.schedule.schedule
+    schedule, trigger = run.schedule.schedule, run.schedule.schedule.trigger
+    stretch = trigger.stretch_at(run.nominal_at) if isinstance(trigger, Excepted) else None
+    became = run.state, run.reason, None if stretch is None else stretch.why
+    return _shown(schedule, run.nominal_at, run.due_at, zone, became)
+
+
+def _shown(
+    schedule: Schedule, nominal_at: int, due_at: int, zone: str | None, became: tuple[State, Reason | None, str | None]
+) -> Foreseen:
     trigger = schedule.trigger
     shown = find_zone(zone) if zone is not None else zone_of(trigger)
+    decision, reason, exception = became
     return Foreseen(
         schedule=schedule,
-        nominal_at=run.nominal_at,
-        due_at=run.due_at,
-        local_at=local_time(run.due_at, shown),
+        nominal_at=nominal_at,
+        due_at=due_at,
+        local_at=local_time(due_at, shown),
         zone=shown.name,
-        shifted=shift_of(trigger, run.nominal_at),
-        decision=run.state,
-        reason=run.reason,
+        shifted=shift_of(trigger, nominal_at),
+        decision=decision,
+        reason=reason,
+        exception=exception,
     )
 
 
@@ -322,7 +354,7 @@ def _why(record: ScheduleRecord, upcoming: list[int], zone: Zone, now: int) -> s
             return f"{meant:%H:%M} does not exist in {zone.name} on that day, because clocks go forward"
         case Shift.FOLD:
             return f"that local time comes twice in {zone.name} on that day, because clocks go back"
-    out = trigger.left_out(now) if isinstance(trigger, Limited) else None
+    out = trigger.left_out(now) if isinstance(trigger, Limited | Excepted) else None
     if out is not None and (record.schedule.start_at is None or out[0] >= record.schedule.start_at):
         at, why = out
         return f"{local_time(at, zone):%a %d %b %H:%M} is left out: {'not ' * isinstance(trigger, Intersect)}{why}"

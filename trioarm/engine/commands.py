@@ -14,7 +14,7 @@ import attrs
 import trio
 
 from trioarm.core.amending import revision
-from trioarm.core.changes import Change, Quota, RunStep, ScheduleStep, Verdict
+from trioarm.core.changes import Change, PutDocument, Quota, RunStep, ScheduleStep, Verdict
 from trioarm.core.codec import unstructure_schedule
 from trioarm.core.diff import SyncDiff, first_put, removal, sync_diff
 from trioarm.core.errors import InvalidSchedule, RepositoryError, RevisionConflict
@@ -63,6 +63,19 @@ class PutResult:
     name: str
     outcome: PutOutcome
     error: str | None = None
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Beside:
+    """What is kept in the transaction of a synchronisation, because one means nothing without the other.
+
+    Args:
+        documents: what is kept.
+        latest: until when; later nothing is changed at all.
+    """
+
+    documents: Sequence[PutDocument]
+    latest: int
 
 
 class Commands(BulkCommands):
@@ -232,9 +245,15 @@ class Commands(BulkCommands):
     # A declared set
 
     async def sync(
-        self, owner: str, declared: Sequence[Schedule], *, author: str = API, dry_run: bool = False
+        self,
+        owner: str,
+        declared: Sequence[Schedule],
+        *,
+        author: str = API,
+        dry_run: bool = False,
+        beside: Beside | None = None,
     ) -> SyncDiff:
-        """Make what `owner` has stored equal to `declared`, in one transaction (S5.8).
+        """Make what `owner` has stored equal to `declared`, in one transaction (S5.8), with what is kept beside it.
 
         Names that belong to somebody else are left alone and reported.
 
@@ -242,7 +261,7 @@ class Commands(BulkCommands):
             TypeError: one of them is no schedule; nothing was changed, as below.
             InvalidSchedule: they are more than `SYNC_MAX`, or one has the name of another, a trigger that fails, or no
                 form in which it could be kept.
-            RevisionConflict: others kept changing the same schedules.
+            RevisionConflict: others kept changing the same, or it was too late for what is kept beside it.
         """
         wanted = await _wanted(owner, declared)
         for _ in range(TRIES):
@@ -251,12 +270,16 @@ class Commands(BulkCommands):
             most = self.owners.get(owner)
             if most is not None and diff.added and len(wanted) - len(diff.foreign) > most:
                 raise InvalidSchedule(f"{owner} declares {len(wanted)}: {_too_many(owner, most)}: {UNCHANGED}")
-            if dry_run or not (diff.added or diff.changed or diff.removed):
+            is_news = bool(diff.added or diff.changed or diff.removed)
+            if dry_run or not (is_news or beside):
                 return diff
+            if beside is not None and now > beside.latest:
+                break
             found = await self._stored([*diff.changed, *diff.removed], now)  # not all: a node may wait to be started
             stored = [record for record in found if record is not None]
             change = await self._sync_change(diff, wanted, stored, now)
-            change.journal = [entry(_synchronised(author, owner, diff), now)]
+            change.journal = [entry(_synchronised(author, owner, diff), now)] if is_news else []
+            change.documents = [] if beside is None else beside.documents
             if most is not None and diff.added:
                 change.quotas = [Quota(owner, len(diff.added) - len(diff.removed), most)]
             if await self._commit(change):

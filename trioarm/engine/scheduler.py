@@ -18,7 +18,7 @@ from trioarm.core.run import Run, RunRecord, parse_run_id
 from trioarm.core.schedule import Schedule, ScheduleRecord, ScheduleState, StoredSchedule
 from trioarm.core.states import WaitingFor
 from trioarm.engine.alert_commands import AlertCommands
-from trioarm.engine.commands import Commands, PutResult
+from trioarm.engine.commands import Beside, Commands, PutResult
 from trioarm.engine.engine import SchedulingEngine
 from trioarm.engine.executor import RunExecutor
 from trioarm.engine.health import Health, HealthReport
@@ -171,20 +171,27 @@ class Schedules(ManySchedules):
         return StoredSchedule.of(await self._commands.undo(name, named, author=author, note=note))
 
     async def sync(
-        self, owner: str, declared: Sequence[Schedule], *, dry_run: bool = False, author: str = API
+        self,
+        owner: str,
+        declared: Sequence[Schedule],
+        *,
+        dry_run: bool = False,
+        author: str = API,
+        beside: Beside | None = None,
     ) -> SyncDiff:
         """Make what `owner` has stored equal to `declared`, in one transaction (S5.8).
 
         Args:
             dry_run: only say what would change.
+            beside: what is kept with it, or not at all.
 
         Raises:
             TypeError: one of them is no schedule; nothing was changed, as below.
             InvalidSchedule: they are more than 100 000, or one has the name of another, a trigger that fails, or no
                 form in which it could be kept; its place and its name are said.
-            RevisionConflict: others kept changing the same schedules.
+            RevisionConflict: others kept changing the same, or it was too late for what is kept with it.
         """
-        return await self._commands.sync(owner, declared, dry_run=dry_run, author=author)
+        return await self._commands.sync(owner, declared, dry_run=dry_run, author=author, beside=beside)
 
 
 class Runs(ManyRuns):

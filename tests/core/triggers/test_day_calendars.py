@@ -47,6 +47,8 @@ def public(country: str | None, subdivision: str | None) -> holidays.HolidayBase
 
 
 def is_free(calendar: DayCalendar, moment: date) -> bool:
+    if any(lists(text, moment) for text in calendar.working):
+        return False
     return moment in public(calendar.country, calendar.subdivision) or any(
         lists(text, moment) for text in calendar.dates
     )
@@ -63,6 +65,8 @@ def means(kind: DayKind, calendar: DayCalendar, moment: date) -> bool:
             return not means(DayKind.WORKDAY, calendar, moment)
         case DayKind.BEFORE_WORKDAY:
             return means(DayKind.WORKDAY, calendar, moment + timedelta(days=1))
+    if any(lists(text, moment) for text in calendar.working):
+        return True
     return WEEK[moment.weekday()] in calendar.weekdays and not is_free(calendar, moment)
 
 
@@ -73,7 +77,10 @@ def sets(draw: st.DrawFn) -> CalendarDays:
     dates = draw(st.frozensets(st.sampled_from(DATES), min_size=country is None, max_size=4))
     weekdays = draw(st.frozensets(st.sampled_from(WEEK), min_size=1))
     worked = ["mon", "tue", "wed", "thu", "fri"] if kind.of_holidays else sorted(weekdays)
-    return CalendarDays(kind, DayCalendar(country, subdivision=subdivision, dates=sorted(dates), weekdays=worked))
+    working = draw(st.just([]) | st.lists(st.sampled_from(DATES), max_size=2))
+    return CalendarDays(
+        kind, DayCalendar(country, subdivision=subdivision, dates=sorted(dates), weekdays=worked, working=working)
+    )
 
 
 @pytest.mark.filterwarnings("ignore:Requested Holidays are available only")  # the oracle asks for India's
@@ -111,6 +118,17 @@ def test_christmas_in_prague() -> None:
     ):
         days = CalendarDays(kind, calendar)
         assert [21 + day - december[0] for day in december if days.has(day)] == found
+
+
+def test_a_date_that_is_worked_is_a_workday_whatever_else_it_is() -> None:
+    """A Saturday that makes up for a bridged Friday, and a holiday on which the shop is open."""
+    calendar = DayCalendar("CZ", dates=["2026-12-18"], working=["2026-12-12", "2026-12-24"])
+    workdays = CalendarDays("workday", calendar)
+    assert [workdays.has(day_of(date(2026, 12, day))) for day in (12, 13, 18, 24, 25)] == [1, 0, 0, 1, 0]
+    assert not CalendarDays("holiday", calendar).has(day_of(date(2026, 12, 24)))
+    assert workdays.describe() == "workdays of CZ with holidays on 2026-12-18 with work on 2026-12-12 and 2026-12-24"
+    own = CalendarDays("holiday", DayCalendar(dates=["12-24"], working=["2026-12-24"]))
+    assert own.describe() == "holidays with holidays on 12-24 with work on 2026-12-24"
 
 
 def test_parts_of_a_country_have_holidays_of_their_own() -> None:

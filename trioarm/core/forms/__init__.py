@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from trioarm.core.errors import InvalidSchedule
-from trioarm.core.forms import ahead, algebra, calendar, elapsed, limits, rrule, spans, sun, timetables
+from trioarm.core.forms import ahead, algebra, calendar, elapsed, excepted, limits, rrule, spans, sun, timetables
 from trioarm.core.forms.family import CIVIL, Around, Form, ReadTrigger
 from trioarm.core.reading import Table
 from trioarm.core.triggers import Trigger
@@ -35,6 +35,7 @@ _READERS: Final[dict[str, ReadTrigger]] = {
     **{key: read for family in _FAMILIES for key, read in family.READERS.items()},
     **algebra.readers(_read_member),
     ahead.KEY: ahead.reader(lambda table, around: read_trigger(table, around)),
+    excepted.KEY: excepted.reader(lambda table, around: read_trigger(table, around)),
 }
 TRIGGERS: Final = tuple(_READERS)
 
@@ -70,7 +71,8 @@ def write_trigger(trigger: Trigger) -> Form:
         InvalidSchedule: the trigger is none of ours.
     """
     forms = (form for family in _FAMILIES if (form := family.write(trigger)) is not None)
-    form = next(forms, None) or algebra.write(trigger, _write_member) or ahead.write(trigger, write_trigger)
+    form = next(forms, None) or algebra.write(trigger, _write_member)
+    form = form or ahead.write(trigger, write_trigger) or excepted.write(trigger, write_trigger)
     if form is not None:
         return form
     raise InvalidSchedule(f"a {type(trigger).__name__} is no trigger that can be written down")

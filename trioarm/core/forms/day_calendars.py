@@ -1,4 +1,5 @@
-"""Forms of calendars: the keys `country`, `subdivision`, `dates` and `weekdays`, in a section or beside `days`."""
+"""Forms of calendars: the keys `country`, `subdivision`, `dates`, `weekdays`, `working`; in a section, or beside
+`days`."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from trioarm.core.triggers.day_calendars import WORKED, DayCalendar
 from trioarm.core.triggers.holidays import country_code, subdivision_code
 from trioarm.core.triggers.weekly import weekday_names, weekdays
 
-KEYS: Final = ("country", "subdivision", "dates", "weekdays")
+KEYS: Final = ("country", "subdivision", "dates", "weekdays", "working")
 
 
 def read_calendar(table: Table) -> DayCalendar | None:
@@ -22,6 +23,7 @@ def read_calendar(table: Table) -> DayCalendar | None:
     country = table.take("country", lambda value: country_code(text(value)), None)
     dates = table.take("dates", _dates, ())
     worked = table.take("weekdays", lambda value: weekday_names(weekdays(texts(value))), WORKED)
+    working = table.take("working", _dates, ())
     subdivision = None
     if country is not None or "country" not in table:
         subdivision = table.take("subdivision", lambda value: _subdivision(country, text(value)), None)
@@ -29,7 +31,7 @@ def read_calendar(table: Table) -> DayCalendar | None:
     if len(table.problems.lines) > before:
         return None
     try:
-        return DayCalendar(country, subdivision=subdivision, dates=dates, weekdays=worked)
+        return DayCalendar(country, subdivision=subdivision, dates=dates, weekdays=worked, working=working)
     except InvalidTrigger as error:
         table.problems.add(table.path, str(error))
         return None
@@ -46,6 +48,8 @@ def write_calendar(calendar: DayCalendar) -> Form:
         form["dates"] = [*calendar.dates]
     if calendar.weekdays != WORKED:
         form["weekdays"] = [*calendar.weekdays]
+    if calendar.working:
+        form["working"] = [*calendar.working]
     return form
 
 

@@ -12,6 +12,7 @@ from trioarm.core.triggers.calendar import Calendar, Edge, Events, EventSpans
 from trioarm.core.triggers.civil import Fold, Gap
 from trioarm.core.triggers.cron import Cron
 from trioarm.core.triggers.elapsed import After, Every, Once
+from trioarm.core.triggers.excepted import Excepted, Stretch
 from trioarm.core.triggers.interval import Interval
 from trioarm.core.triggers.monthly import MonthEnd, Monthly, Yearly
 from trioarm.core.triggers.rrule import RRule
@@ -27,6 +28,7 @@ __all__ = [
     "EventSpans",
     "Events",
     "Every",
+    "Excepted",
     "Exclude",
     "Fold",
     "Gap",
@@ -36,6 +38,7 @@ __all__ = [
     "Monthly",
     "Once",
     "RRule",
+    "Stretch",
     "Sun",
     "Trigger",
     "Union",

@@ -7,7 +7,7 @@ holiday; every other day is a day off. Sets of days know no zone: `spans` says w
 from __future__ import annotations
 
 from calendar import isleap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from enum import StrEnum
 from functools import lru_cache
@@ -81,6 +81,7 @@ class DayCalendar:
         subdivision: the code of a part of the country that has holidays of its own, such as `BY` of `DE`.
         dates: holidays of one's own, such as `2026-12-24`, `2026-12-27/2027-01-02` or `12-24`; kept sorted.
         weekdays: worked where there is no holiday; kept short, from Monday on.
+        working: dates that are workdays whatever else they are, written like holidays of one's own.
 
     Raises:
         InvalidTrigger: a value is not understood, there are no holidays, or the library holidays is not installed.
@@ -90,8 +91,10 @@ class DayCalendar:
     subdivision: str | None = attrs.field(default=None, kw_only=True)
     dates: tuple[str, ...] = attrs.field(default=(), converter=own_dates, kw_only=True)
     weekdays: tuple[str, ...] = attrs.field(default=WORKED, converter=_to_weekdays, kw_only=True)
+    working: tuple[str, ...] = attrs.field(default=(), converter=own_dates, kw_only=True)
     _worked: int = attrs.field(init=False, eq=False, repr=False)
     _own: DateTable = attrs.field(init=False, eq=False, repr=False)
+    _working: DateTable = attrs.field(init=False, eq=False, repr=False)
 
     @_worked.default
     def _as_bits(self) -> int:
@@ -100,6 +103,10 @@ class DayCalendar:
     @_own.default
     def _arrange(self) -> DateTable:
         return date_table(self.dates)
+
+    @_working.default
+    def _arrange_working(self) -> DateTable:
+        return date_table(self.working)
 
     def __attrs_post_init__(self) -> None:
         if self.country is None and not self.dates:
@@ -119,13 +126,13 @@ class DayCalendar:
         public = 0
         if self.country is not None and year in known_years(self.country):
             public = public_holidays(self.country, self.subdivision, year)
-        return public | self._own.in_year(year)
+        return (public | self._own.in_year(year)) & ~self._working.in_year(year)
 
     def workdays(self, year: int) -> int:
         """Return the workdays of a year as bits."""
         first = date(year, 1, 1).toordinal() % 7  # ordinal 1 was a Monday, so Sunday is 0
         week = (self._worked >> first | self._worked << 7 - first) & 0b111_1111
-        return week * _WEEKS & all_days(year) & ~self.holidays(year)
+        return week * _WEEKS & all_days(year) & ~self.holidays(year) | self._working.in_year(year)
 
 
 def all_days(year: int) -> int:
@@ -190,15 +197,15 @@ class CalendarDays:
 
     def describe(self) -> str:
         """Return which days in plain English, such as `holidays of CZ`."""
-        own = len(self.calendar.dates)
-        spelt = " and ".join(self.calendar.dates) if own <= DATES_SPELT_MAX else f"{own} dates"
-        if self.kind is DayKind.HOLIDAY and self.calendar.country is None:
+        own, spelt = len(self.calendar.dates), _spelt(self.calendar.dates)
+        if self.kind is DayKind.HOLIDAY and self.calendar.country is None and not self.calendar.working:
             return spelt
         words = _WORDS[self.kind]
         if self.calendar.weekdays != WORKED:
             words += f" ({spell_weekdays(weekdays(self.calendar.weekdays))})"
         place = "-".join(filter(None, (self.calendar.country, self.calendar.subdivision)))
-        return words + (f" of {place}" if place else "") + (f" with holidays on {spelt}" if own else "")
+        words += (f" of {place}" if place else "") + (f" with holidays on {spelt}" if own else "")
+        return words + (f" with work on {_spelt(self.calendar.working)}" if self.calendar.working else "")
 
     @property
     def _ahead(self) -> int:
@@ -210,6 +217,10 @@ class CalendarDays:
         for year in range(next(years), next(years) + 1):
             past, length = max(first - _new_year(year), 0), min(end - _new_year(year), 366)
             yield (_in_year(self, year) & (1 << length) - 1) >> past
+
+
+def _spelt(dates: Sequence[str]) -> str:
+    return " and ".join(dates) if len(dates) <= DATES_SPELT_MAX else f"{len(dates)} dates"
 
 
 @lru_cache(maxsize=YEARS_KEPT_MAX)

@@ -11,6 +11,7 @@ from trioarm.core.triggers.ahead import Ahead
 from trioarm.core.triggers.algebra import Exclude, Intersect, Member, Union
 from trioarm.core.triggers.base import Trigger
 from trioarm.core.triggers.calendar import Calendar, Events, EventSpans
+from trioarm.core.triggers.excepted import Excepted
 
 
 def events_of(member: Member) -> dict[str, Events]:
@@ -20,7 +21,7 @@ def events_of(member: Member) -> dict[str, Events]:
             return {events.name: events}
         case Union(members) | Intersect(members) | Exclude(members):
             return {name: events for one in members for name, events in events_of(one).items()}
-        case Ahead(of):
+        case Ahead(of) | Excepted(of):
             return events_of(of)
         case _:
             return {}
@@ -41,7 +42,7 @@ def _refreshed(member: Member, known: Mapping[str, Events]) -> Member:
             return attrs.evolve(member, events=known.get(events.name, events))
         case Union(members) | Intersect(members) | Exclude(members):
             return attrs.evolve(member, members=[_refreshed(one, known) for one in members])
-        case Ahead(of):
+        case Ahead(of) | Excepted(of):
             return attrs.evolve(member, of=refreshed(of, known))
         case _:
             return member
