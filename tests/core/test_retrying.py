@@ -202,5 +202,7 @@ def test_jitter_spreads_over_the_upper_half() -> None:
     """What failed together is retried apart: chance moves a delay between its half and its whole."""
     policy = RetryPolicy(base_s=8.0)
     assert [backoff_s(policy, 1, chance) for chance in (0.0, 0.5)] == [4.0, 6.0]
+    clamped = RetryPolicy(base_s=1.0, max_s=30.0, factor=2.0)  # clamp first, jitter after (S6.4): else all are alike
+    assert [backoff_s(clamped, 10, chance) for chance in (0.0, 0.5)] == [15.0, 22.5]
     settled = _settle(_running(retry=policy), Failed("boom"), RetryRules(), chance=0.5)
     assert settled.due_at == ENDED + 6 * SECOND

@@ -20,6 +20,7 @@ from trioarm import (
     InMemoryScheduleRepository,
     RepositoryError,
     RunContext,
+    Scheduler,
     ScheduleRepository,
     Severity,
     State,
@@ -34,6 +35,7 @@ from trioarm.engine.alert_commands import AlertCommands
 from trioarm.engine.clock import VirtualClock
 
 from .nodes import NEVER_AGAIN, a_config, at, keeping, once, rows_of
+from .test_faults import Faulty, deciding, finishing
 
 LATE = once("late", -2 * 3600)  # older than its window when the node opens
 UNREADABLE = PutDocument(NAMESPACE, "odd", 0, {"kind": 7})
@@ -110,6 +112,43 @@ def test_an_outcome_and_its_alert_are_one_transaction() -> None:
             assert scheduler.metrics().alerts == {Severity.ERROR: 1, Severity.WARNING: 1}
 
     in_virtual_time(main)
+
+
+def test_there_is_no_alert_without_its_outcome() -> None:
+    """While a store cannot keep how a run ended, it keeps no alert of it either (S6.9)."""
+    repository = Faulty(finishing, Verdict.UNKNOWN, kept=False, times=1_000)
+
+    async def work(run: RunContext) -> None:
+        raise Discard("no use")
+
+    async def main() -> None:
+        async with a_node({"work": work}, store=keeping(repository), rule=complaints) as (scheduler, _):
+            await scheduler.schedules.put(once(retry=NEVER_AGAIN))
+            await trio.sleep(20)
+            await _alert_comes_once_it_is_kept(scheduler, repository)
+
+    in_virtual_time(main)
+
+
+def test_there_is_no_alert_without_its_decision() -> None:
+    """Nor while it cannot keep that an occurrence was missed (S6.9)."""
+    repository = Faulty(deciding, Verdict.UNKNOWN, kept=False, times=1_000)
+
+    async def main() -> None:
+        async with a_node({"work": nothing}, store=keeping(repository), rule=complaints) as (scheduler, _):
+            await scheduler.schedules.put(LATE)
+            await trio.sleep(10)
+            await _alert_comes_once_it_is_kept(scheduler, repository)
+
+    in_virtual_time(main)
+
+
+async def _alert_comes_once_it_is_kept(scheduler: Scheduler, repository: Faulty) -> None:
+    assert repository.struck
+    assert (await scheduler.alerts.find()).rows == []
+    repository.left = 0
+    await trio.sleep(2)
+    assert len((await scheduler.alerts.find()).rows) == 1
 
 
 def test_an_outcome_outlives_documents_that_somebody_else_changed(caplog: pytest.LogCaptureFixture) -> None:

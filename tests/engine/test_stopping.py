@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -19,7 +20,7 @@ from trioarm import (
 from trioarm.core.run import RunRecord
 from trioarm.engine.health import Level
 from trioarm.engine.ports import DueView
-from trioarm.testing import Fault, a_world
+from trioarm.testing import Fault, FileStore, a_world
 from trioarm.testing.faults import Away
 
 from .nodes import a_config, at, keeping, once, rows_of
@@ -188,6 +189,27 @@ def test_cancelling_the_body_from_outside_stops_at_once() -> None:
     took, run = in_virtual_time(main)
     assert took == pytest.approx(15)
     assert (run.state, run.attempt) == (State.PENDING, 0)
+
+
+def test_the_last_outcomes_reach_a_file_although_the_node_is_cancelled(tmp_path: Path) -> None:
+    """The final write alone is shielded (S6.8): what is given back is so on the disk, and no attempt is counted."""
+    store = FileStore(tmp_path / "trioarm.db")
+
+    async def work(run: RunContext) -> None:
+        await trio.sleep(20)
+
+    async def main() -> tuple[State, int]:
+        with trio.move_on_after(15):
+            async with a_node({"work": work}, a_config(drain_s=600), store=lambda _: store.open()) as (scheduler, _):
+                await scheduler.schedules.put(once())
+                await trio.sleep_forever()
+        repository = store.open()
+        await repository.open()
+        [run] = await rows_of(repository, once())
+        await repository.close()
+        return run.state, run.attempt
+
+    assert in_virtual_time(main) == (State.PENDING, 0)
 
 
 def test_cancelling_while_draining_stops_at_once() -> None:
