@@ -242,7 +242,9 @@ class LiveConfig:
             try:
                 await self.heed_exceptions()
             except (RepositoryError, RevisionConflict, ConfigurationError, InvalidSchedule) as error:
-                _log.warning("exceptions are not heeded yet, and will be looked at again: %s", error)
+                told = isinstance(error, RepositoryError)  # by the store itself
+                level = logging.DEBUG if told else logging.WARNING
+                _log.log(level, "exceptions are not heeded yet, and will be looked at again: %s", error)
                 await trio.sleep(AGAIN_S)
                 self.doubt()
 

@@ -184,12 +184,12 @@ class Watcher:
         if change is not None and change.reassert and not await self._reassert(name, known.run, change):
             found = attrs.evolve(found, told_over=known.version)
             change = attrs.evolve(change, reassert=False, tell=True)
+        if report.state in SETTLED:  # also where it was so before somebody complained that it is not
+            passing = SETTLED_BY_OPENING if report.state is Reported.DISARMED else SETTLED_BY_CLOSING
+            news = passing if found.seen_at == now else ()
+            await self._alerts.settle(subject_of(name), report.state, by=report.changed_by or SOMEBODY, passing=news)
         if found == watched:
             return False
-        if found.seen_at == now:
-            passing = SETTLED_BY_OPENING if report.state is Reported.DISARMED else SETTLED_BY_CLOSING
-            by = report.changed_by or SOMEBODY
-            await self._alerts.settle(subject_of(name), report.state, by=by, passing=passing)
         return await self._keep(name, found, version, change, now) and change is not None
 
     async def _reassert(self, name: str, run: str, change: Change) -> bool:
