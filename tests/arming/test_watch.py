@@ -52,6 +52,20 @@ def test_what_is_as_it_was_is_no_change() -> None:
     assert look(PanelReport(state=Reported.ARMED_NIGHT)) == (Watched(), None)
 
 
+def test_what_comes_where_it_was_on_its_way_to_is_no_change() -> None:
+    """Whoever sent it there is on record already; whoever turns it back on its way is not."""
+    leaving = Known(version=4, reported=Reported.ARMING, changed_by="mqtt:home")
+    opening = Known(version=4, reported=Reported.DISARMING, changed_by="mqtt:home")
+    armed = PanelReport(state=Reported.ARMED_AWAY)
+    for known, report in ((leaving, armed), (opening, OPEN)):
+        watched, change = look(report, known=known)
+        assert change is None
+        assert latest(watched, known) == (report.state, None)
+    for known, report in ((leaving, OPEN), (opening, armed), (leaving, PanelReport(state=Reported.TRIGGERED))):
+        _, change = look(report, known=known)
+        assert change is not None
+
+
 def test_drift_is_told_once_for_each_time_it_was_made_so() -> None:
     """And again once a schedule has made it so again."""
     watched, change = look(OPEN)

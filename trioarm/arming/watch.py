@@ -19,6 +19,9 @@ FLAP_MAX: Final = 12
 MISSES_MAX: Final = 3  # looks in a row without an answer, after which people are told
 SPARE: Final = 60 * SECOND  # behind the last instant at which a command should have had its effect
 SETTLED: Final = frozenset({*(Reported(target) for target in Target), Reported.PENDING, Reported.TRIGGERED})
+_ENDS: Final = frozenset(  # of what was on its way when somebody here was done with it
+    (Reported.DISARMING if target is Target.DISARMED else Reported.ARMING, target.value) for target in Target
+)
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -154,8 +157,8 @@ def noticed(
         before=before,
         before_by=by,
     )
-    if before is None:
-        return found, None  # the first look: what it was before nobody knows
+    if before is None or (before, report.state.value) in _ENDS:
+        return found, None  # what it was before nobody knows, or it has come where it was on its way to
     found, left_out = _counted(found, now)
     if found.changes > FLAP_MAX:
         return found, None
