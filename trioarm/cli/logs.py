@@ -2,7 +2,7 @@
 
 For people, a line is local time with its offset, then words. For machines (`log.format = "json"`) it is an object, with
 its instant in UTC. What a handler logs, in whichever library, names its run. Lines go to stdout: they are what
-`trioarm run` is for. A log that nobody reads never stops a node.
+`trioarm run` is for. A log that nobody reads never stops a node, nor holds it up.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Final, TextIO, TypeAlias
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from trioarm.cli.lines import Lines
 from trioarm.cli.masking import Masking, known_secrets
 from trioarm.cli.terminal import Style, paint
 from trioarm.config import SchedulerConfig
@@ -31,17 +32,26 @@ Renderer: TypeAlias = Callable[[WrappedLogger, str, EventDict], str]
 _LEVEL_STYLES: Final = {"warning": Style.NOTICE, "error": Style.BAD, "critical": Style.BAD, "debug": Style.FAINT}
 
 
-class LineHandler(logging.StreamHandler[TextIO]):
+class LineHandler(logging.StreamHandler[TextIO | Lines]):
     """Writes lines until their reader is gone, then none."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO | Lines) -> None:
         super().__init__(stream)
         self._gone = False
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a line, unless nobody is left to read it."""
-        if not self._gone:
-            super().emit(record)
+        """Write a line, unless nobody is left to read it; before it, how many were left out since the last one."""
+        if self._gone:
+            return
+        if isinstance(self.stream, Lines) and (count := self.stream.left_out()):
+            super().emit(_left_out(count))
+        super().emit(record)
+
+    def close(self) -> None:
+        """Let what waits be written."""
+        if isinstance(self.stream, Lines):
+            self.stream.finish()
+        super().close()
 
     def handleError(self, record: logging.LogRecord) -> None:
         """Stop writing when the reader is gone; say what else is wrong."""
@@ -51,12 +61,13 @@ class LineHandler(logging.StreamHandler[TextIO]):
             super().handleError(record)
 
 
-def configure_logs(config: SchedulerConfig, stream: TextIO) -> LineHandler:
+def configure_logs(config: SchedulerConfig, stream: TextIO, lines: Lines | None = None) -> LineHandler:
     """Set up the log of this process, and return what writes its lines.
 
     Args:
         config: its level, its format, whether decisions are logged, and the secrets to keep out.
         stream: where lines go.
+        lines: by which they go there; None for at once, however long that takes.
     """
     masking = Masking(known_secrets(config))
     renderer = _for_machines(stream) if config.log.format == JSON else _for_people(stream)
@@ -67,7 +78,7 @@ def configure_logs(config: SchedulerConfig, stream: TextIO) -> LineHandler:
         _of_its_run,
         _masked(masking),
     ]
-    handler = LineHandler(stream)
+    handler = LineHandler(lines or stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=prepare,
@@ -125,6 +136,11 @@ def logger(name: str) -> structlog.stdlib.BoundLogger:
 def _unless_told_otherwise(record: logging.LogRecord) -> bool:
     """Leave out the recorder's lines for failed attempts: the narrator tells the same, with lateness and duration."""
     return record.name != f"{ROOT}.recorder" or record.levelno >= logging.ERROR
+
+
+def _left_out(count: int) -> logging.LogRecord:
+    text = "%d lines before this one were left out: nobody read them in time"
+    return logging.LogRecord(f"{ROOT}.node", logging.WARNING, __file__, 0, text, (count,), None)
 
 
 def _of_its_run(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

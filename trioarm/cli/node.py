@@ -251,7 +251,7 @@ def _leave() -> NoReturn:
     while it can still say why. What the handler did not finish is found unfinished in the store, and run again.
     """
     for handler in logging.getLogger(ROOT).handlers:
-        handler.flush()
+        handler.close()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(Exit.CUT_SHORT)
