@@ -29,6 +29,7 @@ PAUSE_AFTER_MAX: Final = 100  # failures in a row: asked of the history each tim
 AMENDMENTS_MAX: Final = 32  # of one schedule: a month of days, named one by one; who wants more pauses it
 
 NO_ARGS: Final[dict[str, Json]] = {}
+_NO_SPANS: Final = (None, None, None, None)
 
 
 OWN_LANE: Final = "~"  # before the key of a schedule whose runs are kept apart: no name of a lane begins so
@@ -235,6 +236,12 @@ class Schedule:
             check_whole(f"{self.name}: pause_after_failures is", self.pause_after_failures, 1, PAUSE_AFTER_MAX)
         if self.start_at is not None and self.end_at is not None and self.end_at < self.start_at:
             raise InvalidSchedule(f"{self.name}: end lies before start")
+        self._check_seconds()
+
+    def _check_seconds(self) -> None:
+        spans = (self.tolerance_s, self.misfire_window_s, self.jitter_s, self.timeout_s)
+        if spans == _NO_SPANS:  # as of most
+            return
         check_seconds(f"{self.name}: tolerance_s", self.tolerance_s, 0, 86400)
         check_seconds(f"{self.name}: misfire_window_s", self.misfire_window_s, 0, DURATION_S_MAX)
         check_seconds(f"{self.name}: jitter_s", self.jitter_s, 0, JITTER_S_MAX)

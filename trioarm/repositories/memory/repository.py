@@ -202,13 +202,13 @@ class InMemoryScheduleRepository:
         for step in change.steps:
             if not self._step_fits(step):
                 return False
-        if change.schedules or change.documents:
-            return (
-                all(map(self._schedule_fits, change.schedules))
-                and self._owned.allow(change)
-                and all(map(self._papers.document_fits, change.documents))
-            )
-        return True
+        for put in change.schedules:
+            if not self._schedule_fits(put):
+                return False
+        for document in change.documents:
+            if not self._papers.document_fits(document):
+                return False
+        return not change.quotas or self._owned.allow(change)
 
     def _step_fits(self, step: RunStep) -> bool:
         run = step.run
