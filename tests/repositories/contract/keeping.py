@@ -92,6 +92,18 @@ class KeepingContract:
         assert await repository.prune(_retention(runs_max=0)) == 4
         assert await _kept(repository) == []
 
+    async def test_what_is_too_old_pushes_out_nothing(self, repository: ScheduleRepository) -> None:
+        """What was decided later and ended earlier goes by its age, and is not one of those that are kept."""
+        record = await put(repository)
+        lasting = await claim(repository, await decide(repository, record, NOW))
+        for place in range(1, 4):
+            await _ended(repository, record, place)
+        await finish(repository, lasting, Step.SUCCEED, at=NOW + 9)
+        retention = _retention(runs_before=NOW + 5, runs_max=1)
+        while await repository.prune(retention):
+            pass
+        assert await _kept(repository) == [lasting.run_id]
+
     async def test_states_are_kept_apart(self, repository: ScheduleRepository) -> None:
         """What failed is kept longer than what went well, and is pushed out by no number of it; what was missed, less
         long; all others share an age and a count."""

@@ -159,21 +159,19 @@ class Model:
 
     # What it forgets
 
+    def _is_surplus(self, run: RunRow, kept: Kept) -> bool:
+        newer = self.runs[self.runs.index(run) + 1 :]
+        return sum(one.schedule is run.schedule and one.state in kept.states for one in newer) >= kept.most
+
     def prune(
         self, runs_before: int, runs_max: int, schedules_before: int, limit: int, apart: tuple[Kept, ...] = ()
     ) -> int:
         """Forget as `Retention` says and return how many rows were."""
         rules = {state: kept for kept in apart for state in kept.states}
         rest = Kept(frozenset(State) - {*rules} - ACTIVE, runs_before, runs_max)
-        old = []
-        for place, run in enumerate(self.runs):
-            if run.state in ACTIVE or run.finished_at is None:
-                continue
-            kept = rules.get(run.state, rest)
-            newer = [one for one in self.runs[place + 1 :] if one.schedule is run.schedule and one.state in kept.states]
-            if run.finished_at < kept.before or len(newer) >= kept.most:
-                old.append(run)
-        gone = old[:limit]
+        final = [run for run in self.runs if run.state not in ACTIVE]
+        old = [run for run in final if run.finished_at < rules.get(run.state, rest).before]
+        gone = (old or [run for run in final if self._is_surplus(run, rules.get(run.state, rest))])[:limit]
         self.runs = [run for run in self.runs if run not in gone]
         over = [
             row

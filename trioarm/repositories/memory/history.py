@@ -65,35 +65,44 @@ class History:
         return rows, occurrences
 
     def forget(self, retention: Retention) -> int:
-        """Forget up to `retention.limit` runs that may be forgotten, the oldest first, and return how many were."""
-        old = list(islice(self._forgettable(retention), retention.limit))
-        for run in old:
+        """Forget up to `retention.limit` runs that may be forgotten, the oldest first, and return how many were.
+
+        Only once none is too old are those counted that are left, and may be too many.
+        """
+        limit = retention.limit
+        gone = list(islice(self._too_old(retention), limit)) or list(islice(self._too_many(retention), limit))
+        for run in gone:
             del self._runs[run.run_id]
             del self._occurrences[run.origin][run.occurrence]
             key, counts = run.schedule.key, self._final[run.state]
             counts[key] -= 1
             if not counts[key]:
                 del counts[key]
-        return len(old)
+        return len(gone)
 
-    def _forgettable(self, retention: Retention) -> Iterator[RunRecord]:
-        """Yield from the oldest on what is too old or one too many; without the latter, only the old are looked at."""
-        rules = [(kept, self._surplus(kept)) for kept in retention.kept]
-        latest = max(kept.before for kept, _ in rules)
-        by_state = {state: (kept.before, surplus) for kept, surplus in rules for state in kept.states}
+    def _too_old(self, retention: Retention) -> Iterator[RunRecord]:
+        before = {state: kept.before for kept in retention.kept for state in kept.states}
+        latest = max(before.values())
         for run in self._runs.values():
-            if run.decided_at >= latest and not any(surplus for _, surplus in rules):
+            if run.decided_at >= latest:
                 return
+            if run.finished_at is not None and run.finished_at < before[run.state]:
+                yield run
+
+    def _too_many(self, retention: Retention) -> Iterator[RunRecord]:
+        surpluses = [(kept.states, self._surplus(kept)) for kept in retention.kept]
+        by_state = {state: surplus for states, surplus in surpluses for state in states}
+        if not any(surplus for _, surplus in surpluses):
+            return
+        for run in self._runs.values():
             if run.finished_at is None:
                 continue
-            before, surplus = by_state[run.state]
-            key = run.schedule.key
-            if run.finished_at < before or key in surplus:
+            surplus, key = by_state[run.state], run.schedule.key
+            if key in surplus:
                 yield run
-                if key in surplus:
-                    surplus[key] -= 1
-                    if not surplus[key]:
-                        del surplus[key]
+                surplus[key] -= 1
+                if not surplus[key]:
+                    del surplus[key]
 
     def _surplus(self, kept: Kept) -> dict[int, int]:
         """Return how many runs of these states are too many, per schedule key."""

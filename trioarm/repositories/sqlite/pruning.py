@@ -126,17 +126,18 @@ class Pruning:
         return done
 
     async def _runs(self, retention: Retention) -> list[int]:
-        """Find up to `retention.limit` runs that may be forgotten: those that are too old, then those too many."""
+        """Find up to `retention.limit` runs that may be forgotten: those too old, and once there are none, too many."""
         if retention != self._retention:
             self._begin(retention)
-        found = await self._old(retention)
-        if self._surplus is None and len(found) < retention.limit:
+        runs = await self._old(retention)
+        if runs:
+            return runs
+        if self._surplus is None:
             self._surplus = await self._look_for_surplus(retention.kept)
-        runs = {*found}
         while self._surplus and len(runs) < retention.limit:
             wanted = retention.limit - len(runs)
             some: list[int] = await self._read(partial(self._surplus[-1].take, wanted))
-            runs.update(some)
+            runs += some
             if len(some) < wanted:
                 self._surplus.pop()
         return sorted(runs)
