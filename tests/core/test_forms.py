@@ -32,7 +32,7 @@ from trioarm.core.triggers import (
 from trioarm.core.triggers.calendar import Events
 from trioarm.core.triggers.day_calendars import DayCalendar, calendar_spans
 
-KINDS = ", ".join(TRIGGERS)
+KINDS = ", ".join(key for key in TRIGGERS if key not in ("ahead", "excepted"))  # which people do not write
 WAYS = "2026-12-24, 2026-12-27/2027-01-02, or 12-24 for every year"
 DAILY = Cron("0 6 * * *", "Europe/Prague")
 ONE_OF = f"give it one of {KINDS}"
