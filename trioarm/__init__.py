@@ -7,7 +7,8 @@ async with trioarm.open_scheduler(handlers={"report": report}) as scheduler:
 
 from __future__ import annotations
 
-from trioarm.bootstrap import SchedulerBootstrap, open_scheduler, scheduler_components, serve
+from trioarm.bootstrap import SchedulerBootstrap, open_scheduler, serve
+from trioarm.components import scheduler_components
 from trioarm.config import SchedulerConfig
 from trioarm.config.settings import (
     ArmingSettings,
@@ -106,8 +107,9 @@ from trioarm.engine.retry_commands import BulkRetry, RetryOutcome, RetryResult
 from trioarm.engine.scheduler import Scheduler
 from trioarm.repositories.memory import InMemoryScheduleRepository
 from trioarm.repositories.sqlite import SqliteScheduleRepository
+from trioarm.version import VERSION
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "After",

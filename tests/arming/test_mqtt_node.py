@@ -25,7 +25,7 @@ from trioarm.arming.audit import AUDIT
 from trioarm.arming.installation import Installation
 from trioarm.arming.ledger import COMMANDS
 from trioarm.arming.model import Reported
-from trioarm.bootstrap import scheduler_components
+from trioarm.components import scheduler_components
 from trioarm.config import SchedulerConfig
 from trioarm.core.events import RunRequeued
 from trioarm.core.run import Run

@@ -9,7 +9,7 @@ from typing import Final
 
 from trioarm.arming.compile import engine_schedules
 from trioarm.arming.model import HANDLER
-from trioarm.bootstrap import BUILT_IN
+from trioarm.components import BUILT_IN
 from trioarm.config import FILE, FILE_ENV, SchedulerConfig, unknown_handlers
 from trioarm.config.sources import Tree, read_toml
 from trioarm.core.errors import ConfigurationError, InvalidSchedule

@@ -15,7 +15,8 @@ from trioarm.arming.model import Premises, VirtualPanel
 from trioarm.arming.reporting import Often, reporting_schedules
 from trioarm.arming.supervising import supervising_schedules
 from trioarm.arming.watching import watching_schedules
-from trioarm.bootstrap import SchedulerBootstrap, discovery_of, make_installation, scheduler_components
+from trioarm.bootstrap import SchedulerBootstrap
+from trioarm.components import discovery_of, make_installation, scheduler_components
 from trioarm.config import SchedulerConfig
 from trioarm.container import Container
 from trioarm.core.errors import CalendarUnavailable

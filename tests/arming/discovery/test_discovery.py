@@ -23,7 +23,7 @@ from trioarm.arming.discovery.answers import PRESSES
 from trioarm.arming.discovery.discovery import Discovery
 from trioarm.arming.discovery.presses import PRESSES_MAX
 from trioarm.arming.installation import Installation
-from trioarm.bootstrap import scheduler_components
+from trioarm.components import scheduler_components
 from trioarm.core.changes import Change, PutDocument, Verdict
 from trioarm.core.operations import JOURNAL
 from trioarm.core.queries import JournalEntry, RunQuery
