@@ -29,7 +29,7 @@ def test_its_example_passes_as_a_users_own_test(tmp_path: Path) -> None:
     write(tmp_path, BLOCKS["python"], "test_house.py")
     played = play(tmp_path, "-p", "no:trio")
     assert played.returncode == 0, played.stdout + played.stderr
-    assert "1 passed" in played.stdout
+    assert "2 passed" in played.stdout
 
 
 def test_every_command_prints_what_the_page_shows(

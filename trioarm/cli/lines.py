@@ -16,6 +16,15 @@ WAITING_MAX: Final = 1_000_000  # characters that wait to be taken
 LAST_S: Final = 2.0  # how long the last ones may wait once the node has ended
 
 
+def lines_to(stream: TextIO) -> Lines | None:
+    """Return what writes lines to a stream; None where no file of the operating system is behind it."""
+    try:
+        stream.fileno()
+    except OSError:
+        return None
+    return Lines(stream)
+
+
 class Lines:
     """Writes text to a file of the operating system, in order; whoever writes waits for nobody.
 

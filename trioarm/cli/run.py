@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from trioarm.bootstrap import SchedulerBootstrap
 from trioarm.cli.configuration import config_path, declared_schedules, read_config
 from trioarm.cli.exits import Exit, exit_of, leaves, lines_of
-from trioarm.cli.lines import Lines
+from trioarm.cli.lines import lines_to
 from trioarm.cli.logs import JSON, adjust_levels, capture_the_rest, configure_logs, json_error
 from trioarm.cli.node import ForegroundNode, Until
 from trioarm.cli.options import ConfigFile, StoreUrl, read_overrides, span_s
@@ -83,7 +83,7 @@ def run_node(config: SchedulerConfig, until: Until, handlers: Handlers = ()) -> 
     Raises:
         TrioarmError: it cannot start; perhaps in an exception group.
     """
-    capture_the_rest(config, configure_logs(config, sys.stdout, Lines(sys.stdout)))
+    capture_the_rest(config, configure_logs(config, sys.stdout, lines_to(sys.stdout)))
     return trio.run(_foreground, config, until, handlers)
 
 
