@@ -40,7 +40,7 @@ class Ambiguous:
 
     def __str__(self) -> str:
         """Say it: which nights these are, the next of them, and what to write for the others."""
-        said, others = _listed(self.days), _listed(sorted((day + 1) % 7 for day in self.days))
+        said, others = _listed(self.days), _listed((day + 1) % 7 for day in self.days)
         return (
             f"{self.at} on {said} is in the night before that day: next {self.next_at:%Y-%m-%d %H:%M}, "
             f"in {night_of(self.next_at)}; if the nights after are meant, say {others}"

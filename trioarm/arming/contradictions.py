@@ -53,7 +53,7 @@ class Wants:
     def add_stored(self, schedule: Schedule) -> str | None:
         """Take in what the engine runs for one partition; see `add`."""
         partition, target = str(schedule.args["partition"]), Target(str(schedule.args["target"]))
-        return self._add((partition, schedule.trigger, rank_of(schedule)), _Want(schedule.name, target, schedule))
+        return self._add((partition, schedule.trigger, rank_of(schedule)), _Want(called(schedule), target, schedule))
 
     def _add(self, key: tuple[str, Trigger, int], want: _Want) -> str | None:
         known = self._wants.setdefault(key, [])
@@ -91,11 +91,16 @@ def clash(schedules: Iterable[Schedule], exception: str, premises: Premises) -> 
             partition = premises.partitions[str(one.args["partition"])]
             zone = find_zone(premises.sites[partition.site].timezone)
             return (
-                f"at {local_time(at, zone):%Y-%m-%d %H:%M} {one.name} would make {partition.name} "
-                f"{one.args['target']}, and {other.name} {other.args['target']}, and nothing says which counts: "
+                f"at {local_time(at, zone):%Y-%m-%d %H:%M} {called(one)} would make {partition.name} "
+                f"{one.args['target']}, and {called(other)} {other.args['target']}, and nothing says which counts: "
                 "choose another time, or name one schedule"
             )
     return None
+
+
+def called(schedule: Schedule) -> str:
+    """Return the name under which people know what an engine schedule was made of."""
+    return schedule.name.partition(f"/{schedule.args['partition']}")[0]
 
 
 def _first_meeting(one: Schedule, rivals: Sequence[Schedule]) -> tuple[int, Schedule] | None:

@@ -48,6 +48,12 @@ def precedence(priority: int, specificity: Specificity, target: Target) -> int:
     return 100 * priority + 10 * specificity + PROTECTION[target]
 
 
+def ranked(schedule: Schedule) -> str:
+    """Return what an engine schedule counts by, in words, such as `priority 5, once, armed_away`."""
+    priority, specificity = divmod(rank_of(schedule), 10)
+    return f"priority {priority}, {Specificity(specificity).name.lower()}, {schedule.args['target']}"
+
+
 def rank_of(schedule: Schedule) -> int:
     """Return the precedence of an engine schedule without its target: declared priority and specificity."""
     return schedule.precedence // 10

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import attrs
 from cyclopts import Parameter
 
-from trioarm.arming.contradictions import Wants
+from trioarm.arming.contradictions import Wants, called
 from trioarm.arming.model import HANDLER
 from trioarm.cli.configuration import HANDLERS
 from trioarm.cli.each import each
@@ -164,7 +164,7 @@ async def _check_wants(repository: ScheduleRepository, schedules: Sequence[Sched
     async for record in Rows(lambda after: repository.find_schedules(attrs.evolve(query, after=after))):
         if record.schedule.name not in names:
             wants.add_stored(record.schedule)
-    found = ((schedule.name, wants.add_stored(schedule)) for schedule in arming)
+    found = ((called(schedule), wants.add_stored(schedule)) for schedule in arming)
     problems = tuple(f'schedule "{name}": {line}' for name, line in found if line is not None)
     if problems:
         raise ConfigurationError(problems)
