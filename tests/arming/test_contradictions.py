@@ -10,18 +10,17 @@ import pytest
 
 from tests.arming.houses import PRAGUE
 from tests.arming.premises import AWAY, DISARMED, EVENING, HOME, NIGHT, a_partition, arming, the_premises
-from tests.arming.test_excepting import EVERY_DAY, START, a_rule, excepted
+from tests.arming.test_excepting import EVERY_DAY, FREE, START, a_rule, excepted
 from tests.config.writing import config_of, problems_of, write
 from tests.world import in_virtual_time
 from trioarm.arming.compile import engine_schedules
 from trioarm.arming.contradictions import Wants, clash
-from trioarm.arming.excepting import why
 from trioarm.arming.exceptions import Book
 from trioarm.arming.model import ArmingSchedule, Effect, ExceptionRule, InvalidRequest, Premises
 from trioarm.config import SchedulerConfig
 from trioarm.core.errors import ConfigurationError, InvalidSchedule
 from trioarm.core.instants import DAY, HOUR, SECOND
-from trioarm.core.triggers import Once, Weekly
+from trioarm.core.triggers import Cron, Intersect, Once, Weekly
 from trioarm.live import LiveConfig
 from trioarm.testing.world import a_world
 
@@ -106,7 +105,7 @@ def clash_of(*rules: ExceptionRule, premises: Premises = TWO) -> str | None:
     book = Book()
     for rule in rules:
         book = book.added(rule, START).settled(START)
-    return clash(excepted(book, premises), why(book.kept[-1]), premises)
+    return clash(excepted(book, premises), book.kept[-1], premises)
 
 
 class TestExceptions:
@@ -138,13 +137,22 @@ class TestExceptions:
             a_rule(Effect.REPLACE, on="tag/evening", at="23:45", target=AWAY),
             a_rule(Effect.REPLACE, on="schedule/night", at="20:00"),
             a_rule(Effect.REPLACE, on="tag/evening", target=AWAY),
+            a_rule(Effect.HOLIDAY),
             a_rule(),
         ],
-        ids=["one target", "more specific", "at their times", "skipped"],
+        ids=["one target", "more specific", "at their times", "another day", "skipped"],
     )
     def test_what_is_none(self, rule: ExceptionRule) -> None:
         """One target; or what is otherwise at some other time of the timetable, and counts more."""
         assert clash_of(rule) is None
+
+    def test_at_their_own_times_they_meet_as_ever(self) -> None:
+        """On a holiday, too, those that meet then: the table decides, as on every other."""
+        premises = the_premises(
+            arming("dusk", HOME, Intersect([Cron("0 20 * * *", PRAGUE), FREE])),
+            arming("night", NIGHT, Intersect([Weekly(EVERY_DAY, "20:00", PRAGUE), FREE])),
+        )
+        assert clash_of(a_rule(Effect.HOLIDAY), premises=premises) is None
 
     def test_others_may_be_more_urgent_or_disabled(self) -> None:
         """Then something says which counts."""

@@ -11,8 +11,9 @@ from typing import Final
 
 import attrs
 
-from trioarm.arming.model import ArmingSchedule, Premises, Target
-from trioarm.arming.precedence import rank_of
+from trioarm.arming.excepting import why
+from trioarm.arming.model import ArmingSchedule, Effect, KeptException, Premises, Target
+from trioarm.arming.precedence import rank, rank_of, specificity_of
 from trioarm.core.forecast import local_time
 from trioarm.core.reading import show
 from trioarm.core.schedule import Schedule
@@ -47,7 +48,8 @@ class Wants:
         """Take a schedule in, and return what it contradicts, in words that begin with `wants`; None for nothing."""
         schedule = arming.schedule
         want = _Want(schedule.name, arming.target, schedule)
-        lines = [self._add((name, schedule.trigger, schedule.priority), want) for name in arming.partitions]
+        counts = rank(schedule.priority, specificity_of(schedule.trigger))
+        lines = [self._add((name, schedule.trigger, counts), want) for name in arming.partitions]
         return next((line for line in lines if line is not None), None)
 
     def add_stored(self, schedule: Schedule) -> str | None:
@@ -67,19 +69,22 @@ class Wants:
         )
 
 
-def clash(schedules: Iterable[Schedule], exception: str, premises: Premises) -> str | None:
-    """Return what an exception makes contradict something else; None for nothing.
+def clash(schedules: Iterable[Schedule], kept: KeptException, premises: Premises) -> str | None:
+    """Return what an exception makes contradict something else, by the time it names; None for nothing.
 
-    What stands in comes at named instants, so it is these that are compared.
+    What is moved comes at named instants, so it is these that are compared. What stays at its own time meets nothing
+    that it did not meet before.
 
     Args:
         schedules: those that the engine runs, with the exception.
-        exception: as the arguments of those say it that stand in because of it.
+        kept: the exception.
         premises: whose schedules they are.
     """
+    if kept.rule.at is None and kept.rule.effect is not Effect.VACATION:
+        return None
     commands = [one for one in schedules if "target" in one.args and one.enabled]
     for one in commands:
-        if one.args.get("exception") != exception:
+        if one.args.get("exception") != why(kept):
             continue
         rivals = [
             other

@@ -222,7 +222,7 @@ def _refuse_unfit(rule: ExceptionRule, premises: Premises, kept: KeptException, 
             f"nothing of {rule.on} would be any different from {rule.begins} to {rule.ends}: "
             "`trioarm preview` shows what is to come"
         )
-    if (line := clash(schedules, why(kept), premises)) is not None:
+    if (line := clash(schedules, kept, premises)) is not None:
         raise InvalidRequest(line)
 
 

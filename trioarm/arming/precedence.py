@@ -45,7 +45,12 @@ def precedence(priority: int, specificity: Specificity, target: Target) -> int:
         specificity: of the schedule.
         target: what it makes of its partition.
     """
-    return 100 * priority + 10 * specificity + PROTECTION[target]
+    return 10 * rank(priority, specificity) + PROTECTION[target]
+
+
+def rank(priority: int, specificity: Specificity) -> int:
+    """Return what counts before the target does: the declared priority and the specificity."""
+    return 10 * priority + specificity
 
 
 def ranked(schedule: Schedule) -> str:
@@ -55,7 +60,7 @@ def ranked(schedule: Schedule) -> str:
 
 
 def rank_of(schedule: Schedule) -> int:
-    """Return the precedence of an engine schedule without its target: declared priority and specificity."""
+    """Return the rank of an engine schedule, as its precedence has it."""
     return schedule.precedence // 10
 
 

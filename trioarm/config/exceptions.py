@@ -10,7 +10,6 @@ import attrs
 
 from trioarm.arming.compile import engine_schedules
 from trioarm.arming.contradictions import clash
-from trioarm.arming.excepting import why
 from trioarm.arming.exception_days import SCHEDULE, SITE, TAG
 from trioarm.arming.exception_rules import check_rule, read_range, read_time
 from trioarm.arming.exceptions import EXCEPTIONS_MAX
@@ -48,7 +47,7 @@ def _clashes(rules: Sequence[ExceptionRule], premises: Premises) -> Iterator[tup
     except InvalidSchedule:
         return  # it is said of the schedule itself
     for one in kept:
-        if (line := clash(schedules, why(one), premises)) is not None:
+        if (line := clash(schedules, one, premises)) is not None:
             yield one.number, line
 
 
