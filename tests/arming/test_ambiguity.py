@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 
-from tests.arming.houses import EVERY_DAY, PRAGUE
+from tests.arming.houses import EVERY_DAY, PRAGUE, a_config
 from tests.arming.premises import NIGHT, arming, the_premises
 from tests.arming.test_excepting import WORKDAYS
 from tests.making import a_schedule
+from tests.world import in_virtual_time
 from trioarm.arming.ambiguity import Nights, ambiguous
 from trioarm.arming.compile import engine_schedules
 from trioarm.core.diff import first_records
@@ -15,6 +18,7 @@ from trioarm.core.forecast import preview
 from trioarm.core.instants import DAY, parse_instant
 from trioarm.core.planning import PlanRules
 from trioarm.core.triggers import Cron, Every, Excepted, Intersect, Monthly, RRule, Stretch, Sun, Trigger, Union, Weekly
+from trioarm.testing.world import a_world
 
 NOW = parse_instant("2026-11-30T12:00:00+01:00")  # a Monday
 FRIDAY = Weekly(["fri"], "00:30", PRAGUE)
@@ -102,3 +106,16 @@ def test_what_is_foreseen_says_its_night() -> None:
         ("backup", None),
         ("late/house", None),
     ]
+
+
+def test_a_node_that_starts_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    """In its log, by the clock that it has; a node whose nights are clear says nothing."""
+
+    async def main(trigger: Trigger) -> list[str]:
+        caplog.clear()
+        async with a_world(start_at="2026-11-30 12:00", zone=PRAGUE) as world:
+            await world.start(config=a_config(arming("pub", NIGHT, trigger)))
+        return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+
+    assert in_virtual_time(main, FRIDAY) == [f'schedule "pub": {LINE}']
+    assert in_virtual_time(main, Weekly(["sat"], "22:30", PRAGUE)) == []

@@ -206,7 +206,10 @@ cron = "30 22 * * *"
 
 
 def test_what_contradicts_what_was_added_before_is_not_added(house: Path, capsys: Captured) -> None:
-    """Nor what contradicts the file; nothing of a set is, and the same once more is no contradiction (A4.4)."""
+    """Nor what contradicts the file; nothing of a set is, and the same once more is no contradiction (A4.4).
+
+    What is added for a night that may be mixed up with another is told.
+    """
     (house / "scheduler.toml").write_text(HOUSE)
     away = "--partition house --target armed_away --cron"
     refused = "give one another time or a higher priority\n"
@@ -231,6 +234,9 @@ def test_what_contradicts_what_was_added_before_is_not_added(house: Path, capsys
     assert "ping" not in ran(capsys, "schedules list")[0]
     assert ran(capsys, f"schedules add a --replace {away} '0 23 * * *'")[0].startswith("a/house: is so already")
     assert "b/house: added" in ran(capsys, home.format("b", 22))[0]
+    out, errors = ran(capsys, f"schedules add pub {away} '30 0 * * fri' --timezone Europe/Prague")
+    assert out.startswith("pub/house: added, next ")
+    assert errors.startswith('warning: schedule "pub": 00:30 on fri is in the night before that day: next ')
 
 
 def _history(folder: Path) -> None:

@@ -8,7 +8,6 @@ from typing import Annotated, Final
 
 from cyclopts import Parameter
 
-from trioarm.arming.conflicts import undone_soon
 from trioarm.cli.columns import Columns
 from trioarm.cli.configuration import declared_schedules, read_config
 from trioarm.cli.exits import Exit
@@ -18,8 +17,7 @@ from trioarm.cli.planned import current_instant, planned_rules
 from trioarm.cli.stored import with_store
 from trioarm.cli.terminal import Style, complain, paint, remark, say, say_json
 from trioarm.cli.wording import counted
-from trioarm.config.doubtful import mixed_up
-from trioarm.config.known import ready
+from trioarm.config.doubtful import doubts
 from trioarm.config.unheeded import unheeded
 from trioarm.container import Container
 from trioarm.live import LiveConfig
@@ -66,8 +64,7 @@ def check(
     if disabled:
         parts.append(f"{disabled} disabled")
     now = current_instant()
-    doubts = (*mixed_up(found, now), *undone_soon(declared_schedules(ready(found)), now, planned_rules(found, now)))
-    for line in (*unheeded(found), *lacking(found), *doubts):
+    for line in (*unheeded(found), *lacking(found), *doubts(found, now, planned_rules(found, now))):
         remark(f"{paint('warning:', Style.NOTICE, sys.stderr)} {line}")
     summary = f"{found.source} is fine: {', '.join(parts)}"
     if json:

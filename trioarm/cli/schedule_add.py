@@ -10,6 +10,7 @@ from typing import Annotated, Final
 import attrs
 from cyclopts import Parameter
 
+from trioarm.arming.ambiguity import ambiguous
 from trioarm.arming.contradictions import Wants, called
 from trioarm.arming.model import HANDLER
 from trioarm.cli.configuration import HANDLERS
@@ -28,6 +29,7 @@ from trioarm.cli.options import (
 from trioarm.cli.planned import current_instant
 from trioarm.cli.sheet import here
 from trioarm.cli.stored import Rows, with_store
+from trioarm.cli.terminal import Style, paint, remark
 from trioarm.config import SchedulerConfig
 from trioarm.config.additions import read_additions
 from trioarm.config.sources import parse_toml, read_toml
@@ -99,6 +101,9 @@ def add(
         if not any_handler:
             _check_handlers(schedules)
         await _check_wants(container.get(ScheduleRepository), schedules)
+        for schedule in schedules:
+            for night in ambiguous(schedule, current_instant()) if schedule.handler == HANDLER else ():
+                remark(f'{paint("warning:", Style.NOTICE, sys.stderr)} schedule "{called(schedule)}": {night}')
         return await _add(container, schedules, replace, by, json)
 
     return with_store(config, store, work, make=True)
