@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Final
 
 import attrs
@@ -23,6 +23,7 @@ from trioarm.arming.reporting import Often, reporting_schedules
 from trioarm.arming.supervising import supervising_schedules
 from trioarm.arming.watching import watching_schedules
 from trioarm.config import SchedulerConfig, unknown_handlers
+from trioarm.config.doubtful import mixed_up
 from trioarm.config.known import excepting, knowing, ready, waiting
 from trioarm.config.takeover import take_over
 from trioarm.config.unheeded import unheeded
@@ -57,7 +58,7 @@ from trioarm.notify.notifying import Notifying, notifying_schedules, workers_for
 from trioarm.repositories.sqlite import SqliteScheduleRepository
 
 CODE_OWNER: Final = "config"  # who owns schedules of a configuration that was made in code, not read from a file
-NAMED_MAX: Final = 5  # schedules named of which something is not heeded: `trioarm check` names all
+NAMED_MAX: Final = 5  # schedules named of which something is not heeded, or hardly meant: `trioarm check` names all
 AGAIN_S: Final = 5.0  # after which exceptions are looked at again that could not be heeded
 POOL: Final = "default"  # the pool of all handlers that have none of their own
 
@@ -137,7 +138,8 @@ class LiveConfig:
         return await self._container.get(Scheduler).schedules.sync(self._owner, declared, dry_run=True)
 
     async def _declare_own(self) -> None:
-        for line in islice(unheeded(self.config), NAMED_MAX):
+        now = self._container.get(Clock).look()
+        for line in islice(chain(unheeded(self.config), mixed_up(self.config, now)), NAMED_MAX):
             _log.warning(line)
         declared = self._declared(self.config)
         if declared or self.config.owner:

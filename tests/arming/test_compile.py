@@ -90,8 +90,18 @@ def test_priorities_rise_above_ordinary_ones_and_keep_their_order() -> None:
         return [schedule.priority for schedule in engine_schedules(the_premises(*schedules))]
 
     assert compiled(5) == [7]
-    assert compiled(5, 8) == [6, 9]
-    assert compiled(5, 9) == [5, 9]
+    assert compiled(0, 5, 7) == [2, 7, 9]
+    assert compiled(5, 9) == [7, 9]
+
+
+def test_priorities_that_end_up_equal_keep_their_order_all_the_same() -> None:
+    """Whatever stands beside them, each becomes the same, and the precedence knows what was said (A4.4)."""
+    said = [arming(f"s{value}", NIGHT, 0, priority=value) for value in range(10)]
+    together = engine_schedules(the_premises(*said))
+    alone = [schedule for one in said for schedule in engine_schedules(the_premises(one))]
+    assert together == alone
+    order = [(schedule.priority, schedule.precedence) for schedule in together]
+    assert order == sorted({*order})
 
 
 @pytest.mark.parametrize(("schedule", "partition"), [("n" * 60, "house"), ("n", "p" * 60)])

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from trioarm.arming.conflicts import with_conflicts
+from tests.arming.houses import EVERY_DAY, PRAGUE
+from tests.arming.premises import DISARMED, NIGHT, arming, the_premises
+from trioarm.arming.compile import engine_schedules
+from trioarm.arming.conflicts import undone_soon, with_conflicts
 from trioarm.core.forecast import Foreseen, local_time
-from trioarm.core.instants import MINUTE, parse_instant
+from trioarm.core.instants import DAY, MINUTE, parse_instant
+from trioarm.core.planning import PlanRules
 from trioarm.core.schedule import Schedule
 from trioarm.core.states import State
-from trioarm.core.triggers import Once
+from trioarm.core.triggers import Once, Weekly
 from trioarm.core.triggers.zones import find_zone
 
 AT = parse_instant("2026-11-23T22:00:00Z")
@@ -52,3 +56,20 @@ def test_what_is_late_alike_elsewhere_or_not_carried_out_is_none(second: Foresee
     """Half an hour is meant; another way of being armed, too; another partition has nothing to do with it."""
     items = [foreseen("night", "armed_night", 0), second]
     assert list(with_conflicts(items)) == [(items[0], None), (second, None)]
+
+
+def test_what_is_undone_within_a_week_is_told_once() -> None:
+    """With what does it, when it comes next, and what it undoes; what arms nothing is no part of it."""
+    day = (AT // DAY) * DAY
+    schedules = engine_schedules(
+        the_premises(
+            arming("night", NIGHT, Weekly(EVERY_DAY, "22:30", PRAGUE)),
+            arming("dog", DISARMED, Weekly(["thu", "fri"], "22:45", PRAGUE)),
+            arming("up", DISARMED, Weekly(EVERY_DAY, "06:30", PRAGUE)),
+        )
+    )
+    schedules.append(Schedule("backup", Weekly(EVERY_DAY, "22:31", PRAGUE), handler="log"))
+    assert list(undone_soon(schedules, day, PlanRules())) == [
+        "dog/house makes house disarmed, only 15m after night/house makes it armed_night: next 2026-11-26 22:45"
+    ]
+    assert list(undone_soon(schedules[:1] + schedules[2:], day, PlanRules())) == []

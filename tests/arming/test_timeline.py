@@ -11,7 +11,10 @@ from trioarm.arming.model import ArmingSchedule, Target
 from trioarm.arming.timeline import desired, next_opening
 from trioarm.core.instants import HOUR, SECOND, parse_instant
 from trioarm.core.schedule import Schedule
-from trioarm.core.triggers import Weekly
+from trioarm.core.triggers import Union, Weekly
+
+VACATION = Target.ARMED_VACATION
+DAWN = Weekly(["mon"], "05:00", "Europe/Prague")
 
 
 def compiled(*schedules: ArmingSchedule) -> list[Schedule]:
@@ -38,9 +41,13 @@ def test_the_last_occurrence_of_the_partition_counts() -> None:
 
 
 def test_equal_instants_are_ordered_as_they_are_planned() -> None:
-    """Priority, then name; the last one wins (S4.4)."""
-    assert target_of(compiled(arming("a", NIGHT, 10), arming("b", HOME, 10)), EVENING + HOUR) is HOME
-    assert target_of(compiled(arming("a", NIGHT, 10, priority=6), arming("b", HOME, 10)), EVENING + HOUR) is NIGHT
+    """Priority, then what is more specific, then what protects more, then name (A4.4)."""
+    nightly = Weekly(["mon"], "23:00:10", "Europe/Prague")
+    now = EVENING + HOUR
+    assert target_of(compiled(arming("a", HOME, 10, priority=6), arming("b", NIGHT, 10)), now) is HOME
+    assert target_of(compiled(arming("a", HOME, 10), arming("b", NIGHT, nightly)), now) is HOME
+    assert target_of(compiled(arming("a", NIGHT, nightly), arming("b", HOME, Union([nightly, DAWN]))), now) is NIGHT
+    assert target_of(compiled(arming("a", VACATION, nightly), arming("b", AWAY, Union([nightly, DAWN]))), now) is AWAY
 
 
 def test_local_times_collapsed_by_a_gap_keep_their_order() -> None:

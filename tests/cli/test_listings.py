@@ -86,6 +86,7 @@ class TestPreview:
             "partition": "house",
             "target": "armed_night",
             "exception": None,
+            "night": "the night from Friday to Saturday",
             "conflict": None,
         }
 
@@ -102,7 +103,7 @@ class TestPreview:
         text = printed(capsys, "preview night late --from 2027-03-28T00:00:00Z --days 1")
         assert "Sun 28 Mar 2027" in text
         assert "gap: 02:30 does not exist, clocks go forward" in " ".join(text.split())
-        assert "superseded: a later one of its lane takes its place" in " ".join(text.split())
+        assert "superseded: another of its lane takes its place" in " ".join(text.split())
 
     def test_a_fold_is_marked_once(self, capsys: pytest.CaptureFixture[str]) -> None:
         """02:30 comes twice on the last Sunday of October: it happens once, and says so in whatever zone."""

@@ -192,6 +192,53 @@ def test_a_difference_is_told_of_each_schedule(house: Path, capsys: Captured) ->
     assert "there is no store yet" in ran(capsys, "check --diff", 2)[1]
 
 
+HOUSE = """
+[site.home]
+timezone = "Europe/Prague"
+[partition.house]
+site = "home"
+[[schedule]]
+name = "night"
+partition = "house"
+target = "armed_night"
+cron = "30 22 * * *"
+"""
+
+
+def test_what_contradicts_what_was_added_before_is_not_added(house: Path, capsys: Captured) -> None:
+    """Nor what contradicts the file; nothing of a set is, and the same once more is no contradiction (A4.4).
+
+    What is added for a night that may be mixed up with another is told.
+    """
+    (house / "scheduler.toml").write_text(HOUSE)
+    away = "--partition house --target armed_away --cron"
+    refused = "give one another time or a higher priority\n"
+    assert ran(capsys, f"schedules add a {away} '30 22 * * *'", 2) == (
+        "",
+        f'error: schedule "a": wants house armed_away whenever "night" wants it armed_night: {refused}',
+    )
+    assert ran(capsys, f"schedules add a {away} '0 23 * * *'")[0].startswith("a/house: added")
+    home = """schedules add --toml '[[schedule]]
+        name = "{0}"
+        partition = "house"
+        target = "armed_home"
+        cron = "0 {1} * * *"
+        [[schedule]]
+        name = "ping"
+        handler = "log"
+        every = "1h"'"""
+    assert ran(capsys, home.format("b", 23), 2) == (
+        "",
+        f'error: schedule "b": wants house armed_home whenever "a" wants it armed_away: {refused}',
+    )
+    assert "ping" not in ran(capsys, "schedules list")[0]
+    assert ran(capsys, f"schedules add a --replace {away} '0 23 * * *'")[0].startswith("a/house: is so already")
+    assert "b/house: added" in ran(capsys, home.format("b", 22))[0]
+    out, errors = ran(capsys, f"schedules add pub {away} '30 0 * * fri' --timezone Europe/Prague")
+    assert out.startswith("pub/house: added, next ")
+    assert errors.startswith('warning: schedule "pub": 00:30 on fri is in the night before that day: next ')
+
+
 def _history(folder: Path) -> None:
     """Let `report` have failed once in four, and let nobody know of a fifth."""
     with closing(sqlite3.connect(folder / "trioarm.db")) as connection:

@@ -145,6 +145,7 @@ def schedules(draw: st.DrawFn) -> Schedule:
     lane = draw(st.none() | NAMES)
     overlap = draw(st.sampled_from(Overlap))
     bounds = sorted(draw(st.tuples(INSTANTS, INSTANTS)))
+    supersede = lane is not None and not overlap.keeps_apart and draw(st.booleans())
     return Schedule(
         draw(NAMES),
         draw(TRIGGERS),
@@ -155,7 +156,8 @@ def schedules(draw: st.DrawFn) -> Schedule:
         misfire_window_s=draw(st.none() | st.floats(0, 366 * 86400.0)),
         overlap=overlap,
         lane=lane,
-        supersede=lane is not None and not overlap.keeps_apart and draw(st.booleans()),
+        supersede=supersede,
+        precedence=draw(st.integers(0, 999)) if supersede else 0,
         timeout_s=draw(st.none() | st.floats(0.001, 366 * 86400.0) | st.integers(1, 366 * 86400)),
         retry=draw(st.none() | RETRIES),
         delivery=draw(st.sampled_from(Delivery)),
@@ -273,6 +275,7 @@ def test_every_policy_has_its_key() -> None:
         "retry": {"max_retries": 5, "base": "2s", "max": 60, "factor": 1.5},
         "delivery": "at_most_once",
         "priority": 9,
+        "precedence": 530,
         "start": "2026-01-01T00:00:00Z",
         "end": datetime(2027, 1, 1, tzinfo=UTC),
         "max_runs": 10,
@@ -296,6 +299,7 @@ def test_every_policy_has_its_key() -> None:
         retry=RetryPolicy(5, 2, 60, 1.5),
         delivery=Delivery.AT_MOST_ONCE,
         priority=9,
+        precedence=530,
         start_at=datetime(2026, 1, 1, tzinfo=UTC),
         end_at=datetime(2027, 1, 1, tzinfo=UTC),
         max_runs=10,
@@ -408,6 +412,8 @@ def test_a_mistaken_trigger_is_one_line(keys: dict[str, object], line: str) -> N
         ),
         ("supersede", True, ": needs a lane: say which runs replace each other"),
         ("supersede", 1, ": 1 is neither true nor false"),
+        ("precedence", 1, ": has no meaning without supersede: leave one of the two out"),
+        ("precedence", 1000, ": 1000 is outside 0 to 999"),
         ("timeout", 0, ": 0 is outside 1ms to 366d"),
         ("timeout", "soon", ": 'soon' is no duration: write it like 90s, 5m, 2h, 1h30m or 1d"),
         (
@@ -540,6 +546,15 @@ RECORD = ScheduleRecord(
 )
 
 
+def test_what_was_written_before_there_was_precedence_takes_none() -> None:
+    """A document of an older version has no such key, and one that takes none is written without it: it is the same."""
+    lane = {"lane": "house", "supersede": True}
+    schedule = structure_schedule({**PLAIN, "every": "1m", **lane})
+    assert schedule.precedence == 0
+    assert "precedence" not in unstructure_schedule(schedule)
+    assert unstructure_schedule(attrs.evolve(schedule, precedence=530))["precedence"] == 530
+
+
 def test_a_listed_schedule_says_what_people_ask() -> None:
     """A listing is plain JSON: name, state, revision, what is next in UTC with Z, and the rule in words."""
     assert schedule_to_json(RECORD) == {
@@ -554,6 +569,7 @@ def test_a_listed_schedule_says_what_people_ask() -> None:
         "resources": [],
         "lane": "disk",
         "priority": 5,
+        "precedence": 0,
         "runs": 7,
         "paused_by": None,
         "paused_at": None,

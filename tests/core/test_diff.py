@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.making import HOUR, MINUTE, NOW, a_record, a_run, a_schedule
 from trioarm.core.changes import CancelAsked, CursorMove, Finished, RemoveSchedule, freed, restarted
-from trioarm.core.diff import cancellation, first_put, removal, revised, sync_diff
+from trioarm.core.diff import cancellation, first_put, first_records, removal, revised, sync_diff
 from trioarm.core.planning import Group, PlanRules, plan
 from trioarm.core.ranges import while_paused
 from trioarm.core.run import Origin
@@ -38,6 +38,19 @@ def _moved(record: ScheduleRecord, move: CursorMove) -> ScheduleRecord:
 
 
 # First puts
+
+
+def test_who_looks_ahead_sees_what_a_repository_would_keep() -> None:
+    """Numbered in order; what is disabled is paused, and what lies in the past is still to be decided."""
+    found = first_records([a_schedule("a"), a_schedule("b", Once(NOW - HOUR), enabled=False)], NOW)
+    assert [(one.key, one.schedule.name, one.revision, one.state) for one in found] == [
+        (1, "a", 1, ScheduleState.ACTIVE),
+        (2, "b", 1, ScheduleState.PAUSED),
+    ]
+    assert [(one.cursor_at, one.next_due_at, one.anchor_at) for one in found] == [
+        (NOW, NOW + MINUTE, NOW),
+        (NOW - HOUR - 1, NOW - HOUR, NOW),
+    ]
 
 
 @pytest.mark.parametrize(

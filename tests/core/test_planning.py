@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import attrs
 import pytest
 
 from tests.making import HOUR, MINUTE, NOW, SECOND, a_record, a_run, a_schedule
@@ -356,6 +357,41 @@ def test_equal_instants_are_ordered_by_priority_then_name() -> None:
     for group in ((low, same), (same, low)):
         change = plan(Group(group), NOW, RULES)
         assert [run.schedule.schedule.name for run in change.decided if run.state is State.PENDING] == ["c"]
+
+
+def test_precedence_decides_between_priority_and_name() -> None:
+    """It breaks the ties of equal instants and equal priority, whatever the names; and nothing else (S4.4)."""
+
+    def winner(*policies: tuple[str, int, int], late: int = 0) -> str:
+        records = [
+            a_record(a_schedule(name, lane="house", supersede=True, priority=priority, precedence=precedence), key=key)
+            for key, (name, priority, precedence) in enumerate(policies)
+        ]
+        for group in (records, records[::-1]):
+            decided = plan(Group(group), NOW + late, RULES).decided
+            (ran,) = [run.schedule.schedule.name for run in decided if run.state is State.PENDING]
+        return ran
+
+    assert winner(("a", 5, 1), ("b", 5, 0)) == "a"
+    assert winner(("a", 5, 0), ("b", 5, 1)) == "b"
+    assert winner(("a", 5, 999), ("b", 6, 0)) == "b"
+    assert winner(("a", 5, 7), ("b", 5, 7)) == "b"
+    assert winner(("a", 5, 7), ("b", 5, 7), ("c", 5, 6), late=HOUR) == "b"
+
+
+def test_precedence_does_not_make_an_earlier_instant_count() -> None:
+    """The last instant counts, and behind a gap the last that was meant, before anything else is compared (S4.4)."""
+    lane = {"lane": "house", "supersede": True}
+    first, last = _house()
+    first.schedule = attrs.evolve(first.schedule, precedence=999)
+    change = plan(Group((first, last)), _at(6, 31, 24), RULES)
+    assert [run.schedule for run in change.decided if run.state is State.PENDING] == [last]
+    early = a_schedule("early", Weekly("sun", "02:15", "Europe/Prague"), precedence=999, **lane)
+    late = a_schedule("late", Weekly("sun", "02:45", "Europe/Prague"), **lane)
+    before = int(datetime(2026, 3, 29, 0, tzinfo=UTC).timestamp()) * SECOND
+    group = [a_record(schedule, key=key, cursor_at=before) for key, schedule in enumerate((early, late), 1)]
+    change = plan(Group(group), before + HOUR, RULES)
+    assert [run.schedule.schedule.name for run in change.decided if run.state is State.PENDING] == ["late"]
 
 
 def test_a_gap_keeps_the_order_a_person_meant() -> None:

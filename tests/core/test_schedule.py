@@ -35,6 +35,7 @@ def test_the_defaults_are_what_a_careful_operator_would_choose() -> None:
         Delivery.AT_LEAST_ONCE,
     )
     assert (schedule.priority, schedule.args, schedule.tags, schedule.enabled) == (5, {}, (), True)
+    assert schedule.precedence == 0
     unset = (schedule.tolerance_s, schedule.misfire_window_s, schedule.timeout_s, schedule.retry, schedule.max_runs)
     assert unset == (None,) * 5
     assert (schedule.lane, schedule.supersede, schedule.owner, schedule.start_at, schedule.end_at) == (
@@ -68,6 +69,9 @@ def test_names_that_are_none(name: Any) -> None:
         ({"handler": None}, "no name of a handler"),
         ({"priority": -1}, "priority is -1: it must lie between 0 and 9"),
         ({"priority": 10}, "priority is 10"),
+        ({"precedence": 1000, "supersede": True, "lane": "a"}, "precedence is 1000: it must lie between 0 and 999"),
+        ({"precedence": "high", "supersede": True, "lane": "a"}, "precedence is 'high': it must be a whole number"),
+        ({"precedence": 1}, "precedence has no meaning without supersede: leave one of the two out"),
         ({"lane": "My House"}, "lane 'My House'"),
         ({"supersede": True}, "supersede needs a lane"),
         ({"max_runs": 0}, "max_runs is 0: it must be at least 1"),

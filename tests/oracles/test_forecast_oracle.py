@@ -114,12 +114,14 @@ def _nights(draw: st.DrawFn) -> tuple[int, list[Schedule]]:
             start_at, end_at = end_at, start_at
         lane = draw(st.sampled_from((None, "house", "house", "garden")))
         overlap = draw(st.sampled_from(Overlap))
+        supersede = lane is not None and not overlap.keeps_apart and draw(st.booleans())
         schedules.append(
             a_schedule(
                 name,
                 draw(_triggers(zone, start)),
                 lane=lane,
-                supersede=lane is not None and not overlap.keeps_apart and draw(st.booleans()),
+                supersede=supersede,
+                precedence=draw(st.integers(0, 1)) if supersede else 0,
                 priority=draw(st.integers(4, 6)),
                 max_runs=draw(st.none() | st.integers(1, 5)),
                 overlap=overlap,

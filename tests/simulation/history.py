@@ -235,6 +235,8 @@ def schedules(draw: st.DrawFn, name: str, theme: Theme) -> Schedule:
         policies["overlap"] = Overlap.SKIP
     if theme.crowded and policies["overlap"].keeps_apart:
         policies["overlap"] = Overlap.ALLOW
+    if lane == "red":
+        policies["precedence"] = NAMES[::-1].index(name)  # the other way round than names, which decide last
     handler, trigger = draw(st.sampled_from(theme.behaviours)), draw(OFTEN if theme.crowded else TRIGGERS)
     return Schedule(name, trigger, handler=handler, lane=lane, supersede=lane == "red", **policies)
 

@@ -198,6 +198,7 @@ def _ended_wrongly(course: Course) -> Iterator[str]:
     yield from _waits_for_nothing(course, healed_at)
     yield from _out_of_order(course)
     yield from _superseded_by_nothing(course)
+    yield from _superseded_by_less(course)
 
 
 def _began_too_early(course: Course) -> Iterator[str]:
@@ -320,6 +321,29 @@ def _superseded_by_nothing(course: Course) -> Iterator[str]:
         others = lane[: bisect_right(decided_at, max(row.decided_at, kept_at))]
         if not any(other is not row and (other.last_at or other.nominal_at) >= row.nominal_at for other in others):
             yield f"{row.schedule.schedule.name}: {row.nominal_at} gives way to nothing that came later"
+
+
+def _superseded_by_less(course: Course) -> Iterator[str]:
+    """Of what is due at one instant in a superseding lane, and decided at once, the first in order counts (S4.4)."""
+    if course.corrected:
+        return
+    at_once: dict[tuple[int, int], list[RunRecord]] = defaultdict(list)
+    for row in course.rows:
+        is_plain = row.schedule.revision == 1 and not isinstance(row.schedule.schedule.trigger, Once)
+        if row.lane == "red" and row.origin is Origin.SCHEDULE and row.count == 1 and is_plain:
+            at_once[row.nominal_at, row.decided_at].append(row)
+    for rows in at_once.values():
+        gave_way = [row for row in rows if row.state is State.SUPERSEDED and row.finished_at == row.decided_at]
+        ran = [row for row in rows if row not in gave_way and _was_to_run(row)]
+        for row, other in itertools.product(gave_way, ran):
+            if _weight(row) > _weight(other):
+                names = row.schedule.schedule.name, other.schedule.schedule.name
+                yield f"{names[0]}: {row.nominal_at} gives way to {names[1]}, which counts for less"
+
+
+def _weight(row: RunRecord) -> tuple[int, int, str]:
+    schedule = row.schedule.schedule
+    return schedule.priority, schedule.precedence, schedule.name
 
 
 def _out_of_order(course: Course) -> Iterator[str]:

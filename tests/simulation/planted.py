@@ -66,6 +66,13 @@ BOTH_DUE: Final = History(
     workers=1,
     with_file=False,
 )
+AT_ONCE: Final = attrs.evolve(
+    BOTH_DUE,
+    schedules=tuple(
+        Schedule(name, Every(600.0), handler="succeeds", lane="red", supersede=True, precedence=precedence)
+        for name, precedence in (("a", 1), ("b", 0))
+    ),
+)
 TOO_LATE: Final = attrs.evolve(BOTH_DUE, schedules=(once("a", 10, handler="succeeds", misfire="skip"),))
 TRIES_AGAIN: Final = History(  # and another is waiting for its lane meanwhile
     schedules=(
@@ -242,6 +249,11 @@ def _lets_the_first_win(patch: Patch) -> None:
     patch.setattr(planning, "_order", lambda due: (-order(due)[0], *order(due)[1:]))
 
 
+def _heeds_no_precedence(patch: Patch) -> None:
+    order = planning._order
+    patch.setattr(planning, "_order", lambda due: (*order(due)[:3], 0, order(due)[4]))
+
+
 def _keeps_nothing_apart(patch: Patch) -> None:
     patch.setattr(ScheduleRecord, "lane", lambda self, overlap: self.schedule.lane)
 
@@ -326,6 +338,7 @@ PLANTED: Final = {
     "apart": Planted(
         "S5.4", "runs of a schedule that keeps them apart overlap", _keeps_nothing_apart, made=WAITS_ITS_TURN
     ),
+    "precedence": Planted("S4.4", "names decide whatever takes precedence", _heeds_no_precedence, made=AT_ONCE),
     "room": Planted("S5.4", "there is always room for one more run", _lets_everything_run, made=IS_SKIPPED),
     "lane": Planted("S5.5", "a lane is free between two attempts", _frees_the_lane_of_a_retry, made=TRIES_AGAIN),
     "order": Planted("S5.5", "the first of a superseding lane runs, not the last", _lets_the_first_win, made=BOTH_DUE),

@@ -8,8 +8,10 @@ from typing import Final
 
 import attrs
 
+from trioarm.arming.contradictions import Wants
 from trioarm.arming.excepting import Part, excepted, vacations, why
 from trioarm.arming.model import HANDLER, WARN, ArmingSchedule, Partition, Premises, Target
+from trioarm.arming.precedence import precedence
 from trioarm.arming.verify import SENDS_MAX
 from trioarm.core.errors import InvalidSchedule
 from trioarm.core.instants import microseconds, render_duration
@@ -22,7 +24,7 @@ LANE: Final = "partition/"
 LATE_ARM_S: Final = 86400.0  # a late arm applies this long, unless the partition's next occurrence replaces it (A2.3)
 LATE_DISARM_S_MIN: Final = 60.0  # even "not late at all" leaves a busy machine the time to be on time
 NAME_LENGTH_MAX: Final = 63  # S2.4
-LIFT: Final = 2  # above ordinary schedules
+LIFT: Final = 2  # above ordinary schedules, as far as 9; of those that end up equal the precedence knows what was said
 TALK_S: Final = 60.0  # of an attempt, for reading and commanding themselves, and for the turns of other partitions
 
 # While a panel cannot be reached its run is tried again for as long as it may be carried out: 1 000 delays that grow to
@@ -34,14 +36,14 @@ def engine_schedules(premises: Premises) -> list[Schedule]:
     """Return the schedules the engine runs.
 
     Raises:
-        InvalidSchedule: a name is too long, a partition is unknown or may not be disarmed by schedules, or the schedule
-            runs at most once.
+        InvalidSchedule: a name is too long, a partition is unknown or may not be disarmed by schedules, the schedule
+            runs at most once, or two want different things of a partition at the same instants.
     """
-    lift = _lift(premises)
+    _refuse_contradictions(premises)
     found = []
     for part, partition in _parts(premises):
         arming = part.arming
-        schedule = _engine_schedule(part, partition, premises, lift)
+        schedule = _engine_schedule(part, partition, premises)
         warn_s = () if arming.target is Target.DISARMED else arming.warn_s
         found += [schedule, *(_warning(schedule, partition.name, arming.target, before_s) for before_s in warn_s)]
     return found
@@ -71,12 +73,14 @@ def attempt_s(partition: Partition) -> float:
     return (SENDS_MAX + 1) * one_send_s + TALK_S
 
 
-def _lift(premises: Premises) -> int:
-    """Return by how much priorities rise: as far as the highest can, so that their order among each other stays."""
-    return min(LIFT, 9 - max((arming.schedule.priority for arming in premises.schedules), default=0))
+def _refuse_contradictions(premises: Premises) -> None:
+    wants = Wants()
+    for arming in premises.schedules:
+        if (line := wants.add(arming)) is not None:
+            raise InvalidSchedule(f"{arming.schedule.name}: {line}")
 
 
-def _engine_schedule(part: Part, partition: Partition, premises: Premises, lift: int) -> Schedule:
+def _engine_schedule(part: Part, partition: Partition, premises: Premises) -> Schedule:
     arming, parent, name = part.arming, part.arming.schedule, _name(part, partition)
     instead: dict[str, Json] = {} if part.exception is None else {"exception": why(part.exception)}
     if parent.delivery is Delivery.AT_MOST_ONCE:
@@ -106,7 +110,8 @@ def _engine_schedule(part: Part, partition: Partition, premises: Premises, lift:
         misfire_window_s=within_s,
         timeout_s=max(attempt_s(partition), parent.timeout_s or 0.0),
         retry=parent.retry or UNTIL_REACHED,
-        priority=parent.priority + lift,
+        priority=min(9, parent.priority + LIFT),
+        precedence=precedence(parent.priority, part.specificity, arming.target),
         max_runs=parent.max_runs if part.exception is None else None,
     )
 

@@ -1,20 +1,26 @@
 """Conflicts: what is foreseen for a partition and undone soon after, which nobody can have meant (A4.4). Pure.
 
-Contradictions at one instant are refused where schedules are declared, or one of them is superseded; this is about
-opposite actions shortly one after the other, which are carried out, and are told.
+Of commands at one instant one counts (`precedence`), and schedules that meet always are refused (`contradictions`);
+this is about opposite actions shortly one after the other, which are carried out, and are told.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Final
 
 from trioarm.arming.model import Target
-from trioarm.core.forecast import Foreseen
-from trioarm.core.instants import MINUTE, SECOND, render_duration
+from trioarm.core.diff import first_records
+from trioarm.core.forecast import Foreseen, preview
+from trioarm.core.instants import DAY, MINUTE, SECOND, render_duration
+from trioarm.core.planning import PlanRules
+from trioarm.core.schedule import Schedule
 from trioarm.core.states import State
 
 SOON: Final = 30 * MINUTE
+WEEK: Final = 8 * DAY  # a week of whole local days, from wherever in the first one
+LOOKED_AT_MAX: Final = 10_000  # occurrences: more of them in a week nobody means
 
 
 def with_conflicts(items: Iterable[Foreseen]) -> Iterator[tuple[Foreseen, str | None]]:
@@ -31,6 +37,23 @@ def with_conflicts(items: Iterable[Foreseen]) -> Iterator[tuple[Foreseen, str | 
         before = latest.get(partition)
         latest[partition] = item
         yield item, None if before is None else _undone(before, item)
+
+
+def undone_soon(schedules: Iterable[Schedule], now: int, rules: PlanRules) -> Iterator[str]:
+    """Yield in words what schedules will undo so soon within a week, each once.
+
+    Args:
+        schedules: of the engine; those that arm nothing do not matter.
+        now: microseconds since 1970 UTC.
+        rules: the node's.
+    """
+    records = first_records((one for one in schedules if "target" in one.args), now)
+    told = set()
+    for item, conflict in islice(with_conflicts(preview(records, now, now + WEEK, rules)), LOOKED_AT_MAX):
+        if conflict is not None and (item.schedule.name, conflict) not in told:
+            told.add((item.schedule.name, conflict))
+            does = f"makes {item.schedule.args['partition']} {item.schedule.args['target']}"
+            yield f"{item.schedule.name} {does}, {conflict}: next {item.local_at:%Y-%m-%d %H:%M}"
 
 
 def _undone(before: Foreseen, item: Foreseen) -> str | None:

@@ -14,6 +14,7 @@ import attrs
 from trioarm.arming.claims import Claim, Unit, holder_of, units_of
 from trioarm.arming.exception_days import SCHEDULE, SITE, TAG, bounds, covers, daily
 from trioarm.arming.model import HANDLER, ArmingSchedule, Effect, KeptException, Partition, Premises, Target
+from trioarm.arming.precedence import Specificity, specificity_of
 from trioarm.core.instants import SECOND
 from trioarm.core.schedule import Schedule
 from trioarm.core.triggers import After, Excepted, Stretch, Trigger
@@ -31,10 +32,12 @@ class Part:
 
     Args:
         arming: the schedule, with the trigger and target of the part.
+        specificity: of the part; what stands in for something is no less specific than that.
         exception: what the part stands in for; None for what is as ever.
     """
 
     arming: ArmingSchedule
+    specificity: Specificity
     exception: KeptException | None = None
 
 
@@ -47,9 +50,9 @@ def why(kept: KeptException) -> str:
 def excepted(arming: ArmingSchedule, partition: Partition, premises: Premises) -> list[Part]:
     """Return what an arming schedule does to one of its partitions: as ever first, then what exceptions put instead."""
     kept = [one for one in premises.exceptions if one.since_at is not None and covers(one.rule, arming, partition)]
-    schedule = arming.schedule
+    schedule, specificity = arming.schedule, specificity_of(arming.schedule.trigger)
     if not kept or isinstance(schedule.trigger, After):
-        return [Part(arming)]
+        return [Part(arming, specificity)]
     zone = premises.sites[partition.site].timezone
     claims = [Claim(one, schedule, zone, _peers(one, partition, premises)) for one in sorted(kept, key=_precedence)]
     held: dict[int, list[Unit]] = {}
@@ -63,9 +66,9 @@ def excepted(arming: ArmingSchedule, partition: Partition, premises: Premises) -
         ours = [unit.at for unit in units if unit.is_ours]
         taken += _runs(schedule.trigger, ours, why(claim.kept))
         instead = _instead(arming, claim, units, zone, [one for one in claims if one is not claim])
-        parts += [] if instead is None else [Part(instead, claim.kept)]
+        parts += [] if instead is None else [Part(instead, max(specificity, Specificity.EXCEPTION), claim.kept)]
     whole = Excepted(schedule.trigger, taken[:STRETCHES_MAX]) if taken else schedule.trigger
-    return [Part(_with(arming, whole)), *parts]
+    return [Part(_with(arming, whole), specificity), *parts]
 
 
 def vacations(premises: Premises) -> Iterator[Part]:
@@ -83,9 +86,8 @@ def vacations(premises: Premises) -> Iterator[Part]:
         trigger = Excepted(daily(rule.begins[11:] or "00:00", zone), [begins], inside=True)
         schedule = Schedule(VACATION, trigger, handler=HANDLER)
         target = rule.target or Target.ARMED_VACATION
-        yield Part(
-            ArmingSchedule(schedule=schedule, partitions=tuple(names), target=target, warn_s=(VACATION_WARN_S,)), kept
-        )
+        arming = ArmingSchedule(schedule=schedule, partitions=tuple(names), target=target, warn_s=(VACATION_WARN_S,))
+        yield Part(arming, Specificity.EXCEPTION, kept)
 
 
 def _peers(kept: KeptException, partition: Partition, premises: Premises) -> list[Schedule]:

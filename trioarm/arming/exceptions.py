@@ -13,6 +13,7 @@ import attrs
 
 from trioarm.arming.audit import AuditEntry, appended
 from trioarm.arming.compile import engine_schedules
+from trioarm.arming.contradictions import clash
 from trioarm.arming.excepting import why
 from trioarm.arming.exception_days import SITE, bounds
 from trioarm.arming.exception_rules import check_rule, partitions_of
@@ -138,7 +139,7 @@ class Exceptions:
         """Keep one more.
 
         Raises:
-            InvalidRequest: it means nothing, or would change nothing that is to come.
+            InvalidRequest: it means nothing, would change nothing that is to come, or contradicts something else.
             RevisionConflict: others kept changing them.
             RepositoryError: the store cannot be used.
         """
@@ -147,7 +148,7 @@ class Exceptions:
             now = self._clock.look()
             book, version = await self._read()
             added = book.swept(now).added(rule, now)
-            _refuse_idle(rule, attrs.evolve(premises, exceptions=book.settled(now).kept), added.kept[-1], now)
+            _refuse_unfit(rule, attrs.evolve(premises, exceptions=book.settled(now).kept), added.kept[-1], now)
             if await self._write(added, version, _entries(book, added, premises, rule.author), now):
                 return added.kept[-1]
         raise RevisionConflict(f"exceptions: {FASTER}")
@@ -203,8 +204,8 @@ class Exceptions:
         return document is not None and document.body == put.body
 
 
-def _refuse_idle(rule: ExceptionRule, premises: Premises, kept: KeptException, now: int) -> None:
-    """Refuse an exception that would leave everything as it is."""
+def _refuse_unfit(rule: ExceptionRule, premises: Premises, kept: KeptException, now: int) -> None:
+    """Refuse an exception that would leave everything as it is, or make two things of a partition at one instant."""
     if bounds(rule, "UTC")[1] + DAY <= now:
         raise InvalidRequest(f"{rule.begins} to {rule.ends} is over")
     if rule.effect is Effect.VACATION:
@@ -215,11 +216,14 @@ def _refuse_idle(rule: ExceptionRule, premises: Premises, kept: KeptException, n
                 "like 2026-12-20T10:00"
             )
     with_it = attrs.evolve(premises, exceptions=(*premises.exceptions, attrs.evolve(kept, since_at=now)))
-    if engine_schedules(with_it) == engine_schedules(premises):
+    schedules = engine_schedules(with_it)
+    if schedules == engine_schedules(premises):
         raise InvalidRequest(
             f"nothing of {rule.on} would be any different from {rule.begins} to {rule.ends}: "
             "`trioarm preview` shows what is to come"
         )
+    if (line := clash(schedules, kept, premises)) is not None:
+        raise InvalidRequest(line)
 
 
 def _entries(before: Book, after: Book, premises: Premises, by: str) -> list[AuditEntry]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import attrs
 
 from trioarm.arming.model import Target
-from trioarm.core.schedule import Schedule, ScheduleRecord
+from trioarm.core.schedule import Order, Schedule, ScheduleRecord
 
 
 @attrs.frozen(slots=True)
@@ -28,14 +28,14 @@ class Desired:
 def desired(schedules: Iterable[Schedule], partition: str, now: int) -> Desired | None:
     """Return what the last occurrence of a partition's schedules says; None before the first.
 
-    Equal instants are ordered as planning orders them (S4.4): nominal local time, priority, name; the last one counts.
+    Equal instants are ordered as planning orders them (S4.4, A4.4).
 
     Args:
         schedules: engine schedules of any partition.
         partition: by name.
         now: microseconds since 1970 UTC.
     """
-    latest: tuple[int, int, int, str] | None = None
+    latest: Order | None = None
     found = None
     for schedule in schedules:
         if not schedule.enabled or schedule.args.get("partition") != partition:
@@ -43,7 +43,7 @@ def desired(schedules: Iterable[Schedule], partition: str, now: int) -> Desired 
         at = _last_occurrence(schedule, now)
         if at is None:
             continue
-        order = (at, schedule.trigger.shift_at(at), schedule.priority, schedule.name)
+        order = schedule.order_at(at, schedule.trigger)
         if latest is None or order > latest:
             latest, found = order, Desired(Target(str(schedule.args["target"])), at, schedule.name)
     return found

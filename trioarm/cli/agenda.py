@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from trioarm.arming.ambiguity import Nights
 from trioarm.arming.conflicts import with_conflicts
 from trioarm.cli.outcomes import REASONS
 from trioarm.cli.planned import does
@@ -24,12 +25,12 @@ PIPED_WIDTH: Final = 200  # columns where there is no terminal: lines there are 
 INDENT: Final = "  "
 
 
-def agenda(items: Sequence[Foreseen]) -> str:
-    """Return occurrences as lines, in order within each day of local time."""
+def agenda(items: Sequence[Foreseen], nights: Nights) -> str:
+    """Return occurrences as lines, in order within each day of local time, and nights where they may be mixed up."""
     days: dict[str, list[Foreseen]] = {}
     for item in sorted(items, key=lambda item: (item.local_at.date(), item.due_at)):
         days.setdefault(f"{item.local_at:%a %d %b %Y}", []).append(item)
-    rows = {id(item): _row(item, conflict) for item, conflict in with_conflicts(items)}
+    rows = {id(item): _row(item, nights.of(item), conflict) for item, conflict in with_conflicts(items)}
     widths = [max(len(row[column]) for row in rows.values()) for column in range(4)]
     console = _console()
     with console.capture() as capture:
@@ -58,11 +59,12 @@ def _console() -> Console:
     )
 
 
-def _row(item: Foreseen, conflict: str | None) -> tuple[str, str, str, str, str]:
+def _row(item: Foreseen, night: str | None, conflict: str | None) -> tuple[str, str, str, str, str]:
     local, utc = item.local_at, as_datetime(item.due_at)
     elsewhere = f"{utc:%a} " if utc.date() != local.date() else ""
     offset = local.isoformat(timespec="seconds")[len("2026-11-23T22:30:00") :]
-    return INDENT + _clock(local), offset, f"{elsewhere}{_clock(utc)}Z", item.schedule.name, _what(item, conflict)
+    what = _what(item, night, conflict)
+    return INDENT + _clock(local), offset, f"{elsewhere}{_clock(utc)}Z", item.schedule.name, what
 
 
 def _clock(moment: datetime) -> str:
@@ -70,13 +72,15 @@ def _clock(moment: datetime) -> str:
     return moment.time().isoformat("seconds" if moment.second else "minutes")
 
 
-def _what(item: Foreseen, conflict: str | None) -> str:
+def _what(item: Foreseen, night: str | None, conflict: str | None) -> str:
     parts = [does(item.schedule)]
     if item.decision is not State.PENDING:
         why = item.exception if item.reason is None else REASONS[item.reason]
         parts.append(f"{item.decision.value}: {why}" if why else item.decision.value)
     elif item.exception is not None:
         parts.append(item.exception)
+    if night is not None:
+        parts.append(f"in {night}")
     match item.shifted:
         case Shift.GAP:
             parts.append(f"gap: {_meant(item):%H:%M} does not exist, clocks go forward")

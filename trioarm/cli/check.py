@@ -13,9 +13,11 @@ from trioarm.cli.configuration import declared_schedules, read_config
 from trioarm.cli.exits import Exit
 from trioarm.cli.lacking import lacking
 from trioarm.cli.options import AsJson, ConfigFile, StoreUrl
+from trioarm.cli.planned import current_instant, planned_rules
 from trioarm.cli.stored import with_store
 from trioarm.cli.terminal import Style, complain, paint, remark, say, say_json
 from trioarm.cli.wording import counted
+from trioarm.config.doubtful import doubts
 from trioarm.config.unheeded import unheeded
 from trioarm.container import Container
 from trioarm.live import LiveConfig
@@ -41,8 +43,8 @@ def check(
     With --diff it says of each declared schedule, and of each that is declared no more, what would become of it; exit
     code 1 when a name belongs to somebody else, because then nothing is changed at all.
 
-    What is no error, but is not heeded as the configuration stands, is said in a line of its own; likewise which
-    programs, codes and keys are not on this machine.
+    What is no error, but is not heeded as the configuration stands, or hardly meant, is said in a line of its own;
+    likewise which programs, codes and keys are not on this machine.
 
     For example:
 
@@ -61,7 +63,8 @@ def check(
     disabled = sum(not schedule.enabled for schedule in schedules)
     if disabled:
         parts.append(f"{disabled} disabled")
-    for line in (*unheeded(found), *lacking(found)):
+    now = current_instant()
+    for line in (*unheeded(found), *lacking(found), *doubts(found, now, planned_rules(found, now))):
         remark(f"{paint('warning:', Style.NOTICE, sys.stderr)} {line}")
     summary = f"{found.source} is fine: {', '.join(parts)}"
     if json:

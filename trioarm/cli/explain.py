@@ -10,6 +10,7 @@ from typing import Annotated, Final
 from cyclopts import Parameter
 
 from trioarm.arming.compile import UNTIL_REACHED
+from trioarm.arming.precedence import ranked
 from trioarm.cli.configuration import read_config
 from trioarm.cli.exits import Exit
 from trioarm.cli.known import with_all_known
@@ -130,6 +131,8 @@ def _offset(at: datetime) -> str:
 
 
 def _more_policies(schedule: Schedule, config: SchedulerConfig) -> Iterator[str]:
+    if partition_of(schedule) is not None and schedule.supersede:
+        yield f"of what comes at one instant one counts: this one has {ranked(schedule)}"
     timeout_s = config.executor.timeout_s if schedule.timeout_s is None else schedule.timeout_s
     yield f"an attempt may take {render_duration(timeout_s)}"
     policy = schedule.retry or config.retry_rules().policy

@@ -17,7 +17,7 @@ REASONS: Final[dict[Reason, str]] = {
     Reason.TOO_LATE: "it was noticed too late",
     Reason.OVERLAP: "the run before it has not ended",
     Reason.PAUSED: "the schedule is paused",
-    Reason.SUPERSEDED: "a later one of its lane takes its place",
+    Reason.SUPERSEDED: "another of its lane takes its place",
     Reason.QUEUE_TIMEOUT: "no worker was free in time",
     Reason.RECOVERY_OFF: "it came due while the node was down, and auto_recovery is off",
     Reason.REMOVED: "its schedule was removed",

@@ -10,7 +10,7 @@ from trioarm.cli.configuration import HANDLERS, declared_schedules
 from trioarm.cli.exits import UsageError
 from trioarm.config import SchedulerConfig
 from trioarm.config.known import ready
-from trioarm.core.diff import first_put
+from trioarm.core.diff import first_records
 from trioarm.core.jsonable import Json
 from trioarm.core.planning import PlanRules
 from trioarm.core.reading import suggest
@@ -28,12 +28,7 @@ def planned_records(config: SchedulerConfig, now: int) -> list[ScheduleRecord]:
     Raises:
         ConfigurationError: some cannot be carried out.
     """
-    return [_record(key, schedule, now) for key, schedule in enumerate(declared_schedules(ready(config)), start=1)]
-
-
-def _record(key: int, schedule: Schedule, now: int) -> ScheduleRecord:
-    put = first_put(schedule, now)
-    return ScheduleRecord(key, schedule, 1, put.cursor_at, put.next_due_at, put.anchor_at, state=put.state)
+    return first_records(declared_schedules(ready(config)), now)
 
 
 def planned_rules(config: SchedulerConfig, now: int) -> PlanRules:

@@ -10,6 +10,7 @@ from typing import Annotated, Final
 import attrs
 from cyclopts import Parameter
 
+from trioarm.arming.ambiguity import Nights
 from trioarm.arming.conflicts import with_conflicts
 from trioarm.arming.timeline import desired
 from trioarm.cli.configuration import read_config
@@ -92,11 +93,13 @@ def preview(
     wanted = {record.key for record in chosen(records, names)} if names else None
     if week:
         return _print_week(found, records, wanted, window, rules)
+    nights = Nights((record.schedule for record in records), window.start)
     if json:
-        return _print_json(_foreseen(records, wanted, window, rules), limit or ROWS_MAX)
+        return _print_json(_foreseen(records, wanted, window, rules), nights, limit or ROWS_MAX)
     frequent = [] if all_ or names else [record for record in records if _is_frequent(record, window)]
     rest = [record for record in records if record not in frequent]
-    _print_table(list(islice(_foreseen(rest, wanted, window, rules), (limit or ROWS) + 1)), limit or ROWS, window)
+    shown = list(islice(_foreseen(rest, wanted, window, rules), (limit or ROWS) + 1))
+    _print_table(shown, nights, limit or ROWS, window)
     _print_rest(frequent, [record for record in records if wanted is None or record.key in wanted], window)
     return Exit.CLEAN
 
@@ -125,12 +128,12 @@ def _foreseen(
             yield item
 
 
-def _print_json(items: Iterator[Foreseen], limit: int) -> Exit:
+def _print_json(items: Iterator[Foreseen], nights: Nights, limit: int) -> Exit:
     for count, (item, conflict) in enumerate(with_conflicts(items)):
         if count == limit:
             sys.stderr.write(f"only the first {limit} are shown: ask for fewer --days, or a higher --limit\n")
             break
-        say_json(as_json(item) | {"conflict": conflict})
+        say_json(as_json(item) | {"night": nights.of(item), "conflict": conflict})
     return Exit.CLEAN
 
 
@@ -176,11 +179,11 @@ def _print_week(
     return Exit.CLEAN
 
 
-def _print_table(items: Sequence[Foreseen], limit: int, window: Window) -> None:
+def _print_table(items: Sequence[Foreseen], nights: Nights, limit: int, window: Window) -> None:
     if items:
         from trioarm.cli.agenda import agenda  # only here: no other command, and no --json, waits for its libraries
 
-        say(agenda(items[:limit]))
+        say(agenda(items[:limit], nights))
     else:
         until = render_instant(window.until // 1_000_000 * 1_000_000)
         say(f"nothing until {until}")

@@ -7,8 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
+import attrs
 from cyclopts import Parameter
 
+from trioarm.arming.ambiguity import ambiguous
+from trioarm.arming.contradictions import Wants, called
+from trioarm.arming.model import HANDLER
 from trioarm.cli.configuration import HANDLERS
 from trioarm.cli.each import each
 from trioarm.cli.exits import Exit, UsageError
@@ -24,13 +28,15 @@ from trioarm.cli.options import (
 )
 from trioarm.cli.planned import current_instant
 from trioarm.cli.sheet import here
-from trioarm.cli.stored import with_store
+from trioarm.cli.stored import Rows, with_store
+from trioarm.cli.terminal import Style, paint, remark
 from trioarm.config import SchedulerConfig
 from trioarm.config.additions import read_additions
 from trioarm.config.sources import parse_toml, read_toml
 from trioarm.container import Container
 from trioarm.core.errors import ConfigurationError, InvalidSchedule
 from trioarm.core.instants import instant, render_instant
+from trioarm.core.queries import ScheduleQuery
 from trioarm.core.reading import show, suggest
 from trioarm.core.schedule import Schedule, ScheduleRecord
 from trioarm.engine.ports import ScheduleRepository
@@ -94,6 +100,10 @@ def add(
         schedules = read_additions(found, trees, OWNER, known)
         if not any_handler:
             _check_handlers(schedules)
+        await _check_wants(container.get(ScheduleRepository), schedules)
+        for schedule in schedules:
+            for night in ambiguous(schedule, current_instant()) if schedule.handler == HANDLER else ():
+                remark(f'{paint("warning:", Style.NOTICE, sys.stderr)} schedule "{called(schedule)}": {night}')
         return await _add(container, schedules, replace, by, json)
 
     return with_store(config, store, work, make=True)
@@ -145,6 +155,22 @@ def _check_handlers(schedules: Sequence[Schedule]) -> None:
         for schedule in schedules
         if schedule.handler not in HANDLERS
     )
+    if problems:
+        raise ConfigurationError(problems)
+
+
+async def _check_wants(repository: ScheduleRepository, schedules: Sequence[Schedule]) -> None:
+    """Refuse what contradicts schedules that were added before: what the file declares is known already (A4.4)."""
+    arming = [schedule for schedule in schedules if schedule.handler == HANDLER]
+    if not arming:
+        return
+    names, wants = {schedule.name for schedule in arming}, Wants()
+    query = ScheduleQuery(owner=OWNER, handler=HANDLER)
+    async for record in Rows(lambda after: repository.find_schedules(attrs.evolve(query, after=after))):
+        if record.schedule.name not in names:
+            wants.add_stored(record.schedule)
+    found = ((called(schedule), wants.add_stored(schedule)) for schedule in arming)
+    problems = tuple(f'schedule "{name}": {line}' for name, line in found if line is not None)
     if problems:
         raise ConfigurationError(problems)
 

@@ -86,6 +86,8 @@ What a schedule may say beside its trigger. Durations are written 90s, 5m, 1h30m
   resources        what its runs need beside a worker, such as ["nas"]: see
                    `trioarm help resources`
   supersede        in its lane only the newest of what came due together counts
+  precedence       0 to 999; of one instant and one priority in such a lane the
+                   highest counts; schedules that arm have one of their own
   timeout          how long one attempt may take
   retry            { max_retries = 3, base = "1s", max = "30s", factor = 2.0 };
                    also strategy, on and never (names of errors), max_age and
@@ -189,6 +191,10 @@ buttons to skip, postpone and run now (trioarm/docs/home-assistant.md).
 After downtime, only the newest occurrence that came due for a partition counts; the others are
 superseded, and nothing is sent for them. A late arm still applies until the partition's next occurrence,
 at most for 24 hours; a late disarm for arming.late_disarm (15 minutes), then it is missed.
+
+Of what comes at one instant for a partition, one counts: the higher priority, then what is once, then
+exceptions, then what protects more. What contradicts itself is refused, and `trioarm check` tells what
+is undone soon after and which nights may be mixed up (trioarm/docs/conflicts.md).
 
 Schedules disarm only where the partition says allow_disarm = true. Codes are references,
 code = { env = "HOUSE_CODE" } or { file = "house.code" }, and appear in no log.

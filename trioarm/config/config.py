@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 import attrs
 
 from trioarm.arming.compile import engine_schedules
+from trioarm.arming.contradictions import Wants
 from trioarm.arming.discovery.settings import DiscoverySettings
 from trioarm.arming.model import HANDLER, Premises
 from trioarm.config.calendars import Surroundings, read_calendars
@@ -305,11 +306,15 @@ class SchedulerConfig:
 
 def compile_problems(premises: Premises) -> Iterator[str]:
     """Yield a line for every schedule that arms but cannot be carried out as declared."""
+    wants = Wants()
     for arming in premises.schedules:
+        name = arming.schedule.name
         try:
             engine_schedules(attrs.evolve(premises, schedules=(arming,)))
         except InvalidSchedule as error:
-            yield f'schedule "{arming.schedule.name}": {error}'
+            yield f'schedule "{name}": {error}'
+        if (line := wants.add(arming)) is not None:
+            yield f'schedule "{name}": {line}'
 
 
 def unknown_handlers(config: SchedulerConfig, known: Collection[str]) -> tuple[str, ...]:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from typing import Final
 
+import attrs
+
+from trioarm.arming.compile import engine_schedules
+from trioarm.arming.contradictions import clash
 from trioarm.arming.exception_days import SCHEDULE, SITE, TAG
 from trioarm.arming.exception_rules import check_rule, read_range, read_time
 from trioarm.arming.exceptions import EXCEPTIONS_MAX
-from trioarm.arming.model import Effect, ExceptionRule, InvalidRequest, Premises, Target
+from trioarm.arming.model import Effect, ExceptionRule, InvalidRequest, KeptException, Premises, Target
+from trioarm.core.errors import InvalidSchedule
 from trioarm.core.reading import Problems, Table, flag, mapping, member, text
 
 _SCOPES: Final = {"site": SITE, "tag": TAG, "schedule": SCHEDULE}
@@ -28,7 +33,22 @@ def read_exceptions(whole: Table, premises: Premises, author: str) -> tuple[Exce
     for index, tree in enumerate(whole.take("exception", _each, [])):
         rule = _read(tree, f"exception[{index}]", premises, author, whole.problems)
         found += [] if rule is None else [rule]
+    if found and not whole.problems.lines:
+        for index, line in _clashes(found, premises):
+            whole.problems.add(f"exception[{index}]", line)
     return tuple(found)
+
+
+def _clashes(rules: Sequence[ExceptionRule], premises: Premises) -> Iterator[tuple[int, str]]:
+    """Yield what exceptions make contradict something, each with its index, as if all held from the beginning."""
+    kept = [KeptException(number=index, rule=rule, said_at=0, since_at=0) for index, rule in enumerate(rules)]
+    try:
+        schedules = engine_schedules(attrs.evolve(premises, exceptions=tuple(kept)))
+    except InvalidSchedule:
+        return  # it is said of the schedule itself
+    for one in kept:
+        if (line := clash(schedules, one, premises)) is not None:
+            yield one.number, line
 
 
 def _each(value: object) -> Iterable[object]:

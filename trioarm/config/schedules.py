@@ -8,18 +8,19 @@ from typing import Final
 import attrs
 
 from trioarm.arming.compile import LANE, warning_names
+from trioarm.arming.contradictions import Wants
 from trioarm.arming.model import HANDLER, ArmingSchedule, Partition, Site, Target
 from trioarm.config.named import one_of
 from trioarm.core.codec import Defaults, read_schedule
 from trioarm.core.reading import Problems, Table, duration, listed, mapping, member, show, suggest
 from trioarm.core.schedule import NAME, Schedule
-from trioarm.core.triggers import After, Trigger, own_zone
+from trioarm.core.triggers import After, own_zone
 
 WARNINGS_MAX: Final = 10  # more of them are no warning any more
 WARN_S_MAX: Final = 86400.0
 
 _OF_ARMING: Final = ("partition", "partitions", "target", "warn")
-_NOT_OF_ARMING: Final = ("handler", "args", "lane", "supersede")
+_NOT_OF_ARMING: Final = ("handler", "args", "lane", "supersede", "precedence")
 
 
 @attrs.define(slots=True, eq=False)
@@ -33,7 +34,7 @@ class Declarations:
     plain: list[Schedule] = attrs.field(factory=list, init=False)
     arming: list[ArmingSchedule] = attrs.field(factory=list, init=False)
     _names: dict[str, str] = attrs.field(factory=dict, init=False)
-    _aims: dict[tuple[str, Trigger, int], ArmingSchedule] = attrs.field(factory=dict, init=False)
+    _wants: Wants = attrs.field(factory=Wants, init=False)
 
     def stand_beside(self, plain: Iterable[Schedule], arming: Iterable[ArmingSchedule], where: str) -> None:
         """Take names as claimed, and wants of partitions as known, by schedules that are declared already.
@@ -46,8 +47,7 @@ class Declarations:
         for one in arming:
             for name in (one.schedule.name, *(f"{one.schedule.name}/{partition}" for partition in one.partitions)):
                 self._names[name] = where
-            for partition in one.partitions:
-                self._aims.setdefault((partition, one.schedule.trigger, one.schedule.priority), one)
+            self._wants.add(one)
 
     def read(self, tree: object, index: int) -> None:
         """Read one `[[schedule]]`."""
@@ -175,13 +175,7 @@ class Declarations:
 
     def _agrees(self, table: Table, arming: ArmingSchedule) -> bool:
         """Refuse two schedules that want different things of one partition at the same instants (A4.4)."""
-        for partition in arming.partitions:
-            other = self._aims.setdefault((partition, arming.schedule.trigger, arming.schedule.priority), arming)
-            if other.target is not arming.target:
-                table.problems.add(
-                    table.path,
-                    f"wants {partition} {arming.target} whenever {show(other.schedule.name)} wants it {other.target}: "
-                    "give one another time or a higher priority",
-                )
-                return False
-        return True
+        line = self._wants.add(arming)
+        if line is not None:
+            table.problems.add(table.path, line)
+        return line is None

@@ -46,6 +46,7 @@ from trioarm.core.schedule import (
     HANDLER_LENGTH_MAX,
     JITTER_S_MAX,
     PAUSE_AFTER_MAX,
+    PRECEDENCE_MAX,
     RESOURCES_MAX,
     TAGS_MAX,
     Amendment,
@@ -160,6 +161,10 @@ def _read_policies(table: Table, schedule: Schedule) -> Schedule:
     supersede = table.take("supersede", flag, False)
     if supersede and "lane" not in table:
         table.problems.add(table.at("supersede"), "needs a lane: say which runs replace each other")
+    precedence = table.take("precedence", whole(0, PRECEDENCE_MAX), 0)
+    if precedence and not supersede:
+        table.problems.add(table.at("precedence"), "has no meaning without supersede: leave one of the two out")
+    supersede = supersede and lane is not None
     return attrs.evolve(
         schedule,
         tolerance_s=table.take("tolerance", duration(0, TOLERANCE_S_MAX), None),
@@ -167,10 +172,11 @@ def _read_policies(table: Table, schedule: Schedule) -> Schedule:
         misfire_window_s=table.take("misfire_window", duration(0, DURATION_S_MAX), None),
         overlap=table.take("overlap", member(Overlap), schedule.overlap),
         lane=lane,
-        supersede=supersede and lane is not None,
+        supersede=supersede,
         timeout_s=table.take("timeout", duration(0.001, DURATION_S_MAX), None),
         delivery=table.take("delivery", member(Delivery), schedule.delivery),
         priority=table.take("priority", whole(0, 9), schedule.priority),
+        precedence=precedence if supersede else 0,
         jitter_s=table.take("jitter", duration(0, JITTER_S_MAX), None),
         pause_after_failures=table.take("pause_after_failures", whole(1, PAUSE_AFTER_MAX), None),
     )
@@ -239,6 +245,7 @@ def unstructure_schedule(schedule: Schedule) -> dict[str, Json]:
         "delivery": _unless(schedule.delivery.value, Delivery.AT_LEAST_ONCE),
         "jitter": write_duration(schedule.jitter_s),
         "priority": _unless(schedule.priority, _NOTHING.priority),
+        "precedence": _unless(schedule.precedence, 0),
         "start": write_instant(schedule.start_at),
         "end": write_instant(schedule.end_at),
         "max_runs": schedule.max_runs,
@@ -270,6 +277,7 @@ def schedule_to_json(record: ScheduleRecord) -> dict[str, Json]:
         "lane": schedule.lane,
         "resources": [*schedule.resources],
         "priority": schedule.priority,
+        "precedence": schedule.precedence,
         "runs": record.runs,
         "paused_by": None if record.pause is None else record.pause.author,
         "paused_at": None if record.pause is None else write_instant(record.pause.since_at),

@@ -34,6 +34,15 @@ def first_put(schedule: Schedule, now: int) -> PutSchedule:
     return _put(schedule, None, cursor_at, now, None)
 
 
+def first_records(schedules: Iterable[Schedule], now: int) -> list[ScheduleRecord]:
+    """Return what an empty repository would keep of schedules that are put at `now`: for those who look ahead."""
+    puts = ((schedule, first_put(schedule, now)) for schedule in schedules)
+    return [
+        ScheduleRecord(key, schedule, 1, put.cursor_at, put.next_due_at, put.anchor_at, state=put.state)
+        for key, (schedule, put) in enumerate(puts, start=1)
+    ]
+
+
 def revised(record: ScheduleRecord, schedule: Schedule, now: int, pause: Pause | None) -> PutSchedule:
     """Return the step that makes `schedule` the next revision of `record`: nothing retroactive (S5.6).
 

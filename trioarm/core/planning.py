@@ -18,7 +18,7 @@ from trioarm.core.overlap import Earlier, give_way, make_way
 from trioarm.core.ranges import end_of_pause, none_run, not_run, skips, stretches
 from trioarm.core.retry_policy import RetryPolicy
 from trioarm.core.run import Origin, RunRecord
-from trioarm.core.schedule import Delivery, Misfire, ScheduleRecord, ScheduleState
+from trioarm.core.schedule import Delivery, Misfire, Order, ScheduleRecord, ScheduleState
 from trioarm.core.states import Reason, State, Step, WaitingFor
 from trioarm.core.triggers import After, Trigger
 
@@ -351,10 +351,9 @@ def quarantine(record: ScheduleRecord) -> CursorMove:
     return CursorMove(record, record.cursor_at, record.revision, record.cursor_at, None, record.runs, state)
 
 
-def _order(due: _Due) -> tuple[int, int, int, str]:
-    """Order newest occurrences as S4.4 says: instant, nominal local time, priority, name; the last one wins."""
-    schedule, newest = due.record.schedule, due.first if due.newest is None else due.newest
-    return (newest, due.trigger.shift_at(newest), schedule.priority, schedule.name)
+def _order(due: _Due) -> Order:
+    """Return what orders the newest occurrence of a schedule among those of its lane."""
+    return due.record.schedule.order_at(due.first if due.newest is None else due.newest, due.trigger)
 
 
 def _late(instant: int, rules: PlanRules) -> Reason:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 import attrs
 
@@ -26,10 +26,14 @@ RESOURCES_MAX: Final = 8
 HANDLER_LENGTH_MAX: Final = 255  # `module:qualname` of real programs stays far below
 JITTER_S_MAX: Final = 86400.0  # what starts more than a day later is another schedule
 PAUSE_AFTER_MAX: Final = 100  # failures in a row: asked of the history each time a run fails
+PRECEDENCE_MAX: Final = 999  # three digits: room for whoever ranks schedules by several things at once
 AMENDMENTS_MAX: Final = 32  # of one schedule: a month of days, named one by one; who wants more pauses it
 
 NO_ARGS: Final[dict[str, Json]] = {}
 _NO_SPANS: Final = (None, None, None, None)
+
+Order: TypeAlias = tuple[int, int, int, int, str]
+"""Instant, nominal local time, priority, precedence, name."""
 
 
 OWN_LANE: Final = "~"  # before the key of a schedule whose runs are kept apart: no name of a lane begins so
@@ -177,6 +181,7 @@ class Schedule:
         retry: when a failed attempt is followed by another.
         delivery: how often the handler of one run may be started.
         priority: 0 to 9, where 9 is most urgent (S4.4).
+        precedence: 0 to 999; of equal instants and equal priority in a superseding lane the highest counts (S4.4).
         jitter_s: each occurrence may start up to so much later, always by the same for the same one (S4.6).
         start_at: no occurrence before this instant.
         end_at: no occurrence after this instant.
@@ -206,6 +211,7 @@ class Schedule:
     retry: RetryPolicy | None = attrs.field(kw_only=True, default=None)
     delivery: Delivery = attrs.field(kw_only=True, default=Delivery.AT_LEAST_ONCE, converter=_delivery)
     priority: int = attrs.field(kw_only=True, default=5)
+    precedence: int = attrs.field(kw_only=True, default=0)
     jitter_s: float | None = attrs.field(kw_only=True, default=None)
     start_at: int | None = attrs.field(kw_only=True, default=None, converter=_optional_instant)
     end_at: int | None = attrs.field(kw_only=True, default=None, converter=_optional_instant)
@@ -230,6 +236,9 @@ class Schedule:
                 f"{self.name}: overlap {self.overlap} has no place in a superseding lane, where older runs give way: "
                 "leave one of the two out"
             )
+        check_whole(f"{self.name}: precedence is", self.precedence, 0, PRECEDENCE_MAX)
+        if self.precedence and not self.supersede:
+            raise InvalidSchedule(f"{self.name}: precedence has no meaning without supersede: leave one of the two out")
         if self.max_runs is not None:
             check_whole(f"{self.name}: max_runs is", self.max_runs, 1, None)
         if self.pause_after_failures is not None:
@@ -272,6 +281,15 @@ class Schedule:
         if found is not None and self.end_at is not None and found > self.end_at:
             return None
         return found
+
+    def order_at(self, instant: int, trigger: Trigger) -> Order:
+        """Return what orders an occurrence among those of a superseding lane: the highest counts (S4.4, S5.5).
+
+        Args:
+            instant: the occurrence, in microseconds since 1970 UTC.
+            trigger: this schedule's trigger, anchored.
+        """
+        return instant, trigger.shift_at(instant), self.priority, self.precedence, self.name
 
 
 @attrs.frozen(slots=True)
