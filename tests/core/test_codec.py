@@ -25,7 +25,7 @@ from trioarm.core.codec import (
 )
 from trioarm.core.errors import InvalidSchedule
 from trioarm.core.forecast import explain
-from trioarm.core.forms import TRIGGERS as KINDS
+from trioarm.core.forms import FOR_PEOPLE as KINDS
 from trioarm.core.forms.spans import on_weekdays
 from trioarm.core.instants import EARLIEST, LATEST, parse_instant
 from trioarm.core.jsonable import Json

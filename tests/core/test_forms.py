@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 from trioarm.core.errors import InvalidSchedule
-from trioarm.core.forms import CIVIL, TRIGGERS, Around, read_trigger, write_trigger
+from trioarm.core.forms import CIVIL, FOR_PEOPLE, Around, read_trigger, write_trigger
 from trioarm.core.forms.scalars import write_duration, write_instant
 from trioarm.core.forms.spans import on_weekdays, write_spans
 from trioarm.core.reading import Problems, Table
@@ -32,7 +32,7 @@ from trioarm.core.triggers import (
 from trioarm.core.triggers.calendar import Events
 from trioarm.core.triggers.day_calendars import DayCalendar, calendar_spans
 
-KINDS = ", ".join(key for key in TRIGGERS if key not in ("ahead", "excepted"))  # which people do not write
+KINDS = ", ".join(FOR_PEOPLE)
 WAYS = "2026-12-24, 2026-12-27/2027-01-02, or 12-24 for every year"
 DAILY = Cron("0 6 * * *", "Europe/Prague")
 ONE_OF = f"give it one of {KINDS}"

@@ -38,7 +38,7 @@ _READERS: Final[dict[str, ReadTrigger]] = {
     excepted.KEY: excepted.reader(lambda table, around: read_trigger(table, around)),
 }
 TRIGGERS: Final = tuple(_READERS)
-_FOR_PEOPLE: Final = tuple(key for key in TRIGGERS if key not in (ahead.KEY, excepted.KEY))  # those come of others
+FOR_PEOPLE: Final = tuple(key for key in TRIGGERS if key not in (ahead.KEY, excepted.KEY))  # those come of others
 
 
 def read_trigger(table: Table, around: Around) -> Trigger | None:
@@ -56,7 +56,7 @@ def _read_kind(table: Table, around: Around) -> Trigger | None:
     given = [key for key in TRIGGERS if key in table]
     match given:
         case []:
-            table.problems.add(table.path, f"says nothing of when: give it one of {', '.join(_FOR_PEOPLE)}")
+            table.problems.add(table.path, f"says nothing of when: give it one of {', '.join(FOR_PEOPLE)}")
         case [key]:
             return _READERS[key](table, key, around)
         case _:
@@ -79,4 +79,4 @@ def write_trigger(trigger: Trigger) -> Form:
     raise InvalidSchedule(f"a {type(trigger).__name__} is no trigger that can be written down")
 
 
-__all__ = ["CIVIL", "TRIGGERS", "Around", "read_trigger", "write_trigger"]
+__all__ = ["CIVIL", "FOR_PEOPLE", "TRIGGERS", "Around", "read_trigger", "write_trigger"]
