@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
 import attrs
 
-from trioarm.arming.audit import DONE, SCHEDULE, AuditEntry, appended
+from trioarm.arming.announced import was_announced
+from trioarm.arming.audit import DONE, LEFT, SCHEDULE, AuditEntry, appended
 from trioarm.arming.compile import LANE
 from trioarm.arming.model import HANDLER, Reported, Target
 from trioarm.arming.panels.base import FailureKind, OwnCommand, PanelFailure, PanelReport
@@ -18,7 +20,7 @@ from trioarm.arming.watch import Known, Watched, latest
 from trioarm.core.changes import Change, PutDocument, Verdict
 from trioarm.core.codec import from_json, to_json
 from trioarm.core.errors import InvalidInstant, RepositoryError
-from trioarm.core.instants import EARLIEST, parse_instant, render_instant
+from trioarm.core.instants import EARLIEST, instant, parse_instant, render_instant
 from trioarm.core.jsonable import Json
 from trioarm.core.queries import PAGE_MAX, ScheduleQuery
 from trioarm.core.run import parse_run_id
@@ -39,12 +41,14 @@ class LatestCommand:
 
     Args:
         run: readable id of the run it was for; None when there was none.
+        target: what the partition was told to become.
         sends: how many commands that run has sent.
         sent_at: when; microseconds since 1970 UTC.
         version: of the document; 0 when there is none.
     """
 
     run: str | None = None
+    target: Target | None = None
     sends: int = 0
     sent_at: int | None = None
     version: int = 0
@@ -117,7 +121,9 @@ class Ledger:
         if document is None:
             return LatestCommand()
         said = from_json(_Command, document.body, f"document {COMMANDS}/{partition}", _unreadable)
-        return LatestCommand(run=said.run, sends=said.sends, sent_at=said.sent_at, version=document.version)
+        return LatestCommand(
+            run=said.run, target=said.target, sends=said.sends, sent_at=said.sent_at, version=document.version
+        )
 
     async def commanded_at(self, partition: str) -> list[int]:
         """Return when a partition was last sent commands, by schedules and by people."""
@@ -211,23 +217,36 @@ class Ledger:
         page = await self._repository.find_schedules(query)
         return next_opening(page.rows, partition, after)
 
+    async def was_announced(self, run: RunContext) -> bool:
+        """Return whether people were warned of the occurrence of a run before it was due."""
+        return await was_announced(self._repository, run.schedule, instant(run.nominal_at))
+
     async def announce(
-        self, run: RunContext, partition: str, target: Target, sends: int, now: int, version: int
+        self,
+        run: RunContext,
+        partition: str,
+        target: Target,
+        sends: int,
+        now: int,
+        version: int,
+        also: Sequence[PutDocument] = (),
     ) -> LatestCommand:
         """Keep what is about to be sent: after a crash it is known that it may have been (A3.5).
 
         Args:
             sends: how many commands that makes for this run.
             version: of the record that the decision to send was made on.
+            also: what is kept with it, in one transaction.
 
         Raises:
             PanelFailure: `unavailable`, because it is not certain to be kept, or another node was faster: look again.
         """
         body = to_json(_Command(run=run.id, target=target, sends=sends, sent_at=now, token=run.token))
-        verdicts = await self._repository.commit([Change(documents=[PutDocument(COMMANDS, partition, version, body)])])
+        documents = [PutDocument(COMMANDS, partition, version, body), *also]
+        verdicts = await self._repository.commit([Change(documents=documents)])
         if verdicts != [Verdict.DONE] and not await self._is_kept(partition, body):
             raise PanelFailure(FailureKind.UNAVAILABLE, "nothing was sent: the repository did not keep the command")
-        return LatestCommand(run=run.id, sends=sends, sent_at=now, version=version + 1)
+        return LatestCommand(run=run.id, target=target, sends=sends, sent_at=now, version=version + 1)
 
     async def announce_for_person(self, partition: str, command: PersonsCommand) -> None:
         """Keep what somebody is about to have sent.
@@ -258,6 +277,8 @@ class Ledger:
     ) -> None:
         """Let the transaction of the outcome keep what the partition is now, who had it so, and why (A1.7, A5.1).
 
+        What was left as it is stays on record as it was: whatever was done to it before still holds.
+
         Args:
             verb: what was done, such as `arm`.
             before: the first report of the attempt.
@@ -275,6 +296,8 @@ class Ledger:
             correlation=run.id,
         )
         run.keep(appended(entry, now))
+        if verb.endswith(LEFT):
+            return
         confirmed = Target(after.state) if verb in DONE and after.state.value in set(Target) else None
         if (put := await self._last_report(run.id, partition, after, now, confirmed)) is not None:
             run.keep(put)
