@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 import pytest
+import trio
 from trio.testing import MockClock
 
 from tests.arming.premises import (
@@ -23,6 +24,7 @@ from tests.arming.premises import (
     the_premises,
     virtual_clock,
 )
+from trioarm.arming.alerts import ADVICE
 from trioarm.arming.audit import AUDIT
 from trioarm.arming.conditions.settings import Depends, OnUnknown, PartitionCondition
 from trioarm.arming.model import ArmingSchedule, Premises, Reported, Target
@@ -447,8 +449,6 @@ async def test_who_comes_while_conditions_are_asked_is_seen(autojump_clock: Mock
     @attrs.define
     class Slow(BenchPanel):
         async def read_state(self) -> PanelReport:
-            import trio
-
             await trio.sleep(5.0)
             house.state, house.changed_by = Reported.ARMED_AWAY, "anna"
             return PanelReport(state=Reported.ARMED_AWAY)
@@ -509,6 +509,4 @@ async def test_arguments_that_mean_nothing_are_said(autojump_clock: MockClock) -
 
 def test_every_kind_of_failure_says_what_to_do() -> None:
     """Nobody can tell is one of them."""
-    from trioarm.arming.alerts import ADVICE
-
     assert set(ADVICE) == set(FailureKind)
