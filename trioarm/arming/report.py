@@ -27,6 +27,7 @@ from trioarm.core.triggers.civil import Fold, Gap, resolve
 from trioarm.core.triggers.zones import Zone
 
 AROUND: Final = DAY  # what is looked at beside the days themselves: what happened early, or late
+BECAME_MAX: Final = 100_000  # occurrences of one report that conditions had their say in
 FAILED: Final = ("arm_failed", "disarm_failed")
 OVERRIDDEN: Final = ("arm_overridden", "disarm_overridden")
 
@@ -144,7 +145,7 @@ class Report:
 
     def _note(self, entry: AuditEntry) -> None:
         """Remember what a condition made of an occurrence: nothing, or something else."""
-        if entry.actor.removeprefix(SCHEDULE) not in self._depending:
+        if entry.actor.removeprefix(SCHEDULE) not in self._depending or len(self._became) >= BECAME_MAX:
             return
         with suppress(UnknownRun):
             name, nominal_at, _, _ = parse_run_id(entry.correlation)
