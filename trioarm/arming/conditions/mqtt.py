@@ -60,7 +60,7 @@ class MqttSource:
         await trio.lowlevel.checkpoint()
         with trio.move_on_after(timeout_s if self._link.steady_s < timeout_s else 0):
             while not self._is_known():
-                await self._hear()
+                await self._link.wait_news(self._news)
         answer, mask = self._answer(), masking_of(references(self._broker).values())
         if answer.truth is not Truth.UNKNOWN:
             return answer
@@ -69,14 +69,8 @@ class MqttSource:
     def _heed(self, message: Message) -> bool:
         self._heard_at = None if message.is_retained else self._clock.look()
         self._news.set()
-        return True
-
-    async def _hear(self) -> None:
-        """Return when something was heard, or the connection is lost, made, or tried once more."""
         self._news = trio.Event()
-        async with trio.open_nursery() as nursery:
-            for event in (self._news, self._link.change):
-                nursery.start_soon(_cancel_after, event, nursery.cancel_scope)
+        return True
 
     def _is_known(self) -> bool:
         """Whether there is an answer, or it is known that there is none."""
@@ -121,8 +115,3 @@ class MqttSource:
         except Unclear as error:
             return unknown(f"{settings.topic}: {error}")
         return understood(word, settings.yes, settings.no, f"{settings.topic} says {show(mask(word))}")
-
-
-async def _cancel_after(event: trio.Event, scope: trio.CancelScope) -> None:
-    await event.wait()
-    scope.cancel()
