@@ -148,6 +148,29 @@ def condition_unknown(partition: str, target: Target, why: str, now: int, *, unt
     )
 
 
+def neither(
+    partition: str, target: Target, why: str, schedule: str, instead_of: Target, last: Reported, now: int
+) -> Alert:
+    """Return the alert of an occurrence that a condition left, and of the one before that had given way to it.
+
+    Args:
+        why: what the condition says.
+        schedule: of the one before.
+        instead_of: what that was to make of the partition.
+        last: what it is.
+    """
+    return Alert(
+        subject=subject_of(partition),
+        kind=AlertKind.NOT_APPLIED,
+        severity=Severity.WARNING,
+        text=f"it was not made {target}: {why}; and {schedule}, which was to make it {instead_of}, had given way to it",
+        advice=BY_HAND,
+        raised_at=now,
+        settled_by=instead_of.value,
+        facts=_facts(last_state=last),
+    )
+
+
 def late_arm(partition: str, target: Target, due_at: int, send_at: int, now: int) -> Alert:
     """Return the warning that a partition will be armed late (A2.3)."""
     due = render_instant(due_at)

@@ -183,12 +183,13 @@ def _warning(schedule: Schedule, partition: str, target: Target, before_s: float
     [name] = warning_names(schedule.name, [before_s])
     if NAME.fullmatch(name) is None:
         raise InvalidSchedule(f"{schedule.name}: its warning {name!r} would have a name of more than 63 characters")
-    by = microseconds(before_s)
+    by, depends = microseconds(before_s), depends_in(schedule.args)
+    more: dict[str, Json] = {} if depends is None else {"depends": depends.describe()}
     return Schedule(
         name,
         Ahead(schedule.trigger, before_s),
         handler=WARN,
-        args={"of": schedule.name, "before_s": before_s, "warns": partition, "to": target.value},
+        args={"of": schedule.name, "before_s": before_s, "warns": partition, "to": target.value, **more},
         misfire_window_s=before_s,
         overlap=Overlap.ALLOW,
         start_at=None if schedule.start_at is None else schedule.start_at - by,

@@ -18,6 +18,7 @@ from trioarm.arming.alerts import (
     condition_unknown,
     failed,
     late_arm,
+    neither,
     overridden,
     passing_with,
     subject_of,
@@ -236,8 +237,11 @@ class Errand(Pursuit):
         found, consent = list[tuple[str, Alert]](), self._consent
         if consent is not None and not consent.is_sure:
             found.append(self._named(self._unknown(consent.why, now, until=None)))
-        if consent is not None and await self._announced_target() not in (None, self.target):
-            found.append(self._correction(f"it does not become what was announced, but {consent.why}", now))
+        announced = None if consent is None else await self._announced_target()
+        if consent is not None and announced not in (None, self.target):
+            found.append(
+                self._correction(f"it becomes {self.target}, not {announced} as announced: {consent.why}", now)
+            )
         return [(name, alert) for name, alert in found if not await self._is_raised(name)]
 
     def _unknown(self, why: str, now: int, *, until: int | None) -> Alert:
@@ -306,8 +310,14 @@ class Errand(Pursuit):
         return Override(f"{name} was not made {self.target}: {message}", reason=reason)
 
     async def _leave(self, why: str) -> Override:
-        """Leave the partition as it is, because a condition says so: nobody is told but who was told otherwise."""
+        """Leave the partition as it is, because a condition says so.
+
+        Nobody is told but who was told otherwise; and of what gave way to it after downtime, and is not done either.
+        """
         name, target, now = self.way.partition.name, self._terms.target, self.way.clock.look()
+        last, before = (self.report or UNREAD).state, await self.way.ledger.gave_way(self._run, name)
+        if before is not None and last.value != before[1].value:
+            self._raise(neither(name, target, why, *before, last, now))
         if await self._announced_target() is not None:
             correction, alert = self._correction(f"it does not become {target} as announced: {why}", now)
             if not await self._is_raised(correction):
@@ -326,12 +336,10 @@ class Errand(Pursuit):
 
     def _by_consent(self) -> str:
         """Return what conditions said, for the audit."""
-        if self._consent is not None:
-            return f"; {self._consent.why}"
-        changed = self.target is not self._terms.target
-        return (
-            f"; {self.target} instead of {self._terms.target}, as conditions said before it was sent" if changed else ""
-        )
+        if self.target is self._terms.target:
+            return "" if self._consent is None else f"; {self._consent.why}"
+        why = "as conditions said before it was sent" if self._consent is None else self._consent.why
+        return f"; {self.target} instead of {self._terms.target}: {why}"
 
     async def _end_passing_alerts(self) -> None:
         for kind in PASSING:

@@ -22,9 +22,10 @@ from trioarm.core.codec import from_json, to_json
 from trioarm.core.errors import InvalidInstant, RepositoryError
 from trioarm.core.instants import EARLIEST, instant, parse_instant, render_instant
 from trioarm.core.jsonable import Json
-from trioarm.core.queries import PAGE_MAX, ScheduleQuery
+from trioarm.core.queries import PAGE_MAX, RunQuery, ScheduleQuery
 from trioarm.core.run import parse_run_id
 from trioarm.core.schedule import ScheduleState
+from trioarm.core.states import Reason
 from trioarm.engine.attempt import RunContext
 from trioarm.engine.ports import ScheduleRepository
 from trioarm.engine.rivals import TRIES
@@ -32,6 +33,7 @@ from trioarm.engine.rivals import TRIES
 COMMANDS: Final = "command"  # documents by partition: the latest command of each that a schedule sent
 BY_PERSONS: Final = "person_command"  # likewise, the latest that a person had sent
 WATCHED: Final = "watched"  # documents by partition: how it was found between commands
+BEFORE_MAX: Final = 100  # runs among which the one before is looked for
 PARTITIONS: Final = "partition"  # documents by partition: what it last reported to a finished run or a person
 
 
@@ -220,6 +222,21 @@ class Ledger:
     async def was_announced(self, run: RunContext) -> bool:
         """Return whether people were warned of the occurrence of a run before it was due."""
         return await was_announced(self._repository, run.schedule, instant(run.nominal_at))
+
+    async def gave_way(self, run: RunContext, partition: str) -> tuple[str, Target] | None:
+        """Return the schedule whose occurrence gave way to that of a run, and its target; None where none did.
+
+        It is the one before it of the partition, where they came due together (A2.1), or it was waiting still.
+        """
+        query = RunQuery(lane=LANE + partition, handler=HANDLER, descending=True, limit=BEFORE_MAX)
+        rows, nominal_at = (await self._repository.find_runs(query)).rows, instant(run.nominal_at)
+        earlier = [one for one in rows if one.readable_id != run.id and one.nominal_at <= nominal_at]
+        last = max(earlier, key=lambda one: one.nominal_at, default=None)
+        if last is None or last.reason is not Reason.SUPERSEDED:
+            return None
+        schedule = last.schedule.schedule
+        target = (schedule.args if last.args is None else last.args).get("target")
+        return (schedule.name, Target(str(target))) if target in set(Target) else None
 
     async def announce(
         self,

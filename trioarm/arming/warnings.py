@@ -137,12 +137,13 @@ class Warner:
                 run, partition, f"it becomes {target} at {when}, not as announced before{why}", closes.at
             )
             return
+        depends = f", {run.args['depends']}" if "depends" in run.args else ""
         left_s = round((closes.at - self._clock.look()) / SECOND)
         alert = Alert(
             subject=subject_of(partition.name),
             kind=AlertKind.CLOSING_SOON,
             severity=Severity.NOTICE,
-            text=f"it becomes {target} at {when}, in {render_duration(left_s)}",
+            text=f"it becomes {target} at {when}, in {render_duration(left_s)}{depends}",
             advice=f"leave in time, or trioarm schedules postpone {run.args['of']} --by 30m, or skip it",
             raised_at=self._clock.look(),
             run=run.id,

@@ -73,6 +73,14 @@ class Scene:
         return [(round((at - EVENING) / SECOND), target) for at, target in self.house.commands]
 
 
+@attrs.define
+class Open(BenchPanel):
+    """A panel with a window that stands open."""
+
+    async def read_state(self) -> PanelReport:
+        return attrs.evolve(await BenchPanel.read_state(self), open_zones=("Kitchen",))
+
+
 @asynccontextmanager
 async def a_scene(
     premises: Premises,
@@ -299,7 +307,7 @@ async def test_a_crash_after_the_command_resumes_with_what_was_sent(autojump_clo
         assert scene.sent() == [(100, NIGHT)]
         [(verb, reason)] = await scene.audited()
         assert verb == "arm"
-        assert "armed_night instead of armed_away, as conditions said before it was sent" in str(reason)
+        assert "armed_night instead of armed_away: as conditions said before it was sent" in str(reason)
 
 
 async def test_a_command_that_had_no_effect_is_asked_about_again(autojump_clock: MockClock) -> None:
@@ -336,10 +344,10 @@ async def test_a_warning_of_another_mode_is_corrected_before_the_exit_delay(auto
     panel = BenchPanel(virtual_clock(), takes_s=20.0, physical="house")
     async with a_scene(depending(INSTEAD, **WARNED), Reported.DISARMED, house=panel) as scene:
         await scene.node.at(105)
-        why = "armed_night instead of armed_away: out says no (gate is disarmed)"
-        corrected = ("closing_changed", f"it does not become what was announced, but {why}")
+        why = "out says no (gate is disarmed)"
+        corrected = ("closing_changed", f"it becomes armed_night, not armed_away as announced: {why}")
         assert await scene.said() == [
-            ("closing_soon", "it becomes armed_away at 23:01, in 1m"),
+            ("closing_soon", "it becomes armed_away at 23:01, in 1m, only if out, otherwise armed_night"),
             corrected,
         ]
         await scene.node.at(400)
@@ -385,7 +393,53 @@ async def test_a_late_arm_warns_of_the_mode_it_comes_to(autojump_clock: MockCloc
         assert (kind, text.split(" at ")[0]) == ("late_arm", "it becomes armed_night")
 
 
+async def test_a_late_arm_that_changes_its_mode_after_its_warning_says_so(autojump_clock: MockClock) -> None:
+    """Who was told of one mode is told of the other."""
+    async with a_scene(depending(INSTEAD), Reported.DISARMED, start=False) as scene:
+        await scene.node.at(3_600)
+        scene.node.engine.start()
+        await scene.node.at(3_630)
+        scene.gate.state = Reported.ARMED_AWAY
+        await scene.node.at(3_800)
+        assert scene.sent() == [(3_660, AWAY)]
+        why = "out says yes (gate is armed_away)"
+        assert (await scene.said())[1:] == [
+            ("closing_changed", f"it becomes armed_away, not armed_night as announced: {why}")
+        ]
+
+
+@pytest.mark.parametrize(("was", "alerts"), [(Reported.DISARMED, ["not_applied"]), (Reported.ARMED_NIGHT, [])])
+async def test_what_gave_way_to_what_is_left_is_told(
+    was: Reported, alerts: list[str], autojump_clock: MockClock
+) -> None:
+    """After downtime only the newest counts: where a condition leaves that, neither is done, and that is told (A2.1)."""
+    panel = BenchPanel(virtual_clock(), state=was, physical="house")
+    premises = depending(OUT, arming("earlier", NIGHT, 50))
+    async with a_scene(premises, Reported.DISARMED, house=panel, start=False) as scene:
+        await scene.node.at(3_600)
+        scene.node.engine.start()
+        await scene.node.at(3_700)
+        assert await scene.ended() == (State.OVERRIDDEN, Reason.CONDITION)
+        assert (await scene.node.run_of("earlier/house")).state is State.SUPERSEDED
+        assert [kind for kind, _ in await scene.said()] == alerts
+        for _, text in await scene.said():
+            assert text == (
+                "it was not made armed_away: out says no (gate is disarmed); and earlier/house, which was to make it "
+                "armed_night, had given way to it"
+            )
+
+
 # What comes first
+
+
+async def test_a_hold_is_no_alarm_of_open_zones(autojump_clock: MockClock) -> None:
+    """What is held is not to be armed, so nobody is told that it could not be."""
+    panel = Open(virtual_clock(), physical="house")
+    async with a_scene(the_premises(arming("night", AWAY, 100), partitions=PARTITIONS), house=panel) as scene:
+        await scene.node.installation.persons.hold("partition/house", by="anna")
+        await scene.node.at(200)
+        assert await scene.ended() == (State.OVERRIDDEN, Reason.HOLD)
+        assert [kind for kind, _ in await scene.said()] == ["overridden"]
 
 
 async def test_a_hold_comes_before_conditions(autojump_clock: MockClock) -> None:
@@ -418,12 +472,6 @@ async def test_a_person_comes_before_conditions(autojump_clock: MockClock) -> No
 
 async def test_zones_are_no_trouble_where_nothing_is_to_be_armed(autojump_clock: MockClock) -> None:
     """Windows may stand open while somebody is home: no alert that it could not be armed."""
-
-    @attrs.define
-    class Open(BenchPanel):
-        async def read_state(self) -> PanelReport:
-            return attrs.evolve(await BenchPanel.read_state(self), open_zones=("Kitchen",))
-
     panel = Open(virtual_clock(), physical="house")
     async with a_scene(depending(OUT), Reported.DISARMED, house=panel) as scene:
         await scene.node.at(200)

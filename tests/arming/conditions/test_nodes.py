@@ -213,4 +213,4 @@ async def test_kill_9_after_the_command_confirms_what_was_sent(tmp_path: Path) -
     [run] = kept.runs
     assert run.result == {"partition": "house", "reported": "armed_night", "sends": 1}
     [entry] = kept.journals[AUDIT]
-    assert "armed_night instead of armed_away, as conditions said before it was sent" in str(entry["reason"])
+    assert "armed_night instead of armed_away: as conditions said before it was sent" in str(entry["reason"])

@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 import pytest
 import trio
+import trio.testing
 from paho.mqtt import publish
 
 from tests.arming.premises import EVENING, some_parts, the_premises
@@ -171,6 +172,24 @@ async def test_a_server_that_is_no_broker_is_unknown(tmp_path: Path) -> None:
     for talk in (babble, keep_still):
         async with a_server(talk) as port, asked(a_topic(timeout_s=1.0), **at_port(port)) as asking:
             assert "not connected" in (await asking.ask(10.0)).why
+
+
+async def test_all_who_ask_at_once_are_answered(tmp_path: Path) -> None:
+    """What one of them hears, all do."""
+    with a_broker(tmp_path) as broker:
+        async with listening(broker, timeout_s=20.0) as asking:
+            found: list[Answer] = []
+
+            async def ask() -> None:
+                found.append(await asking.ask())
+
+            async with trio.open_nursery() as nursery:
+                for _ in range(3):
+                    nursery.start_soon(ask)
+                await trio.testing.wait_all_tasks_blocked(0.3)
+                await trio.to_thread.run_sync(broker.put, TOPIC, "away")
+                await asking.until(NO)
+            assert [answer.truth for answer in found] == [NO] * 3
 
 
 async def test_a_flood_is_one_message(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_it_is_said_which_condition_decides_and_no_other() -> None:
     found = verdict(depends, AWAY, said)
     assert found == Proceed(AWAY, "nobody can tell late (seen); nobody can tell ill (seen)", is_sure=False)
     found = verdict(Depends(only_if=("out",), otherwise=NIGHT), AWAY, answers(out=NO))
-    assert found == Proceed(NIGHT, "armed_night instead of armed_away: out says no (seen)")
+    assert found == Proceed(NIGHT, "out says no (seen)")
 
 
 def test_what_it_depends_on_is_said_in_words() -> None:

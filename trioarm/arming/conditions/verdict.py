@@ -107,7 +107,7 @@ def verdict(depends: Depends, target: Target, answers: Mapping[str, Answer]) -> 
         case Truth.YES:
             return Proceed(target, why)
         case Truth.NO if depends.otherwise is not None:
-            return Proceed(depends.otherwise, f"{depends.otherwise} instead of {target}: {why}")
+            return Proceed(depends.otherwise, why)
         case Truth.NO:
             return Leave(why)
         case Truth.UNKNOWN:
