@@ -127,10 +127,15 @@ class Errand(Pursuit):
         if not self._late:
             return
         self._past = attrs.evolve(self._past, last=await ledger.last_seen(partition, self._due_at))
-        if self.target is not Target.DISARMED:
-            opening_at = await ledger.next_opening(partition, self._due_at)
-            if opening_at is not None and opening_at < self.limits.apply_until:
-                self.limits = attrs.evolve(self.limits, apply_until=opening_at)
+        await self._end_with_opening()
+
+    async def _end_with_opening(self) -> None:
+        """Let what arms not be sent beyond the partition's next opening (A2.3)."""
+        if self.target is Target.DISARMED:
+            return
+        opening_at = await self.way.ledger.next_opening(self.way.partition.name, self._due_at)
+        if opening_at is not None and opening_at < self.limits.apply_until:
+            self.limits = attrs.evolve(self.limits, apply_until=opening_at)
 
     async def judge(self, report: PanelReport, now: int, free_at: int) -> NextStep:
         """Return what to do after a fresh read.
@@ -200,6 +205,7 @@ class Errand(Pursuit):
             case Block(why):
                 raise PanelFailure(FailureKind.UNCERTAIN, f"{why}, so nothing was sent")
             case Await(why):
+                await self._end_with_opening()
                 look_at = now + min(WAIT_MAX, max(WAIT_MIN, (now - self._due_at) // 10))
                 if look_at >= self.limits.apply_until:
                     raise PanelFailure(FailureKind.UNCERTAIN, f"{why}, and that for as long as it might have been done")

@@ -238,6 +238,20 @@ async def test_waiting_ends_with_an_alert_before_it_may_no_longer_be_done(autoju
         assert scene.gate.reads <= run.token + 1
 
 
+async def test_waiting_ends_before_the_partition_opens(autojump_clock: MockClock) -> None:
+    """A night that is over is not made up for in the morning; that nobody armed it is told by then (A2.3)."""
+    waiting = attrs.evolve(OUT, on_unknown=OnUnknown.WAIT)
+    premises = depending(waiting, arming("morning", DISARMED, 30_600))
+    async with a_scene(premises, Reported.UNKNOWN) as scene:
+        await scene.node.at(200)
+        assert (await scene.node.alert("condition_unknown")).text.endswith("until 2026-11-24T06:30:00Z at the latest")
+        await scene.node.at(30_599)
+        assert (await scene.ended())[0] is State.FAILED
+        assert (await scene.node.alert("arm_failed")).raised_at > EVENING + (30_600 - 200) * SECOND
+        await scene.node.at(30_700)
+        assert scene.sent() == []
+
+
 async def test_what_waits_gives_way_to_what_comes_next(autojump_clock: MockClock) -> None:
     """The newest occurrence of a partition is the one that counts (A2.1)."""
     waiting = attrs.evolve(OUT, on_unknown=OnUnknown.WAIT)
@@ -412,7 +426,7 @@ async def test_a_late_arm_that_changes_its_mode_after_its_warning_says_so(autoju
 async def test_what_gave_way_to_what_is_left_is_told(
     was: Reported, alerts: list[str], autojump_clock: MockClock
 ) -> None:
-    """After downtime only the newest counts: where a condition leaves that, neither is done, and that is told (A2.1)."""
+    """After downtime only the newest counts: where a condition leaves that, that neither is done is told (A2.1)."""
     panel = BenchPanel(virtual_clock(), state=was, physical="house")
     premises = depending(OUT, arming("earlier", NIGHT, 50))
     async with a_scene(premises, Reported.DISARMED, house=panel, start=False) as scene:

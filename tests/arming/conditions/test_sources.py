@@ -30,6 +30,7 @@ from trioarm.arming.conditions.verdict import Answer, Truth
 from trioarm.arming.connections import Connections
 from trioarm.arming.model import HomeAssistantInstance, Reported, Target, VirtualPanel
 from trioarm.arming.panels.virtual import VirtualDriver
+from trioarm.core.errors import ConfigurationError
 from trioarm.engine.clock import VirtualClock
 from trioarm.links.mqtt.broker import PAYLOAD_MAX
 from trioarm.links.mqtt.settings import MqttBroker
@@ -361,6 +362,25 @@ async def test_a_program_gets_nothing_that_is_not_its_business(monkeypatch: pyte
     monkeypatch.setenv("HOUSE_CODE", "0042")
     async with asked(a_program("sh", "-c", 'echo "$TRIOARM_CONDITION:$HOUSE_CODE:"')) as asking:
         assert (await asking.ask()).why == "sh ended with 0: it said in::"
+
+
+# What is not there
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        PartitionCondition(name="in", partition="gate", yes=frozenset({Reported.DISARMED})),
+        a_topic(),
+        an_entity(),
+    ],
+)
+def test_premises_made_in_code_are_judged(condition: Condition) -> None:
+    """One line, not an error of ours."""
+    parts = some_parts()
+    means = Means(premises=the_premises(), panels={}, connections=parts.connections, clock=parts.clock)
+    with pytest.raises(ConfigurationError, match=r"condition\.in: there is no '(gate|home)' to ask"):
+        make_source(condition, means)
 
 
 # A panel

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 import attrs
 
@@ -24,7 +24,10 @@ from trioarm.arming.model import Premises
 from trioarm.arming.panels.base import Panel
 from trioarm.arming.panels.homeassistant import link_to
 from trioarm.arming.panels.mqtt import broker_link
+from trioarm.core.errors import ConfigurationError
 from trioarm.engine.ports import Clock
+
+T = TypeVar("T")
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -48,18 +51,24 @@ def make_source(condition: Condition, means: Means) -> Source:
     """Return what answers for a condition.
 
     Raises:
-        ConfigurationError: what its kind needs is not installed.
+        ConfigurationError: what its kind needs is not installed, or what it asks is not there.
     """
     match condition:
         case PartitionCondition():
-            return PartitionSource(condition, means.panels[condition.partition])
+            return PartitionSource(condition, _named(means.panels, condition.partition, condition))
         case CommandCondition():
             return CommandSource(condition)
         case MqttCondition():
-            broker = means.premises.brokers[condition.broker]
+            broker = _named(means.premises.brokers, condition.broker, condition)
             return MqttSource(condition, broker, broker_link(broker, means.connections), means.clock)
         case HomeAssistantCondition():
-            instance = means.premises.instances[condition.instance]
+            instance = _named(means.premises.instances, condition.instance, condition)
             return HomeAssistantSource(condition, link_to(instance, means.connections), instance.token)
         case _:
             assert_never(condition)
+
+
+def _named(known: Mapping[str, T], name: str, condition: Condition) -> T:
+    if name not in known:
+        raise ConfigurationError((f"condition.{condition.name}: there is no {name!r} to ask",))
+    return known[name]
