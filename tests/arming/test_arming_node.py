@@ -468,9 +468,9 @@ async def test_a_partition_that_may_not_be_disarmed_is_not(
 async def test_the_installation_tells_what_is_reported_and_what_is_wanted(autojump_clock: MockClock) -> None:
     """Reported is the panel's word, desired is the timeline's (A1.6)."""
     async with a_node(the_premises(arming("night", NIGHT, 10), arming("morning", DISARMED, 3600))) as node:
-        assert node.installation.desired("house") is None
+        assert await node.installation.desired("house") is None
         await node.at(12)
-        wanted = node.installation.desired("house")
+        wanted = await node.installation.desired("house")
         assert wanted is not None
         assert (wanted.target, wanted.since_at, wanted.schedule) == (NIGHT, at(10), "night/house")
         assert (await node.installation.reported("house")).state is Reported.ARMING

@@ -94,7 +94,7 @@ def test_programs_codes_and_keys_that_are_not_here_are_told(
     assert "is fine: 3 schedules" in out
     gone = "here, or it may not be run"
     assert errors.splitlines() == [
-        "warning: homeassistant.hut: no panel is at this instance, so nobody connects to it",
+        "warning: homeassistant.hut: nothing is at this instance, so nobody connects to it",
         "warning: homeassistant.hut.token: environment variable NO_SUCH_TOKEN is not set: it should hold the token",
         "warning: homeassistant.hut.ca_file: file /no/such/ca.pem is not here, or may not be read",
         "warning: partition.house.code: environment variable NO_SUCH_CODE is not set: it should hold the code",

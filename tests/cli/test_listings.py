@@ -87,6 +87,7 @@ class TestPreview:
             "target": "armed_night",
             "exception": None,
             "night": "the night from Friday to Saturday",
+            "conditions": None,
             "conflict": None,
         }
 

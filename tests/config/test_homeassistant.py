@@ -60,7 +60,7 @@ def test_an_instance_of_no_use_is_a_warning(tmp_path: Path) -> None:
     """It may be a slip of the pen."""
     assert list(unheeded(config_of(tmp_path, ALL + PANEL))) == []
     assert list(unheeded(config_of(tmp_path, INSTANCE))) == [
-        "homeassistant.hut: no panel is at this instance, so nobody connects to it"
+        "homeassistant.hut: nothing is at this instance, so nobody connects to it"
     ]
 
 

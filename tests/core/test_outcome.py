@@ -37,7 +37,7 @@ def test_an_override_says_whose_word_counted() -> None:
     """A person's deed unless said otherwise; reasons that are nobody's decision are refused where it is raised."""
     assert Override("somebody disarmed it").reason is Reason.PERSON
     assert str(Override("somebody disarmed it", reason=Reason.HOLD)) == "somebody disarmed it"
-    assert frozenset({Reason.PERSON, Reason.HOLD}) == OVERRIDES
+    assert frozenset({Reason.PERSON, Reason.HOLD, Reason.CONDITION}) == OVERRIDES
     for wrong in set(Reason) - OVERRIDES:
-        with pytest.raises(ValueError, match="it must be hold or person"):
+        with pytest.raises(ValueError, match="it must be condition or hold or person"):
             Override("late", reason=wrong)

@@ -30,6 +30,7 @@ class AlertKind(StrEnum):
     NOT_CLOSED = "not_closed"  # when it should have been, whoever closes it
     NOT_OPENED = "not_opened"  # likewise
     REPORT = "report"  # what a day, or a week, was like
+    CONDITION_UNKNOWN = "condition_unknown"  # nobody can tell what it depends on: it is done all the same, or waits
     CLOSING_SOON = "closing_soon"  # it will be armed, as announced
     CLOSING_CHANGED = "closing_changed"  # it was announced, and comes otherwise
 
@@ -40,6 +41,7 @@ ENDS: Final = frozenset(
 PASSING: Final = (  # over with their run, or the next that succeeds
     AlertKind.UNREACHABLE,
     AlertKind.LATE_ARM,
+    AlertKind.CONDITION_UNKNOWN,
     AlertKind.CLOSING_CHANGED,
 )
 
@@ -55,6 +57,7 @@ ADVICE: Final = {
     FailureKind.REVERTED: "retry the run if that was not meant",
     FailureKind.IN_ALARM: "see to the alarm first",
     FailureKind.TOO_LATE: BY_HAND,
+    FailureKind.UNCERTAIN: "look at trioarm conditions list, and " + BY_HAND,
     FailureKind.UNRECORDED: BY_HAND,
 }
 
@@ -72,8 +75,8 @@ def kind_of_failure(target: Target, failure: FailureKind) -> AlertKind:
         return AlertKind.IN_ALARM
     if target is not Target.DISARMED:
         return AlertKind.ARM_FAILED
-    too_late = failure in (FailureKind.TOO_LATE, FailureKind.UNRECORDED)
-    return AlertKind.NOT_APPLIED if too_late else AlertKind.DISARM_FAILED
+    untried = failure in (FailureKind.TOO_LATE, FailureKind.UNRECORDED, FailureKind.UNCERTAIN)
+    return AlertKind.NOT_APPLIED if untried else AlertKind.DISARM_FAILED
 
 
 def failed(
@@ -123,6 +126,48 @@ def unreachable(partition: str, target: Target, message: str, until: int, now: i
         advice=ADVICE[FailureKind.UNAVAILABLE],
         raised_at=now,
         settled_by=target.value,
+    )
+
+
+def condition_unknown(partition: str, target: Target, why: str, now: int, *, until: int | None) -> Alert:
+    """Return the alert of conditions that nobody can tell.
+
+    Args:
+        why: which, and why not.
+        until: until when it waits for them; None where it is done all the same.
+    """
+    waits = "" if until is None else f"; it waits until {render_instant(until)} at the latest"
+    return Alert(
+        subject=subject_of(partition),
+        kind=AlertKind.CONDITION_UNKNOWN,
+        severity=Severity.NOTICE if until is None else Severity.WARNING,
+        text=f"it {'becomes' if until is None else 'is to become'} {target}, and {why}{waits}",
+        advice="look at trioarm conditions list",
+        raised_at=now,
+        settled_by=target.value,
+    )
+
+
+def neither(
+    partition: str, target: Target, why: str, schedule: str, instead_of: Target, last: Reported, now: int
+) -> Alert:
+    """Return the alert of an occurrence that a condition left, and of the one before that had given way to it.
+
+    Args:
+        why: what the condition says.
+        schedule: of the one before.
+        instead_of: what that was to make of the partition.
+        last: what it is.
+    """
+    return Alert(
+        subject=subject_of(partition),
+        kind=AlertKind.NOT_APPLIED,
+        severity=Severity.WARNING,
+        text=f"it was not made {target}: {why}; and {schedule}, which was to make it {instead_of}, had given way to it",
+        advice=BY_HAND,
+        raised_at=now,
+        settled_by=instead_of.value,
+        facts=_facts(last_state=last),
     )
 
 

@@ -20,6 +20,7 @@ from trioarm.engine.ports import ScheduleRepository
 
 AUDIT: Final = "audit"  # the journal
 DONE: Final = ("arm", "disarm")  # verbs of what was brought about
+LEFT: Final = "_left"  # ends the verb of what a condition kept from being done
 OBSERVED: Final = "observed"  # the verb of what nobody here did
 SCHEDULE: Final = "schedule:"  # begins the actor that is a schedule; any other is a person
 _LABELS: Final = {  # names of alarm panels for what happened, by verb: done by a person, and by a schedule
@@ -37,7 +38,8 @@ class AuditEntry:
         actor: a person, or `schedule:` with the name of a schedule.
         origin: what made the run of a schedule; of what a person does `manual`.
         partition: which.
-        verb: `arm` or `disarm`, each alone when it was done, else with `_failed` or `_overridden`; `hold`, `release`;
+        verb: `arm` or `disarm`, each alone when it was done, else with `_failed`, `_overridden`, or `_left` where a
+            condition says no; `hold`, `release`;
             `observed` for what a look at the panel found changed, and nobody here did.
         before: what the partition was, where it was looked at.
         after: what it was then.

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import attrs
 
+from trioarm.arming.conditions.settings import LIMIT_S, Depends
 from trioarm.arming.contradictions import Wants
 from trioarm.arming.excepting import Part, excepted, vacations, why
-from trioarm.arming.model import HANDLER, WARN, ArmingSchedule, Partition, Premises, Target
+from trioarm.arming.model import HANDLER, WARN, ArmingSchedule, InvalidRequest, Partition, Premises, Target
 from trioarm.arming.precedence import precedence
 from trioarm.arming.verify import SENDS_MAX
+from trioarm.core.codec import from_json, to_json
 from trioarm.core.errors import InvalidSchedule
 from trioarm.core.instants import microseconds, render_duration
 from trioarm.core.jsonable import Json
@@ -21,10 +23,12 @@ from trioarm.core.schedule import NAME, Delivery, Overlap, Schedule
 from trioarm.core.triggers import Ahead
 
 LANE: Final = "partition/"
+DEPENDS: Final = "conditions"  # the argument that says on what an occurrence depends
 LATE_ARM_S: Final = 86400.0  # a late arm applies this long, unless the partition's next occurrence replaces it (A2.3)
 LATE_DISARM_S_MIN: Final = 60.0  # even "not late at all" leaves a busy machine the time to be on time
 NAME_LENGTH_MAX: Final = 63  # S2.4
 LIFT: Final = 2  # above ordinary schedules, as far as 9; of those that end up equal the precedence knows what was said
+ASKS_S: Final = 2 * SENDS_MAX * LIMIT_S  # of an attempt, for conditions to be told
 TALK_S: Final = 60.0  # of an attempt, for reading and commanding themselves, and for the turns of other partitions
 
 # While a panel cannot be reached its run is tried again for as long as it may be carried out: 1 000 delays that grow to
@@ -52,6 +56,7 @@ def engine_schedules(premises: Premises) -> list[Schedule]:
 def _parts(premises: Premises) -> Iterator[tuple[Part, Partition]]:
     """Yield everything that is done to each partition, as ever and by exception."""
     for arming in premises.schedules:
+        _check_depends(arming, premises)
         for name in arming.partitions:
             partition = _partition(arming, name, premises)
             yield from ((part, partition) for part in excepted(arming, partition, premises))
@@ -80,9 +85,46 @@ def _refuse_contradictions(premises: Premises) -> None:
             raise InvalidSchedule(f"{arming.schedule.name}: {line}")
 
 
+def depending(depends: Depends, target: Target) -> dict[str, Json]:
+    """Return what a schedule depends on as its arguments say it: no more than what is said.
+
+    Args:
+        target: what it makes of its partitions, which an exception may have changed.
+    """
+    if target in (Target.DISARMED, depends.otherwise):
+        depends = attrs.evolve(depends, otherwise=None)
+    return {key: value for key, value in to_json(depends).items() if value}
+
+
+def depends_in(args: Mapping[str, Json]) -> Depends | None:
+    """Return what the arguments of an engine schedule say it depends on; None for nothing.
+
+    Raises:
+        InvalidRequest: that cannot be understood.
+    """
+    said = args.get(DEPENDS)
+    if said is None:
+        return None
+    form = {**to_json(Depends()), **said} if isinstance(said, dict) else {}
+    return from_json(Depends, form, DEPENDS, lambda lines: InvalidRequest("; ".join(lines)))
+
+
+def _check_depends(arming: ArmingSchedule, premises: Premises) -> None:
+    depends = arming.depends
+    if depends is None:
+        return
+    for name in depends.names:
+        if name not in premises.conditions:
+            raise InvalidSchedule(f"{arming.schedule.name}: there is no condition {name!r}")
+    if depends.otherwise is Target.DISARMED or (depends.otherwise is not None and arming.target is Target.DISARMED):
+        raise InvalidSchedule(f"{arming.schedule.name}: otherwise is for what arms, and does not disarm")
+
+
 def _engine_schedule(part: Part, partition: Partition, premises: Premises) -> Schedule:
     arming, parent, name = part.arming, part.arming.schedule, _name(part, partition)
-    instead: dict[str, Json] = {} if part.exception is None else {"exception": why(part.exception)}
+    more: dict[str, Json] = {} if part.exception is None else {"exception": why(part.exception)}
+    if arming.depends is not None:
+        more[DEPENDS] = depending(arming.depends, arming.target)
     if parent.delivery is Delivery.AT_MOST_ONCE:
         raise InvalidSchedule(
             f"{parent.name}: arming reads before it sends and counts what it sent, so it is carried out at least once: "
@@ -103,12 +145,12 @@ def _engine_schedule(part: Part, partition: Partition, premises: Premises) -> Sc
         parent,
         name=name,
         handler=HANDLER,
-        args={"partition": partition.name, "target": arming.target.value, **instead},
+        args={"partition": partition.name, "target": arming.target.value, **more},
         lane=_child(LANE, partition.name, "its lane"),
         supersede=True,
         tolerance_s=tolerance_s,
         misfire_window_s=within_s,
-        timeout_s=max(attempt_s(partition), parent.timeout_s or 0.0),
+        timeout_s=max(attempt_s(partition) + (ASKS_S if arming.depends else 0.0), parent.timeout_s or 0.0),
         retry=parent.retry or UNTIL_REACHED,
         priority=min(9, parent.priority + LIFT),
         precedence=precedence(parent.priority, part.specificity, arming.target),
@@ -141,12 +183,13 @@ def _warning(schedule: Schedule, partition: str, target: Target, before_s: float
     [name] = warning_names(schedule.name, [before_s])
     if NAME.fullmatch(name) is None:
         raise InvalidSchedule(f"{schedule.name}: its warning {name!r} would have a name of more than 63 characters")
-    by = microseconds(before_s)
+    by, depends = microseconds(before_s), depends_in(schedule.args)
+    more: dict[str, Json] = {} if depends is None else {"depends": depends.describe()}
     return Schedule(
         name,
         Ahead(schedule.trigger, before_s),
         handler=WARN,
-        args={"of": schedule.name, "before_s": before_s, "warns": partition, "to": target.value},
+        args={"of": schedule.name, "before_s": before_s, "warns": partition, "to": target.value, **more},
         misfire_window_s=before_s,
         overlap=Overlap.ALLOW,
         start_at=None if schedule.start_at is None else schedule.start_at - by,

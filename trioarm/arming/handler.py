@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from trioarm.arming.errand import Errand, Rules
+from trioarm.arming.compile import depends_in
+from trioarm.arming.conditions.asking import Conditions
+from trioarm.arming.errand import Errand, Rules, Terms
 from trioarm.arming.holds import Holds
-from trioarm.arming.model import Partition, Premises, Target
+from trioarm.arming.model import InvalidRequest, Partition, Premises, Target
 from trioarm.arming.panels.base import PanelFailure
 from trioarm.arming.pursuit import Way
 from trioarm.core.jsonable import Json
@@ -23,10 +25,19 @@ class ArmHandler:
         ways: how each partition is reached.
         holds: what people asked to be left alone.
         alerts: what people were told.
+        conditions: whom those are asked of that schedules depend on.
     """
 
-    def __init__(self, premises: Premises, ways: Mapping[str, Way], holds: Holds, alerts: AlertCommands) -> None:
+    def __init__(
+        self,
+        premises: Premises,
+        ways: Mapping[str, Way],
+        holds: Holds,
+        alerts: AlertCommands,
+        conditions: Conditions,
+    ) -> None:
         self._ways = ways
+        self._conditions = conditions
         self.declare(premises)
         self._holds = holds
         self._alerts = alerts
@@ -44,13 +55,19 @@ class ArmHandler:
         Raises:
             Discard: it cannot be done; the message names the cause and what to do.
             Retry: the panel cannot be reached; the run is tried again for as long as it may be carried out.
-            Override: a person changed the partition since it was due, or holds it: nothing was sent.
-            Snooze: it is late, and people are warned first.
+            Override: a person changed the partition since it was due, or holds it, or a condition says no: nothing was
+                sent.
+            Snooze: it is late, and people are warned first; or it waits for conditions that nobody can tell.
 
         Cancellation: at any checkpoint. A command that was announced may have been sent; the next attempt reads first.
         """
         partition, target = self._meant(run)
-        errand = Errand(run, self._ways[partition.name], target, self._rules, self._holds, self._alerts)
+        try:
+            depends = depends_in(run.args)
+        except InvalidRequest as error:
+            raise Discard(f"nobody can tell what {run.schedule} depends on: {error}; declare it anew") from None
+        terms = Terms(target=target, depends=depends, conditions=self._conditions)
+        errand = Errand(run, self._ways[partition.name], terms, self._rules, self._holds, self._alerts)
         try:
             await errand.begin()
             report = await errand.carry_out()

@@ -9,6 +9,8 @@ import trio
 
 from trioarm.arming.alerts import alert_rule
 from trioarm.arming.compile import engine_schedules
+from trioarm.arming.conditions.asking import Conditions
+from trioarm.arming.conditions.sources import Means, make_source
 from trioarm.arming.connections import Connections
 from trioarm.arming.exceptions import Exceptions
 from trioarm.arming.handler import ArmHandler
@@ -23,7 +25,8 @@ from trioarm.arming.persons import Persons
 from trioarm.arming.pursuit import Way
 from trioarm.arming.reporting import Maker, Reporter
 from trioarm.arming.supervising import Supervisor
-from trioarm.arming.timeline import Desired, desired
+from trioarm.arming.timeline import Desired
+from trioarm.arming.wanted import wanted
 from trioarm.arming.warnings import Warner
 from trioarm.arming.watching import Fire, Watcher, fires_nothing
 from trioarm.core.alerts import AlertRule
@@ -46,7 +49,7 @@ class Installation:
 
     Raises:
         InvalidSchedule: a schedule cannot be carried out as declared.
-        ConfigurationError: what a panel needs is not installed.
+        ConfigurationError: what a panel or a condition needs is not installed.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class Installation:
     ) -> None:
         given = {} if panels is None else panels
         self._clock = clock
+        self._repository = repository
         self._connections = Connections()
         ledger = Ledger(repository)
         parts = Parts(repository=repository, clock=clock, connections=self._connections, commands=ledger)
@@ -78,7 +82,9 @@ class Installation:
         alerts = AlertCommands(repository, clock)
         self.exceptions = Exceptions(repository, clock)
         self.persons = Persons(premises, ways, holds, alerts, self.desired)
-        self._handler = ArmHandler(premises, ways, holds, alerts)
+        means = Means(premises=premises, panels=self.panels, connections=self._connections, clock=clock)
+        self.conditions = Conditions({name: make_source(one, means) for name, one in premises.conditions.items()})
+        self._handler = ArmHandler(premises, ways, holds, alerts, self.conditions)
         self.handlers: dict[str, Handler] = {HANDLER: self._handler.arm}
         warner = Warner(premises, ways, holds, repository, alerts, clock)
         self.watcher = Watcher(ways, repository, alerts, clock, self.desired, fire)
@@ -141,6 +147,10 @@ class Installation:
                 raise
             return UNREAD
 
-    def desired(self, partition: str) -> Desired | None:
-        """Return what a partition's declared schedules want it to be now; None before their first occurrence."""
-        return desired(self.schedules, partition, self._clock.look())
+    async def desired(self, partition: str) -> Desired | None:
+        """Return what a partition's declared schedules want it to be now; None before their first occurrence.
+
+        Raises:
+            RepositoryError: the store is out of reach.
+        """
+        return await wanted(self.schedules, partition, self._clock.look(), self._repository)

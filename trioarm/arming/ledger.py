@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
 import attrs
 
-from trioarm.arming.audit import DONE, SCHEDULE, AuditEntry, appended
+from trioarm.arming.announced import was_announced
+from trioarm.arming.audit import DONE, LEFT, SCHEDULE, AuditEntry, appended
 from trioarm.arming.compile import LANE
 from trioarm.arming.model import HANDLER, Reported, Target
 from trioarm.arming.panels.base import FailureKind, OwnCommand, PanelFailure, PanelReport
@@ -18,11 +20,12 @@ from trioarm.arming.watch import Known, Watched, latest
 from trioarm.core.changes import Change, PutDocument, Verdict
 from trioarm.core.codec import from_json, to_json
 from trioarm.core.errors import InvalidInstant, RepositoryError
-from trioarm.core.instants import EARLIEST, parse_instant, render_instant
+from trioarm.core.instants import EARLIEST, instant, parse_instant, render_instant
 from trioarm.core.jsonable import Json
-from trioarm.core.queries import PAGE_MAX, ScheduleQuery
+from trioarm.core.queries import PAGE_MAX, RunQuery, ScheduleQuery
 from trioarm.core.run import parse_run_id
 from trioarm.core.schedule import ScheduleState
+from trioarm.core.states import Reason
 from trioarm.engine.attempt import RunContext
 from trioarm.engine.ports import ScheduleRepository
 from trioarm.engine.rivals import TRIES
@@ -30,6 +33,7 @@ from trioarm.engine.rivals import TRIES
 COMMANDS: Final = "command"  # documents by partition: the latest command of each that a schedule sent
 BY_PERSONS: Final = "person_command"  # likewise, the latest that a person had sent
 WATCHED: Final = "watched"  # documents by partition: how it was found between commands
+BEFORE_MAX: Final = 100  # runs among which the one before is looked for
 PARTITIONS: Final = "partition"  # documents by partition: what it last reported to a finished run or a person
 
 
@@ -39,12 +43,14 @@ class LatestCommand:
 
     Args:
         run: readable id of the run it was for; None when there was none.
+        target: what the partition was told to become.
         sends: how many commands that run has sent.
         sent_at: when; microseconds since 1970 UTC.
         version: of the document; 0 when there is none.
     """
 
     run: str | None = None
+    target: Target | None = None
     sends: int = 0
     sent_at: int | None = None
     version: int = 0
@@ -117,7 +123,9 @@ class Ledger:
         if document is None:
             return LatestCommand()
         said = from_json(_Command, document.body, f"document {COMMANDS}/{partition}", _unreadable)
-        return LatestCommand(run=said.run, sends=said.sends, sent_at=said.sent_at, version=document.version)
+        return LatestCommand(
+            run=said.run, target=said.target, sends=said.sends, sent_at=said.sent_at, version=document.version
+        )
 
     async def commanded_at(self, partition: str) -> list[int]:
         """Return when a partition was last sent commands, by schedules and by people."""
@@ -211,23 +219,51 @@ class Ledger:
         page = await self._repository.find_schedules(query)
         return next_opening(page.rows, partition, after)
 
+    async def was_announced(self, run: RunContext) -> bool:
+        """Return whether people were warned of the occurrence of a run before it was due."""
+        return await was_announced(self._repository, run.schedule, instant(run.nominal_at))
+
+    async def gave_way(self, run: RunContext, partition: str) -> tuple[str, Target] | None:
+        """Return the schedule whose occurrence gave way to that of a run, and its target; None where none did.
+
+        It is the one before it of the partition, where they came due together (A2.1), or it was waiting still.
+        """
+        query = RunQuery(lane=LANE + partition, handler=HANDLER, descending=True, limit=BEFORE_MAX)
+        rows, nominal_at = (await self._repository.find_runs(query)).rows, instant(run.nominal_at)
+        earlier = [one for one in rows if one.readable_id != run.id and one.nominal_at <= nominal_at]
+        last = max(earlier, key=lambda one: one.nominal_at, default=None)
+        if last is None or last.reason is not Reason.SUPERSEDED:
+            return None
+        schedule = last.schedule.schedule
+        target = (schedule.args if last.args is None else last.args).get("target")
+        return (schedule.name, Target(str(target))) if target in set(Target) else None
+
     async def announce(
-        self, run: RunContext, partition: str, target: Target, sends: int, now: int, version: int
+        self,
+        run: RunContext,
+        partition: str,
+        target: Target,
+        sends: int,
+        now: int,
+        version: int,
+        also: Sequence[PutDocument] = (),
     ) -> LatestCommand:
         """Keep what is about to be sent: after a crash it is known that it may have been (A3.5).
 
         Args:
             sends: how many commands that makes for this run.
             version: of the record that the decision to send was made on.
+            also: what is kept with it, in one transaction.
 
         Raises:
             PanelFailure: `unavailable`, because it is not certain to be kept, or another node was faster: look again.
         """
         body = to_json(_Command(run=run.id, target=target, sends=sends, sent_at=now, token=run.token))
-        verdicts = await self._repository.commit([Change(documents=[PutDocument(COMMANDS, partition, version, body)])])
+        documents = [PutDocument(COMMANDS, partition, version, body), *also]
+        verdicts = await self._repository.commit([Change(documents=documents)])
         if verdicts != [Verdict.DONE] and not await self._is_kept(partition, body):
             raise PanelFailure(FailureKind.UNAVAILABLE, "nothing was sent: the repository did not keep the command")
-        return LatestCommand(run=run.id, sends=sends, sent_at=now, version=version + 1)
+        return LatestCommand(run=run.id, target=target, sends=sends, sent_at=now, version=version + 1)
 
     async def announce_for_person(self, partition: str, command: PersonsCommand) -> None:
         """Keep what somebody is about to have sent.
@@ -258,6 +294,8 @@ class Ledger:
     ) -> None:
         """Let the transaction of the outcome keep what the partition is now, who had it so, and why (A1.7, A5.1).
 
+        What was left as it is stays on record as it was: whatever was done to it before still holds.
+
         Args:
             verb: what was done, such as `arm`.
             before: the first report of the attempt.
@@ -275,6 +313,8 @@ class Ledger:
             correlation=run.id,
         )
         run.keep(appended(entry, now))
+        if verb.endswith(LEFT):
+            return
         confirmed = Target(after.state) if verb in DONE and after.state.value in set(Target) else None
         if (put := await self._last_report(run.id, partition, after, now, confirmed)) is not None:
             run.keep(put)

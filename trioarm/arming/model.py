@@ -8,7 +8,10 @@ from typing import Final, TypeAlias
 
 import attrs
 
+from trioarm.arming.conditions.settings import Condition, Depends
 from trioarm.arming.panel_urls import instance_url, panel_url
+from trioarm.arming.words import Reported as Reported
+from trioarm.arming.words import Target as Target
 from trioarm.core.errors import ConfigurationError, TrioarmError
 from trioarm.core.schedule import Schedule
 from trioarm.core.triggers import Weekly
@@ -28,34 +31,6 @@ class UnknownPartition(TrioarmError, LookupError):
 
 class InvalidRequest(TrioarmError, ValueError):
     """What a person asks for cannot be meant. The caller is at fault."""
-
-
-class Target(StrEnum):
-    """What a partition can be told to become; Home Assistant's names (A1.4)."""
-
-    DISARMED = "disarmed"
-    ARMED_HOME = "armed_home"
-    ARMED_AWAY = "armed_away"
-    ARMED_NIGHT = "armed_night"
-    ARMED_VACATION = "armed_vacation"
-    ARMED_CUSTOM_BYPASS = "armed_custom_bypass"
-
-
-class Reported(StrEnum):
-    """What a panel can say of a partition: a target reached, or something on the way or in the way (A1.4)."""
-
-    DISARMED = "disarmed"
-    ARMED_HOME = "armed_home"
-    ARMED_AWAY = "armed_away"
-    ARMED_NIGHT = "armed_night"
-    ARMED_VACATION = "armed_vacation"
-    ARMED_CUSTOM_BYPASS = "armed_custom_bypass"
-    ARMING = "arming"
-    PENDING = "pending"
-    TRIGGERED = "triggered"
-    DISARMING = "disarming"
-    UNKNOWN = "unknown"
-    UNAVAILABLE = "unavailable"
 
 
 class OnDrift(StrEnum):
@@ -321,12 +296,14 @@ class ArmingSchedule:
         partitions: names, in order.
         target: what they are to become.
         warn_s: how long before closing people are warned, in seconds, longest first.
+        depends: on which conditions it is carried out; None for whatever they say.
     """
 
     schedule: Schedule
     partitions: tuple[str, ...]
     target: Target
     warn_s: tuple[float, ...] = ()
+    depends: Depends | None = None
 
 
 class Effect(StrEnum):
@@ -406,6 +383,7 @@ class Premises:
         watch_s: time between two looks at partitions that nobody commands, in seconds; 0 for none.
         declared_exceptions: those that the configuration file wants.
         exceptions: those that hold, as they are kept; what schedules yield is changed by these.
+        conditions: those that are configured, by name, whether or not a schedule depends on them.
     """
 
     sites: dict[str, Site] = attrs.Factory(dict)
@@ -420,3 +398,4 @@ class Premises:
     watch_s: float = 60.0
     declared_exceptions: tuple[ExceptionRule, ...] = ()
     exceptions: tuple[KeptException, ...] = ()
+    conditions: dict[str, Condition] = attrs.Factory(dict)

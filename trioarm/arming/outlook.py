@@ -75,6 +75,8 @@ def _of_run(run: RunRecord, author: str) -> Outlook:
         return Closes(run.due_at, _LATER % author)
     if run.state is State.SKIPPED and run.reason is Reason.USER:
         return StaysOpen(_SKIPPED % author)
+    if run.state is State.OVERRIDDEN and run.reason is Reason.CONDITION:
+        return StaysOpen(run.error or "a condition says no")
     if run.state in NEVER_RAN or run.state is State.CANCELLED:
         return StaysOpen(_REASONS.get(run.reason, f"it was {run.state}"))
     return Begun()

@@ -6,7 +6,7 @@ schedule stands against what somebody asks for, and only a person ends an alarm.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeAlias
 
 import attrs
@@ -80,7 +80,7 @@ class Persons:
         ways: Mapping[str, Way],
         holds: Holds,
         alerts: AlertCommands,
-        desired: Callable[[str], Desired | None],
+        desired: Callable[[str], Awaitable[Desired | None]],
     ) -> None:
         self._premises = premises
         self._ways = ways
@@ -111,7 +111,7 @@ class Persons:
             report = await way.panel.read_state()
         except PanelFailure:
             report = UNREAD
-        wanted, hold = self._desired(name), await self._holds.covering(way.partition)
+        wanted, hold = await self._desired(name), await self._holds.covering(way.partition)
         return PartitionStatus(
             name=name,
             site=way.partition.site,

@@ -7,22 +7,27 @@ it was then.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 import attrs
 
-from trioarm.arming.audit import AuditEntry
-from trioarm.arming.expected import Judged, expected_of, is_closed, judged
+from trioarm.arming.audit import DONE, LEFT, SCHEDULE, AuditEntry
+from trioarm.arming.compile import DEPENDS
+from trioarm.arming.expected import Expected, Judged, expected_of, is_closed, judged
 from trioarm.arming.history import History, Turn
 from trioarm.arming.model import Hours, Reported, Target
-from trioarm.arming.timeline import desired
+from trioarm.arming.wanted import wanted_by
 from trioarm.core.alerts import AlertState, StoredAlert
+from trioarm.core.errors import UnknownRun
 from trioarm.core.instants import DAY
+from trioarm.core.run import parse_run_id
 from trioarm.core.schedule import Schedule
 from trioarm.core.triggers.civil import Fold, Gap, resolve
 from trioarm.core.triggers.zones import Zone
 
 AROUND: Final = DAY  # what is looked at beside the days themselves: what happened early, or late
+BECAME_MAX: Final = 100_000  # occurrences of one report that conditions had their say in
 FAILED: Final = ("arm_failed", "disarm_failed")
 OVERRIDDEN: Final = ("arm_overridden", "disarm_overridden")
 
@@ -117,10 +122,12 @@ class Report:
         self._zones = partitions
         self._hours = tuple(hours)
         self._schedules = tuple(schedules)
+        self._depending = {schedule.name for schedule in self._schedules if DEPENDS in schedule.args}
         self._numbers = range(first, first + days)
         self._now = now
         self.histories = {name: History(*self._span(name)) for name in partitions}
         self._counted = {name: _Counted() for name in partitions}
+        self._became: dict[tuple[str, int], Target | None] = {}  # of schedules that depend on conditions
 
     def add(self, at: int, entry: AuditEntry) -> None:
         """Take in the next entry of the audit; those about other partitions are none of its business."""
@@ -128,12 +135,28 @@ class Report:
         if history is None:
             return
         history.add(at, entry)
+        self._note(entry)
         if history.start <= at < history.until:
             counted = self._counted[entry.partition]
             if entry.verb in FAILED:
                 counted.failed.append(at)
             elif entry.verb in OVERRIDDEN:
                 counted.overridden.append(at)
+
+    def _note(self, entry: AuditEntry) -> None:
+        """Remember what a condition made of an occurrence: nothing, or something else."""
+        if entry.actor.removeprefix(SCHEDULE) not in self._depending or len(self._became) >= BECAME_MAX:
+            return
+        with suppress(UnknownRun):
+            name, nominal_at, _, _ = parse_run_id(entry.correlation)
+            if entry.verb.endswith(LEFT):
+                self._became[name, nominal_at] = None
+            elif entry.verb in DONE and entry.after is not None and entry.after.value in set(Target):
+                self._became[name, nominal_at] = Target(entry.after)
+
+    def _was_left(self, one: Expected) -> bool:
+        occurrence = one.name, one.at
+        return occurrence in self._became and self._became[occurrence] is None
 
     def found(self, partition: str, state: Reported, seen_at: int) -> None:
         """Take in what a look found, where the audit says nothing of a partition."""
@@ -150,13 +173,13 @@ class Report:
         """
         history = self.histories[partition]
         expected = expected_of(partition, self._hours, self._schedules, history.start, history.until)
+        expected = [one for one in expected if not self._was_left(one)]
         outcomes = judged(expected, history, self._now)
         return [self._day(partition, number, outcomes, alerts) for number in self._numbers]
 
     def wanted(self, partition: str, at: int) -> Target | None:
         """Return what the declared schedules want a partition to be at an instant."""
-        found = desired(self._schedules, partition, at)
-        return None if found is None else found.target
+        return wanted_by(self._schedules, partition, at, self._became)
 
     def wants_closed(self, partition: str, at: int) -> bool | None:
         """Return whether a partition should be closed at an instant, as its hours say; None where they say nothing."""

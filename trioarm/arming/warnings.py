@@ -13,19 +13,20 @@ from typing import Final
 import trio
 
 from trioarm.arming.alerts import AlertKind, subject_of
+from trioarm.arming.announced import correcting
 from trioarm.arming.audit import SCHEDULE
 from trioarm.arming.holds import Holds
 from trioarm.arming.model import Partition, Premises, Target
 from trioarm.arming.outlook import Closes, Outlook, StaysOpen, outlook
 from trioarm.arming.panels.base import PanelFailure
 from trioarm.arming.pursuit import Way
-from trioarm.core.alerts import Alert, Severity, alerts_of, raising
+from trioarm.core.alerts import Alert, Severity, raising
 from trioarm.core.errors import UnknownAlert
 from trioarm.core.forecast import local_time
 from trioarm.core.instants import MINUTE, SECOND, instant, microseconds, render_duration
 from trioarm.core.jsonable import Json
 from trioarm.core.outcome import Discard, Snooze
-from trioarm.core.run import Origin, render_run_id
+from trioarm.core.run import Origin
 from trioarm.core.triggers.zones import find_zone
 from trioarm.engine.alert_commands import AlertCommands
 from trioarm.engine.attempt import RunContext
@@ -136,12 +137,13 @@ class Warner:
                 run, partition, f"it becomes {target} at {when}, not as announced before{why}", closes.at
             )
             return
+        depends = f", {run.args['depends']}" if "depends" in run.args else ""
         left_s = round((closes.at - self._clock.look()) / SECOND)
         alert = Alert(
             subject=subject_of(partition.name),
             kind=AlertKind.CLOSING_SOON,
             severity=Severity.NOTICE,
-            text=f"it becomes {target} at {when}, in {render_duration(left_s)}",
+            text=f"it becomes {target} at {when}, in {render_duration(left_s)}{depends}",
             advice=f"leave in time, or trioarm schedules postpone {run.args['of']} --by 30m, or skip it",
             raised_at=self._clock.look(),
             run=run.id,
@@ -150,18 +152,11 @@ class Warner:
         run.keep(raising(self._announced_as(run, partition), alert))
 
     async def _correct(self, run: RunContext, partition: Partition, text: str, at: int) -> None:
-        """Say that it comes otherwise: once of an occurrence and its new moment, however many warnings there were."""
-        alert = Alert(
-            subject=subject_of(partition.name),
-            kind=AlertKind.CLOSING_CHANGED,
-            severity=Severity.NOTICE,
-            text=text,
-            raised_at=self._clock.look(),
-            run=run.id,
-        )
-        cause = f"{AlertKind.CLOSING_CHANGED}#{run.args['of']}#{at}"
+        """Say that it comes otherwise."""
         nominal_at = instant(run.nominal_at) + microseconds(float(str(run.args["before_s"])))
-        name = alerts_of(alert.subject) + render_run_id(cause, nominal_at, Origin.SCHEDULE)
+        name, alert = correcting(
+            partition.name, str(run.args["of"]), nominal_at, text, at=at, run=run.id, now=self._clock.look()
+        )
         with suppress(UnknownAlert):
             await self._alerts.get(name)
             return

@@ -97,7 +97,7 @@ class Watcher:
         repository: ScheduleRepository,
         alerts: AlertCommands,
         clock: Clock,
-        desired: Callable[[str], Desired | None],
+        desired: Callable[[str], Awaitable[Desired | None]],
         fire: Fire,
     ) -> None:
         self._ways = ways
@@ -197,7 +197,7 @@ class Watcher:
 
         It is fired before it is kept that it was: after a crash in between it is fired once more, and finds it done.
         """
-        wanted = self._desired(name)
+        wanted = await self._desired(name)
         if wanted is not None and wanted.target is not change.drifted_from:
             return False
         try:

@@ -95,6 +95,12 @@ GROUPS: Final = {
             "remove": "trioarm.cli.exceptions:remove",
         },
     ),
+    "conditions": (
+        "Look at what schedules depend on.",
+        {
+            "list": "trioarm.cli.conditions:list_",
+        },
+    ),
     "alerts": (
         "List what somebody should know, or do something about, and say that it was seen.",
         {

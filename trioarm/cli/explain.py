@@ -15,7 +15,15 @@ from trioarm.cli.configuration import read_config
 from trioarm.cli.exits import Exit
 from trioarm.cli.known import with_all_known
 from trioarm.cli.options import AsJson, ConfigFile
-from trioarm.cli.planned import chosen, current_instant, partition_of, planned_records, planned_rules, target_of
+from trioarm.cli.planned import (
+    chosen,
+    current_instant,
+    depends_of,
+    partition_of,
+    planned_records,
+    planned_rules,
+    target_of,
+)
 from trioarm.cli.sheet import moment, say_sheet
 from trioarm.cli.terminal import say, say_json
 from trioarm.cli.wording import counted
@@ -79,6 +87,8 @@ def entries(
     partition, target = partition_of(schedule), target_of(schedule)
     yield "rule", explanation.rule
     yield "does", f"calls handler {schedule.handler}" if partition is None else f"makes {partition} {target}"
+    if (depends := depends_of(schedule)) is not None:
+        yield "depends", depends.describe()
     for number, at in enumerate(explanation.next_at):
         yield "" if number else "next", moment(at, now)
     if not explanation.next_at:

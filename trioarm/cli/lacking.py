@@ -14,6 +14,7 @@ from importlib.util import find_spec
 
 from attrs import AttrsInstance
 
+from trioarm.arming.conditions.settings import CommandCondition
 from trioarm.arming.model import CommandPanel, HomeAssistantInstance, Partition
 from trioarm.cli.configuration import declared_schedules
 from trioarm.config import SchedulerConfig
@@ -32,6 +33,9 @@ def lacking(config: SchedulerConfig) -> Iterator[str]:
         yield from _of_instance(instance)
     for partition in config.premises.partitions.values():
         yield from _of_partition(partition)
+    for condition in config.premises.conditions.values():
+        if isinstance(condition, CommandCondition):
+            yield from (f"condition.{condition.name}.run: {fault}" for fault in _not_found(condition.run[0]))
     for channel in config.notify.values():
         yield from _of_channel(channel)
     for schedule in declared_schedules(config):

@@ -32,6 +32,7 @@ REASONS: Final[dict[Reason, str]] = {
     Reason.UNREADABLE: "its row in the store is nonsense",
     Reason.PERSON: "somebody decided otherwise",
     Reason.HOLD: "a hold is on it",
+    Reason.CONDITION: "a condition says no",
     Reason.VOIDED: "the clock was set back before its instant",
     Reason.RESULT_DROPPED: "what it returned cannot be kept",
 }

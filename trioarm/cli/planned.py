@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
-from trioarm.arming.model import WARN
+from trioarm.arming.compile import depends_in
+from trioarm.arming.conditions.settings import Depends
+from trioarm.arming.model import WARN, InvalidRequest
 from trioarm.cli.configuration import HANDLERS, declared_schedules
 from trioarm.cli.exits import UsageError
 from trioarm.config import SchedulerConfig
@@ -67,12 +70,21 @@ def target_of(schedule: Schedule) -> str | None:
     return _text(schedule.args.get("target")) if "partition" in schedule.args else None
 
 
+def depends_of(schedule: Schedule) -> Depends | None:
+    """Return on which conditions a schedule is carried out; None for none, or what is none."""
+    with suppress(InvalidRequest):
+        return depends_in(schedule.args) if partition_of(schedule) is not None else None
+    return None
+
+
 def does(schedule: Schedule) -> str:
-    """Return what a schedule does, in a word or two."""
+    """Return what a schedule does, in a word or two, and on what conditions."""
     if schedule.handler == WARN:
         return f"warns of {schedule.args.get('warns')} → {schedule.args.get('to')}"
-    partition = partition_of(schedule)
-    return schedule.handler if partition is None else f"{partition} → {target_of(schedule)}"
+    partition, depends = partition_of(schedule), depends_of(schedule)
+    if partition is None:
+        return schedule.handler
+    return f"{partition} → {target_of(schedule)}" + (f", {depends.describe()}" if depends is not None else "")
 
 
 def _text(value: Json) -> str | None:

@@ -11,6 +11,7 @@ import attrs
 from cyclopts import Parameter
 
 from trioarm.arming.ambiguity import Nights
+from trioarm.arming.compile import DEPENDS
 from trioarm.arming.conflicts import with_conflicts
 from trioarm.arming.timeline import desired
 from trioarm.cli.configuration import read_config
@@ -149,6 +150,7 @@ def as_json(item: Foreseen) -> dict[str, Json]:
         "partition": partition_of(item.schedule),
         "target": target_of(item.schedule),
         "exception": item.exception,
+        "conditions": item.schedule.args.get(DEPENDS),
     }
 
 

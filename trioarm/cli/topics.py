@@ -200,7 +200,8 @@ Schedules disarm only where the partition says allow_disarm = true. Codes are re
 code = { env = "HOUSE_CODE" } or { file = "house.code" }, and appear in no log.
 Some days are otherwise: guests, holidays, vacations. `trioarm exceptions add` says so for a schedule, a tag
 or a site, [[exception]] in the file does where it is known beforehand; trioarm/docs/exceptions.md of the
-installed package has all of it. `trioarm partitions hold` stops all scheduled commands at once.
+installed package has all of it. With only_if and not_if it depends on conditions, such as somebody who is
+home: [condition.NAME] and trioarm/docs/conditions.md. `trioarm partitions hold` stops all scheduled commands at once.
 
 This is not certified alarm equipment."""
 

@@ -48,7 +48,7 @@ def read_additions(
         owner=owner,
     )
     premises = config.premises
-    declarations = Declarations(defaults, premises.sites, premises.partitions, problems)
+    declarations = Declarations(defaults, premises.sites, premises.partitions, problems, premises.conditions)
     declarations.stand_beside(config.schedules, premises.schedules, "the configuration file")
     for index, tree in enumerate(trees):
         declarations.read(tree, index)

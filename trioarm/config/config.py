@@ -19,6 +19,7 @@ from trioarm.arming.contradictions import Wants
 from trioarm.arming.discovery.settings import DiscoverySettings
 from trioarm.arming.model import HANDLER, Premises
 from trioarm.config.calendars import Surroundings, read_calendars
+from trioarm.config.conditions import read_conditions
 from trioarm.config.discovery import read_discovery
 from trioarm.config.exceptions import read_exceptions
 from trioarm.config.handlers import read_workers
@@ -411,7 +412,8 @@ def _read_declared(
     sites = read_sites(whole)
     instances, brokers = read_instances(whole), read_brokers(whole)
     partitions = read_partitions(whole, sites, instances, brokers)
-    declarations = Declarations(defaults, sites, partitions, whole.problems)
+    conditions = read_conditions(whole, partitions, instances, brokers)
+    declarations = Declarations(defaults, sites, partitions, whole.problems, conditions)
     for index, tree in enumerate(whole.take("schedule", _each_schedule, [])):
         declarations.read(tree, index)
     premises = Premises(
@@ -425,6 +427,7 @@ def _read_declared(
         workers=arming.workers,
         watch_s=arming.watch_s,
         hours=read_hours(whole, sites, partitions),
+        conditions=conditions,
     )
     author = (defaults.owner or FILE).removeprefix("file:")
     exceptions = read_exceptions(whole, premises, author)

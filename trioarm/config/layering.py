@@ -42,6 +42,7 @@ DECLARED: Final = (  # what else a file has
     "mqtt",
     "discovery",
     "partition",
+    "condition",
     "closing",
     "schedule",
     "exception",

@@ -8,8 +8,10 @@ from typing import Final
 import attrs
 
 from trioarm.arming.compile import LANE, warning_names
+from trioarm.arming.conditions.settings import Condition
 from trioarm.arming.contradictions import Wants
 from trioarm.arming.model import HANDLER, ArmingSchedule, Partition, Site, Target
+from trioarm.config.conditions import read_depends
 from trioarm.config.named import one_of
 from trioarm.core.codec import Defaults, read_schedule
 from trioarm.core.reading import Problems, Table, duration, listed, mapping, member, show, suggest
@@ -20,6 +22,7 @@ WARNINGS_MAX: Final = 10  # more of them are no warning any more
 WARN_S_MAX: Final = 86400.0
 
 _OF_ARMING: Final = ("partition", "partitions", "target", "warn")
+_OF_CONDITIONS: Final = ("only_if", "not_if", "on_unknown", "otherwise")
 _NOT_OF_ARMING: Final = ("handler", "args", "lane", "supersede", "precedence")
 
 
@@ -31,6 +34,7 @@ class Declarations:
     sites: Mapping[str, Site]
     partitions: Mapping[str, Partition]
     problems: Problems
+    conditions: Mapping[str, Condition] = attrs.field(factory=dict)
     plain: list[Schedule] = attrs.field(factory=list, init=False)
     arming: list[ArmingSchedule] = attrs.field(factory=list, init=False)
     _names: dict[str, str] = attrs.field(factory=dict, init=False)
@@ -68,6 +72,8 @@ class Declarations:
     def _read_plain(self, table: Table) -> None:
         self._check_owner(table)
         table.knows(*_OF_ARMING)
+        for key in _OF_CONDITIONS:
+            table.refuse(key, "is for schedules that arm: name a partition, or leave it out")
         schedule = read_schedule(table, self.defaults)
         if schedule is not None and schedule.lane is not None:
             self._check_lane(table, schedule.lane)
@@ -81,6 +87,7 @@ class Declarations:
         partitions = self._read_partitions(table)
         target = table.need("target", member(Target), f"say what to become: {', '.join(Target)}")
         warn_s = self._read_warnings(table, target)
+        depends = read_depends(table, self.conditions, target)
         schedule = self._read_timed(table, partitions)
         if warn_s and schedule is not None and isinstance(schedule.trigger, After):
             table.problems.add(table.at("warn"), "when a fixed delay is over is not known before: leave it out")
@@ -89,7 +96,7 @@ class Declarations:
             self._check_disarming(table, partitions)
         if schedule is None or target is None or not partitions:
             return
-        arming = ArmingSchedule(schedule=schedule, partitions=partitions, target=target, warn_s=warn_s)
+        arming = ArmingSchedule(schedule=schedule, partitions=partitions, target=target, warn_s=warn_s, depends=depends)
         if self._claim_all(table, arming) and self._agrees(table, arming):
             self.arming.append(arming)
 

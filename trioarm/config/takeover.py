@@ -104,9 +104,9 @@ def _kept(make: Callable[..., S], now: attrs.AttrsInstance, then: attrs.AttrsIns
 
 
 def _premises(running: Premises, wanted: Premises) -> Premises:
-    """Return what is wanted, but schedules only where they speak of the partitions of this node."""
-    alike = (running.sites, running.partitions) == (wanted.sites, wanted.partitions)
-    declaring = wanted if alike else running
+    """Return what is wanted, but schedules only where they speak of the partitions and conditions of this node."""
+    parts, others = ((each.sites, each.partitions, each.conditions) for each in (running, wanted))
+    declaring = wanted if parts == others else running
     return attrs.evolve(
         running,
         schedules=declaring.schedules,
@@ -121,6 +121,7 @@ def _waiting_premises(kept: Premises, wanted: Premises) -> Iterator[str]:
     yield from (f"site.{name}" for name in _differing(kept.sites, wanted.sites))
     yield from (f"homeassistant.{name}" for name in _differing(kept.instances, wanted.instances))
     yield from (f"partition.{name}" for name in _differing(kept.partitions, wanted.partitions))
+    yield from (f"condition.{name}" for name in _differing(kept.conditions, wanted.conditions))
     now, then = ({each.schedule.name: each for each in of.schedules} for of in (kept, wanted))
     yield from (f'schedule "{name}"' for name in _differing(now, then))
     hours, others = ({each.name: each for each in of.hours} for of in (kept, wanted))

@@ -14,7 +14,7 @@ from trioarm.core.jsonable import Json
 from trioarm.core.states import Reason
 
 # What may stand against an occurrence that is due: the rest of the reasons are not for a handler to give.
-OVERRIDES: Final = frozenset({Reason.PERSON, Reason.HOLD})
+OVERRIDES: Final = frozenset({Reason.PERSON, Reason.HOLD, Reason.CONDITION})
 KINDS_MAX: Final = 64  # names kept of the classes of one error: a group may hold thousands
 
 
@@ -53,7 +53,8 @@ class Override(Exception):
 
     Args:
         message: who decided what.
-        reason: `person` for what somebody did, `hold` for what somebody asked for beforehand.
+        reason: `person` for what somebody did, `hold` for what somebody asked for beforehand, `condition` for what was
+            declared beforehand.
     """
 
     def __init__(self, message: str = "", *, reason: Reason = Reason.PERSON) -> None:

@@ -87,6 +87,7 @@ class Reason(StrEnum):
     UNREADABLE = "unreadable"  # its row in the repository is nonsense: nobody knows what became of it
     PERSON = "person"  # somebody changed what it was to change, after the instant it was due
     HOLD = "hold"  # somebody asked that nothing be done for a while
+    CONDITION = "condition"  # it was declared to depend on what is not so
     VOIDED = "voided"  # the clock was set back before its instant, which had not come
     RESULT_DROPPED = "result_dropped"  # it ran, but what it returned cannot be kept
 

@@ -173,7 +173,7 @@ class View:
         }
 
     async def _of_partition(self, name: str, report: PanelReport, answer: Answer | None) -> dict[str, Json]:
-        wanted = self._installation.desired(name)
+        wanted = await self._installation.desired(name)
         hold = await self._installation.holds.covering(self._installation.premises.partitions[name])
         told = self._told_at(name)
         texts = [_text(stored, told) for stored in await self._problems(name)]

@@ -59,10 +59,9 @@ def report_of(answer: object, settings: HttpPanel | MqttPanel, mask: Mask) -> Pa
         Unclear: it does not say the state, or something else that it should.
     """
     path = settings.state_path
-    word = answer if path is None else _at(answer, path, mask)
     zones = _optional(answer, settings.open_zones_path, zones_of, mask)
     return PanelReport(
-        state=_state(word, path or "state", settings.states, mask),
+        state=_state(word_of(answer, path, path or "state", mask), path or "state", settings.states, mask),
         since_at=_optional(answer, settings.since_path, _instant, mask),
         changed_by=_optional(answer, settings.changed_by_path, name_of, mask),
         open_zones=zones or (),
@@ -111,14 +110,26 @@ def zones_of(value: object, path: str, mask: Mask) -> tuple[str, ...]:
 # Parts of an answer
 
 
-def _state(value: object, path: str, states: Mapping[str, Reported], mask: Mask) -> Reported:
+def word_of(answer: object, path: str | None, name: str, mask: Mask) -> str:
+    """Return the word at a path: text, a whole number, true or false; without a path, the answer is the word.
+
+    Args:
+        name: how messages call it.
+
+    Raises:
+        Unclear: there is none.
+    """
+    value = answer if path is None else _at(answer, path, mask)
     match value:
         case bool():
-            word = "true" if value else "false"
+            return "true" if value else "false"
         case str() | int():
-            word = str(value)
+            return str(value)
         case _:
-            raise Unclear(f"its {path} is {_found(value, mask)}, which is no state")
+            raise Unclear(f"its {name} is {_found(value, mask)}, which is no state")
+
+
+def _state(word: str, path: str, states: Mapping[str, Reported], mask: Mask) -> Reported:
     if word in states:
         return states[word]
     try:

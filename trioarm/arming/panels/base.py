@@ -29,6 +29,7 @@ class FailureKind(StrEnum):
     REVERTED = "reverted"  # it was on its way, then went elsewhere: a person's doing until proved otherwise
     IN_ALARM = "in_alarm"  # triggered or in entry delay: never touched (A2.2)
     TOO_LATE = "too_late"  # the occurrence may no longer be carried out (A2.3)
+    UNCERTAIN = "uncertain"  # nobody can tell whether what it depends on is so (A4.5)
     UNRECORDED = "unrecorded"  # a late disarm of a partition of which nothing was ever recorded (A2.2)
 
 

@@ -7,7 +7,7 @@ is told again. Commands are acknowledged by the broker or failed, and never reta
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
@@ -131,14 +131,7 @@ class MqttDriver:
 
     async def changed(self) -> None:
         """Return when something new was heard, or the connection is lost, made, or tried once more."""
-
-        async def until(happens: Callable[[], Awaitable[None]]) -> None:
-            await happens()
-            nursery.cancel_scope.cancel()
-
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(until, self._news.wait)
-            nursery.start_soon(until, self._link.change.wait)
+        await self._link.wait_news(self._news)
 
     # What is heard, as it comes
 

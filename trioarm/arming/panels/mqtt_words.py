@@ -63,15 +63,23 @@ def understood(payload: bytes, settings: MqttPanel, mask: Mask) -> PanelReport:
     Raises:
         Unclear: it is no state.
     """
+    return report_of(answer_in(payload, settings.state_path, mask), settings, mask)
+
+
+def answer_in(payload: bytes, path: str | None, mask: Mask) -> object:
+    """Return what a message holds: JSON where a path leads through it, else one word.
+
+    Raises:
+        Unclear: it holds neither.
+    """
     if not payload:
         raise Unclear("the message is empty")
-    if settings.state_path is not None:
-        return report_of(parsed(payload, mask), settings, mask)
+    if path is not None:
+        return parsed(payload, mask)
     try:
-        word = payload.decode().strip()
+        return payload.decode().strip()
     except UnicodeDecodeError:
         raise Unclear("the message is no text: it is no UTF-8") from None
-    return report_of(word, settings, mask)
 
 
 def refusal_in(payload: bytes, mask: Mask) -> Refusal | None:

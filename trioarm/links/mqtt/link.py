@@ -108,6 +108,21 @@ class Mqtt:
         """Wait until we are connected, or are no longer, or have tried in vain once more."""
         await self._changed.wait()
 
+    async def wait_news(self, news: trio.Event) -> None:
+        """Wait for an event of a subscriber, or for what `wait_change` waits for.
+
+        Args:
+            news: set once something was heard; a new one each time, since an event is set for good.
+        """
+
+        async def wait(event: trio.Event) -> None:
+            await event.wait()
+            nursery.cancel_scope.cancel()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(wait, news)
+            nursery.start_soon(wait, self._changed)
+
     def subscribe(self, pattern: str, heed: Heed | None = None) -> Subscription:
         """Subscribe to the topics that a filter means, over this connection and all that follow; a context.
 
