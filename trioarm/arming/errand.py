@@ -24,6 +24,7 @@ from trioarm.arming.alerts import (
 from trioarm.arming.compile import apply_within_s
 from trioarm.arming.holds import Holds
 from trioarm.arming.ledger import LatestCommand
+from trioarm.arming.line import NotAsked
 from trioarm.arming.model import Target
 from trioarm.arming.panels.base import OURSELVES, UNREAD, FailureKind, PanelFailure, PanelReport
 from trioarm.arming.pursuit import Pursuit, Way
@@ -102,6 +103,19 @@ class Errand(Pursuit):
             if opening_at is not None and opening_at < self.limits.apply_until:
                 self.limits = attrs.evolve(self.limits, apply_until=opening_at)
 
+    async def read(self) -> PanelReport:
+        """Ask the panel what the partition is now.
+
+        A run asks at least once, whoever was left without an answer before; it is its retries that leave a panel alone
+        which does not answer.
+
+        Raises:
+            PanelFailure: it is `unavailable`; `NotAsked`, because it is left alone.
+        """
+        if self.report is None and self._run.attempt > 1:
+            self.way.line.leave_alone(self.way.partition.name, self.way.clock.look(), self.limits.apply_until)
+        return await super().read()
+
     async def judge(self, report: PanelReport, now: int, free_at: int) -> NextStep:
         """Return what to do after a fresh read.
 
@@ -166,8 +180,11 @@ class Errand(Pursuit):
         await self._conclude("", sent + lost)
         await self._alerts.settle(self._subject, self.target, by=self._actor, passing=passing_with(self.target))
 
-    async def give_up(self, failure: PanelFailure) -> Discard | Retry | Override:
-        """Return what a failure means for the run: another attempt while there is hope, else its end (A3.3)."""
+    async def give_up(self, failure: PanelFailure) -> Discard | Retry | Snooze | Override:
+        """Return what a failure means for the run: another attempt while there is hope, else its end (A3.3).
+
+        An attempt that left its panel alone was none, and is put off, so that it is not counted.
+        """
         name, now = self.way.partition.name, self.way.clock.look()
         text = f"{name} did not become {self.target}: {failure}"
         if failure.kind is FailureKind.UNAVAILABLE:
@@ -175,7 +192,7 @@ class Errand(Pursuit):
                 return await self._give_way(Reason.HOLD, hold.describe())
             if now <= self.limits.apply_until:
                 await self._say_unreachable(failure, now)
-                return Retry(text)
+                return Snooze(failure.until_at, text) if isinstance(failure, NotAsked) else Retry(text)
             failure = PanelFailure(FailureKind.TOO_LATE, str(failure))
         alert = failed(
             name,

@@ -108,7 +108,7 @@ class Persons:
         """
         way = self._way(name)
         try:
-            report = await way.panel.read_state()
+            report = await way.read_state()
         except PanelFailure:
             report = UNREAD
         wanted, hold = self._desired(name), await self._holds.covering(way.partition)
