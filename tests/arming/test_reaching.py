@@ -1,4 +1,4 @@
-"""Whole nodes and a panel that does not answer: it is asked seldom, people are told, and it is armed once it is back."""
+"""Whole nodes and a panel that does not answer: asked seldom, told of, and armed once it is back."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ HANDLER: Final = "arm"  # the registered name of the handler that carries out ev
 WARN: Final = "warn"  # and of the one that announces it
 WATCH: Final = "trioarm.watch"  # of the one that looks at partitions between commands
 REPORT: Final = "trioarm.report"  # of the one that tells what a day or a week was like
+REMIND: Final = "trioarm.holds"  # of the one that reminds people of what they hold
 SUPERVISE: Final = "trioarm.supervise"  # and of the one that tells of partitions that nobody closed
 
 
@@ -404,6 +405,7 @@ class Premises:
         workers: of arming; None for one per partition.
         hours: when partitions are expected to open and close.
         watch_s: time between two looks at partitions that nobody commands, in seconds; 0 for none.
+        hold_reminder_s: time between two reminders of a hold that lasts, in seconds; 0 for none.
         declared_exceptions: those that the configuration file wants.
         exceptions: those that hold, as they are kept; what schedules yield is changed by these.
     """
@@ -418,5 +420,6 @@ class Premises:
     workers: int | None = None
     hours: tuple[Hours, ...] = ()
     watch_s: float = 60.0
+    hold_reminder_s: float = 86400.0
     declared_exceptions: tuple[ExceptionRule, ...] = ()
     exceptions: tuple[KeptException, ...] = ()
