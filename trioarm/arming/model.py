@@ -142,6 +142,7 @@ class HttpPanel:
         state_path: where the state is.
         changed_by_path: where it says who made it so.
         since_path: where it says since when.
+        started_path: where it says when the panel itself was started.
         open_zones_path: where the names of open zones are.
         states: what its own words for a state mean; the words of `Reported` mean themselves unless said otherwise.
         timeout_s: how long it may take to answer.
@@ -159,6 +160,7 @@ class HttpPanel:
     state_path: str = "state"
     changed_by_path: str | None = None
     since_path: str | None = None
+    started_path: str | None = None
     open_zones_path: str | None = None
     states: Mapping[str, Reported] = attrs.Factory(dict)
     timeout_s: float = 10.0
@@ -208,12 +210,14 @@ class HomeAssistantPanel:
     Args:
         instance: where the entity is.
         entity: its id, such as `alarm_control_panel.house`.
+        forgets: whether the panel is in Home Assistant alone, and forgets what it was when that is started anew.
         exit_delay_s: how long it may report `arming` before it is armed.
         code: what is sent with each command; None for no code.
     """
 
     instance: HomeAssistantInstance
     entity: str
+    forgets: bool = False
     exit_delay_s: float = 60.0
     code: SecretRef | None = None
 
@@ -233,6 +237,7 @@ class MqttPanel:
         state_path: where the state is, in JSON.
         changed_by_path: where it says who made it so.
         since_path: where it says since when.
+        started_path: where it says when the panel itself was started.
         open_zones_path: where the names of open zones are.
         availability_topic: where it says that it is there; None where it does not.
         available: what it says there then; everything else means that it is not.
@@ -252,6 +257,7 @@ class MqttPanel:
     state_path: str | None = None
     changed_by_path: str | None = None
     since_path: str | None = None
+    started_path: str | None = None
     open_zones_path: str | None = None
     availability_topic: str | None = None
     available: str = "online"
