@@ -160,7 +160,7 @@ def test_a_mistake_of_an_instance_is_one_line(text: str, lines: tuple[str, ...],
         ),
         (
             'kind = "homeassistant", instance = "hut", entity = "alarm_control_panel.house", token = 1',
-            (f"{AT}.token: unknown key; there is kind, instance, entity, exit_delay, code, forgets",),
+            (f"{AT}.token: unknown key; there is kind, instance, entity, forgets, exit_delay, code",),
         ),
         ('kind = "homeasistant"', (f'{AT}.kind: "homeasistant" is no kind of panel; did you mean homeassistant?',)),
     ],

@@ -56,9 +56,9 @@ def read_home_panel(
     else:
         entity = address
         table.judge(address, lambda value: _entity(value))
+    forgets = table.take("forgets", flag, False)
     exit_delay_s = table.take("exit_delay", duration(0, DELAY_S_MAX), 60.0)
     code = read_code(table)
-    forgets = table.take("forgets", flag, False)
     if name is None or entity is None:
         return None
     return HomeAssistantPanel(
