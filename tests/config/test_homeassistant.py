@@ -44,14 +44,14 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         + INSTANCE.replace(".hut]", ".other]")
         + HOUSE
         + 'panel = { kind = "homeassistant", instance = "hut", entity = "alarm_control_panel.a_1",'
-        + ' exit_delay = "45s", code = { env = "HOUSE_CODE" } }\n'
+        + ' forgets = true, exit_delay = "45s", code = { env = "HOUSE_CODE" } }\n'
     )
     premises = config_of(tmp_path, text).premises
     hut = HomeAssistantInstance(
         name="hut", url="https://hut/core", token=SecretRef(file="t"), ca_file="ca.pem", timeout_s=20
     )
     assert premises.partitions["house"].panel == HomeAssistantPanel(
-        instance=hut, entity="alarm_control_panel.a_1", exit_delay_s=45, code=SecretRef(env="HOUSE_CODE")
+        instance=hut, entity="alarm_control_panel.a_1", forgets=True, exit_delay_s=45, code=SecretRef(env="HOUSE_CODE")
     )
     assert list(premises.instances) == ["hut", "other"]
 

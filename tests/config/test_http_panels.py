@@ -123,6 +123,10 @@ def test_a_url_that_cannot_be_is_one_line(url: str, line: str, tmp_path: Path) -
         ("state = ''", 'state: "" is no path: write it like "panel.mode" or "areas.0.mode"'),
         ("state = 'a..b'", 'state: "a..b" is no path: write it like "panel.mode" or "areas.0.mode"'),
         ("since = '.a'", 'since: ".a" is no path: write it like "panel.mode" or "areas.0.mode"'),
+        (
+            "started = 'up'",
+            "started: needs since: what became so when it was started can only be told by both",
+        ),
         ("changed_by = 5", 'changed_by: 5 is no text: put it between quotes, like "text"'),
         (f"open_zones = '{'a' * 201}'", f'open_zones: "{"a" * 39}... is longer than 200 characters'),
         ("states = 'AWAY'", 'states: "AWAY" is no table: write it like { key = value }'),
