@@ -36,6 +36,7 @@ from trioarm.arming.installation import Installation
 from trioarm.bootstrap import open_store
 from trioarm.config.keys import file_key, keys_of
 from trioarm.config.layering import SECTIONS
+from trioarm.core.alerts import AlertQuery
 from trioarm.core.changes import Change, Verdict
 from trioarm.core.events import ConfigChanged, SettingChange
 from trioarm.core.instants import SECOND
@@ -158,6 +159,15 @@ async def look_at_house(node: Node) -> object:
     return looks > 0, len(await node.rows("trioarm/report/home"))
 
 
+async def look_at_hold(node: Node) -> object:
+    """How often people are reminded of a hold within two days."""
+    persons = node.container.get(Installation).persons
+    await persons.hold("partition/house", by="ann")
+    await trio.sleep(2 * 86400 + 1200)
+    page = await node.scheduler.alerts.find(AlertQuery(states=None))
+    return [row.alert.kind for row in page.rows if row.alert is not None].count("held")
+
+
 async def look_at_age(node: Node) -> object:
     """Whether a run of two days ago is still known."""
     await node.scheduler.schedules.put(once("old", handler="quick"))
@@ -243,6 +253,7 @@ CASES: dict[str, tuple[str, str, str, Scenario]] = {
     "scheduler.chunk": ("", "10", "20", look_at_chunk),
     "features.performance_monitoring": ("", "true", "false", look_at_histograms),
     "arming.watch": (HOUSE, "60s", "0s", look_at_house),
+    "arming.hold_reminder": (HOUSE, "0s", "24h", look_at_hold),
     "arming.report": (HOUSE, "off", "daily", look_at_house),
     "scheduler.dead_man_url": ("", "", URL, look_at_dead_man),
     "scheduler.dead_man_interval": (f"scheduler.dead_man_url = {URL}", "60s", "2m", look_at_dead_man),

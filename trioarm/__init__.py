@@ -107,7 +107,7 @@ from trioarm.engine.retry_commands import BulkRetry, RetryOutcome, RetryResult
 from trioarm.engine.scheduler import Scheduler
 from trioarm.repositories.memory import InMemoryScheduleRepository
 from trioarm.repositories.sqlite import SqliteScheduleRepository
-from trioarm.version import VERSION as __version__
+from trioarm.version import __version__
 
 __all__ = [
     "After",

@@ -45,7 +45,7 @@ from trioarm.notify.channels import make_channel
 from trioarm.notify.notifying import Notifying, workers_for
 from trioarm.repositories.memory import InMemoryScheduleRepository
 from trioarm.repositories.sqlite import SqliteScheduleRepository
-from trioarm.version import VERSION
+from trioarm.version import __version__
 
 HOUSEKEEPERS: Final = PoolSettings(2, 2)  # so that a long pruning holds up no sign of life
 
@@ -153,7 +153,7 @@ def discovery_of(c: Container, settings: DiscoverySettings | None) -> Discovery:
     """Return what shows a node to Home Assistant; nothing is shown, and nobody connects for it, without settings."""
     return Discovery(
         settings,
-        VERSION,
+        __version__,
         c.get(Installation),
         c.get(ScheduleRepository),
         c.get(Clock),

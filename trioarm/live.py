@@ -19,6 +19,7 @@ from trioarm.arming.discovery.discovery import discovery_schedules
 from trioarm.arming.exceptions import Exceptions
 from trioarm.arming.installation import Installation
 from trioarm.arming.model import ExceptionRule, KeptException, Premises
+from trioarm.arming.reminding import reminding_schedules
 from trioarm.arming.reporting import Often, reporting_schedules
 from trioarm.arming.supervising import supervising_schedules
 from trioarm.arming.watching import watching_schedules
@@ -80,6 +81,7 @@ def built_in_schedules(config: SchedulerConfig) -> list[Schedule]:
         *notifying_schedules(config.notify.values()),
         *discovery_schedules(config.discovery, scheduler.check_interval_s),
         *watching_schedules(config.premises),
+        *reminding_schedules(config.premises),
         *supervising_schedules(config.premises.hours),
         *reporting_schedules(config.premises, Often(config.arming.report)),
     ]

@@ -37,7 +37,7 @@ async def test_a_spoilt_record_counts_as_none(namespace: str) -> None:
 
 def test_a_panel_is_free_a_gap_after_the_latest_command_that_lies_in_the_past() -> None:
     """Whoever sent it; what the clock was set back behind counts no more (S3.3)."""
-    line = Line(("house",))
+    line = Line("bench", ("house",))
     assert line.free_at(5, 100) == 100
     line.sent_at, line.recorded = 90, (97, 200)
     assert line.free_at(5, 100) == 102

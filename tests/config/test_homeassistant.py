@@ -44,14 +44,14 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         + INSTANCE.replace(".hut]", ".other]")
         + HOUSE
         + 'panel = { kind = "homeassistant", instance = "hut", entity = "alarm_control_panel.a_1",'
-        + ' exit_delay = "45s", code = { env = "HOUSE_CODE" } }\n'
+        + ' forgets = true, exit_delay = "45s", code = { env = "HOUSE_CODE" } }\n'
     )
     premises = config_of(tmp_path, text).premises
     hut = HomeAssistantInstance(
         name="hut", url="https://hut/core", token=SecretRef(file="t"), ca_file="ca.pem", timeout_s=20
     )
     assert premises.partitions["house"].panel == HomeAssistantPanel(
-        instance=hut, entity="alarm_control_panel.a_1", exit_delay_s=45, code=SecretRef(env="HOUSE_CODE")
+        instance=hut, entity="alarm_control_panel.a_1", forgets=True, exit_delay_s=45, code=SecretRef(env="HOUSE_CODE")
     )
     assert list(premises.instances) == ["hut", "other"]
 
@@ -160,7 +160,7 @@ def test_a_mistake_of_an_instance_is_one_line(text: str, lines: tuple[str, ...],
         ),
         (
             'kind = "homeassistant", instance = "hut", entity = "alarm_control_panel.house", token = 1',
-            (f"{AT}.token: unknown key; there is kind, instance, entity, exit_delay, code",),
+            (f"{AT}.token: unknown key; there is kind, instance, entity, forgets, exit_delay, code",),
         ),
         ('kind = "homeasistant"', (f'{AT}.kind: "homeasistant" is no kind of panel; did you mean homeassistant?',)),
     ],

@@ -33,7 +33,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     """URLs, what it authenticates with, where things are in an answer, what words mean, and how long it may take."""
     text = URLS + (
         'secret = { file = "hook.key" }\ntoken = { env = "HOUSE_TOKEN" }\ncode = { env = "HOUSE_CODE" }\n'
-        'state = "areas.0.mode"\nchanged_by = "who"\nsince = "at"\nopen_zones = "zones.open"\n'
+        'state = "areas.0.mode"\nchanged_by = "who"\nsince = "at"\nstarted = "up"\nopen_zones = "zones.open"\n'
         'states = { AWAY = "armed_away", 2 = "arming" }\ntimeout = "5s"\nexit_delay = "90s"\n'
     )
     assert panel_of(tmp_path, text) == HttpPanel(
@@ -45,6 +45,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         state_path="areas.0.mode",
         changed_by_path="who",
         since_path="at",
+        started_path="up",
         open_zones_path="zones.open",
         states={"AWAY": Reported.ARMED_AWAY, "2": Reported.ARMING},
         timeout_s=5,
@@ -122,6 +123,10 @@ def test_a_url_that_cannot_be_is_one_line(url: str, line: str, tmp_path: Path) -
         ("state = ''", 'state: "" is no path: write it like "panel.mode" or "areas.0.mode"'),
         ("state = 'a..b'", 'state: "a..b" is no path: write it like "panel.mode" or "areas.0.mode"'),
         ("since = '.a'", 'since: ".a" is no path: write it like "panel.mode" or "areas.0.mode"'),
+        (
+            "started = 'up'",
+            "started: needs since: what became so when it was started can only be told by both",
+        ),
         ("changed_by = 5", 'changed_by: 5 is no text: put it between quotes, like "text"'),
         (f"open_zones = '{'a' * 201}'", f'open_zones: "{"a" * 39}... is longer than 200 characters'),
         ("states = 'AWAY'", 'states: "AWAY" is no table: write it like { key = value }'),

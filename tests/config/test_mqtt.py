@@ -148,7 +148,8 @@ def test_every_key_of_a_panel_is_read(tmp_path: Path) -> None:
     """Topics, payloads, a template, where things are in JSON, what words mean, and how long it may take."""
     text = PLAIN + (
         f"command_template = '{SAMPLE}'\n"
-        'states = { ON = "armed_away" }\nstate = "s.mode"\nchanged_by = "who"\nsince = "at"\nopen_zones = "z.0"\n'
+        'states = { ON = "armed_away" }\nstate = "s.mode"\nchanged_by = "who"\nsince = "at"\nstarted = "up"\n'
+        'open_zones = "z.0"\n'
         'availability_topic = "a/there"\navailable = "yes"\ntimeout = "5s"\nexit_delay = "90s"\n'
         'code = { env = "HOUSE_CODE" }\n'
     )
@@ -162,6 +163,7 @@ def test_every_key_of_a_panel_is_read(tmp_path: Path) -> None:
         state_path="s.mode",
         changed_by_path="who",
         since_path="at",
+        started_path="up",
         open_zones_path="z.0",
         availability_topic="a/there",
         available="yes",

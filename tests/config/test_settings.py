@@ -66,6 +66,7 @@ TABLE = [
     Documented("arming.late_disarm", None, 900, 0, D, False, True),
     Documented("arming.report", None, "off", None, None, True),
     Documented("arming.watch", None, 60, 0, H, True, True),
+    Documented("arming.hold_reminder", None, D, 0, 30 * D, True, True),
     Documented("log.format", None, "auto"),
     Documented("scheduler.dead_man_url", None, None, live=True),
     Documented("scheduler.dead_man_interval", None, 60, 10, D, True, True),

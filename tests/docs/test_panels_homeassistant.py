@@ -27,7 +27,7 @@ ROWS = [[cell.strip() for cell in line.split("|")[1:-1]] for line in PAGE.splitl
 URL = "http://homeassistant.local:8123"
 ENVIRON = {"HOUSE_CODE": "0042-code"}
 INSTANCE_KEYS = ("url", "token", "ca_file", "timeout")
-PANEL_KEYS = ("instance", "entity", "exit_delay", "code")
+PANEL_KEYS = ("instance", "entity", "forgets", "exit_delay", "code")
 
 
 async def test_its_example_arms(tmp_path: Path) -> None:

@@ -77,6 +77,7 @@ class Connection:
     send: Callable[[object], None]
     close: Callable[[], None]
     subscriptions: list[int] = attrs.field(factory=list)
+    hears_of_start: list[int] = attrs.field(factory=list)
 
 
 class FakeHomeAssistant:
@@ -92,6 +93,9 @@ class FakeHomeAssistant:
         rest: answers instead of REST, likewise.
         loses_answers: whether it carries calls out and cuts the line before it answers.
         is_silent: whether it accepts, and answers nothing any more.
+        is_starting: whether it says that it has not started yet.
+        has_administrator: whether the token is one of an administrator.
+        asked: types of what was asked over WebSockets, in order.
     """
 
     def __init__(self, panel: Panel | None = None, tls: ssl.SSLContext | None = None) -> None:
@@ -104,6 +108,9 @@ class FakeHomeAssistant:
         self.has_websocket = True
         self.loses_answers = False
         self.is_silent = False
+        self.is_starting = False
+        self.has_administrator = True
+        self.asked: list[str] = []
         self.before: Callable[[Socket], Any] | None = None
         self.rest: Callable[[str, str], tuple[int, bytes]] | None = None
         self.port = 0
@@ -171,6 +178,26 @@ class FakeHomeAssistant:
     def ready(self) -> None:
         """Put the entities back, as at the end of a start."""
         self._fill()
+
+    async def fall_back(self) -> None:
+        """Stop, and start as slowly as real ones do: whoever connects at once sees entities being put back."""
+        for panel in self.panels.values():
+            panel.restores = False
+        await self.stop()
+        self.is_starting, told = True, self.asked.count("get_states")
+        await self.start(is_ready=False)
+        if self.has_websocket:
+            await until(lambda: self.asked.count("get_states") > told)
+        self.ready()
+        self.has_started()
+
+    def has_started(self) -> None:
+        """Be at the end of a start, and say so."""
+        self.is_starting = False
+        event = {"event_type": "homeassistant_started", "data": {}, "origin": "LOCAL"}
+        for connection in self._connections:
+            for number in connection.hears_of_start:
+                connection.send({"id": number, "type": "event", "event": event})
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[FakeHomeAssistant]:
@@ -384,9 +411,17 @@ class FakeHomeAssistant:
 
     def _reply(self, connection: Connection, told: dict[str, Any]) -> dict[str, Any]:
         number = told["id"]
+        self.asked.append(told["type"])
         match told["type"]:
             case "ping":
                 return {"id": number, "type": "pong"}
+            case "subscribe_events" if told["event_type"] == "homeassistant_started":
+                if not self.has_administrator:
+                    return _refusal(number, "unauthorized", "Unauthorized")
+                connection.hears_of_start.append(number)
+                return _result(number, None)
+            case "get_config":
+                return _result(number, {"state": "STARTING" if self.is_starting else "RUNNING"})
             case "subscribe_events":
                 connection.subscriptions.append(number)
                 return _result(number, None)

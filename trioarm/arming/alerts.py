@@ -7,11 +7,12 @@ from enum import StrEnum
 from typing import Final
 
 from trioarm.arming.compile import LANE
+from trioarm.arming.holds import Hold
 from trioarm.arming.model import HANDLER, Reported, Target
 from trioarm.arming.panels.base import FailureKind, PanelFailure, PanelReport
 from trioarm.core.alerts import Alert, Fact, Severity, raised_by, raising_about
 from trioarm.core.changes import Change, Finished, PutDocument
-from trioarm.core.instants import render_instant
+from trioarm.core.instants import EARLIEST, render_instant
 from trioarm.core.run import RunRecord
 from trioarm.core.states import Reason, State, Step
 
@@ -29,6 +30,7 @@ class AlertKind(StrEnum):
     PANEL_SILENT = "panel_silent"  # it does not answer, though nobody commands it
     NOT_CLOSED = "not_closed"  # when it should have been, whoever closes it
     NOT_OPENED = "not_opened"  # likewise
+    HELD = "held"  # for long, and schedules do nothing meanwhile
     REPORT = "report"  # what a day, or a week, was like
     CONDITION_UNKNOWN = "condition_unknown"  # nobody can tell what it depends on: it is done all the same, or waits
     CLOSING_SOON = "closing_soon"  # it will be armed, as announced
@@ -222,6 +224,26 @@ def not_as_expected(partition: str, *, closes: bool, expected: str, until: str, 
         advice="close it by hand, or find out why it is open" if closes else "",
         raised_at=now,
         facts=_facts(last_state=last),
+    )
+
+
+def held(on: str, hold: Hold, kept_back: int, now: int) -> Alert:
+    """Return the reminder of a hold that lasts (A4.3).
+
+    Args:
+        on: what is held.
+        kept_back: how many runs gave way to it.
+    """
+    since = "" if hold.since_at == EARLIEST else f" since {render_instant(hold.since_at)}"
+    commands = "1 scheduled command was" if kept_back == 1 else f"{kept_back} scheduled commands were"
+    return Alert(
+        subject=on,
+        kind=AlertKind.HELD,
+        severity=Severity.NOTICE,
+        text=f"it is held{since}, and {commands} not sent because of that: {hold.describe()}",
+        advice=f"trioarm partitions release {on.removeprefix(LANE)}, once that is over",
+        raised_at=now,
+        facts=_facts(kept_back=kept_back),
     )
 
 

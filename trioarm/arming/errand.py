@@ -32,6 +32,7 @@ from trioarm.arming.conditions.settings import Depends
 from trioarm.arming.conditions.verdict import Await, Block, Leave, Proceed, verdict
 from trioarm.arming.holds import Holds
 from trioarm.arming.ledger import LatestCommand
+from trioarm.arming.line import NotAsked
 from trioarm.arming.model import Target
 from trioarm.arming.panels.base import OURSELVES, UNREAD, FailureKind, PanelFailure, PanelReport
 from trioarm.arming.pursuit import Pursuit, Way
@@ -136,6 +137,19 @@ class Errand(Pursuit):
         opening_at = await self.way.ledger.next_opening(self.way.partition.name, self._due_at)
         if opening_at is not None and opening_at < self.limits.apply_until:
             self.limits = attrs.evolve(self.limits, apply_until=opening_at)
+
+    async def read(self) -> PanelReport:
+        """Ask the panel what the partition is now.
+
+        A run asks at least once, whoever was left without an answer before; it is its retries that leave a panel alone
+        which does not answer.
+
+        Raises:
+            PanelFailure: it is `unavailable`; `NotAsked`, because it is left alone.
+        """
+        if self.report is None and self._run.attempt > 1:
+            self.way.line.leave_alone(self.way.partition.name, self.way.clock.look(), self.limits.apply_until)
+        return await super().read()
 
     async def judge(self, report: PanelReport, now: int, free_at: int) -> NextStep:
         """Return what to do after a fresh read.
@@ -281,8 +295,11 @@ class Errand(Pursuit):
         for target in dict.fromkeys((self.target, self._terms.target)):  # what it became instead is as good
             await self._alerts.settle(self._subject, target, by=self._actor, passing=passing_with(target))
 
-    async def give_up(self, failure: PanelFailure) -> Discard | Retry | Override:
-        """Return what a failure means for the run: another attempt while there is hope, else its end (A3.3)."""
+    async def give_up(self, failure: PanelFailure) -> Discard | Retry | Snooze | Override:
+        """Return what a failure means for the run: another attempt while there is hope, else its end (A3.3).
+
+        An attempt that left its panel alone was none, and is put off, so that it is not counted.
+        """
         name, now = self.way.partition.name, self.way.clock.look()
         text = f"{name} did not become {self.target}: {failure}"
         if failure.kind is FailureKind.UNAVAILABLE:
@@ -292,7 +309,7 @@ class Errand(Pursuit):
                 return await self._leave(why)
             if now <= self.limits.apply_until:
                 await self._raise_once(unreachable(name, self.target, str(failure), self.limits.apply_until, now))
-                return Retry(text)
+                return Snooze(failure.until_at, text) if isinstance(failure, NotAsked) else Retry(text)
             failure = PanelFailure(FailureKind.TOO_LATE, str(failure))
         alert = failed(
             name,

@@ -74,6 +74,33 @@ class Holds:
                 return hold
         return None
 
+    def known(self) -> list[str]:
+        """Return what can be held: `partition/NAME` and `site/NAME`."""
+        premises = self._premises
+        return [PARTITION + name for name in premises.partitions] + [SITE + name for name in premises.sites]
+
+    def covered(self, on: str) -> list[str]:
+        """Return the partitions that a hold on this covers.
+
+        Raises:
+            UnknownPartition: there is no such partition or site.
+        """
+        partitions = self._premises.partitions
+        if on.startswith(PARTITION) and (name := on.removeprefix(PARTITION)) in partitions:
+            return [name]
+        if on.startswith(SITE) and (site := on.removeprefix(SITE)) in self._premises.sites:
+            return [name for name, partition in partitions.items() if partition.site == site]
+        raise UnknownPartition(f"{on!r} cannot be held: name one of {', '.join(self.known())}")
+
+    async def lasting(self) -> dict[str, Hold]:
+        """Return the holds in force, by what they are on."""
+        found, now = {}, self._clock.look()
+        for on in self.known():
+            document = await self._repository.get_document(NAMESPACE, on)
+            if document is not None and (hold := _read(document)).lasts(now):
+                found[on] = hold
+        return found
+
     async def place(self, on: str, *, by: str, note: str = "", until_at: int | None = None) -> Hold:
         """Hold a partition or a site; a hold that is there already is replaced.
 
@@ -107,7 +134,7 @@ class Holds:
         return await self._put(on, None, by, "release", f"{by} released {on}")
 
     async def _put(self, on: str, hold: Hold | None, by: str, verb: str, reason: str) -> bool:
-        names, body = self._held(on), None if hold is None else to_json(hold)
+        names, body = self.covered(on), None if hold is None else to_json(hold)
         for _ in range(TRIES):
             now = self._clock.look()
             document = await self._repository.get_document(NAMESPACE, on)
@@ -123,16 +150,6 @@ class Holds:
             if await self._repository.commit([change]) == [Verdict.DONE]:
                 return True
         raise RevisionConflict(f"the hold on {on}: {FASTER}")
-
-    def _held(self, on: str) -> list[str]:
-        """Return the partitions that a hold covers."""
-        partitions = self._premises.partitions
-        if on.startswith(PARTITION) and (name := on.removeprefix(PARTITION)) in partitions:
-            return [name]
-        if on.startswith(SITE) and (site := on.removeprefix(SITE)) in self._premises.sites:
-            return [name for name, partition in partitions.items() if partition.site == site]
-        known = [PARTITION + name for name in partitions] + [SITE + name for name in self._premises.sites]
-        raise UnknownPartition(f"{on!r} cannot be held: name one of {', '.join(known)}")
 
 
 def _read(document: Document) -> Hold:

@@ -17,12 +17,13 @@ from trioarm.arming.handler import ArmHandler
 from trioarm.arming.holds import Holds
 from trioarm.arming.ledger import Ledger
 from trioarm.arming.line import lines_to
-from trioarm.arming.model import HANDLER, REPORT, SUPERVISE, WARN, WATCH, Premises
+from trioarm.arming.model import HANDLER, REMIND, REPORT, SUPERVISE, WARN, WATCH, Premises
 from trioarm.arming.panels import Parts, make_panel
 from trioarm.arming.panels.base import UNREAD, FailureKind, Panel, PanelFailure, PanelReport
 from trioarm.arming.panels.mqtt import broker_link
 from trioarm.arming.persons import Persons
 from trioarm.arming.pursuit import Way
+from trioarm.arming.reminding import Reminder
 from trioarm.arming.reporting import Maker, Reporter
 from trioarm.arming.supervising import Supervisor
 from trioarm.arming.timeline import Desired
@@ -92,6 +93,8 @@ class Installation:
         self._supervisor = Supervisor(premises, ways, clock)
         self._reporter = Reporter(Maker(premises, self.schedules, repository, clock), alerts)
         self.announcers[REPORT] = self._reporter.report
+        self._reminder = Reminder(premises, holds, repository, alerts, clock)
+        self.announcers[REMIND] = self._reminder.remind
         self.announcers[SUPERVISE] = self._supervisor.supervise
         self.alert_rule: AlertRule = alert_rule
 
@@ -121,6 +124,7 @@ class Installation:
         self.schedules = engine_schedules(premises)
         self._handler.declare(premises)
         self._supervisor.declare(premises)
+        self._reminder.declare(premises)
         self._reporter.maker = attrs.evolve(self._reporter.maker, premises=premises, schedules=self.schedules)
         self.premises = premises
 

@@ -22,6 +22,7 @@ HANDLER: Final = "arm"  # the registered name of the handler that carries out ev
 WARN: Final = "warn"  # and of the one that announces it
 WATCH: Final = "trioarm.watch"  # of the one that looks at partitions between commands
 REPORT: Final = "trioarm.report"  # of the one that tells what a day or a week was like
+REMIND: Final = "trioarm.holds"  # of the one that reminds people of what they hold
 SUPERVISE: Final = "trioarm.supervise"  # and of the one that tells of partitions that nobody closed
 
 
@@ -116,6 +117,7 @@ class HttpPanel:
         state_path: where the state is.
         changed_by_path: where it says who made it so.
         since_path: where it says since when.
+        started_path: where it says when the panel itself was started.
         open_zones_path: where the names of open zones are.
         states: what its own words for a state mean; the words of `Reported` mean themselves unless said otherwise.
         timeout_s: how long it may take to answer.
@@ -133,6 +135,7 @@ class HttpPanel:
     state_path: str = "state"
     changed_by_path: str | None = None
     since_path: str | None = None
+    started_path: str | None = None
     open_zones_path: str | None = None
     states: Mapping[str, Reported] = attrs.Factory(dict)
     timeout_s: float = 10.0
@@ -182,12 +185,14 @@ class HomeAssistantPanel:
     Args:
         instance: where the entity is.
         entity: its id, such as `alarm_control_panel.house`.
+        forgets: whether the panel is in Home Assistant alone, and forgets what it was when that is started anew.
         exit_delay_s: how long it may report `arming` before it is armed.
         code: what is sent with each command; None for no code.
     """
 
     instance: HomeAssistantInstance
     entity: str
+    forgets: bool = False
     exit_delay_s: float = 60.0
     code: SecretRef | None = None
 
@@ -207,6 +212,7 @@ class MqttPanel:
         state_path: where the state is, in JSON.
         changed_by_path: where it says who made it so.
         since_path: where it says since when.
+        started_path: where it says when the panel itself was started.
         open_zones_path: where the names of open zones are.
         availability_topic: where it says that it is there; None where it does not.
         available: what it says there then; everything else means that it is not.
@@ -226,6 +232,7 @@ class MqttPanel:
     state_path: str | None = None
     changed_by_path: str | None = None
     since_path: str | None = None
+    started_path: str | None = None
     open_zones_path: str | None = None
     availability_topic: str | None = None
     available: str = "online"
@@ -381,6 +388,7 @@ class Premises:
         workers: of arming; None for one per partition.
         hours: when partitions are expected to open and close.
         watch_s: time between two looks at partitions that nobody commands, in seconds; 0 for none.
+        hold_reminder_s: time between two reminders of a hold that lasts, in seconds; 0 for none.
         declared_exceptions: those that the configuration file wants.
         exceptions: those that hold, as they are kept; what schedules yield is changed by these.
         conditions: those that are configured, by name, whether or not a schedule depends on them.
@@ -396,6 +404,7 @@ class Premises:
     workers: int | None = None
     hours: tuple[Hours, ...] = ()
     watch_s: float = 60.0
+    hold_reminder_s: float = 86400.0
     declared_exceptions: tuple[ExceptionRule, ...] = ()
     exceptions: tuple[KeptException, ...] = ()
     conditions: dict[str, Condition] = attrs.Factory(dict)

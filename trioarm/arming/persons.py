@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 import attrs
 import trio
 
-from trioarm.arming.alerts import passing_with, subject_of
+from trioarm.arming.alerts import AlertKind, passing_with, subject_of
 from trioarm.arming.errand import verb_of
 from trioarm.arming.holds import Hold, Holds
 from trioarm.arming.ledger import PersonsCommand
@@ -108,7 +108,7 @@ class Persons:
         """
         way = self._way(name)
         try:
-            report = await way.panel.read_state()
+            report = await way.read_state()
         except PanelFailure:
             report = UNREAD
         wanted, hold = await self._desired(name), await self._holds.covering(way.partition)
@@ -194,7 +194,9 @@ class Persons:
             UnknownPartition: there is no such partition or site.
             InvalidRequest: it needs the name of a person, would be over already, or says too much.
         """
-        return await self._holds.place(on, by=_person(by), note=note, until_at=until_at)
+        hold = await self._holds.place(on, by=_person(by), note=note, until_at=until_at)
+        await self._alerts.settle(on, "held anew", by=hold.author, passing=(AlertKind.HELD,))
+        return hold
 
     async def release(self, on: str, *, by: str) -> bool:
         """End a hold, and return whether there was one.
@@ -203,7 +205,10 @@ class Persons:
             UnknownPartition: there is no such partition or site.
             InvalidRequest: it needs the name of a person.
         """
-        return await self._holds.release(on, by=_person(by))
+        person = _person(by)
+        was_held = await self._holds.release(on, by=person)
+        await self._alerts.settle(on, "released", by=person, passing=(AlertKind.HELD,))
+        return was_held
 
     async def _record(self, request: Request, ending: str, outcome: str) -> None:
         way = request.way

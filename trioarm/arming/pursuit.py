@@ -38,6 +38,28 @@ class Way:
     ledger: Ledger
     clock: Clock
 
+    async def read_state(self) -> PanelReport:
+        """Ask the panel what the partition is now, whoever was left without an answer before.
+
+        Raises:
+            PanelFailure: it is `unavailable`.
+
+        Cancellation: at any checkpoint.
+        """
+        with self.line.asking():
+            return await self.panel.read_state()
+
+    async def command(self, target: Target, code: str | None, by: str) -> None:
+        """Tell the panel what the partition is to become; see `Panel.command`.
+
+        Raises:
+            PanelFailure: it is `rejected`, `blocked` or `unavailable`.
+
+        Cancellation: at any checkpoint; the command may or may not have been sent.
+        """
+        with self.line.asking():
+            await self.panel.command(target, code, by)
+
 
 class Pursuit(ABC):
     """Brings a partition to a target.
@@ -81,6 +103,14 @@ class Pursuit(ABC):
             PanelFailure: `unavailable`, because it is not certain to be kept.
         """
 
+    async def read(self) -> PanelReport:
+        """Ask the panel what the partition is now.
+
+        Raises:
+            PanelFailure: it is `unavailable`.
+        """
+        return await self.way.read_state()
+
     async def carry_out(self) -> PanelReport:
         """Take step after step until the panel reports the target.
 
@@ -103,7 +133,7 @@ class Pursuit(ABC):
 
     async def _look(self) -> tuple[PanelReport, NextStep]:
         """Read the panel and decide."""
-        report = await self.way.panel.read_state()
+        report = await self.read()
         self.first = self.first or report
         self.report = report
         if self.sent.sends and is_progress(report, self.target):
@@ -132,7 +162,7 @@ class Pursuit(ABC):
         now = self.way.clock.look()
         self.sent = await self.announce(now)
         self.way.line.sent_at = now
-        await self.way.panel.command(self.target, code, self.by)
+        await self.way.command(self.target, code, self.by)
 
     async def _nap(self, until: int) -> None:
         """Wait for an instant, or for news of the panel. A nap may end early: who took it reads and decides again."""

@@ -121,7 +121,7 @@ class Supervisor:
         way = self._ways[partition]
         with trio.move_on_after(READ_S):
             try:
-                found = (await way.panel.read_state()).state
+                found = (await way.read_state()).state
                 if is_open(found) is not None or found in ON_ITS_WAY:
                     return found
             except PanelFailure:

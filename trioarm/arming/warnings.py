@@ -121,7 +121,7 @@ class Warner:
     async def _is_so(self, partition: Partition, target: Target) -> bool:
         """Whether the panel says that there is nothing to do; one that is silent says nothing of the kind."""
         with trio.move_on_after(READ_S), suppress(PanelFailure):
-            return (await self._ways[partition.name].panel.read_state()).reaches(target)
+            return (await self._ways[partition.name].read_state()).reaches(target)
         return False
 
     # What people are told

@@ -161,7 +161,7 @@ class Watcher:
             report: PanelReport | str = f"no answer within {READ_S:.0f} s"
             with trio.move_on_after(READ_S):
                 try:
-                    report = await self._ways[name].panel.read_state()
+                    report = await self._ways[name].read_state()
                 except PanelFailure as failure:
                     report = str(failure)
             if isinstance(report, str) or report.state in (Reported.UNKNOWN, Reported.UNAVAILABLE):

@@ -426,6 +426,7 @@ def _read_declared(
         on_time_s=on_time_s,
         workers=arming.workers,
         watch_s=arming.watch_s,
+        hold_reminder_s=arming.hold_reminder_s,
         hours=read_hours(whole, sites, partitions),
         conditions=conditions,
     )

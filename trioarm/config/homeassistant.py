@@ -11,7 +11,7 @@ from trioarm.arming.panel_urls import HOME_SAMPLE, instance_url
 from trioarm.config.named import one_of, read_each
 from trioarm.config.panel_keys import ANSWER_S_MAX, DELAY_S_MAX, read_code, read_secret
 from trioarm.core.codec import named
-from trioarm.core.reading import Table, duration, show, text
+from trioarm.core.reading import Table, duration, flag, show, text
 from trioarm.links.secrets import SecretRef
 
 HOMEASSISTANT: Final = "homeassistant"  # the section of instances, and the kind of panel
@@ -56,11 +56,14 @@ def read_home_panel(
     else:
         entity = address
         table.judge(address, lambda value: _entity(value))
+    forgets = table.take("forgets", flag, False)
     exit_delay_s = table.take("exit_delay", duration(0, DELAY_S_MAX), 60.0)
     code = read_code(table)
     if name is None or entity is None:
         return None
-    return HomeAssistantPanel(instance=instances[name], entity=entity, exit_delay_s=exit_delay_s, code=code)
+    return HomeAssistantPanel(
+        instance=instances[name], entity=entity, forgets=forgets, exit_delay_s=exit_delay_s, code=code
+    )
 
 
 def _entity(value: object) -> str:

@@ -13,7 +13,7 @@ from trioarm.arming.model import MqttPanel, Reported, Target
 from trioarm.arming.panels.command import PLACEHOLDER
 from trioarm.arming.panels.mqtt_words import WORDS
 from trioarm.config.named import one_of, read_each
-from trioarm.config.panel_keys import ANSWER_S_MAX, DELAY_S_MAX, path, read_code, read_secret, states
+from trioarm.config.panel_keys import ANSWER_S_MAX, DELAY_S_MAX, path, read_code, read_secret, read_started, states
 from trioarm.core.codec import named
 from trioarm.core.reading import Table, duration, flag, mapping, member, show, suggest, text, whole
 from trioarm.links.mqtt import Version, check_topic
@@ -142,6 +142,7 @@ def read_mqtt_panel(table: Table, brokers: Mapping[str, MqttBroker], *, has_code
         state_path=table.take("state", path, None),
         changed_by_path=table.take("changed_by", path, None),
         since_path=table.take("since", path, None),
+        started_path=read_started(table),
         open_zones_path=table.take("open_zones", path, None),
         availability_topic=table.take("availability_topic", _topic, None),
         available=table.take("available", text, "online"),
@@ -217,7 +218,7 @@ def _check(table: Table, panel: MqttPanel, *, has_code: bool) -> None:
         if topic is not None and topic == same:
             add(at(other), f"{show(topic)} is the {key} too: each topic is for one thing")
     if panel.state_path is None:
-        for key in ("changed_by", "since", "open_zones"):
+        for key in ("changed_by", "since", "started", "open_zones"):
             if key in table:
                 add(at(key), "is a path, but without state, the path of the state, the whole message is the state")
     if panel.availability_topic is None and "available" in table:

@@ -42,6 +42,16 @@ def states(value: object) -> dict[str, Reported]:
     return found
 
 
+def read_started(table: Table) -> str | None:
+    """Read the path of when a panel was started; since when it is as it is has to be known, too."""
+    found = table.take("started", path, None)
+    if found is not None and "since" not in table:
+        table.problems.add(
+            table.at("started"), "needs since: what became so when it was started can only be told by both"
+        )
+    return found
+
+
 # Secrets
 
 

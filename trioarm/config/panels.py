@@ -16,7 +16,7 @@ from trioarm.arming.panel_urls import SAMPLE, panel_url
 from trioarm.arming.panels.command import PLACEHOLDER, READ_WORDS, SET_WORDS
 from trioarm.config.homeassistant import HOMEASSISTANT, read_home_panel
 from trioarm.config.mqtt import MQTT, read_mqtt_panel
-from trioarm.config.panel_keys import ANSWER_S_MAX, DELAY_S_MAX, path, read_code, read_secret, states
+from trioarm.config.panel_keys import ANSWER_S_MAX, DELAY_S_MAX, path, read_code, read_secret, read_started, states
 from trioarm.core.reading import Reader, Table, duration, listed, show, suggest, text
 from trioarm.links.mqtt.settings import MqttBroker
 
@@ -113,6 +113,7 @@ def _http(table: Table) -> PanelSettings:
         state_path=table.take("state", path, "state"),
         changed_by_path=table.take("changed_by", path, None),
         since_path=table.take("since", path, None),
+        started_path=read_started(table),
         open_zones_path=table.take("open_zones", path, None),
         states=table.take("states", states, {}),
         timeout_s=table.take("timeout", duration(1, ANSWER_S_MAX), 10.0),

@@ -139,6 +139,9 @@ class ArmingSettings:
         live=True,
     )
     watch_s: float = _span(60, 0, HOUR_S, "time between two looks at what nobody commands; 0s: nobody looks")
+    hold_reminder_s: float = _span(
+        DAY_S, 0, 30 * DAY_S, "time between two reminders of a hold that lasts; 0s: nobody is reminded"
+    )
 
 
 def _kept_s(runs: str) -> float | None:

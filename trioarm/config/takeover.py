@@ -114,6 +114,7 @@ def _premises(running: Premises, wanted: Premises) -> Premises:
         hours=declaring.hours,
         on_time_s=wanted.on_time_s,
         watch_s=wanted.watch_s,
+        hold_reminder_s=wanted.hold_reminder_s,
     )
 
 

@@ -12,6 +12,7 @@ import trio
 from trioarm.arming.discovery.discovery import Discovery
 from trioarm.arming.installation import Installation
 from trioarm.arming.model import Premises, VirtualPanel
+from trioarm.arming.reminding import reminding_schedules
 from trioarm.arming.reporting import Often, reporting_schedules
 from trioarm.arming.supervising import supervising_schedules
 from trioarm.arming.watching import watching_schedules
@@ -132,6 +133,7 @@ def _without_housekeeping(config: SchedulerConfig) -> list[Schedule]:
         *refreshing_schedules(config.feeds.values()),
         *notifying_schedules(config.notify.values()),
         *watching_schedules(config.premises),
+        *reminding_schedules(config.premises),
         *supervising_schedules(config.premises.hours),
         *reporting_schedules(config.premises, Often(config.arming.report)),
     ]

@@ -23,7 +23,7 @@ def command(panel: dict[str, Any], target: str, code: bytes) -> int:
         print(*panel["zones"], sep="\n")
         return BLOCKED
     delay = 0 if target == "disarmed" else panel["exit_delay"]
-    panel |= {"target": target, "by": os.environ["TRIOARM_BY"], "at": time.time() + delay}
+    panel |= {"target": target, "by": os.environ["TRIOARM_BY"], "at": time.time() + delay, "restarted": False}
     return 0
 
 
@@ -31,7 +31,8 @@ def report(panel: dict[str, Any]) -> str:
     """Return what the panel is now."""
     if panel["nonsense"] is not None:
         return str(panel["nonsense"])
-    found = {"changed_by": panel["by"], "open_zones": panel["zones"]}
+    restarted = panel.get("restarted", False)
+    found = {"changed_by": panel["by"], "open_zones": panel["zones"], "restarted": restarted}
     if time.time() < panel["at"]:
         return json.dumps({"state": "arming", "toward": panel["target"], **found})
     return json.dumps({"state": panel["target"], **found})

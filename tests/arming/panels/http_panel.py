@@ -33,6 +33,7 @@ class HttpAlarmPanel:
         self._keys: set[str] = set()
         self._mode, self._by, self._at = "OFF", "", 0.0
         self._armed_at = 0.0
+        self._started = time.time()
         self.open_zones: list[str] = []
         self.reads_on_the_way = 0
 
@@ -41,6 +42,12 @@ class HttpAlarmPanel:
         with self._lock:
             self._mode, self._by, self._at = mode, by, time.time()
             self._armed_at = time.monotonic() + (delay_s if mode != "OFF" else 0.0)
+
+    def restart(self) -> None:
+        """Lose power, and forget what it was."""
+        self.set("OFF", "")
+        with self._lock:
+            self._started = self._at
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         """Answer a request for the state, or a command."""
@@ -56,7 +63,7 @@ class HttpAlarmPanel:
         is_leaving = time.monotonic() < self._armed_at
         self.reads_on_the_way += is_leaving
         mode = "LEAVING" if is_leaving else self._mode
-        panel = {"mode": mode, "who": self._by or None, "since": self._at or None}
+        panel = {"mode": mode, "who": self._by or None, "since": self._at or None, "started": self._started}
         return {"panel": panel, "zones": {"open": self.open_zones}}
 
     def _commanded(self, request: BaseHTTPRequestHandler) -> tuple[int, object]:

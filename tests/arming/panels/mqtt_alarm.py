@@ -28,7 +28,7 @@ class Alarm:
         client: to the broker.
         settings: `exit_delay_s`, `lag_s` until it shows what it does, `drops` (how many commands it does not hear),
             `reverts` (whether it goes back in the middle of its exit delay), `code`, `heard` (a file for its commands),
-            `prefix` (what its topics begin with).
+            `prefix` (what its topics begin with), `tells` (whether it says since when, and when it was started).
     """
 
     exit_delay_is = "pending"
@@ -39,13 +39,16 @@ class Alarm:
         self.zones: list[str] = []
         self.coming: list[tuple[float, str]] = []  # states to be shown, and when
         self.drops = settings["drops"]
+        self.started = time.time()
 
     def topic(self, usual: str) -> str:
         """Return what a topic of its is called."""
         return usual.replace("alarm/", f"{self.settings['prefix']}/")
 
-    def show(self, state: str) -> None:
+    def show(self, state: str, later_s: float = 0.0) -> None:
         """Publish a state, to be found by whoever subscribes later."""
+        if self.settings["tells"]:
+            state = json.dumps({"state": state, "since": time.time() + later_s, "started": self.started})
         self.client.publish(self.topic(STATE), state, qos=1, retain=True)
 
     def due_in_s(self) -> float | None:
@@ -70,7 +73,7 @@ class Alarm:
             pressed = json.loads(text)
             self.zones = pressed.get("open", self.zones)
             if "say" in pressed:
-                self.show(pressed["say"])
+                self.show(pressed["say"], pressed["later_s"])
             return
         with Path(self.settings["heard"]).open("a", encoding="utf-8") as file:
             file.write(text + "\n")

@@ -76,14 +76,25 @@ class AlarmProcess:
         return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
     def press(self, **keys: object) -> None:
-        """Let somebody do something at the panel: `say="armed_away"`, or `open=["Kitchen window"]`."""
-        self.broker.put(KEYPAD, json.dumps(keys))
+        """Let somebody do something at the panel: `say="armed_away"`, or `open=["Kitchen window"]`.
+
+        With `later_s` its clock shows so much more then.
+        """
+        self.broker.put(KEYPAD, json.dumps({"later_s": 0.0, **keys}))
 
 
 @contextmanager
 def an_alarm(broker: Mosquitto, kind: str = "manual", **settings: Any) -> Iterator[AlarmProcess]:
     """Run a panel while the context lasts."""
-    usual = {"exit_delay_s": 0.3, "lag_s": 0, "drops": 0, "reverts": False, "code": None, "prefix": "alarm"}
+    usual = {
+        "exit_delay_s": 0.3,
+        "lag_s": 0,
+        "drops": 0,
+        "reverts": False,
+        "code": None,
+        "prefix": "alarm",
+        "tells": False,
+    }
     heard = str(broker.directory / "heard.txt")
     alarm = AlarmProcess(broker, usual | {"kind": kind, "port": broker.port, "heard": heard} | settings)
     alarm.start()

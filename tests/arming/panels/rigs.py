@@ -20,7 +20,7 @@ from tests.arming.panels.http_panel import MODES, HttpAlarmPanel
 from tests.arming.panels.mqtt_alarm import STATE
 from tests.arming.panels.mqtt_panels import AlarmProcess, an_alarm, settings_at, with_code
 from tests.links.broker import Mosquitto, a_broker
-from tests.links.fake_home_assistant import HOUSE, TOKEN, FakeHomeAssistant, a_home_assistant
+from tests.links.fake_home_assistant import HOUSE, TOKEN, FakeHomeAssistant, a_home_assistant, until
 from tests.links.fake_home_assistant import Panel as ManualPanel
 from tests.links.web import Web, a_web_server, says
 from trioarm.arming.connections import Connections
@@ -62,6 +62,7 @@ class Rig(ABC):
         names_zones: whether it says which zones are open when they keep it from arming.
         reports_zones: whether it says so at any time.
         shows_at_once: whether what a command does is to be seen once it returns.
+        tells_restarts: whether it is told apart from a person's doing what a restart made it.
     """
 
     panel: Panel
@@ -69,6 +70,7 @@ class Rig(ABC):
     names_zones: bool = True
     reports_zones: bool = True
     shows_at_once: bool = True
+    tells_restarts: bool = True
 
     async def announce(self, target: Target) -> None:
         """Keep that a command is about to be sent, as whoever sends one does; few drivers want to know."""
@@ -77,6 +79,10 @@ class Rig(ABC):
     @abstractmethod
     async def person(self, target: Target) -> None:
         """Let somebody called `anna` make it so at the panel, at once."""
+
+    @abstractmethod
+    async def restart(self) -> None:
+        """Let it lose its power, and come up disarmed."""
 
     @abstractmethod
     async def open_zone(self, zone: str) -> None:
@@ -102,6 +108,10 @@ class VirtualRig(Rig):
     async def person(self, target: Target) -> None:
         """Arm or disarm as `anna`."""
         await self._driver.arm(target, "anna")
+
+    async def restart(self) -> None:
+        """Start anew."""
+        await self._driver.restart()
 
     async def open_zone(self, zone: str) -> None:
         """Open a zone."""
@@ -145,7 +155,11 @@ class CommandRig(Rig):
 
     async def person(self, target: Target) -> None:
         """Set it as `anna`, without the program."""
-        self._change(target=target.value, by="anna", at=0)
+        self._change(target=target.value, by="anna", at=0, restarted=False)
+
+    async def restart(self) -> None:
+        """Let the program find it started anew."""
+        self._change(target="disarmed", by=None, at=0, restarted=True)
 
     async def open_zone(self, zone: str) -> None:
         """Open a zone."""
@@ -180,6 +194,7 @@ class HttpRig(Rig):
             state_path="panel.mode",
             changed_by_path="panel.who",
             since_path="panel.since",
+            started_path="panel.started",
             open_zones_path="zones.open",
             states={"LEAVING": Reported.ARMING} | {word: Reported(target) for target, word in MODES.items()},
             code=SecretRef(env="PANEL_CODE"),
@@ -189,6 +204,10 @@ class HttpRig(Rig):
     async def person(self, target: Target) -> None:
         """Let `anna` press a key of it."""
         self._server.set(MODES[target], "anna")
+
+    async def restart(self) -> None:
+        """Switch it off and on."""
+        self._server.restart()
 
     async def open_zone(self, zone: str) -> None:
         """Open a zone."""
@@ -219,14 +238,17 @@ class MqttRig(Rig):
 
     names_persons = reports_zones = False
 
-    def __init__(self, broker: Mosquitto, alarm: AlarmProcess, preset: Preset, nursery: trio.Nursery) -> None:
+    def __init__(
+        self, broker: Mosquitto, alarm: AlarmProcess, preset: Preset, nursery: trio.Nursery, **paths: str
+    ) -> None:
         self._broker = broker
         self._alarm = alarm
         self._preset = preset
         self._nursery = nursery
         self._ledger = Ledger(InMemoryScheduleRepository())
-        self._settings = settings_at(broker.port, preset, exit_delay_s=EXIT_DELAY_S, **with_code(preset))
+        self._settings = settings_at(broker.port, preset, exit_delay_s=EXIT_DELAY_S, **with_code(preset), **paths)
         self.shows_at_once = preset is Preset.ALARMO
+        self.tells_restarts = bool(paths)
 
     async def connect(self, **changes: float) -> None:
         """Reach it over a new connection."""
@@ -244,7 +266,12 @@ class MqttRig(Rig):
 
     async def person(self, target: Target) -> None:
         """Let somebody press a key of it."""
-        self._alarm.press(say=target.value)
+        self._alarm.press(say=target.value, later_s=60.0)  # than it was started, which may be a moment ago
+
+    async def restart(self) -> None:
+        """Kill it, and start it again."""
+        self._alarm.kill()
+        self._alarm.start()
 
     async def open_zone(self, zone: str) -> None:
         """Open a zone."""
@@ -263,11 +290,12 @@ class MqttRig(Rig):
 
 
 @asynccontextmanager
-async def mqtt(folder: Path, preset: Preset, kind: str) -> AsyncIterator[Rig]:
-    """Open a rig of a panel at a broker."""
-    with a_broker(folder) as broker, an_alarm(broker, kind, exit_delay_s=EXIT_DELAY_S, code=CODE) as alarm:
+async def mqtt(folder: Path, preset: Preset, kind: str, **paths: str) -> AsyncIterator[Rig]:
+    """Open a rig of a panel at a broker; one with paths says since when it is as it is, and when it was started."""
+    settings = {"exit_delay_s": EXIT_DELAY_S, "code": CODE, "tells": bool(paths)}
+    with a_broker(folder) as broker, an_alarm(broker, kind, **settings) as alarm:
         async with trio.open_nursery() as nursery:
-            rig = MqttRig(broker, alarm, preset, nursery)
+            rig = MqttRig(broker, alarm, preset, nursery, **paths)
             await rig.connect()
             await rig.panel.read_state()
             yield rig
@@ -279,6 +307,14 @@ async def mqtt(folder: Path, preset: Preset, kind: str) -> AsyncIterator[Rig]:
 async def manual_mqtt(folder: Path) -> AsyncIterator[Rig]:
     """Open a rig of a panel like Home Assistant's manual_mqtt."""
     async with mqtt(folder, Preset.MANUAL_MQTT, "manual") as rig:
+        yield rig
+
+
+@asynccontextmanager
+async def telling_mqtt(folder: Path) -> AsyncIterator[Rig]:
+    """Open a rig of a panel that says since when it is as it is, and when it was started."""
+    paths = {"state_path": "state", "since_path": "since", "started_path": "started"}
+    async with mqtt(folder, Preset.MANUAL_MQTT, "manual", **paths) as rig:
         yield rig
 
 
@@ -295,19 +331,28 @@ class HomeAssistantRig(Rig):
     def __init__(self, home: FakeHomeAssistant, token: Path, nursery: trio.Nursery) -> None:
         self._home = home
         self._nursery = nursery
+        self.tells_restarts = home.has_websocket
         self._instance = HomeAssistantInstance(name="home", url=home.url, token=SecretRef(file=str(token)))
         self.panel: Panel = self._driver(self._instance)
 
     def _driver(self, instance: HomeAssistantInstance) -> HomeAssistantDriver:
         connections = Connections()
-        settings = HomeAssistantPanel(instance=instance, entity=HOUSE, code=SecretRef(env="PANEL_CODE"))
-        driver = HomeAssistantDriver(settings, link_to(instance, connections))
+        code = SecretRef(env="PANEL_CODE")
+        settings = HomeAssistantPanel(instance=instance, entity=HOUSE, forgets=True, code=code)
+        self._link = link_to(instance, connections)
+        driver = HomeAssistantDriver(settings, self._link)
         self._nursery.start_soon(connections.run)
         return driver
 
     async def person(self, target: Target) -> None:
         """Let `anna` press a key of it."""
         self._home.press(target.value)
+
+    async def restart(self) -> None:
+        """Start Home Assistant anew, which forgets what its panel was, once it has told what that is."""
+        if self._home.has_websocket:
+            await until(lambda: self._link.is_connected)
+        await self._home.fall_back()
 
     async def open_zone(self, zone: str) -> None:
         """Open a sensor, whose id is made of its name."""
@@ -354,7 +399,7 @@ RIGS: Final[dict[str, OpenRig]] = {
 }
 """Panels that say why they do not obey."""
 
-SILENT_RIGS: Final[dict[str, OpenRig]] = {"manual_mqtt": manual_mqtt}
+SILENT_RIGS: Final[dict[str, OpenRig]] = {"manual_mqtt": manual_mqtt, "mqtt that tells": telling_mqtt}
 """Panels that never do: what becomes of a command, time and reading tell."""
 
 

@@ -113,6 +113,22 @@ async def test_what_a_person_does_is_seen(open_rig: OpenRig, tmp_path: Path) -> 
         assert report.changed_by == ("anna" if rig.names_persons else None)
 
 
+async def test_a_restart_is_told_apart_from_a_person_or_taken_for_one(open_rig: OpenRig, tmp_path: Path) -> None:
+    """Only what says itself that it started anew is commanded again; what a person does after that is a person's."""
+    async with open_rig(tmp_path) as rig:
+        await rig.person(Target.ARMED_AWAY)
+        report = await report_when(rig.panel, lambda report: report.reaches(Target.ARMED_AWAY))
+        assert not report.restarted
+        await rig.restart()
+        report = await report_when(rig.panel, lambda report: report.reaches(Target.DISARMED))
+        assert report.restarted is rig.tells_restarts
+        await rig.person(Target.ARMED_AWAY)
+        await report_when(rig.panel, lambda report: report.reaches(Target.ARMED_AWAY))
+        await rig.person(Target.DISARMED)
+        report = await report_when(rig.panel, lambda report: report.reaches(Target.DISARMED))
+        assert not report.restarted
+
+
 async def test_what_cannot_be_understood_is_unavailable(open_rig: OpenRig, tmp_path: Path) -> None:
     """Nonsense is never taken for a state: one line says what is wrong with it."""
     async with open_rig(tmp_path) as rig:

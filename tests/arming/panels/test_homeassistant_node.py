@@ -55,11 +55,13 @@ async def an_evening(
     exit_delay: str = "0s",
     confirm: str = "20s",
     more: str = "",
+    of_panel: str = "",
     has_websocket: bool = True,
 ) -> AsyncIterator[Evening]:
     """Run an instance and a node that has connected to it."""
     monkeypatch.setenv("HOUSE_CODE", CODE)
     monkeypatch.setenv("HOME_TOKEN", TOKEN)
+    said = f'exit_delay = "{exit_delay}"{of_panel}'
     token = folder / "home.token"
     token.write_text(f"{TOKEN}\n")
     async with a_home_assistant(panel) as home:
@@ -76,7 +78,7 @@ async def an_evening(
             site = "home"
             min_gap = "0s"
             confirm = "{confirm}"
-            panel = {{ kind = "homeassistant", instance = "home", entity = "{HOUSE}", exit_delay = "{exit_delay}" }}
+            panel = {{ kind = "homeassistant", instance = "home", entity = "{HOUSE}", {said} }}
             code = {{ env = "HOUSE_CODE" }}
             {more}
             [[schedule]]
@@ -237,6 +239,21 @@ async def test_a_restart_after_it_was_due_is_no_persons_change(tmp_path: Path, m
         assert ended.state == "succeeded", ended.error
         assert evening.home.sent() == 1
         assert await evening.alerts("overridden") == []
+
+
+async def test_what_a_restart_disarmed_is_armed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A panel that forgets is armed as it was, by the schedule that had done so; what a person does after it stays."""
+    wanted, forgets = 'drift = "reassert"', ", forgets = true"
+    async with an_evening(tmp_path, monkeypatch, Panel(code=CODE), more=wanted, of_panel=forgets) as evening:
+        assert (await evening.end(await evening.fire())).state == "succeeded"
+        await evening.home.fall_back()
+        await until(lambda: evening.home.sent() == 2)
+        await until(lambda: evening.home.states[HOUSE]["state"] == "armed_away")
+        assert await evening.alerts("overridden") == []
+        evening.home.press("disarmed")
+        while not await evening.alerts("overridden"):  # noqa: ASYNC110
+            await trio.sleep(0.05)
+        assert evening.home.sent() == 2
 
 
 async def test_what_a_person_did_after_it_was_due_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,6 +62,28 @@ async def test_a_whole_report_is_read() -> None:
     assert await report(said) == PanelReport(state=Reported.DISARMED)
 
 
+@pytest.mark.parametrize(
+    ("at", "started", "who", "restarted"),
+    [
+        (1000, 1000, None, True),
+        (1005, 1000, None, True),
+        (1005.1, 1000, None, False),  # somebody, after it
+        (999.9, 1000, None, False),  # somebody, before it: it has only kept that
+        (1000, 1000, "anna", False),
+        (1000, None, None, False),
+        (None, 1000, None, False),
+    ],
+)
+async def test_what_became_so_by_a_start_is_told_apart(
+    at: float | None, started: float | None, who: str | None, restarted: bool
+) -> None:
+    """By what the panel itself says of both instants; whatever may have been somebody's doing was somebody's (A3.7)."""
+    said = {"state": "disarmed", "who": who, "at": at, "up": started}
+    paths = {"changed_by_path": "who", "since_path": "at", "started_path": "up"}
+    assert (await report(said, **paths)).restarted is restarted
+    assert (await report(said, changed_by_path="who", since_path="at")).restarted is False
+
+
 async def test_names_are_one_line_that_can_be_kept() -> None:
     """Whatever a panel calls its zones and its people."""
     said = {"state": "disarmed", "who": "an\nna\ud800", "at": None, "zones": ["x" * 500, *map(str, range(1_000))]}

@@ -13,11 +13,12 @@ from typing import Final, NoReturn, TypeVar
 
 from trioarm.arming.model import HttpPanel, MqttPanel, Reported
 from trioarm.arming.panels.base import NAME_MAX, ZONES_MAX, FailureKind, PanelReport
-from trioarm.core.instants import LATEST, microseconds, render_instant
+from trioarm.core.instants import LATEST, SECOND, microseconds, render_instant
 from trioarm.core.reading import SHOWN_MAX, moment, number, show
 from trioarm.links.secrets import Mask
 from trioarm.links.web import PASSING
 
+STARTING: Final = 5 * SECOND  # from when a panel says that it was started until it says since when it is as it is
 KEYS_SHOWN: Final = 6  # of a table in which another was looked for
 
 HINTS: Final[dict[int, str]] = {
@@ -60,12 +61,21 @@ def report_of(answer: object, settings: HttpPanel | MqttPanel, mask: Mask) -> Pa
     """
     path = settings.state_path
     zones = _optional(answer, settings.open_zones_path, zones_of, mask)
+    since_at = _optional(answer, settings.since_path, _instant, mask)
+    changed_by = _optional(answer, settings.changed_by_path, name_of, mask)
+    started_at = _optional(answer, settings.started_path, _instant, mask)
     return PanelReport(
         state=_state(word_of(answer, path, path or "state", mask), path or "state", settings.states, mask),
-        since_at=_optional(answer, settings.since_path, _instant, mask),
-        changed_by=_optional(answer, settings.changed_by_path, name_of, mask),
+        since_at=since_at,
+        changed_by=changed_by,
         open_zones=zones or (),
+        restarted=changed_by is None and _became_so_by_starting(since_at, started_at),
     )
+
+
+def _became_so_by_starting(since_at: int | None, started_at: int | None) -> bool:
+    """Whether it became so when the panel was started; before that and after it, it was somebody's doing."""
+    return since_at is not None and started_at is not None and started_at <= since_at <= started_at + STARTING
 
 
 def refusal_of(status: int, content: bytes, mask: Mask) -> tuple[FailureKind, str, tuple[str, ...]] | None:

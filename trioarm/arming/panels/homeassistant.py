@@ -47,7 +47,7 @@ class HomeAssistantDriver:
             *references(settings.instance).values(),
             *([] if code is None else [code]),
         )
-        link.watch(settings.entity)
+        link.watch(settings.entity, forgets=settings.forgets)
 
     @property
     def name(self) -> str:

@@ -51,12 +51,14 @@ def report_of(state: State, open_zones: tuple[str, ...], mask: Mask, *, ours: bo
         ours: whether a call of ours made it so.
     """
     toward = toward_of(state)
+    changed_by = OURSELVES if ours else name_of(state.attributes.get("changed_by"), mask)
     return PanelReport(
         state=reported_of(state, toward),
         since_at=state.changed_at,
-        changed_by=OURSELVES if ours else name_of(state.attributes.get("changed_by"), mask),
+        changed_by=changed_by,
         open_zones=open_zones,
         toward=toward,
+        restarted=state.is_fallen_back and changed_by is None,
     )
 
 

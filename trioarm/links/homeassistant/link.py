@@ -30,6 +30,9 @@ from trioarm.links.threads import Thread
 if TYPE_CHECKING:
     from trioarm.links.homeassistant.session import Session
 
+STOPS_S: Final = (
+    300.0  # from when Home Assistant ended a connection until it must be there again to have been restarted
+)
 CALLS_KEPT: Final = 64  # the latest calls of ours, whose changes are known to be ours
 
 _log = logging.getLogger(__name__)
@@ -72,7 +75,10 @@ class HomeAssistant:
         self._limits = limits or Limits()
         self._rest = Rest(instance, self._limits)
         self._entities: dict[str, trio.Event] = {}  # each with what is set when there is news of it
+        self._forgetful: set[str] = set()
         self._session: Session | None = None
+        self._before: dict[str, State] = {}  # what those were when Home Assistant ended the latest session
+        self._ended_at = 0.0
         self._connected_at: float | None = None
         self._is_first = False  # whether the first attempt to connect is under way
         self._trouble = "no connection has been tried yet"
@@ -97,9 +103,15 @@ class HomeAssistant:
         """Wait until we are connected, or are no longer, or have tried in vain once more."""
         await self._changed.wait()
 
-    def watch(self, entity: str) -> None:
-        """Keep the state of an entity from now on, over all connections that follow."""
+    def watch(self, entity: str, *, forgets: bool = False) -> None:
+        """Keep the state of an entity from now on, over all connections that follow.
+
+        Args:
+            forgets: whether it forgets what it was when Home Assistant is started anew, and nobody else changes it.
+        """
         self._entities.setdefault(entity, trio.Event())
+        if forgets:
+            self._forgetful.add(entity)
 
     def is_ours(self, state: State) -> bool:
         """Whether a call of this process made it so."""
@@ -109,7 +121,8 @@ class HomeAssistant:
         """Return what an entity is now; None where there is no such entity.
 
         Raises:
-            HomeAssistantFailed: it cannot be found out.
+            HomeAssistantFailed: it cannot be found out; nor, for minutes, that an entity which forgets has changed
+                since Home Assistant ended the connection: whether a start did that, the next one alone tells.
 
         Cancellation: at any time.
         """
@@ -127,6 +140,9 @@ class HomeAssistant:
             self._refused = credentials.token
             raise
         self._accept()
+        before = self._known_before().get(entity)
+        if before is not None and state is not None and state.state != before.state:
+            raise HomeAssistantFailed("it ended the connection: what became of the panel it tells over the next")
         return state
 
     async def call(self, service: str, data: Mapping[str, object]) -> None:
@@ -196,6 +212,7 @@ class HomeAssistant:
             stream, carrier = await dial(self.instance.host, self.instance.port, credentials.tls, self._limits.answer_s)
             self._session = await self._greet(stream, credentials.token)
             await self._session.run(self._on_established)
+            self._remember(self._session)
             self._tell(self._session.reason or self._trouble)
         except (DialFailed, HomeAssistantFailed) as error:
             self._tell(str(error))
@@ -206,12 +223,23 @@ class HomeAssistant:
                 await cut(carrier)
         return 0.0 if self._connected_at is None else trio.current_time() - self._connected_at
 
+    def _remember(self, session: Session) -> None:
+        """Keep what was so to the end of a session, where that is certain."""
+        told = session.states if session.has_told_all else {}
+        self._before = {entity: state for entity, state in told.items() if entity in self._forgetful}
+        self._ended_at = trio.current_time()
+
+    def _known_before(self) -> dict[str, State]:
+        """Return what was so to the end of the session before; nothing when that is long ago."""
+        return self._before if trio.current_time() < self._ended_at + STOPS_S else {}
+
     async def _greet(self, stream: trio.abc.Stream, token: str) -> Session:
-        from trioarm.links.homeassistant.session import Session
+        from trioarm.links.homeassistant.session import Session, Wanted
         from trioarm.links.homeassistant.websocket import Closed, WebSocket
 
         socket = WebSocket(stream, self._limits.answer_s)
-        session = Session(socket, self._entities, self._limits, self._on_news)
+        wanted = Wanted(entities=self._entities, before=self._known_before())
+        session = Session(socket, wanted, self._limits, self._on_news)
         with trio.move_on_after(self._limits.answer_s):
             try:
                 await socket.greet(self.instance.authority, self.instance.path_of("websocket"))

@@ -15,6 +15,7 @@ import trio
 
 from trioarm.links.homeassistant.instance import HomeAssistantFailed, Limits, Refused, TokenRefused
 from trioarm.links.homeassistant.states import (
+    AWAY,
     Garbled,
     State,
     as_changed,
@@ -23,6 +24,7 @@ from trioarm.links.homeassistant.states import (
     read_all,
     state_of,
     table_of,
+    was_away,
 )
 from trioarm.links.homeassistant.websocket import Closed, WebSocket
 
@@ -30,6 +32,10 @@ SUBSCRIBE: Final = {
     "type": "subscribe_events",
     "event_type": "state_changed",
 }  # for users who are no administrator, too
+STARTED: Final = "homeassistant_started"
+HEAR_OF_START: Final = {"type": "subscribe_events", "event_type": STARTED}  # for administrators alone
+GET_CONFIG: Final = {"type": "get_config"}
+STARTING: Final = frozenset({"NOT_RUNNING", "STARTING"})  # what it is while it puts entities back
 GET_STATES: Final = {"type": "get_states"}
 STATES_MAX: Final = 8 * 1024 * 1024  # characters of what it says first: all states, of ten thousand entities
 MESSAGE_MAX: Final = 1024 * 1024  # characters of any other message
@@ -44,24 +50,46 @@ class _Answer:
     has_come: trio.Event = attrs.Factory(trio.Event)
 
 
+@attrs.frozen(slots=True, kw_only=True)
+class Wanted:
+    """What a session is for.
+
+    Args:
+        entities: those whose states are kept; of all others nothing is.
+        before: what those of them that forget what they were, when Home Assistant is started anew, were up to its end;
+            nothing where that is not certain.
+    """
+
+    entities: Collection[str]
+    before: Mapping[str, State] = attrs.Factory(dict)
+
+
 class Session:
     """A session.
 
     Args:
         socket: which has been greeted.
-        entities: those whose states are kept; of all others nothing is.
+        wanted: what it is for.
         limits: of its patience.
         on_news: called with the entity of which there is something new.
+
+    Attributes:
+        states: of the entities, as far as they are told.
+        is_established: whether all of them are.
+        reason: why it ended; None while it has not.
+        has_told_all: whether it was ended by the other side, after which nothing is missing that was told.
     """
 
-    def __init__(
-        self, socket: WebSocket, entities: Collection[str], limits: Limits, on_news: Callable[[str], None]
-    ) -> None:
+    def __init__(self, socket: WebSocket, wanted: Wanted, limits: Limits, on_news: Callable[[str], None]) -> None:
         self.states: dict[str, State] = {}
         self.is_established = False
-        self.reason: str | None = None  # why it ended
+        self.reason: str | None = None
+        self.has_told_all = False
         self._socket = socket
-        self.entities = frozenset(entities)
+        self._wanted = wanted
+        self.entities = frozenset(wanted.entities)
+        self._began_in_start = False
+        self._has_started = False
         self._limits = limits
         self._on_news = on_news
         self._answers: dict[int, _Answer] = {}
@@ -113,6 +141,7 @@ class Session:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._read)
                     try:
+                        await self._find_out_whether_it_starts()
                         await self._ask(SUBSCRIBE)
                         self._states_number = self._asked + 1
                         await self._ask(GET_STATES)
@@ -127,6 +156,17 @@ class Session:
             for answer in self._answers.values():
                 answer.has_come.set()
             self._answers.clear()
+
+    async def _find_out_whether_it_starts(self) -> None:
+        """Ask whether it is just starting, once it is certain to tell when it has started."""
+        if not self._wanted.before:
+            return
+        try:
+            await self._ask(HEAR_OF_START)
+            config = (await self._ask(GET_CONFIG)).get("result")
+        except Refused:
+            return  # to whom it does not tell, nothing can be told apart
+        self._began_in_start = isinstance(config, dict) and config.get("state") in STARTING
 
     async def refresh(self) -> None:
         """Return once `states` are as of now.
@@ -185,7 +225,10 @@ class Session:
             while True:
                 most = MESSAGE_MAX if self.is_established else STATES_MAX
                 self._hear(table_of(parsed(await self._socket.receive(most)), "a message"))
-        except (Closed, Garbled) as error:
+        except Closed as error:
+            self.has_told_all = error.in_order and self.reason is None
+            self.end(str(error))
+        except Garbled as error:
             self.end(str(error))
 
     def _hear(self, told: Mapping[str, object]) -> None:
@@ -194,13 +237,16 @@ class Session:
             self._hear_event(told.get("event"))
         elif isinstance(number, int) and (answer := self._answers.pop(number, None)) is not None:
             if number == self._states_number and told.get("success") is True:  # here, in the order in which it came
-                self.states = read_all(told.get("result"), self.entities)
+                states = read_all(told.get("result"), self.entities)
+                self.states = {entity: self._put_back(entity, state) for entity, state in states.items()}
                 answer.message = {"success": True}
             else:
                 answer.message = told
             answer.has_come.set()
 
     def _hear_event(self, event: object) -> None:
+        if isinstance(event, dict) and event.get("event_type") == STARTED:
+            self._has_started = True
         data = event.get("data") if isinstance(event, dict) else None
         entity = data.get("entity_id") if isinstance(data, dict) else None
         if not isinstance(entity, str) or entity not in self.entities or not isinstance(data, dict):
@@ -216,8 +262,19 @@ class Session:
         """Return a new state; one whose attributes alone changed is as old as it was, and made so by the same."""
         known = self.states.get(entity)
         if known is not None and isinstance(old, dict) and old.get("state") == new.state == known.state:
-            return attrs.evolve(new, changed_at=known.changed_at, context=known.context)
-        return as_changed(old, new)
+            return attrs.evolve(
+                new, changed_at=known.changed_at, context=known.context, is_fallen_back=known.is_fallen_back
+            )
+        changed = as_changed(old, new)
+        return self._put_back(entity, changed) if was_away(old) else changed
+
+    def _put_back(self, entity: str, state: State) -> State:
+        """Return a state that was put back, which a start of Home Assistant made other than it was, or nobody knows."""
+        before = self._wanted.before.get(entity)
+        is_starting = self._began_in_start and not self._has_started
+        if not is_starting or before is None or {before.state, state.state} & AWAY or before.state == state.state:
+            return state
+        return attrs.evolve(state, is_fallen_back=True)
 
 
 def _checked(message: Mapping[str, object] | None, reason: str | None) -> Mapping[str, object]:

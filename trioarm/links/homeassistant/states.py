@@ -29,12 +29,14 @@ class State:
         changed_at: when it became so, in microseconds since 1970 UTC; None where that is when it was put back, after a
             start of Home Assistant or a time away, or where this is not known.
         context: names what made it so: a call of ours has the same.
+        is_fallen_back: whether a start of Home Assistant made it so, and nobody.
     """
 
     state: str
     attributes: Mapping[str, object] = attrs.field(factory=dict)
     changed_at: int | None = None
     context: str | None = None
+    is_fallen_back: bool = False
 
 
 def parsed(text: str | bytes) -> object:
@@ -85,6 +87,12 @@ def context_of(value: object) -> str | None:
     return name if isinstance(name, str) else None
 
 
+def was_away(old: object) -> bool:
+    """Whether an entity had no state before, by the state object of then."""
+    word = old.get("state") if isinstance(old, dict) else None
+    return not isinstance(word, str) or word in AWAY
+
+
 def as_changed(old: object, new: State) -> State:
     """Return a new state without its instant where it was put back, and did not change (A2.2).
 
@@ -92,9 +100,7 @@ def as_changed(old: object, new: State) -> State:
         old: the state object before it.
         new: what came after.
     """
-    word = old.get("state") if isinstance(old, dict) else None
-    was_away = not isinstance(word, str) or word in AWAY
-    return attrs.evolve(new, changed_at=None) if was_away else new
+    return attrs.evolve(new, changed_at=None) if was_away(old) else new
 
 
 def read_all(value: object, wanted: Iterable[str]) -> dict[str, State]:

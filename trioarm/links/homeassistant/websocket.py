@@ -14,11 +14,20 @@ from wsproto.utilities import ProtocolError
 
 from trioarm.links.dial import Stream
 
+CLOSED: Final = "it closed the connection"
 CHUNK: Final = 64 * 1024  # bytes read at once
 
 
 class Closed(Exception):
-    """The WebSocket has come to its end; one line says why."""
+    """The WebSocket has come to its end; one line says why.
+
+    Args:
+        in_order: whether the other side has ended it, so that nothing it has sent before is missing.
+    """
+
+    def __init__(self, message: str, *, in_order: bool = False) -> None:
+        super().__init__(message)
+        self.in_order = in_order
 
 
 class WebSocket:
@@ -79,7 +88,7 @@ class WebSocket:
                 await self._send(event.response())
             elif isinstance(event, CloseConnection):
                 is_told = self._frames.state is not ConnectionState.OPEN  # else wsproto gives up
-                raise Closed("it closed the connection" if is_told else "its frames are none of a WebSocket")
+                raise Closed(CLOSED if is_told else "its frames are none of a WebSocket", in_order=is_told)
             elif isinstance(event, TextMessage):
                 parts.append(event.data)
                 size += len(event.data) + 1  # a part may be empty
@@ -100,7 +109,7 @@ class WebSocket:
                 try:
                     await self._stream.send_all(data)
                 except (trio.BrokenResourceError, trio.ClosedResourceError):
-                    raise Closed("it closed the connection") from None
+                    raise Closed(CLOSED) from None
                 except trio.Cancelled:
                     await trio.aclose_forcefully(self._stream)  # half a frame may be on its way
                     raise
@@ -122,9 +131,9 @@ class WebSocket:
         try:
             data = bytes(await self._stream.receive_some(CHUNK))
         except (trio.BrokenResourceError, trio.ClosedResourceError):
-            data = b""
+            raise Closed(CLOSED) from None
         if not data:
-            raise Closed("it closed the connection")
+            raise Closed(CLOSED, in_order=True)
         return data
 
 
