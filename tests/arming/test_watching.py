@@ -47,6 +47,18 @@ async def test_what_nobody_commanded_is_on_record_once(autojump_clock: MockClock
     assert entry.since_at == parse_instant("2026-11-23T19:05:30Z")
 
 
+async def test_what_a_person_had_armed_without_waiting_for_it_is_on_record_as_armed(
+    autojump_clock: MockClock, house: World
+) -> None:
+    """The command says `arming`; that it was armed then is said by who had asked, and nobody is told of drift."""
+    node = await house.start(config=a_config(NIGHTLY))
+    await house.until("2026-11-23 23:00")
+    await node.container.get(Installation).persons.arm("house", AWAY, by="ann", confirm=False)
+    await house.advance(600)
+    assert await done(house) == [ARMED, ("ann", "arm", "arming"), ("ann", "observed", "armed_away")]
+    assert await alerts_in(house) == []
+
+
 async def test_it_is_heard_of_without_waiting_for_the_next_look(autojump_clock: MockClock, house: World) -> None:
     """A driver that can watch tells at once; with `watch` off nobody looks at all."""
     node = await house.start(config=a_config(watch_s=3600.0))

@@ -18,7 +18,7 @@ from trioarm.arming.alerts import SETTLED_BY_CLOSING, SETTLED_BY_OPENING, AlertK
 from trioarm.arming.audit import OBSERVED, AuditEntry, appended
 from trioarm.arming.ledger import WATCHED
 from trioarm.arming.model import WATCH, Premises, Reported
-from trioarm.arming.panels.base import PanelFailure, PanelReport
+from trioarm.arming.panels.base import OURSELVES, PanelFailure, PanelReport
 from trioarm.arming.pursuit import Way
 from trioarm.arming.timeline import Desired
 from trioarm.arming.watch import (
@@ -184,6 +184,8 @@ class Watcher:
         if change is not None and change.reassert and not await self._reassert(name, known.run, change):
             found = attrs.evolve(found, told_over=known.version)
             change = attrs.evolve(change, reassert=False, tell=True)
+        if change is not None and change.has_arrived and report.changed_by in (None, OURSELVES):
+            change = attrs.evolve(change, asked_by=await way.ledger.who_asked(name, report.state))
         if report.state in SETTLED:  # also where it was so before somebody complained that it is not
             passing = SETTLED_BY_OPENING if report.state is Reported.DISARMED else SETTLED_BY_CLOSING
             news = passing if found.seen_at == now else ()
@@ -216,7 +218,7 @@ class Watcher:
         if change is not None:
             words = in_words(change)
             entry = AuditEntry(
-                actor=change.after.changed_by or SOMEBODY,
+                actor=change.asked_by or change.after.changed_by or SOMEBODY,
                 partition=name,
                 verb=OBSERVED,
                 before=change.before,
