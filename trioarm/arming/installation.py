@@ -25,7 +25,7 @@ from trioarm.arming.reporting import Maker, Reporter
 from trioarm.arming.supervising import Supervisor
 from trioarm.arming.timeline import Desired, desired
 from trioarm.arming.warnings import Warner
-from trioarm.arming.watching import Fire, Watcher, fires_nothing
+from trioarm.arming.watching import Announce, Fire, Watcher, announces_nothing, fires_nothing
 from trioarm.core.alerts import AlertRule
 from trioarm.engine.alert_commands import AlertCommands
 from trioarm.engine.attempt import Handler
@@ -43,6 +43,7 @@ class Installation:
         clock: what time it is.
         panels: drivers by partition, instead of those configured.
         fire: runs an arming schedule now, for partitions that are commanded again after their panel restarted.
+        announce: told of the alerts that looks at partitions raised.
 
     Raises:
         InvalidSchedule: a schedule cannot be carried out as declared.
@@ -57,6 +58,7 @@ class Installation:
         *,
         panels: Mapping[str, Panel] | None = None,
         fire: Fire = fires_nothing,
+        announce: Announce = announces_nothing,
     ) -> None:
         given = {} if panels is None else panels
         self._clock = clock
@@ -81,7 +83,7 @@ class Installation:
         self._handler = ArmHandler(premises, ways, holds, alerts)
         self.handlers: dict[str, Handler] = {HANDLER: self._handler.arm}
         warner = Warner(premises, ways, holds, repository, alerts, clock)
-        self.watcher = Watcher(ways, repository, alerts, clock, self.desired, fire)
+        self.watcher = Watcher(ways, repository, alerts, clock, self.desired, fire, announce)
         self.announcers: dict[str, Handler] = {WARN: warner.warn, WATCH: self.watcher.watch}
         self._supervisor = Supervisor(premises, ways, clock)
         self._reporter = Reporter(Maker(premises, self.schedules, repository, clock), alerts)
