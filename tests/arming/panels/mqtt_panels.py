@@ -77,7 +77,7 @@ class AlarmProcess:
 
     def press(self, **keys: object) -> None:
         """Let somebody do something at the panel: `say="armed_away"`, or `open=["Kitchen window"]`."""
-        self.broker.put(KEYPAD, json.dumps(keys))
+        self.broker.put(KEYPAD.replace("alarm/", f"{self.settings['prefix']}/"), json.dumps(keys))
 
 
 @contextmanager
