@@ -20,6 +20,7 @@ from trioarm.core.retry_policy import RetryPolicy
 from trioarm.core.schedule import NAME, Delivery, Overlap, Schedule
 from trioarm.core.triggers import Ahead
 
+INSTEAD: Final = "exception"  # the argument that says in whose place a schedule stands, and why
 LANE: Final = "partition/"
 LATE_ARM_S: Final = 86400.0  # a late arm applies this long, unless the partition's next occurrence replaces it (A2.3)
 LATE_DISARM_S_MIN: Final = 60.0  # even "not late at all" leaves a busy machine the time to be on time
@@ -82,7 +83,7 @@ def _refuse_contradictions(premises: Premises) -> None:
 
 def _engine_schedule(part: Part, partition: Partition, premises: Premises) -> Schedule:
     arming, parent, name = part.arming, part.arming.schedule, _name(part, partition)
-    instead: dict[str, Json] = {} if part.exception is None else {"exception": why(part.exception)}
+    instead: dict[str, Json] = {} if part.exception is None else {INSTEAD: why(part.exception)}
     if parent.delivery is Delivery.AT_MOST_ONCE:
         raise InvalidSchedule(
             f"{parent.name}: arming reads before it sends and counts what it sent, so it is carried out at least once: "
