@@ -102,7 +102,8 @@ def make_installation(c: Container, premises: Premises) -> Installation:
         await scheduler.runs.fire(schedule, author=WATCH, note="its panel restarted")
 
     tell = partial(announce, metrics=c.get(Metrics), hub=c.get(Hub))
-    return Installation(premises, c.get(ScheduleRepository), c.get(Clock), fire=fire, announce=tell)
+    repository, clock, shown = c.get(ScheduleRepository), c.get(Clock), c.get(SchedulerConfig).discovery
+    return Installation(premises, repository, clock, fire=fire, announce=tell, discovery=shown)
 
 
 def _repository(c: Container) -> ScheduleRepository:

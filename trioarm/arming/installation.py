@@ -10,6 +10,7 @@ import trio
 from trioarm.arming.alerts import alert_rule
 from trioarm.arming.compile import engine_schedules
 from trioarm.arming.connections import Connections
+from trioarm.arming.discovery.settings import DiscoverySettings
 from trioarm.arming.exceptions import Exceptions
 from trioarm.arming.handler import ArmHandler
 from trioarm.arming.holds import Holds
@@ -44,6 +45,7 @@ class Installation:
         panels: drivers by partition, instead of those configured.
         fire: runs an arming schedule now, for partitions that are commanded again after their panel restarted.
         announce: told of the alerts that looks at partitions raised.
+        discovery: where a press answers a warning; None where none does.
 
     Raises:
         InvalidSchedule: a schedule cannot be carried out as declared.
@@ -59,6 +61,7 @@ class Installation:
         panels: Mapping[str, Panel] | None = None,
         fire: Fire = fires_nothing,
         announce: Announce = announces_nothing,
+        discovery: DiscoverySettings | None = None,
     ) -> None:
         given = {} if panels is None else panels
         self._clock = clock
@@ -82,7 +85,7 @@ class Installation:
         self.persons = Persons(premises, ways, holds, alerts, self.desired)
         self._handler = ArmHandler(premises, ways, holds, alerts)
         self.handlers: dict[str, Handler] = {HANDLER: self._handler.arm}
-        warner = Warner(premises, ways, holds, repository, alerts, clock)
+        warner = Warner(premises, ways, holds, repository, alerts, clock, discovery)
         self.watcher = Watcher(ways, repository, alerts, clock, self.desired, fire, announce)
         self.announcers: dict[str, Handler] = {WARN: warner.warn, WATCH: self.watcher.watch}
         self._supervisor = Supervisor(premises, ways, clock)
