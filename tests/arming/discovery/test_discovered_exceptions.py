@@ -16,7 +16,7 @@ BUTTONS = ("skip", "postpone", "run")
 
 
 async def test_what_stands_in_is_shown_pressed_and_gone(tmp_path: Path) -> None:
-    """Said while the node runs: a device of its own, with why; it is skipped alone; then the exception is taken back."""
+    """Said while the node runs: a device of its own, with why; it is skipped alone; then that is taken back."""
     first = (datetime.now(UTC) + timedelta(days=2)).date()
     night = f"""
         [[schedule]]
