@@ -187,7 +187,7 @@ async def test_a_command_whose_answer_is_lost_is_read_before_another(
 async def test_a_wrong_code_ends_the_run_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """One command, one alert, in words of Home Assistant; no secret is in it, nor in metrics and answers (A3.3, A5.2)."""
+    """One command, one alert in words of Home Assistant; no secret in it, in metrics or in answers (A3.3, A5.2)."""
     caplog.set_level(logging.DEBUG)
     async with an_evening(tmp_path, monkeypatch, Panel(code="1234")) as evening:
         run = await evening.end(await evening.fire())
