@@ -21,7 +21,7 @@ import trio
 from tests.cli.programs import DEADLINE_S, Program, rows, started
 from tests.links.broker import a_broker, a_server
 from tests.links.fake_home_assistant import HOUSE, TOKEN, Panel, a_home_assistant
-from tests.links.tls import Certificate, certificate
+from tests.links.tls import Certificate, an_encrypted_server, certificate
 from tests.links.web import Answer, Web, a_web_server, says, status
 from tests.notify.houses import Inbox, an_inbox
 
@@ -128,6 +128,7 @@ async def the_neighbours(folder: Path, certificate: Certificate) -> AsyncIterato
         at_broker("untrusted", untrusted.port, "tls = true")
 
         home = await stack.enter_async_context(a_home_assistant(Panel(deaf=None)))
+        home.has_websocket = False  # each service call is answered with 200
         panels["deaf"] = f"""
             [homeassistant.deaf]
             url = "{home.url}"
@@ -142,7 +143,9 @@ async def the_neighbours(folder: Path, certificate: Certificate) -> AsyncIterato
         redirect = stack.enter_context(a_web_server(only_states(status(302, "file:///etc/passwd"))))
         slow = stack.enter_context(a_web_server())
         slow.answer = only_states(lambda request: hang(request, slow))
-        for name, web in (("redirects", redirect), ("slow", slow)):
+        forged, _ = stack.enter_context(an_encrypted_server(certificate))
+        urls = {"redirects": redirect.url(""), "slow": slow.url(""), "forged": forged}
+        for name, url in urls.items():
             panels[name] = f"""
                 [partition.{name}]
                 site = "home"
@@ -150,8 +153,8 @@ async def the_neighbours(folder: Path, certificate: Certificate) -> AsyncIterato
                 min_gap = "0s"
                 [partition.{name}.panel]
                 kind = "http"
-                set = "{web.url("/set")}"
-                read = "{web.url("/state")}"
+                set = "{url}/set"
+                read = "{url}/state"
                 exit_delay = "0s"
                 timeout = "2s"
                 """
@@ -174,6 +177,7 @@ TOLD: Final = {  # what a person reads of each, as patterns
     "partition/flood": REACHED + 'mqtt flood: flood/state tells no state: its state is "GO", which means nothing here:',
     "partition/huge": REACHED + "mqtt huge: huge/state tells no state: the message has more than 65536 bytes;",
     "partition/untrusted": REACHED + "mqtt untrusted: not connected: TLS: certificate verify failed: unable to get",
+    "partition/forged": REACHED + "https://127.0.0.1:[0-9]+: its certificate is not trusted: unable to get",
     "partition/deaf": "it did not become armed_away: 3 commands had no effect: the panel still reports disarmed$",
     "partition/redirects": REACHED + "http://127.0.0.1:[0-9]+: the answer is 302 Found;",
     "partition/slow": REACHED + "http://127.0.0.1:[0-9]+: no answer within 2 s;",
