@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import secrets
+from functools import partial
 from typing import Final
 
 from trioarm.arming.discovery.discovery import Discovery
@@ -16,6 +17,7 @@ from trioarm.arming.model import WATCH, InvalidRequest, Premises
 from trioarm.config import MEMORY, SchedulerConfig
 from trioarm.container import Container
 from trioarm.core.schedule import ScheduleState
+from trioarm.engine.announcing import announce
 from trioarm.engine.clock import SystemClock
 from trioarm.engine.engine import SchedulingEngine
 from trioarm.engine.executor import Pool, PoolSettings, RunExecutor
@@ -99,7 +101,9 @@ def make_installation(c: Container, premises: Premises) -> Installation:
             raise InvalidRequest(f"{schedule} is paused")
         await scheduler.runs.fire(schedule, author=WATCH, note="its panel restarted")
 
-    return Installation(premises, c.get(ScheduleRepository), c.get(Clock), fire=fire)
+    tell = partial(announce, metrics=c.get(Metrics), hub=c.get(Hub))
+    repository, clock, shown = c.get(ScheduleRepository), c.get(Clock), c.get(SchedulerConfig).discovery
+    return Installation(premises, repository, clock, fire=fire, announce=tell, discovery=shown)
 
 
 def _repository(c: Container) -> ScheduleRepository:

@@ -52,18 +52,24 @@ def test_what_is_as_it_was_is_no_change() -> None:
     assert look(PanelReport(state=Reported.ARMED_NIGHT)) == (Watched(), None)
 
 
-def test_what_comes_where_it_was_on_its_way_to_is_no_change() -> None:
-    """Whoever sent it there is on record already; whoever turns it back on its way is not."""
+def test_what_comes_where_it_was_on_its_way_to_has_arrived() -> None:
+    """It is a change, or no record would say that it was ever armed; whoever turns it back on its way is another."""
     leaving = Known(version=4, reported=Reported.ARMING, changed_by="mqtt:home")
     opening = Known(version=4, reported=Reported.DISARMING, changed_by="mqtt:home")
-    armed = PanelReport(state=Reported.ARMED_AWAY)
-    for known, report in ((leaving, armed), (opening, OPEN)):
-        watched, change = look(report, known=known)
-        assert change is None
-        assert latest(watched, known) == (report.state, None)
-    for known, report in ((leaving, OPEN), (opening, armed), (leaving, PanelReport(state=Reported.TRIGGERED))):
+    armed, alarm = PanelReport(state=Reported.ARMED_AWAY), PanelReport(state=Reported.TRIGGERED)
+    for known, report, arrives in (
+        (leaving, armed, True),
+        (opening, OPEN, True),
+        (leaving, OPEN, False),
+        (opening, armed, False),
+        (leaving, alarm, False),
+    ):
         _, change = look(report, known=known)
         assert change is not None
+        assert (change.has_arrived, change.tell) == (arrives, False)
+    _, change = look(armed, known=leaving)
+    assert change is not None
+    assert in_words(attrs.evolve(change, asked_by="ann")) == "it has become armed_away, as ann had asked"
 
 
 def test_drift_is_told_once_for_each_time_it_was_made_so() -> None:

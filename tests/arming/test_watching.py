@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import attrs
 import pytest
 from trio.testing import MockClock
 
@@ -18,7 +20,9 @@ from trioarm.config import SchedulerConfig
 from trioarm.core.alerts import AlertState, Severity
 from trioarm.core.changes import Change, PutDocument
 from trioarm.core.instants import parse_instant
+from trioarm.engine.metrics import Metrics
 from trioarm.engine.ports import Clock
+from trioarm.notify.model import ChannelSettings, CommandWay
 from trioarm.testing import Fault, FileStore, World, a_world
 
 NIGHTLY = daily("night", NIGHT, "22:30")
@@ -30,7 +34,8 @@ def drifting(drift: OnDrift) -> SchedulerConfig:
 
 
 @pytest.fixture
-async def house(autojump_clock: MockClock) -> AsyncIterator[World]:
+async def house(autojump_clock: MockClock, caplog: pytest.LogCaptureFixture) -> AsyncIterator[World]:
+    caplog.set_level(logging.INFO, logger="trioarm.alert")
     async with a_world(start_at="2026-11-23 20:00", zone=PRAGUE) as world:
         yield world
 
@@ -45,6 +50,18 @@ async def test_what_nobody_commanded_is_on_record_once(autojump_clock: MockClock
     assert (entry.actor, entry.verb) == ("somebody", "observed")
     assert (entry.before, entry.after) == (Reported.DISARMED, Reported.ARMED_AWAY)
     assert entry.since_at == parse_instant("2026-11-23T19:05:30Z")
+
+
+async def test_what_a_person_had_armed_without_waiting_for_it_is_on_record_as_armed(
+    autojump_clock: MockClock, house: World
+) -> None:
+    """The command says `arming`; that it was armed then is said by who had asked, and nobody is told of drift."""
+    node = await house.start(config=a_config(NIGHTLY))
+    await house.until("2026-11-23 23:00")
+    await node.container.get(Installation).persons.arm("house", AWAY, by="ann", confirm=False)
+    await house.advance(600)
+    assert await done(house) == [ARMED, ("ann", "arm", "arming"), ("ann", "observed", "armed_away")]
+    assert await alerts_in(house) == []
 
 
 async def test_it_is_heard_of_without_waiting_for_the_next_look(autojump_clock: MockClock, house: World) -> None:
@@ -91,6 +108,25 @@ async def test_a_manual_disarm_after_a_scheduled_arm_stays(autojump_clock: MockC
     await house.until("2026-11-24 23:00")
     [alert] = await alerts_in(house)
     assert alert.state is AlertState.RESOLVED
+
+
+async def test_what_a_look_finds_is_told_at_once(
+    autojump_clock: MockClock, house: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One message within seconds, one line in the log and one of the alerts that are counted: no minute is waited."""
+    phone = ChannelSettings(name="phone", way=CommandWay(("false",)))  # what it would do is not done in a world
+    node = await house.start(config=attrs.evolve(a_config(NIGHTLY), notify={"phone": phone}))
+    await house.until("2026-11-23 23:00:01")
+    assert house.messages == []
+    await panel_of(node).disarm("somebody")
+    await house.advance(10)
+    [sent] = house.messages
+    assert (sent.message.title, sent.message.alerts[0]["kind"]) == ("notice: partition/house", "overridden")
+    [line] = [record.getMessage() for record in caplog.records if record.name == "trioarm.alert"]
+    assert line.startswith("partition/house: it did not stay armed_night: somebody made it disarmed")
+    assert node.container.get(Metrics).alerts[Severity.NOTICE] == 1
+    await house.advance(3600)
+    assert len(house.messages) == 1
 
 
 @pytest.mark.parametrize("drift", [OnDrift.ALERT, OnDrift.IGNORE, OnDrift.REASSERT])

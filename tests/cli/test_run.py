@@ -40,6 +40,14 @@ class TestEnding:
             assert "runs: 1 succeeded" in await program.line_with("stopped after")
             assert await program.end() == (0, "")
 
+    async def test_one_that_stops_while_it_still_begins_complains_of_nothing(self, tmp_path: Path) -> None:
+        """What it was about to look at is closed then: that is no error."""
+        napping(tmp_path, "0")
+        for _ in range(4):  # it depends on moments
+            async with started(tmp_path, (*RUN, "--for", "1ms")) as program:
+                assert await program.end() == (0, "")
+            assert [line for line in program.lines if "error" in line] == []
+
     async def test_the_second_signal_cancels_at_once(self, tmp_path: Path) -> None:
         """What still works at the second signal is cancelled and given back, and the exit code is 3 (S8.2)."""
         napping(tmp_path, "60")

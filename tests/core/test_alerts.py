@@ -9,8 +9,10 @@ import pytest
 
 from tests.making import NOW, SECOND, a_record, a_run, a_schedule
 from trioarm.core.alerts import (
+    ACTIONS_MAX,
     FACTS_MAX,
     TEXT_MAX,
+    Action,
     Alert,
     AlertQuery,
     AlertState,
@@ -55,6 +57,20 @@ def test_an_alert_is_read_back_as_it_was_kept() -> None:
     assert changing("a", 3, alert).expected_version == 3
 
 
+def test_what_can_be_done_is_kept_where_there_is_something() -> None:
+    """A document of a version that knows of no actions is read, and one that has none is as it was before."""
+    plain = raising("a", an_alert()).body
+    assert plain is not None
+    assert "actions" not in plain
+    assert read_alert("a", plain) == an_alert()
+    press = Action(name="skip", argv=("trioarm", "skip"), broker="home", topic="a/b", payload="PRESS")
+    alert = an_alert(actions=[Action(name="skip", argv=("trioarm", "skip")), press])
+    body = raising("a", alert).body
+    assert body is not None
+    assert read_alert("a", body) == alert
+    assert len(an_alert(actions=[press] * 2 * ACTIONS_MAX).actions) == ACTIONS_MAX
+
+
 def test_what_people_read_is_one_line_of_bounded_length() -> None:
     """Names of zones come from a panel: neither a line break nor their number makes a message unreadable."""
     alert = an_alert(text="two\nlines", advice="z" * 2 * TEXT_MAX, facts=[Fact("n", "a\tb")] * 2 * FACTS_MAX)
@@ -78,7 +94,9 @@ def test_who_closes_one_is_in_the_journal_with_it() -> None:
     closed = an_alert(resolved=how)
     change = closing("a", 3, closed, "resolved", how)
     [put] = change.documents
-    assert (put.namespace, put.key, put.expected_version, put.body) == ("alert", "a", 3, to_json(closed))
+    assert (put.namespace, put.key, put.expected_version) == ("alert", "a", 3)
+    assert put.body is not None
+    assert {**put.body, "actions": []} == to_json(closed)
     [entry] = change.journal
     assert (entry.namespace, entry.at) == ("alert", NOW + SECOND)
     assert entry.body == {"actor": "schedule:night", "verb": "resolved", "alert": "a", "note": "it is armed"}

@@ -14,15 +14,19 @@ from tests.notify.houses import an_inbox
 from tests.notify.mail import a_mail_server
 from tests.testing.playing import play
 from trioarm.arming.alerts import AlertKind
+from trioarm.arming.discovery.offers import offers
+from trioarm.arming.discovery.settings import DiscoverySettings
 from trioarm.config.notify import ANSWER_S_MAX, KINDS, PORTS
-from trioarm.core.instants import MINUTE, render_duration
+from trioarm.core.alerts import Alert, Severity
+from trioarm.core.instants import MINUTE, parse_instant, render_duration
 from trioarm.core.reading import Problems, Table
 from trioarm.engine.gatekeeper import BREAKER_OPEN
 from trioarm.engine.timekeeping import KIND as NOT_TRUSTED
 from trioarm.feeds.refreshing import DOWN
+from trioarm.links.mqtt.settings import MqttBroker
 from trioarm.notify.channels.command import NO_USE
 from trioarm.notify.ledger import DUES_MAX
-from trioarm.notify.message import NAMED_MAX, WORDS
+from trioarm.notify.message import NAMED_MAX, WORDS, Told, compose
 from trioarm.notify.model import FAILED, ChannelSettings, CommandWay, Limit, NtfyWay, Repeat
 from trioarm.notify.notifying import LOOK_EVERY_S, SCHEDULE
 from trioarm.notify.post import RETRY
@@ -117,3 +121,21 @@ def test_its_numbers_are_true() -> None:
         f"{NO_USE} refused": True,
     }
     assert [said for said, is_true in words.items() if not (is_true and said in TEXT)] == []
+
+
+def test_what_it_shows_of_actions_is_what_is_sent() -> None:
+    """To the letter."""
+    [shown] = re.findall(r"^```json\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+    settings = DiscoverySettings(broker=MqttBroker(name="home", host="127.0.0.1"))
+    alert = Alert(
+        subject="partition/house",
+        kind="closing_soon",
+        severity=Severity.NOTICE,
+        text="soon",
+        raised_at=0,
+        actions=offers("weeknight/house", parse_instant("2026-11-23T21:30:00Z"), settings),
+    )
+    message = compose(USUAL, [Told("x", alert, 1)])
+    assert json.loads(f"{{{shown}}}")["actions"] == message.alerts[0]["actions"]
+    for key in message.alerts[0]:
+        assert f"`{key}`" in TEXT

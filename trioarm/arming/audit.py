@@ -21,7 +21,7 @@ from trioarm.engine.ports import ScheduleRepository
 AUDIT: Final = "audit"  # the journal
 DONE: Final = ("arm", "disarm")  # verbs of what was brought about
 LEFT: Final = "_left"  # ends the verb of what a condition kept from being done
-OBSERVED: Final = "observed"  # the verb of what nobody here did
+OBSERVED: Final = "observed"  # the verb of what nobody here did, or waited for
 SCHEDULE: Final = "schedule:"  # begins the actor that is a schedule; any other is a person
 _LABELS: Final = {  # names of alarm panels for what happened, by verb: done by a person, and by a schedule
     "arm": ("closing 401", "closing 403"),
@@ -40,7 +40,7 @@ class AuditEntry:
         partition: which.
         verb: `arm` or `disarm`, each alone when it was done, else with `_failed`, `_overridden`, or `_left` where a
             condition says no; `hold`, `release`;
-            `observed` for what a look at the panel found changed, and nobody here did.
+            `observed` for what a look at the panel found changed: nobody here did it, or nobody had waited for it.
         before: what the partition was, where it was looked at.
         after: what it was then.
         reason: one sentence.

@@ -22,6 +22,7 @@ from trioarm.core.retry_policy import RetryPolicy
 from trioarm.core.schedule import NAME, Delivery, Overlap, Schedule
 from trioarm.core.triggers import Ahead
 
+INSTEAD: Final = "exception"  # the argument that says in whose place a schedule stands, and why
 LANE: Final = "partition/"
 DEPENDS: Final = "conditions"  # the argument that says on what an occurrence depends
 LATE_ARM_S: Final = 86400.0  # a late arm applies this long, unless the partition's next occurrence replaces it (A2.3)
@@ -122,7 +123,7 @@ def _check_depends(arming: ArmingSchedule, premises: Premises) -> None:
 
 def _engine_schedule(part: Part, partition: Partition, premises: Premises) -> Schedule:
     arming, parent, name = part.arming, part.arming.schedule, _name(part, partition)
-    more: dict[str, Json] = {} if part.exception is None else {"exception": why(part.exception)}
+    more: dict[str, Json] = {} if part.exception is None else {INSTEAD: why(part.exception)}
     if arming.depends is not None:
         more[DEPENDS] = depending(arming.depends, arming.target)
     if parent.delivery is Delivery.AT_MOST_ONCE:

@@ -12,6 +12,7 @@ from trioarm.arming.compile import engine_schedules
 from trioarm.arming.conditions.asking import Conditions
 from trioarm.arming.conditions.sources import Means, make_source
 from trioarm.arming.connections import Connections
+from trioarm.arming.discovery.settings import DiscoverySettings
 from trioarm.arming.exceptions import Exceptions
 from trioarm.arming.handler import ArmHandler
 from trioarm.arming.holds import Holds
@@ -29,7 +30,7 @@ from trioarm.arming.supervising import Supervisor
 from trioarm.arming.timeline import Desired
 from trioarm.arming.wanted import wanted
 from trioarm.arming.warnings import Warner
-from trioarm.arming.watching import Fire, Watcher, fires_nothing
+from trioarm.arming.watching import Announce, Fire, Watcher, announces_nothing, fires_nothing
 from trioarm.core.alerts import AlertRule
 from trioarm.engine.alert_commands import AlertCommands
 from trioarm.engine.attempt import Handler
@@ -47,6 +48,8 @@ class Installation:
         clock: what time it is.
         panels: drivers by partition, instead of those configured.
         fire: runs an arming schedule now, for partitions that are commanded again after their panel restarted.
+        announce: told of the alerts that looks at partitions raised.
+        discovery: where a press answers a warning; None where none does.
 
     Raises:
         InvalidSchedule: a schedule cannot be carried out as declared.
@@ -61,6 +64,8 @@ class Installation:
         *,
         panels: Mapping[str, Panel] | None = None,
         fire: Fire = fires_nothing,
+        announce: Announce = announces_nothing,
+        discovery: DiscoverySettings | None = None,
     ) -> None:
         given = {} if panels is None else panels
         self._clock = clock
@@ -87,8 +92,8 @@ class Installation:
         self.conditions = Conditions({name: make_source(one, means) for name, one in premises.conditions.items()})
         self._handler = ArmHandler(premises, ways, holds, alerts, self.conditions)
         self.handlers: dict[str, Handler] = {HANDLER: self._handler.arm}
-        warner = Warner(premises, ways, holds, repository, alerts, clock)
-        self.watcher = Watcher(ways, repository, alerts, clock, self.desired, fire)
+        warner = Warner(premises, ways, holds, repository, alerts, clock, discovery)
+        self.watcher = Watcher(ways, repository, alerts, clock, self.desired, fire, announce)
         self.announcers: dict[str, Handler] = {WARN: warner.warn, WATCH: self.watcher.watch}
         self._supervisor = Supervisor(premises, ways, clock)
         self._reporter = Reporter(Maker(premises, self.schedules, repository, clock), alerts)

@@ -19,7 +19,7 @@ from trioarm.arming.verify import Sent
 from trioarm.arming.watch import Known, Watched, latest
 from trioarm.core.changes import Change, PutDocument, Verdict
 from trioarm.core.codec import from_json, to_json
-from trioarm.core.errors import InvalidInstant, RepositoryError
+from trioarm.core.errors import InvalidInstant, RepositoryError, UnknownRun
 from trioarm.core.instants import EARLIEST, instant, parse_instant, render_instant
 from trioarm.core.jsonable import Json
 from trioarm.core.queries import PAGE_MAX, RunQuery, ScheduleQuery
@@ -154,6 +154,18 @@ class Ledger:
         return OwnCommand(
             target=sent[sent_at], sent_at=sent_at, is_confirmed=await self._was_armed(partition, since=sent_at)
         )
+
+    async def who_asked(self, partition: str, state: Reported) -> str | None:
+        """Return who had the latest command sent, a person or a schedule, if it asks for this state; else None."""
+        found: list[tuple[int, str, str]] = []
+        for namespace in (COMMANDS, BY_PERSONS):
+            document = await self._repository.get_document(namespace, partition)
+            body = {} if document is None else document.body
+            with suppress(InvalidInstant, UnknownRun):
+                by = body.get("by") or SCHEDULE + parse_run_id(str(body.get("run")))[0]
+                found.append((parse_instant(str(body.get("sent_at"))), str(body.get("target")), str(by)))
+        _, target, by = max(found, default=(EARLIEST, "", ""))
+        return by if target == state.value else None
 
     async def _was_armed(self, partition: str, since: int) -> bool:
         """Whether a partition was recorded to be armed after an instant."""

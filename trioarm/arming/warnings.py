@@ -10,17 +10,20 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 
+import attrs
 import trio
 
 from trioarm.arming.alerts import AlertKind, subject_of
 from trioarm.arming.announced import correcting
 from trioarm.arming.audit import SCHEDULE
+from trioarm.arming.discovery.offers import offers
+from trioarm.arming.discovery.settings import DiscoverySettings
 from trioarm.arming.holds import Holds
 from trioarm.arming.model import Partition, Premises, Target
 from trioarm.arming.outlook import Closes, Outlook, StaysOpen, outlook
 from trioarm.arming.panels.base import PanelFailure
 from trioarm.arming.pursuit import Way
-from trioarm.core.alerts import Alert, Severity, raising
+from trioarm.core.alerts import Action, Alert, Severity, raising
 from trioarm.core.errors import UnknownAlert
 from trioarm.core.forecast import local_time
 from trioarm.core.instants import MINUTE, SECOND, instant, microseconds, render_duration
@@ -49,6 +52,7 @@ class Warner:
         repository: where schedules and runs are.
         alerts: what people were told.
         clock: what time it is.
+        discovery: where a press does what people may answer; None where none does.
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class Warner:
         repository: ScheduleRepository,
         alerts: AlertCommands,
         clock: Clock,
+        discovery: DiscoverySettings | None = None,
     ) -> None:
         self._premises = premises
         self._ways = ways
@@ -66,6 +71,7 @@ class Warner:
         self._repository = repository
         self._alerts = alerts
         self._clock = clock
+        self._discovery = discovery
 
     async def warn(self, run: RunContext) -> Json:
         """Announce the occurrence that is due `args.before_s` later, of the schedule `args.of`.
@@ -148,19 +154,27 @@ class Warner:
             raised_at=self._clock.look(),
             run=run.id,
             settled_by=target.value,
+            actions=self._offers(run),
         )
         run.keep(raising(self._announced_as(run, partition), alert))
 
     async def _correct(self, run: RunContext, partition: Partition, text: str, at: int) -> None:
-        """Say that it comes otherwise."""
-        nominal_at = instant(run.nominal_at) + microseconds(float(str(run.args["before_s"])))
+        """Say that it comes otherwise: once of an occurrence and its new moment, however many warnings there were.
+
+        Args:
+            at: the new moment; 0 where it does not come at all, and nothing can be done about it.
+        """
         name, alert = correcting(
-            partition.name, str(run.args["of"]), nominal_at, text, at=at, run=run.id, now=self._clock.look()
+            partition.name, str(run.args["of"]), _announces(run), text, at=at, run=run.id, now=self._clock.look()
         )
+        alert = attrs.evolve(alert, actions=self._offers(run) if at else ())
         with suppress(UnknownAlert):
             await self._alerts.get(name)
             return
         run.keep(raising(name, alert))
+
+    def _offers(self, run: RunContext) -> tuple[Action, ...]:
+        return offers(str(run.args["of"]), _announces(run), self._discovery)
 
     async def _over(self, run: RunContext, partition: Partition) -> None:
         name = self._announced_as(run, partition)
@@ -174,6 +188,11 @@ class Warner:
         zone = find_zone(self._premises.sites[partition.site].timezone)
         here, now = local_time(at, zone), local_time(self._clock.look(), zone)
         return f"{here:%H:%M}" if here.date() == now.date() else f"{here:%a %d %b, %H:%M}"
+
+
+def _announces(run: RunContext) -> int:
+    """Return the occurrence that a warning is about."""
+    return instant(run.nominal_at) + microseconds(float(str(run.args["before_s"])))
 
 
 def _look_at(now: int, at: int, before: int) -> int:

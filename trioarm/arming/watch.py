@@ -19,9 +19,7 @@ FLAP_MAX: Final = 12
 MISSES_MAX: Final = 3  # looks in a row without an answer, after which people are told
 SPARE: Final = 60 * SECOND  # behind the last instant at which a command should have had its effect
 SETTLED: Final = frozenset({*(Reported(target) for target in Target), Reported.PENDING, Reported.TRIGGERED})
-_ENDS: Final = frozenset(  # of what was on its way when somebody here was done with it
-    (Reported.DISARMING if target is Target.DISARMED else Reported.ARMING, target.value) for target in Target
-)
+_ENDS: Final = {Reported(target): Reported.ARMING for target in Target} | {Reported.DISARMED: Reported.DISARMING}
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -80,7 +78,7 @@ class Known:
 
 @attrs.frozen(slots=True, kw_only=True)
 class Change:
-    """A partition is not what it was, and nobody here did that.
+    """A partition is not what it was when somebody here was done with it.
 
     Args:
         before: what it was; None when nothing was on record.
@@ -90,6 +88,7 @@ class Change:
         tell: whether people are told.
         left_out: how many changes before this one are on no record, because there were too many.
         flapping: whether the next ones will not be, either.
+        asked_by: who had asked for it, where it has come where it was on its way to; None when nobody here had.
     """
 
     before: Reported | None
@@ -99,6 +98,12 @@ class Change:
     tell: bool = False
     left_out: int = 0
     flapping: bool = False
+    asked_by: str | None = None
+
+    @property
+    def has_arrived(self) -> bool:
+        """Whether it was on its way to such a state when it was last known, so that whoever sent it there did it."""
+        return self.before is not None and _ENDS.get(self.after.state) is self.before
 
 
 def latest(watched: Watched, known: Known) -> tuple[Reported | None, str | None]:
@@ -157,8 +162,8 @@ def noticed(
         before=before,
         before_by=by,
     )
-    if before is None or (before, report.state.value) in _ENDS:
-        return found, None  # what it was before nobody knows, or it has come where it was on its way to
+    if before is None:
+        return found, None  # the first look: what it was before nobody knows
     found, left_out = _counted(found, now)
     if found.changes > FLAP_MAX:
         return found, None
@@ -188,6 +193,8 @@ def _judged(watched: Watched, known: Known, change: Change, drift: OnDrift) -> t
 def in_words(change: Change) -> str:
     """Return what is known of a change, for the audit and for people."""
     report = change.after
+    if change.asked_by is not None:
+        return f"it has become {report.state}, as {change.asked_by} had asked"
     who = report.changed_by or ("the panel restarted, and" if report.restarted else "somebody, or the panel itself,")
     words = f"{who} made it {report.state}"
     if report.since_at is not None:

@@ -8,7 +8,7 @@ changed back meanwhile.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 import attrs
@@ -18,7 +18,7 @@ from trioarm.arming.alerts import SETTLED_BY_CLOSING, SETTLED_BY_OPENING, AlertK
 from trioarm.arming.audit import OBSERVED, AuditEntry, appended
 from trioarm.arming.ledger import WATCHED
 from trioarm.arming.model import WATCH, Premises, Reported
-from trioarm.arming.panels.base import PanelFailure, PanelReport
+from trioarm.arming.panels.base import OURSELVES, PanelFailure, PanelReport
 from trioarm.arming.pursuit import Way
 from trioarm.arming.timeline import Desired
 from trioarm.arming.watch import (
@@ -56,10 +56,15 @@ LOOKS_S: Final = 90.0  # that all looks of a run may take together
 _log = logging.getLogger("trioarm.arming")
 
 Fire: TypeAlias = Callable[[str], Awaitable[object]]
+Announce: TypeAlias = Callable[[Sequence[PutDocument]], None]
 
 
 async def fires_nothing(schedule: str) -> None:
     """Fire no schedule: what a node does that has nothing to fire it with."""
+
+
+def announces_nothing(documents: Sequence[PutDocument]) -> None:
+    """Announce no alert: what a node does that has nobody to tell."""
 
 
 def watching_schedules(premises: Premises) -> list[Schedule]:
@@ -89,6 +94,7 @@ class Watcher:
         clock: what time it is.
         desired: what the timeline of a partition says.
         fire: runs an arming schedule now, to command again what restarted.
+        announce: told what was kept, once it is: alerts among it are logged, counted and told of at once.
     """
 
     def __init__(
@@ -99,6 +105,7 @@ class Watcher:
         clock: Clock,
         desired: Callable[[str], Awaitable[Desired | None]],
         fire: Fire,
+        announce: Announce,
     ) -> None:
         self._ways = ways
         self._repository = repository
@@ -106,6 +113,7 @@ class Watcher:
         self._clock = clock
         self._desired = desired
         self._fire = fire
+        self._announce = announce
         self._turns = {name: trio.Lock() for name in ways}
 
     async def watch(self, run: RunContext) -> Json:
@@ -184,6 +192,8 @@ class Watcher:
         if change is not None and change.reassert and not await self._reassert(name, known.run, change):
             found = attrs.evolve(found, told_over=known.version)
             change = attrs.evolve(change, reassert=False, tell=True)
+        if change is not None and change.has_arrived and report.changed_by in (None, OURSELVES):
+            change = attrs.evolve(change, asked_by=await way.ledger.who_asked(name, report.state))
         if report.state in SETTLED:  # also where it was so before somebody complained that it is not
             passing = SETTLED_BY_OPENING if report.state is Reported.DISARMED else SETTLED_BY_CLOSING
             news = passing if found.seen_at == now else ()
@@ -216,7 +226,7 @@ class Watcher:
         if change is not None:
             words = in_words(change)
             entry = AuditEntry(
-                actor=change.after.changed_by or SOMEBODY,
+                actor=change.asked_by or change.after.changed_by or SOMEBODY,
                 partition=name,
                 verb=OBSERVED,
                 before=change.before,
@@ -229,8 +239,13 @@ class Watcher:
             if change.tell and change.drifted_from is not None:
                 alert = drifted(name, change.drifted_from, change.after, words, now)
                 documents.append(_raising(name, alert, now))
-        change_of_all = changes.Change(documents=documents, journal=journal)
-        return await self._repository.commit([change_of_all]) == [Verdict.DONE]
+        return await self._commit(changes.Change(documents=documents, journal=journal))
+
+    async def _commit(self, change: changes.Change) -> bool:
+        is_kept = await self._repository.commit([change]) == [Verdict.DONE]
+        if is_kept:
+            self._announce(change.documents)
+        return is_kept
 
     # When there is nothing to be found
 
@@ -243,7 +258,7 @@ class Watcher:
         documents = [PutDocument(WATCHED, name, version, to_json(missed))]
         if missed.misses == MISSES_MAX and missed.silent_at is not None:
             documents.append(_raising(name, silent(name, why, missed.silent_at, now), missed.silent_at))
-        await self._repository.commit([changes.Change(documents=documents)])
+        await self._commit(changes.Change(documents=documents))
 
 
 def _within(way: Way) -> int:

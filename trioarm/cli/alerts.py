@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Final
 
@@ -153,6 +154,8 @@ def _entries(stored: StoredAlert, told: Mapping[str, Record], now: int) -> Itera
             yield "run", alert.run
         for fact in alert.facts:
             yield fact.name, fact.value
+        for action in alert.actions:
+            yield action.name.replace("_", " "), shlex.join(action.argv)
         for label, closing in (("seen", alert.acknowledged), ("over", alert.resolved)):
             if closing is not None:
                 said = f": {closing.note}" if closing.note else ""

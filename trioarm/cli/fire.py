@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from trioarm.cli.each import each
 from trioarm.cli.exits import Exit, UsageError
-from trioarm.cli.names import meant
+from trioarm.cli.names import fired_by
 from trioarm.cli.options import AsJson, Author, ConfigFile, StoreUrl, among, author_of, read_args
 from trioarm.cli.outcomes import told
 from trioarm.cli.schedule_changes import Name, Note
@@ -80,7 +80,7 @@ def fire(
 
     async def work(container: Container) -> Exit:
         repository = container.get(ScheduleRepository)
-        wanted = [record.schedule.name for record in await meant(repository, names)]
+        wanted = [record.schedule.name for record in await fired_by(repository, names)]
         if not is_inhabited(container.get(SchedulerConfig).store_path):
             remark(NOBODY)
         return await _fire(container, wanted, order)

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from trioarm.arming.compile import INSTEAD
+from trioarm.arming.model import WARN
 from trioarm.cli.exits import UsageError
 from trioarm.cli.planned import chosen
 from trioarm.core.errors import UnknownRun
+from trioarm.core.instants import LATEST
 from trioarm.core.queries import ScheduleQuery
 from trioarm.core.reading import KNOWN_MAX, suggest
 from trioarm.core.run import RunRecord, parse_run_id
-from trioarm.core.schedule import ScheduleRecord
+from trioarm.core.schedule import AmendmentKind, ScheduleRecord
 from trioarm.engine.ports import ScheduleRepository
 
 PARTS_MAX: Final = 1_000  # schedules that one name may mean: partitions are counted in dozens
@@ -32,6 +35,72 @@ async def meant(repository: ScheduleRepository, names: Iterable[str]) -> list[Sc
             raise UsageError(await _unknown(repository, name))
         found |= {record.key: record for record in chosen(records, [name])}
     return list(found.values())
+
+
+async def due_first(
+    repository: ScheduleRepository, names: Iterable[str], nominal_at: int | None = None
+) -> list[ScheduleRecord]:
+    """Return the stored schedules of which names mean one occurrence each.
+
+    Warnings follow what they warn of, so they are not meant. Of a schedule and what exceptions put in its place, that
+    is meant which comes first.
+
+    Args:
+        nominal_at: the occurrence that is meant; None for the next one, or the one that is postponed already.
+
+    Raises:
+        UsageError: there is no schedule of a name.
+    """
+    return [_due_first(each, nominal_at) for each in await _families(repository, names)]
+
+
+async def said_of(
+    repository: ScheduleRepository, names: Iterable[str], nominal_at: int | None = None
+) -> list[ScheduleRecord]:
+    """Return the stored schedules of which names mean an occurrence of which anybody said something; see `due_first`.
+
+    Raises:
+        UsageError: there is no schedule of a name.
+    """
+    families = await _families(repository, names)
+    return [_due_first([one for one in each if one.amended] or each, nominal_at) for each in families]
+
+
+async def fired_by(repository: ScheduleRepository, names: Iterable[str]) -> list[ScheduleRecord]:
+    """Return the stored schedules that names mean where no occurrence is: neither warnings nor what is there instead.
+
+    Raises:
+        UsageError: there is no schedule of a name.
+    """
+    return [each[0] for each in await _families(repository, names)]
+
+
+async def _families(repository: ScheduleRepository, names: Iterable[str]) -> list[list[ScheduleRecord]]:
+    """Return what names mean, without warnings: each schedule first, then what exceptions put in its place."""
+    found: dict[str, list[ScheduleRecord]] = {}
+    for name in names:
+        for record in await meant(repository, [name]):
+            family = found.setdefault(_in_place_of(record), [])
+            if record not in family and (record.schedule.handler != WARN or record.schedule.name == name):
+                family.append(record)
+    return [sorted(each, key=lambda record: record.schedule.name) for each in found.values() if each]
+
+
+def _in_place_of(record: ScheduleRecord) -> str:
+    name = record.schedule.name
+    return name.rpartition("/")[0] if INSTEAD in record.schedule.args else name
+
+
+def _due_first(family: list[ScheduleRecord], nominal_at: int | None) -> ScheduleRecord:
+    if nominal_at is None:
+        return min(family, key=_next_at)
+    held = [one for one in family if one.schedule.next_after(nominal_at - 1, one.trigger) == nominal_at]
+    return held[0] if held else family[0]
+
+
+def _next_at(record: ScheduleRecord) -> int:
+    postponed = [one.nominal_at for one in record.amended if one.kind is AmendmentKind.POSTPONE]
+    return min([*postponed, LATEST if record.next_due_at is None else record.next_due_at])
 
 
 async def _unknown(repository: ScheduleRepository, name: str) -> str:

@@ -172,7 +172,8 @@ class ForegroundNode:
             for problem in error.problems:
                 self._log.error(f"{why}: nothing is taken over: {problem}")
         except (TrioarmError, OSError) as error:
-            self._log.error(f"{why}: nothing is taken over: {error}")
+            if not self._stopping:  # else its store is closed, which is as it should be
+                self._log.error(f"{why}: nothing is taken over: {error}")
         else:
             if not changed and not local_only:
                 self._log.info(f"{why}: the configuration says what it said before")

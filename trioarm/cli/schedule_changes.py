@@ -11,7 +11,7 @@ from trioarm.cli.bulk import BY_NAME, say_results
 from trioarm.cli.bulk import Schedules as Many
 from trioarm.cli.each import NAME, each
 from trioarm.cli.exits import Exit, UsageError
-from trioarm.cli.names import meant
+from trioarm.cli.names import due_first, meant, said_of
 from trioarm.cli.options import PLAINLY, Asked, instant_of, span_s
 from trioarm.cli.planned import current_instant
 from trioarm.cli.progress import ProgressLine
@@ -20,7 +20,7 @@ from trioarm.cli.stored import with_store
 from trioarm.container import Container
 from trioarm.core.instants import instant
 from trioarm.core.queries import ScheduleQuery
-from trioarm.core.schedule import Amendment, AmendmentKind, StoredSchedule
+from trioarm.core.schedule import Amendment, AmendmentKind, ScheduleRecord, StoredSchedule
 from trioarm.engine.backfill_commands import Progress
 from trioarm.engine.bulk_commands import BulkOutcome, BulkResult
 from trioarm.engine.ports import ScheduleRepository
@@ -119,7 +119,7 @@ def skip(
             kept = await schedules.skip(name, at_instant, author=asked.by, note=note)
         return _said(kept, AmendmentKind.SKIP, at_instant, now) or "skipped"
 
-    return _change(names, act, asked)
+    return _amend(names, at_instant, act, asked)
 
 
 def postpone(
@@ -150,7 +150,7 @@ def postpone(
         kept = await schedules.postpone(name, at_instant, by_s=by_s, until=until_at, author=asked.by, note=note)
         return _said(kept, AmendmentKind.POSTPONE, at_instant, now) or "postponed"
 
-    return _change(names, act, asked)
+    return _amend(names, at_instant, act, asked)
 
 
 def undo(
@@ -170,7 +170,7 @@ def undo(
     async def act(schedules: Schedules, name: str) -> str:
         return _next(await schedules.undo(name, at_instant, author=asked.by, note=note))
 
-    return _change(names, act, asked)
+    return _amend(names, at_instant, act, asked, said_of)
 
 
 def remove(
@@ -200,12 +200,32 @@ def _change(
     asked: Asked,
 ) -> Exit:
     """Carry something out for each stored schedule that names mean."""
+    return _for_each(names, act, asked, meant)
+
+
+def _amend(
+    names: Iterable[str],
+    nominal_at: int | None,
+    act: Callable[[Schedules, str], Awaitable[str]],
+    asked: Asked,
+    find: Callable[[ScheduleRepository, Iterable[str], int | None], Awaitable[list[ScheduleRecord]]] = due_first,
+) -> Exit:
+    """Carry something out for each stored schedule of which names mean an occurrence."""
+    return _for_each(names, act, asked, lambda repository, wanted: find(repository, wanted, nominal_at))
+
+
+def _for_each(
+    names: Iterable[str],
+    act: Callable[[Schedules, str], Awaitable[str]],
+    asked: Asked,
+    find: Callable[[ScheduleRepository, Iterable[str]], Awaitable[list[ScheduleRecord]]],
+) -> Exit:
     wanted = tuple(names)
     if not wanted:
         raise UsageError("name a schedule: `trioarm schedules list` shows what there is")
 
     async def work(container: Container) -> Exit:
-        records = await meant(container.get(ScheduleRepository), wanted)
+        records = await find(container.get(ScheduleRepository), wanted)
         schedules = container.get(Scheduler).schedules
         return await each(
             [record.schedule.name for record in records], lambda name: act(schedules, name), json=asked.json

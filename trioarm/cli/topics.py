@@ -179,9 +179,9 @@ The panel is read before anything is sent. What already is as wanted is left alo
 once the panel itself reports the target. At most three commands are sent, each after a fresh look.
 A partition in alarm or in its entry delay is never touched.
 
-What a partition speaks to is its panel: `virtual`, which is built in; `command`, programs that set it and
-read it back (trioarm/docs/panels-command.md); `http`, a webhook and a URL to read its state back from
-(trioarm/docs/panels-http.md); `homeassistant`, an alarm panel there
+What a partition speaks to is its panel: `virtual`, which is built in (trioarm/docs/panels-virtual.md);
+`command`, programs that set it and read it back (trioarm/docs/panels-command.md); `http`, a webhook and a
+URL to read its state back from (trioarm/docs/panels-http.md); `homeassistant`, an alarm panel there
 (trioarm/docs/panels-homeassistant.md); or `mqtt`, topics of a broker, such as those of manual_mqtt and
 of Alarmo (trioarm/docs/panels-mqtt.md).
 

@@ -24,6 +24,7 @@ NAMESPACE: Final = "alert"  # of the documents, and of the journal of what peopl
 TOLD: Final = "told"  # of the documents that say, under the id of an alert, whom it was told to; forgotten with it
 TEXT_MAX: Final = 1_000  # characters of one line; a list of zones may be long, a message to a telephone is not
 FACTS_MAX: Final = 16
+ACTIONS_MAX: Final = 8
 
 
 class Severity(StrEnum):
@@ -60,6 +61,29 @@ def _bounded(facts: Iterable[Fact]) -> tuple[Fact, ...]:
     return tuple(facts)[:FACTS_MAX]
 
 
+@attrs.frozen(slots=True, kw_only=True)
+class Action:
+    """Something that can be done about what an alert tells: by a command, and perhaps by a message at a broker.
+
+    Args:
+        name: what it does, such as `postpone`.
+        argv: the command and its arguments.
+        broker: name of the broker at which a message does the same; None where none does.
+        topic: what that is published on.
+        payload: what is published there.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    broker: str | None = None
+    topic: str | None = None
+    payload: str | None = None
+
+
+def _few(actions: Iterable[Action]) -> tuple[Action, ...]:
+    return tuple(actions)[:ACTIONS_MAX]
+
+
 @attrs.frozen(slots=True)
 class Closing:
     """Who acknowledged or resolved an alert, when, and what they said.
@@ -87,6 +111,7 @@ class Alert:
         run: readable id of the run it is about; None for none.
         settled_by: the state of the subject that ends it, such as `armed_night`; None when only a person can.
         facts: what else is known.
+        actions: what can be done about it with one command or one press.
         acknowledged: None while nobody did.
         resolved: None while what it complains of lasts.
     """
@@ -100,6 +125,7 @@ class Alert:
     run: str | None = None
     settled_by: str | None = None
     facts: tuple[Fact, ...] = attrs.field(default=(), converter=_bounded)
+    actions: tuple[Action, ...] = attrs.field(default=(), converter=_few)
     acknowledged: Closing | None = None
     resolved: Closing | None = None
 
@@ -187,7 +213,10 @@ def raising_about(run: RunRecord, alert: Alert) -> PutDocument:
 
 def changing(name: str, version: int, alert: Alert) -> PutDocument:
     """Return the step that keeps an alert, last read at `version`."""
-    return PutDocument(NAMESPACE, name, version, to_json(alert))
+    body = to_json(alert)
+    if not alert.actions:
+        del body["actions"]  # which older versions do not know
+    return PutDocument(NAMESPACE, name, version, body)
 
 
 def closing(name: str, version: int, closed: Alert, verb: str, how: Closing) -> Change:
@@ -219,4 +248,5 @@ def read_alert(name: str, body: Mapping[str, Json]) -> Alert:
     Raises:
         RepositoryError: the document is no alert.
     """
-    return from_json(Alert, body, f"document {NAMESPACE}/{name}", lambda lines: RepositoryError("; ".join(lines)))
+    whole = {"actions": [], **body}
+    return from_json(Alert, whole, f"document {NAMESPACE}/{name}", lambda lines: RepositoryError("; ".join(lines)))

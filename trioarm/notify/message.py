@@ -9,7 +9,7 @@ from typing import Final
 
 import attrs
 
-from trioarm.core.alerts import Alert, Severity
+from trioarm.core.alerts import Action, Alert, Severity
 from trioarm.core.instants import SECOND, as_datetime, localised, render_instant
 from trioarm.core.jsonable import Json
 from trioarm.core.triggers.zones import find_zone
@@ -191,9 +191,17 @@ def _form(told: Told) -> dict[str, Json]:
         "raised_at": render_instant(alert.raised_at),
         "run": alert.run,
         "facts": {fact.name: fact.value for fact in alert.facts},
+        "actions": [] if told.over else [_action(action) for action in alert.actions],
         "times": told.times,
         "over": told.over,
     }
+
+
+def _action(action: Action) -> dict[str, Json]:
+    said: dict[str, Json] = {"name": action.name, "argv": [*action.argv]}
+    if action.topic is None:
+        return said
+    return {**said, "broker": action.broker, "topic": action.topic, "payload": action.payload}
 
 
 def _identity(channel: str, group: Sequence[Told]) -> str:

@@ -80,7 +80,8 @@ class AlarmProcess:
 
         With `later_s` its clock shows so much more then.
         """
-        self.broker.put(KEYPAD, json.dumps({"later_s": 0.0, **keys}))
+        topic = KEYPAD.replace("alarm/", f"{self.settings['prefix']}/")
+        self.broker.put(topic, json.dumps({"later_s": 0.0, **keys}))
 
 
 @contextmanager

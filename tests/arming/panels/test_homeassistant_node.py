@@ -189,7 +189,7 @@ async def test_a_command_whose_answer_is_lost_is_read_before_another(
 async def test_a_wrong_code_ends_the_run_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """One command, one alert, in words of Home Assistant; the code is not among them (A3.3)."""
+    """One command, one alert in words of Home Assistant; no secret in it, in metrics or in answers (A3.3, A5.2)."""
     caplog.set_level(logging.DEBUG)
     async with an_evening(tmp_path, monkeypatch, Panel(code="1234")) as evening:
         run = await evening.end(await evening.fire())
@@ -197,7 +197,10 @@ async def test_a_wrong_code_ends_the_run_at_once(
         assert "Invalid alarm code provided" in (run.error or "")
         assert evening.home.sent() == 1
         [alert] = await evening.alerts("arm_failed")
-        assert CODE not in f"{alert} {run} {caplog.text}"
+        node = evening.scheduler
+        answers = [node.metrics(), await node.health(), await node.statistics(), await node.explain(EVENING)]
+        for secret in (CODE, TOKEN, "0042"):
+            assert secret not in f"{alert} {run} {answers} {caplog.text}"
 
 
 async def test_an_open_zone_ends_the_run_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 import attrs
 
 from trioarm.arming.alerts import subject_of
+from trioarm.arming.compile import INSTEAD
 from trioarm.arming.discovery.answers import Answer, Answers
 from trioarm.arming.discovery.entities import OFF, ON, Part, Thing, Topics, announcements
 from trioarm.arming.discovery.settings import (
@@ -169,6 +170,7 @@ class View:
             "enabled": ON if record.state is ScheduleState.ACTIVE else OFF,
             "is": str(record.state),
             "next_run": None if starts_at is None else render_instant(starts_at),
+            "exception": record.schedule.args.get(INSTEAD),
             **_last(runs[0] if runs else None, answer, self._told_at(record.schedule.args.get("partition"))),
         }
 

@@ -26,6 +26,7 @@ from trioarm.links.mqtt.wire import PACKET_MAX, Garbled, Wire
 IN_FLIGHT: Final = 20  # messages sent and not yet acknowledged, or fewer if the broker says so; more wait
 CHUNK: Final = 64 * 1024  # bytes read at once
 PACKETS: Final = 50  # handled before others get their turn
+BREATH_S: Final = 0.005  # which they get then: a broker that floods would take all of a processor from who is arming
 EARLY_S: Final = 0.1  # by how much paho's clock may be behind ours
 
 
@@ -110,6 +111,7 @@ class Session:
         self._sending = trio.CancelScope()  # of what is being sent: not cancelled with the rest, half a packet is none
         self._leave_by = math.inf
         self._sent_at = self._heard_at = trio.current_time()
+        self._handled = 0  # packets
         self._late: list[str] = []  # filters of subscriptions made after the greeting
         self._has_late = trio.Event()
         self._packets.on_connect = self._on_connect
@@ -298,7 +300,6 @@ class Session:
         return self.reason is None
 
     async def _handle_packets(self) -> None:
-        count = 0
         while self._wire.next_packet():
             if self._packets.loop_read() != 0:
                 self.end(f"it does not answer as a broker of MQTT {self._broker.version} does")
@@ -306,9 +307,9 @@ class Session:
                 return
             if self._packets.want_write():
                 self._packets.loop_write()
-            count += 1
-            if count % PACKETS == 0:
-                await trio.lowlevel.checkpoint()
+            self._handled += 1
+            if self._handled % PACKETS == 0:
+                await trio.sleep(BREATH_S)
 
     async def _write(self) -> None:
         while True:
