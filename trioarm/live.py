@@ -16,12 +16,12 @@ import trio
 
 from trioarm.arming.compile import engine_schedules
 from trioarm.arming.discovery.discovery import discovery_schedules
-from trioarm.arming.exceptions import Exceptions
+from trioarm.arming.exceptions.kept import Exceptions
 from trioarm.arming.installation import Installation
 from trioarm.arming.model import ExceptionRule, KeptException, Premises
 from trioarm.arming.reminding import reminding_schedules
-from trioarm.arming.reporting import Often, reporting_schedules
-from trioarm.arming.supervising import supervising_schedules
+from trioarm.arming.supervision.reporting import Often, reporting_schedules
+from trioarm.arming.supervision.supervising import supervising_schedules
 from trioarm.arming.watching import watching_schedules
 from trioarm.config import SchedulerConfig, unknown_handlers
 from trioarm.config.doubtful import mixed_up

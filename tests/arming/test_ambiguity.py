@@ -11,8 +11,8 @@ from tests.arming.premises import NIGHT, arming, the_premises
 from tests.arming.test_excepting import WORKDAYS
 from tests.making import a_schedule
 from tests.world import in_virtual_time
-from trioarm.arming.ambiguity import Nights, ambiguous
 from trioarm.arming.compile import engine_schedules
+from trioarm.arming.conflicts.ambiguity import Nights, ambiguous
 from trioarm.core.diff import first_records
 from trioarm.core.forecast import preview
 from trioarm.core.instants import DAY, parse_instant

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trioarm.arming.breaker import FAILURES_MAX, GROWTH, PAUSE_S, PAUSE_S_MAX, Breaker
+from trioarm.arming.commanding.breaker import FAILURES_MAX, GROWTH, PAUSE_S, PAUSE_S_MAX, Breaker
 
 DAY_S: Final = 86_400.0
 PAUSES: Final = [10.0, 20.0, 40.0, 80.0, 120.0, 120.0]

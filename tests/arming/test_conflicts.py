@@ -7,7 +7,7 @@ import pytest
 from tests.arming.houses import EVERY_DAY, PRAGUE
 from tests.arming.premises import DISARMED, NIGHT, arming, the_premises
 from trioarm.arming.compile import engine_schedules
-from trioarm.arming.conflicts import undone_soon, with_conflicts
+from trioarm.arming.conflicts.undone import undone_soon, with_conflicts
 from trioarm.core.forecast import Foreseen, local_time
 from trioarm.core.instants import DAY, MINUTE, parse_instant
 from trioarm.core.planning import PlanRules

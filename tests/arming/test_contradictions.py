@@ -14,8 +14,8 @@ from tests.arming.test_excepting import EVERY_DAY, FREE, START, a_rule, excepted
 from tests.config.writing import config_of, problems_of, write
 from tests.world import in_virtual_time
 from trioarm.arming.compile import engine_schedules
-from trioarm.arming.contradictions import Wants, clash
-from trioarm.arming.exceptions import Book
+from trioarm.arming.conflicts.contradictions import Wants, clash
+from trioarm.arming.exceptions.kept import Book
 from trioarm.arming.model import ArmingSchedule, Effect, ExceptionRule, InvalidRequest, Premises
 from trioarm.config import SchedulerConfig
 from trioarm.core.errors import ConfigurationError, InvalidSchedule

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from tests.arming.premises import AWAY, DISARMED, NIGHT, a_partition, arming, the_premises
 from trioarm.arming.compile import engine_schedules
-from trioarm.arming.exception_days import bounds
-from trioarm.arming.exceptions import Book
+from trioarm.arming.exceptions.days import bounds
+from trioarm.arming.exceptions.kept import Book
 from trioarm.arming.model import Effect, ExceptionRule, Premises, Target
 from trioarm.core.instants import DAY, HOUR, MINUTE, parse_instant
 from trioarm.core.schedule import Schedule

@@ -15,7 +15,7 @@ from tests.arming.test_excepting import HOUSE, a_rule, local
 from tests.config.writing import config_of
 from tests.making import a_schedule
 from tests.world import in_virtual_time
-from trioarm.arming.exceptions import EXCEPTIONS_MAX, NAMESPACE, Book, Exceptions, in_words
+from trioarm.arming.exceptions.kept import EXCEPTIONS_MAX, NAMESPACE, Book, Exceptions, in_words
 from trioarm.arming.model import Effect, ExceptionRule, InvalidRequest
 from trioarm.core.changes import Change, PutDocument
 from trioarm.core.errors import RepositoryError, RevisionConflict

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trioarm.arming.audit import OBSERVED, AuditEntry
-from trioarm.arming.expected import Expected, Judged, Outcome, judged
-from trioarm.arming.history import STATES, History, Turn
 from trioarm.arming.model import Reported
+from trioarm.arming.supervision.expected import Expected, Judged, Outcome, judged
+from trioarm.arming.supervision.history import STATES, History, Turn
 
 START, UNTIL = 1_000, 2_000
 OPEN, SHUT, ALARM = Reported.DISARMED, Reported.ARMED_AWAY, Reported.TRIGGERED

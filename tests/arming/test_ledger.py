@@ -6,10 +6,10 @@ import pytest
 from trio.testing import MockClock
 
 from tests.arming.premises import EVENING, NIGHT, a_node, arming, the_premises
+from trioarm.arming.commanding.line import Line
+from trioarm.arming.commanding.recovery import LastSeen
 from trioarm.arming.ledger import Ledger
-from trioarm.arming.line import Line
 from trioarm.arming.model import Reported
-from trioarm.arming.recovery import LastSeen
 from trioarm.core.changes import Change, PutDocument, Verdict
 from trioarm.core.instants import SECOND
 from trioarm.repositories.memory import InMemoryScheduleRepository

@@ -18,10 +18,10 @@ from tests.arming.test_excepting import EVERY_DAY, Said, a_rule
 from tests.making import a_record
 from tests.world import in_virtual_time
 from trioarm.arming.compile import engine_schedules
-from trioarm.arming.conflicts import with_conflicts
-from trioarm.arming.contradictions import Wants
+from trioarm.arming.conflicts.contradictions import Wants
+from trioarm.arming.conflicts.precedence import PROTECTION, Specificity, precedence, ranked, specificity_of
+from trioarm.arming.conflicts.undone import with_conflicts
 from trioarm.arming.model import ArmingSchedule, Effect, Premises, Reported, Target
-from trioarm.arming.precedence import PROTECTION, Specificity, precedence, ranked, specificity_of
 from trioarm.arming.timeline import desired
 from trioarm.core.diff import first_records
 from trioarm.core.forecast import Foreseen, preview

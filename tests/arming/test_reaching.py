@@ -22,7 +22,7 @@ from tests.arming.premises import (
     virtual_clock,
 )
 from trioarm.arming.alerts import AlertKind
-from trioarm.arming.line import Line, NotAsked
+from trioarm.arming.commanding.line import Line, NotAsked
 from trioarm.arming.model import ArmingSchedule, Premises, Reported
 from trioarm.arming.panels.base import FailureKind, PanelFailure
 from trioarm.core.alerts import AlertState

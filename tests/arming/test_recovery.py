@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trioarm.arming.commanding.recovery import GiveWay, LastSeen, Past, Verdict, step_after
+from trioarm.arming.commanding.verify import Done, Fail, KeepTurn, Limits, Send, Sent, Wait, next_step
 from trioarm.arming.model import Reported, Target
 from trioarm.arming.panels.base import OURSELVES, FailureKind, PanelReport
-from trioarm.arming.recovery import GiveWay, LastSeen, Past, Verdict, step_after
-from trioarm.arming.verify import Done, Fail, KeepTurn, Limits, Send, Sent, Wait, next_step
 from trioarm.core.instants import HOUR, MINUTE, SECOND, parse_instant
 
 DUE = parse_instant("2026-11-23T22:00:00Z")

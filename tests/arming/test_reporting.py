@@ -14,8 +14,8 @@ from tests.arming.premises import AWAY, DISARMED, NIGHT
 from trioarm.arming.audit import OBSERVED, AuditEntry
 from trioarm.arming.installation import Installation
 from trioarm.arming.model import Hours, Reported
-from trioarm.arming.report import Report, day_bounds
-from trioarm.arming.reporting import WEEK, Often, monday_of, reporting_schedules, summary
+from trioarm.arming.supervision.report import Report, day_bounds
+from trioarm.arming.supervision.reporting import WEEK, Often, monday_of, reporting_schedules, summary
 from trioarm.config import SchedulerConfig
 from trioarm.config.settings import REPORTS, ArmingSettings
 from trioarm.core.alerts import AlertState

@@ -7,9 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trioarm.arming.model import Reported, Target
-from trioarm.arming.panels.base import FailureKind, PanelReport
-from trioarm.arming.verify import (
+from trioarm.arming.commanding.verify import (
     POLL,
     SENDS_MAX,
     Done,
@@ -23,6 +21,8 @@ from trioarm.arming.verify import (
     is_progress,
     next_step,
 )
+from trioarm.arming.model import Reported, Target
+from trioarm.arming.panels.base import FailureKind, PanelReport
 from trioarm.core.instants import HOUR, SECOND, parse_instant
 
 NOW = parse_instant("2026-11-23T22:00:00Z")

@@ -12,8 +12,8 @@ from tests.config.writing import write
 from tests.docs.console import matches, steps
 from tests.links.broker import a_broker
 from trioarm.arming.alerts import AlertKind
+from trioarm.arming.commanding.errand import FRESH, WAIT_MAX, WAIT_MIN
 from trioarm.arming.conditions.settings import LIMIT_S, USUAL_S, OnUnknown
-from trioarm.arming.errand import FRESH, WAIT_MAX, WAIT_MIN
 from trioarm.config.conditions import CONDITIONS_MAX, KINDS
 from trioarm.core.instants import MINUTE, SECOND
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.docs.console import matches, steps
-from trioarm.arming.ambiguity import LOOKED, MORNING, WEEKLY_MIN
-from trioarm.arming.conflicts import SOON
+from trioarm.arming.conflicts.ambiguity import LOOKED, MORNING, WEEKLY_MIN
+from trioarm.arming.conflicts.precedence import PROTECTION
+from trioarm.arming.conflicts.undone import SOON
 from trioarm.arming.model import Target
-from trioarm.arming.precedence import PROTECTION
 from trioarm.cli.app import main
 from trioarm.core.instants import DAY, MINUTE
 from trioarm.core.schedule import PRECEDENCE_MAX

@@ -11,10 +11,10 @@ import pytest
 
 from tests.config.writing import write
 from tests.testing.playing import play
-from trioarm.arming.claims import SAME_DAY_MAX, UNITS_MAX
-from trioarm.arming.excepting import VACATION_WARN_S
-from trioarm.arming.exception_rules import DAYS_MAX
-from trioarm.arming.exceptions import EXCEPTIONS_MAX, KEPT_AFTER, SETTLES
+from trioarm.arming.exceptions.claims import SAME_DAY_MAX, UNITS_MAX
+from trioarm.arming.exceptions.excepting import VACATION_WARN_S
+from trioarm.arming.exceptions.kept import EXCEPTIONS_MAX, KEPT_AFTER, SETTLES
+from trioarm.arming.exceptions.rules import DAYS_MAX
 from trioarm.cli.app import main
 from trioarm.core.instants import DAY, SECOND
 

@@ -15,12 +15,12 @@ import trio
 
 from tests.cli.programs import node, rows, said
 from tests.config.writing import config_of
+from trioarm.arming.commanding.verify import POLL
 from trioarm.arming.model import CommandPanel, Reported, Target
 from trioarm.arming.panels.base import FailureKind, PanelFailure, PanelReport
 from trioarm.arming.panels.command import ANSWERS, OUTPUT_MAX, READ_WORDS, SET_WORDS, CommandDriver
 from trioarm.arming.panels.printed import NAME_MAX, parse_report
 from trioarm.arming.panels.virtual_state import ZONES_MAX
-from trioarm.arming.verify import POLL
 from trioarm.config.panel_keys import ANSWER_S_MAX
 from trioarm.core.instants import SECOND, render_duration
 from trioarm.links.program import TERMINATION_S, Output

@@ -14,8 +14,8 @@ import pytest
 from tests.cli.programs import command
 from tests.config.writing import problems_of, write
 from tests.testing.playing import play
-from trioarm.arming.expected import Outcome
 from trioarm.arming.model import OnDrift
+from trioarm.arming.supervision.expected import Outcome
 from trioarm.arming.watch import FLAP_MAX, MISSES_MAX
 from trioarm.config import SchedulerConfig
 from trioarm.core.changes import AppendJournal, Change, PutDocument, Verdict

@@ -8,12 +8,12 @@ from typing import Final
 
 import attrs
 
+from trioarm.arming.commanding.verify import SENDS_MAX
 from trioarm.arming.conditions.settings import LIMIT_S, Depends
-from trioarm.arming.contradictions import Wants
-from trioarm.arming.excepting import Part, excepted, vacations, why
+from trioarm.arming.conflicts.contradictions import Wants
+from trioarm.arming.conflicts.precedence import precedence
+from trioarm.arming.exceptions.excepting import Part, excepted, vacations, why
 from trioarm.arming.model import HANDLER, WARN, ArmingSchedule, InvalidRequest, Partition, Premises, Target
-from trioarm.arming.precedence import precedence
-from trioarm.arming.verify import SENDS_MAX
 from trioarm.core.codec import from_json, to_json
 from trioarm.core.errors import InvalidSchedule
 from trioarm.core.instants import microseconds, render_duration

@@ -8,25 +8,25 @@ import attrs
 import trio
 
 from trioarm.arming.alerts import alert_rule
+from trioarm.arming.commanding.handler import ArmHandler
+from trioarm.arming.commanding.line import lines_to
+from trioarm.arming.commanding.pursuit import Way
 from trioarm.arming.compile import engine_schedules
 from trioarm.arming.conditions.asking import Conditions
 from trioarm.arming.conditions.sources import Means, make_source
 from trioarm.arming.connections import Connections
 from trioarm.arming.discovery.settings import DiscoverySettings
-from trioarm.arming.exceptions import Exceptions
-from trioarm.arming.handler import ArmHandler
+from trioarm.arming.exceptions.kept import Exceptions
 from trioarm.arming.holds import Holds
 from trioarm.arming.ledger import Ledger
-from trioarm.arming.line import lines_to
 from trioarm.arming.model import HANDLER, REMIND, REPORT, SUPERVISE, WARN, WATCH, Premises
 from trioarm.arming.panels import Parts, make_panel
 from trioarm.arming.panels.base import UNREAD, FailureKind, Panel, PanelFailure, PanelReport
 from trioarm.arming.panels.mqtt import broker_link
 from trioarm.arming.persons import Persons
-from trioarm.arming.pursuit import Way
 from trioarm.arming.reminding import Reminder
-from trioarm.arming.reporting import Maker, Reporter
-from trioarm.arming.supervising import Supervisor
+from trioarm.arming.supervision.reporting import Maker, Reporter
+from trioarm.arming.supervision.supervising import Supervisor
 from trioarm.arming.timeline import Desired
 from trioarm.arming.wanted import wanted
 from trioarm.arming.warnings import Warner

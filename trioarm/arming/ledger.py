@@ -10,12 +10,12 @@ import attrs
 
 from trioarm.arming.announced import was_announced
 from trioarm.arming.audit import DONE, LEFT, SCHEDULE, AuditEntry, appended
+from trioarm.arming.commanding.recovery import LastSeen
+from trioarm.arming.commanding.verify import Sent
 from trioarm.arming.compile import LANE
 from trioarm.arming.model import HANDLER, Reported, Target
 from trioarm.arming.panels.base import FailureKind, OwnCommand, PanelFailure, PanelReport
-from trioarm.arming.recovery import LastSeen
 from trioarm.arming.timeline import next_opening
-from trioarm.arming.verify import Sent
 from trioarm.arming.watch import Known, Watched, latest
 from trioarm.core.changes import Change, PutDocument, Verdict
 from trioarm.core.codec import from_json, to_json

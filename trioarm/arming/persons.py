@@ -13,14 +13,14 @@ import attrs
 import trio
 
 from trioarm.arming.alerts import AlertKind, passing_with, subject_of
-from trioarm.arming.errand import verb_of
+from trioarm.arming.commanding.errand import verb_of
+from trioarm.arming.commanding.pursuit import Pursuit, Way
+from trioarm.arming.commanding.verify import Done, Limits, NextStep, Sent, is_progress, next_step
 from trioarm.arming.holds import Hold, Holds
 from trioarm.arming.ledger import PersonsCommand
 from trioarm.arming.model import InvalidRequest, Premises, Reported, Target, UnknownPartition
 from trioarm.arming.panels.base import OURSELVES, UNREAD, PanelFailure, PanelReport
-from trioarm.arming.pursuit import Pursuit, Way
 from trioarm.arming.timeline import Desired
-from trioarm.arming.verify import Done, Limits, NextStep, Sent, is_progress, next_step
 from trioarm.core.instants import LATEST, microseconds
 from trioarm.engine.alert_commands import AlertCommands
 

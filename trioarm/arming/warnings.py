@@ -16,13 +16,13 @@ import trio
 from trioarm.arming.alerts import AlertKind, subject_of
 from trioarm.arming.announced import correcting
 from trioarm.arming.audit import SCHEDULE
+from trioarm.arming.commanding.pursuit import Way
 from trioarm.arming.discovery.offers import offers
 from trioarm.arming.discovery.settings import DiscoverySettings
 from trioarm.arming.holds import Holds
 from trioarm.arming.model import Partition, Premises, Target
 from trioarm.arming.outlook import Closes, Outlook, StaysOpen, outlook
 from trioarm.arming.panels.base import PanelFailure
-from trioarm.arming.pursuit import Way
 from trioarm.core.alerts import Action, Alert, Severity, raising
 from trioarm.core.errors import UnknownAlert
 from trioarm.core.forecast import local_time

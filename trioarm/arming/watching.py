@@ -16,10 +16,10 @@ import trio
 
 from trioarm.arming.alerts import SETTLED_BY_CLOSING, SETTLED_BY_OPENING, AlertKind, drifted, silent, subject_of
 from trioarm.arming.audit import OBSERVED, AuditEntry, appended
+from trioarm.arming.commanding.pursuit import Way
 from trioarm.arming.ledger import WATCHED
 from trioarm.arming.model import WATCH, Premises, Reported
 from trioarm.arming.panels.base import OURSELVES, PanelFailure, PanelReport
-from trioarm.arming.pursuit import Way
 from trioarm.arming.timeline import Desired
 from trioarm.arming.watch import (
     MISSES_MAX,

@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from trioarm.arming.ambiguity import Nights
-from trioarm.arming.conflicts import with_conflicts
+from trioarm.arming.conflicts.ambiguity import Nights
+from trioarm.arming.conflicts.undone import with_conflicts
 from trioarm.cli.outcomes import REASONS
 from trioarm.cli.planned import does
 from trioarm.cli.terminal import coloured

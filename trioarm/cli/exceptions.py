@@ -6,9 +6,9 @@ from typing import Annotated, Final
 
 from cyclopts import Parameter
 
-from trioarm.arming.exception_days import SCHEDULE, SITE, TAG
-from trioarm.arming.exception_rules import read_range, read_time
-from trioarm.arming.exceptions import Exceptions, in_words, what
+from trioarm.arming.exceptions.days import SCHEDULE, SITE, TAG
+from trioarm.arming.exceptions.kept import Exceptions, in_words, what
+from trioarm.arming.exceptions.rules import read_range, read_time
 from trioarm.arming.installation import Installation
 from trioarm.arming.model import Effect, ExceptionRule, InvalidRequest, KeptException, Target
 from trioarm.cli.columns import Columns

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 from cyclopts import Parameter
 
 from trioarm.arming.compile import UNTIL_REACHED
-from trioarm.arming.precedence import ranked
+from trioarm.arming.conflicts.precedence import ranked
 from trioarm.cli.configuration import read_config
 from trioarm.cli.exits import Exit
 from trioarm.cli.known import with_all_known

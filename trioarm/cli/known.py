@@ -7,7 +7,7 @@ from functools import partial
 
 import trio
 
-from trioarm.arming.exceptions import Book
+from trioarm.arming.exceptions.kept import Book
 from trioarm.arming.installation import Installation
 from trioarm.bootstrap import open_store
 from trioarm.cli.planned import current_instant

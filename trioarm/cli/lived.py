@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from trioarm.arming.model import Reported, Target
-from trioarm.arming.report import Day, Report
+from trioarm.arming.supervision.report import Day, Report
 from trioarm.cli.terminal import Style, paint
 from trioarm.cli.week import HOURS, MARKS, MISSING, SLOT, UNKNOWN
 from trioarm.core.instants import DAY, as_datetime

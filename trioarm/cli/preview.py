@@ -10,9 +10,9 @@ from typing import Annotated, Final
 import attrs
 from cyclopts import Parameter
 
-from trioarm.arming.ambiguity import Nights
 from trioarm.arming.compile import DEPENDS
-from trioarm.arming.conflicts import with_conflicts
+from trioarm.arming.conflicts.ambiguity import Nights
+from trioarm.arming.conflicts.undone import with_conflicts
 from trioarm.arming.timeline import desired
 from trioarm.cli.configuration import read_config
 from trioarm.cli.exits import Exit, UsageError

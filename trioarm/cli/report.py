@@ -10,11 +10,11 @@ from typing import Annotated, Final, TypeAlias
 
 from cyclopts import Parameter
 
-from trioarm.arming.expected import Judged, Outcome
-from trioarm.arming.history import Turn
 from trioarm.arming.installation import Installation
-from trioarm.arming.report import Day
-from trioarm.arming.reporting import MINUTE_S, WEEK, Made, date_of, exceptions, monday_of
+from trioarm.arming.supervision.expected import Judged, Outcome
+from trioarm.arming.supervision.history import Turn
+from trioarm.arming.supervision.report import Day
+from trioarm.arming.supervision.reporting import MINUTE_S, WEEK, Made, date_of, exceptions, monday_of
 from trioarm.cli.columns import Columns
 from trioarm.cli.exits import Exit, UsageError
 from trioarm.cli.lived import draw_lived

@@ -10,8 +10,8 @@ from typing import Annotated, Final
 import attrs
 from cyclopts import Parameter
 
-from trioarm.arming.ambiguity import ambiguous
-from trioarm.arming.contradictions import Wants, called
+from trioarm.arming.conflicts.ambiguity import ambiguous
+from trioarm.arming.conflicts.contradictions import Wants, called
 from trioarm.arming.model import HANDLER
 from trioarm.cli.configuration import HANDLERS
 from trioarm.cli.each import each

@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 import attrs
 
 from trioarm.arming.compile import engine_schedules
-from trioarm.arming.contradictions import Wants
+from trioarm.arming.conflicts.contradictions import Wants
 from trioarm.arming.discovery.settings import DiscoverySettings
 from trioarm.arming.model import HANDLER, Premises
 from trioarm.config.calendars import Surroundings, read_calendars

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from trioarm.arming.ambiguity import ambiguous
 from trioarm.arming.compile import engine_schedules
-from trioarm.arming.conflicts import undone_soon
+from trioarm.arming.conflicts.ambiguity import ambiguous
+from trioarm.arming.conflicts.undone import undone_soon
 from trioarm.config.config import SchedulerConfig
 from trioarm.config.known import ready
 from trioarm.core.planning import PlanRules

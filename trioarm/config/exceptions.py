@@ -9,10 +9,10 @@ from typing import Final
 import attrs
 
 from trioarm.arming.compile import engine_schedules
-from trioarm.arming.contradictions import clash
-from trioarm.arming.exception_days import SCHEDULE, SITE, TAG
-from trioarm.arming.exception_rules import check_rule, read_range, read_time
-from trioarm.arming.exceptions import EXCEPTIONS_MAX
+from trioarm.arming.conflicts.contradictions import clash
+from trioarm.arming.exceptions.days import SCHEDULE, SITE, TAG
+from trioarm.arming.exceptions.kept import EXCEPTIONS_MAX
+from trioarm.arming.exceptions.rules import check_rule, read_range, read_time
 from trioarm.arming.model import Effect, ExceptionRule, InvalidRequest, KeptException, Premises, Target
 from trioarm.core.errors import InvalidSchedule
 from trioarm.core.reading import Problems, Table, flag, mapping, member, text

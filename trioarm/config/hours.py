@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from trioarm.arming.model import Hours, Partition, Site
-from trioarm.arming.supervising import schedule_names
+from trioarm.arming.supervision.supervising import schedule_names
 from trioarm.config.named import one_of
 from trioarm.core.codec import named
 from trioarm.core.errors import InvalidTrigger

@@ -9,7 +9,7 @@ import attrs
 
 from trioarm.arming.compile import LANE, warning_names
 from trioarm.arming.conditions.settings import Condition
-from trioarm.arming.contradictions import Wants
+from trioarm.arming.conflicts.contradictions import Wants
 from trioarm.arming.model import HANDLER, ArmingSchedule, Partition, Site, Target
 from trioarm.config.conditions import read_depends
 from trioarm.config.named import one_of

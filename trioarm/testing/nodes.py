@@ -13,8 +13,8 @@ from trioarm.arming.discovery.discovery import Discovery
 from trioarm.arming.installation import Installation
 from trioarm.arming.model import Premises, VirtualPanel
 from trioarm.arming.reminding import reminding_schedules
-from trioarm.arming.reporting import Often, reporting_schedules
-from trioarm.arming.supervising import supervising_schedules
+from trioarm.arming.supervision.reporting import Often, reporting_schedules
+from trioarm.arming.supervision.supervising import supervising_schedules
 from trioarm.arming.watching import watching_schedules
 from trioarm.bootstrap import SchedulerBootstrap
 from trioarm.components import discovery_of, make_installation, scheduler_components

@@ -13,11 +13,11 @@ from tests.config.writing import config_of
 from trioarm.arming.audit import AuditEntry
 from trioarm.arming.discovery.settings import DiscoverySettings
 from trioarm.arming.discovery.view import View
-from trioarm.arming.expected import Outcome
 from trioarm.arming.installation import Installation
 from trioarm.arming.model import Reported, Target
-from trioarm.arming.report import Report
-from trioarm.arming.reporting import Made
+from trioarm.arming.supervision.expected import Outcome
+from trioarm.arming.supervision.report import Report
+from trioarm.arming.supervision.reporting import Made
 from trioarm.core.instants import parse_instant
 from trioarm.core.schedule import Schedule
 from trioarm.core.triggers import Once

@@ -12,7 +12,7 @@ import pytest
 import trio
 
 from tests.arming.premises import some_parts
-from trioarm.arming.line import lines_to
+from trioarm.arming.commanding.line import lines_to
 from trioarm.arming.model import CommandPanel, Partition, Reported, Target
 from trioarm.arming.panels import make_panel
 from trioarm.arming.panels.base import NAME_MAX, ZONES_MAX, FailureKind, PanelFailure, PanelReport

@@ -6,7 +6,7 @@ import re
 from datetime import date
 from typing import Final
 
-from trioarm.arming.exception_days import SCHEDULE, SITE, TAG, bounds, covers, days_of
+from trioarm.arming.exceptions.days import SCHEDULE, SITE, TAG, bounds, covers, days_of
 from trioarm.arming.model import Effect, ExceptionRule, InvalidRequest, Premises, Target
 from trioarm.core.bounds import check_author
 from trioarm.core.errors import InvalidSchedule, InvalidTrigger

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from trioarm.arming.commanding.errand import Errand, Rules, Terms
+from trioarm.arming.commanding.pursuit import Way
 from trioarm.arming.compile import depends_in
 from trioarm.arming.conditions.asking import Conditions
-from trioarm.arming.errand import Errand, Rules, Terms
 from trioarm.arming.holds import Holds
 from trioarm.arming.model import InvalidRequest, Partition, Premises, Target
 from trioarm.arming.panels.base import PanelFailure
-from trioarm.arming.pursuit import Way
 from trioarm.core.jsonable import Json
 from trioarm.core.outcome import Discard
 from trioarm.engine.alert_commands import AlertCommands

@@ -11,9 +11,9 @@ from typing import Final
 
 import attrs
 
-from trioarm.arming.excepting import why
+from trioarm.arming.conflicts.precedence import rank, rank_of, specificity_of
+from trioarm.arming.exceptions.excepting import why
 from trioarm.arming.model import ArmingSchedule, Effect, KeptException, Premises, Target
-from trioarm.arming.precedence import rank, rank_of, specificity_of
 from trioarm.core.forecast import local_time
 from trioarm.core.reading import show
 from trioarm.core.schedule import Schedule

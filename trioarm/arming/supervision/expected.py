@@ -8,8 +8,8 @@ from typing import Final
 
 import attrs
 
-from trioarm.arming.history import History, Turn
 from trioarm.arming.model import Hours, Reported, Target
+from trioarm.arming.supervision.history import History, Turn
 from trioarm.core.instants import DAY, MINUTE, microseconds
 from trioarm.core.schedule import Schedule
 from trioarm.core.triggers import Trigger

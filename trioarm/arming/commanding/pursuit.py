@@ -10,11 +10,11 @@ from abc import ABC, abstractmethod
 
 import attrs
 
+from trioarm.arming.commanding.line import Line
+from trioarm.arming.commanding.verify import Done, Fail, KeepTurn, Limits, NextStep, Send, Sent, Wait, is_progress
 from trioarm.arming.ledger import Ledger
-from trioarm.arming.line import Line
 from trioarm.arming.model import Partition, Target
 from trioarm.arming.panels.base import FailureKind, Panel, PanelFailure, PanelReport
-from trioarm.arming.verify import Done, Fail, KeepTurn, Limits, NextStep, Send, Sent, Wait, is_progress
 from trioarm.core.instants import microseconds
 from trioarm.engine.ports import Clock
 from trioarm.links.secrets import SecretUnreadable, read_code

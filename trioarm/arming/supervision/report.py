@@ -14,9 +14,9 @@ import attrs
 
 from trioarm.arming.audit import DONE, LEFT, SCHEDULE, AuditEntry
 from trioarm.arming.compile import DEPENDS
-from trioarm.arming.expected import Expected, Judged, expected_of, is_closed, judged
-from trioarm.arming.history import History, Turn
 from trioarm.arming.model import Hours, Reported, Target
+from trioarm.arming.supervision.expected import Expected, Judged, expected_of, is_closed, judged
+from trioarm.arming.supervision.history import History, Turn
 from trioarm.arming.wanted import wanted_by
 from trioarm.core.alerts import AlertState, StoredAlert
 from trioarm.core.errors import UnknownRun

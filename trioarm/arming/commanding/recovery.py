@@ -10,9 +10,9 @@ from typing import TypeAlias
 
 import attrs
 
+from trioarm.arming.commanding.verify import Fail, KeepTurn, Limits, NextStep, Send, Sent, next_step
 from trioarm.arming.model import Reported, Target
 from trioarm.arming.panels.base import OURSELVES, FailureKind, PanelReport
-from trioarm.arming.verify import Fail, KeepTurn, Limits, NextStep, Send, Sent, next_step
 from trioarm.core.instants import render_instant
 
 

@@ -13,10 +13,10 @@ import attrs
 
 from trioarm.arming.audit import AuditEntry, appended
 from trioarm.arming.compile import engine_schedules
-from trioarm.arming.contradictions import clash
-from trioarm.arming.excepting import why
-from trioarm.arming.exception_days import SITE, bounds
-from trioarm.arming.exception_rules import check_rule, partitions_of
+from trioarm.arming.conflicts.contradictions import clash
+from trioarm.arming.exceptions.days import SITE, bounds
+from trioarm.arming.exceptions.excepting import why
+from trioarm.arming.exceptions.rules import check_rule, partitions_of
 from trioarm.arming.model import Effect, ExceptionRule, InvalidRequest, KeptException, Premises
 from trioarm.core.changes import Change, PutDocument, Verdict
 from trioarm.core.codec import from_json, to_json

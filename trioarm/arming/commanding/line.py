@@ -11,7 +11,7 @@ from typing import Final
 import attrs
 import trio
 
-from trioarm.arming.breaker import FAILURES_MAX, Breaker
+from trioarm.arming.commanding.breaker import FAILURES_MAX, Breaker
 from trioarm.arming.ledger import Ledger
 from trioarm.arming.panels.base import FailureKind, Panel, PanelFailure
 from trioarm.core.instants import microseconds, render_instant

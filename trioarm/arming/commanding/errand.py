@@ -26,18 +26,18 @@ from trioarm.arming.alerts import (
 )
 from trioarm.arming.announced import correcting
 from trioarm.arming.audit import LEFT
+from trioarm.arming.commanding.line import NotAsked
+from trioarm.arming.commanding.pursuit import Pursuit, Way
+from trioarm.arming.commanding.recovery import GiveWay, Past, step_after
+from trioarm.arming.commanding.verify import Done, Fail, KeepTurn, Limits, NextStep, Send, Sent, Wait
 from trioarm.arming.compile import apply_within_s
 from trioarm.arming.conditions.asking import Conditions
 from trioarm.arming.conditions.settings import Depends
 from trioarm.arming.conditions.verdict import Await, Block, Leave, Proceed, verdict
 from trioarm.arming.holds import Holds
 from trioarm.arming.ledger import LatestCommand
-from trioarm.arming.line import NotAsked
 from trioarm.arming.model import Target
 from trioarm.arming.panels.base import OURSELVES, UNREAD, FailureKind, PanelFailure, PanelReport
-from trioarm.arming.pursuit import Pursuit, Way
-from trioarm.arming.recovery import GiveWay, Past, step_after
-from trioarm.arming.verify import Done, Fail, KeepTurn, Limits, NextStep, Send, Sent, Wait
 from trioarm.core.alerts import Alert, raising
 from trioarm.core.errors import UnknownAlert
 from trioarm.core.instants import MINUTE, SECOND, instant, microseconds

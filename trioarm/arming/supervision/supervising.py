@@ -12,9 +12,9 @@ from typing import Final
 import trio
 
 from trioarm.arming.alerts import not_as_expected, subject_of
+from trioarm.arming.commanding.pursuit import Way
 from trioarm.arming.model import SUPERVISE, Hours, Premises, Reported
 from trioarm.arming.panels.base import PanelFailure
-from trioarm.arming.pursuit import Way
 from trioarm.arming.watch import latest
 from trioarm.core.alerts import raising
 from trioarm.core.forecast import local_time

@@ -11,10 +11,10 @@ from typing import Final
 
 import attrs
 
-from trioarm.arming.claims import Claim, Unit, holder_of, units_of
-from trioarm.arming.exception_days import SCHEDULE, SITE, TAG, bounds, covers, daily
+from trioarm.arming.conflicts.precedence import Specificity, specificity_of
+from trioarm.arming.exceptions.claims import Claim, Unit, holder_of, units_of
+from trioarm.arming.exceptions.days import SCHEDULE, SITE, TAG, bounds, covers, daily
 from trioarm.arming.model import HANDLER, ArmingSchedule, Effect, KeptException, Partition, Premises, Target
-from trioarm.arming.precedence import Specificity, specificity_of
 from trioarm.core.instants import SECOND
 from trioarm.core.schedule import Schedule
 from trioarm.core.triggers import After, Excepted, Stretch, Trigger

@@ -12,9 +12,9 @@ from typing import Final
 
 import attrs
 
-from trioarm.arming.exception_days import bounds, daily, day_at, days_of
+from trioarm.arming.exceptions.days import bounds, daily, day_at, days_of
+from trioarm.arming.exceptions.treating import looks_a_day_ahead, treated
 from trioarm.arming.model import Effect, KeptException
-from trioarm.arming.treating import looks_a_day_ahead, treated
 from trioarm.core.errors import InvalidTrigger
 from trioarm.core.schedule import Schedule
 from trioarm.core.triggers import Trigger

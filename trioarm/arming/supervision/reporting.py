@@ -11,10 +11,10 @@ import attrs
 
 from trioarm.arming.alerts import AlertKind, subject_of
 from trioarm.arming.audit import AUDIT, entries_of, read_entry
-from trioarm.arming.expected import Judged, Outcome
 from trioarm.arming.ledger import Ledger
 from trioarm.arming.model import REPORT, Premises
-from trioarm.arming.report import Day, Report
+from trioarm.arming.supervision.expected import Judged, Outcome
+from trioarm.arming.supervision.report import Day, Report
 from trioarm.arming.watch import latest
 from trioarm.core.alerts import Alert, AlertQuery, AlertState, Fact, Severity, StoredAlert, raising
 from trioarm.core.errors import RepositoryError
