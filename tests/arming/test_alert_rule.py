@@ -8,7 +8,7 @@ import pytest
 
 from tests.arming.premises import AWAY, DISARMED, EVENING, NIGHT
 from tests.making import a_record, a_run, a_schedule
-from trioarm.arming.alerts import ADVICE, AlertKind, alert_rule, failed, kind_of_failure
+from trioarm.arming.alerts import AlertKind, alert_rule, failed, kind_of_failure
 from trioarm.arming.model import Target
 from trioarm.arming.panels.base import UNREAD, FailureKind, PanelFailure
 from trioarm.core.alerts import Alert, Severity, raised_by, raising
@@ -105,8 +105,22 @@ def test_every_failure_has_an_alert_and_advice(failure: FailureKind, target: Tar
     """There is none that leaves people without a word of what to do."""
     alert = failed("house", target, PanelFailure(failure, "because"), attempts=1, sends=0, last=UNREAD, now=EVENING)
     assert alert.kind == kind_of_failure(target, failure)
-    assert alert.advice == ADVICE[failure]
+    assert alert.advice
+    assert "{" not in alert.advice
     assert "because" in alert.text
+
+
+def test_what_can_be_done_by_hand_is_said_as_a_command() -> None:
+    """It can be copied as it stands."""
+    zones = PanelFailure(FailureKind.BLOCKED, "zones are open")
+    advice = [
+        failed("house", target, zones, attempts=1, sends=0, last=UNREAD, now=EVENING).advice
+        for target in (NIGHT, DISARMED)
+    ]
+    assert advice == [
+        "close them, then trioarm partitions arm house --target armed_night",
+        "close them, then trioarm partitions disarm house",
+    ]
 
 
 def test_a_disarm_that_came_too_late_did_not_fail() -> None:

@@ -368,7 +368,7 @@ async def test_a_blocked_arm_says_which_zones_and_what_to_do(
             Fact("commands", "0"),
             Fact("last state", "disarmed"),
         )
-        assert alert.advice == "close them, then retry the run"
+        assert alert.advice == "close them, then trioarm partitions arm house --target armed_night"
         for zone in panel.open_zones:
             await node.panel().close_zone(zone)
         await node.at(3700)

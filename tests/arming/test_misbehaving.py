@@ -25,6 +25,7 @@ CODE: Final = "90210-wrong"
 COMMAND: Final = "ARM_AWAY"
 WITH_CODE: Final = """command_template = '{"action": "{action}", "code": "{code}"}'
 code = { env = "HOUSE_CODE" }"""
+AGAIN: Final = "trioarm partitions arm"
 LEFT: Final = "on its way to armed_away the panel went to disarmed: it is left as it is"
 NO_EFFECT: Final = "3 commands had no effect: the panel still reports disarmed"
 FORGOTTEN: Final = "somebody, or the panel itself, made it disarmed; a schedule had made it armed_away"
@@ -80,7 +81,7 @@ CASES: Final = {
         told=failure(
             "refuses",
             "mqtt home: zones are open: Kitchen window",
-            "close them, then retry the run",
+            f"close them, then {AGAIN} refuses --target armed_away",
             "zones: Kitchen window, attempts: 1, commands: 1",
         ),
         audit=[("arm_failed", "disarmed", "disarmed", "blocked: mqtt home: zones are open: Kitchen window")],
@@ -92,7 +93,7 @@ CASES: Final = {
         told=failure(
             "locked",
             "mqtt home: the panel refuses the code",
-            "remove the cause, then retry the run",
+            f"remove the cause, then {AGAIN} locked --target armed_away",
             "attempts: 1, commands: 1",
         ),
         audit=[("arm_failed", "disarmed", "disarmed", "rejected: mqtt home: the panel refuses the code")],
@@ -101,21 +102,36 @@ CASES: Final = {
         settings={"code": "0042"},
         panel=f'preset = "manual_mqtt"\n{WITH_CODE}',
         heard=[f'{{"action": "{COMMAND}", "code": "{CODE}"}}'] * 3,
-        told=failure("mute", NO_EFFECT, "look at the panel, then retry the run", "attempts: 1, commands: 3"),
+        told=failure(
+            "mute",
+            NO_EFFECT,
+            f"look at the panel, then {AGAIN} mute --target armed_away",
+            "attempts: 1, commands: 3",
+        ),
         audit=[("arm_failed", "disarmed", "disarmed", f"timeout: {NO_EFFECT}")],
     ),
     "reverts": Case(
         settings={"reverts": True, "exit_delay_s": 2.0},
         exit_delay="4s",
         heard=[COMMAND],
-        told=failure("reverts", LEFT, "retry the run if that was not meant", "attempts: 1, commands: 1"),
+        told=failure(
+            "reverts",
+            LEFT,
+            f"if that was not meant, {AGAIN} reverts --target armed_away",
+            "attempts: 1, commands: 1",
+        ),
         audit=[("arm_failed", "disarmed", "disarmed", f"reverted: {LEFT}")],
     ),
     "restarts": Case(  # on its way
         settings={"exit_delay_s": 60.0},
         exit_delay="60s",
         heard=[COMMAND],
-        told=failure("restarts", LEFT, "retry the run if that was not meant", "attempts: 1, commands: 1"),
+        told=failure(
+            "restarts",
+            LEFT,
+            f"if that was not meant, {AGAIN} restarts --target armed_away",
+            "attempts: 1, commands: 1",
+        ),
         audit=[("arm_failed", "disarmed", "disarmed", f"reverted: {LEFT}")],
     ),
     "forgets": Case(  # restarts once it is armed, and comes back disarmed

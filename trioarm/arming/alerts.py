@@ -52,16 +52,17 @@ SETTLED_BY_OPENING: Final = (*PASSING, AlertKind.NOT_OPENED)
 
 BY_HAND: Final = "do it by hand if it is still wanted"
 ADVICE: Final = {
-    FailureKind.REJECTED: "remove the cause, then retry the run",
-    FailureKind.BLOCKED: "close them, then retry the run",
+    FailureKind.REJECTED: "remove the cause, then {again}",
+    FailureKind.BLOCKED: "close them, then {again}",
     FailureKind.UNAVAILABLE: "look at the panel and at the way to it",
-    FailureKind.TIMEOUT: "look at the panel, then retry the run",
-    FailureKind.REVERTED: "retry the run if that was not meant",
+    FailureKind.TIMEOUT: "look at the panel, then {again}",
+    FailureKind.REVERTED: "if that was not meant, {again}",
     FailureKind.IN_ALARM: "see to the alarm first",
     FailureKind.TOO_LATE: BY_HAND,
     FailureKind.UNCERTAIN: "look at trioarm conditions list, and " + BY_HAND,
     FailureKind.UNRECORDED: BY_HAND,
 }
+"""What people can do about a failure; `{again}` stands for the command that does by hand what was to be done."""
 
 _BAD_ENDS: Final = frozenset({Step.FAIL, Step.TIME_OUT, Step.LOSE, Step.MISS})
 
@@ -69,6 +70,12 @@ _BAD_ENDS: Final = frozenset({Step.FAIL, Step.TIME_OUT, Step.LOSE, Step.MISS})
 def subject_of(partition: str) -> str:
     """Return what alerts about a partition name as their subject."""
     return LANE + partition
+
+
+def advice_on(failure: FailureKind, partition: str, target: Target) -> str:
+    """Return what people can do about a run that failed."""
+    by_hand = f"disarm {partition}" if target is Target.DISARMED else f"arm {partition} --target {target}"
+    return ADVICE[failure].format(again=f"trioarm partitions {by_hand}")
 
 
 def kind_of_failure(target: Target, failure: FailureKind) -> AlertKind:
@@ -97,7 +104,7 @@ def failed(
         kind=kind_of_failure(target, failure.kind),
         severity=Severity.ERROR,
         text=f"it did not become {target}: {failure}",
-        advice=ADVICE[failure.kind],
+        advice=advice_on(failure.kind, partition, target),
         raised_at=now,
         settled_by=target.value,
         facts=_facts(zones=", ".join(failure.zones), attempts=attempts, commands=sends, last_state=last.state),

@@ -12,7 +12,6 @@ from typing import Final, assert_never
 import attrs
 
 from trioarm.arming.alerts import (
-    ADVICE,
     PASSING,
     AlertKind,
     condition_unknown,
@@ -323,7 +322,7 @@ class Errand(Pursuit):
         self._raise(alert)
         await self._conclude("_failed", f"{failure.kind}: {failure}")
         await self._end_passing_alerts()
-        return Discard(f"{text}; {ADVICE[failure.kind]}")
+        return Discard(f"{text}; {alert.advice}")
 
     async def _give_way(self, reason: Reason, message: str) -> Override:
         name, last = self.way.partition.name, (self.report or UNREAD).state
