@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 import attrs
 
 from trioarm.arming.model import Target
 from trioarm.core.schedule import Order, Schedule, ScheduleRecord
+
+NONE_PASSED: Final[Mapping[str, int]] = {}
 
 
 @attrs.frozen(slots=True)
@@ -25,7 +28,9 @@ class Desired:
     schedule: str
 
 
-def desired(schedules: Iterable[Schedule], partition: str, now: int) -> Desired | None:
+def desired(
+    schedules: Iterable[Schedule], partition: str, now: int, passed: Mapping[str, int] = NONE_PASSED
+) -> Desired | None:
     """Return what the last occurrence of a partition's schedules says; None before the first.
 
     Equal instants are ordered as planning orders them (S4.4, A4.4).
@@ -34,13 +39,14 @@ def desired(schedules: Iterable[Schedule], partition: str, now: int) -> Desired 
         schedules: engine schedules of any partition.
         partition: by name.
         now: microseconds since 1970 UTC.
+        passed: instants from which on occurrences of a schedule say nothing, by its name.
     """
     latest: Order | None = None
     found = None
     for schedule in schedules:
         if not schedule.enabled or schedule.args.get("partition") != partition:
             continue
-        at = _last_occurrence(schedule, now)
+        at = _last_occurrence(schedule, min(now, passed.get(schedule.name, now + 1) - 1))
         if at is None:
             continue
         order = schedule.order_at(at, schedule.trigger)

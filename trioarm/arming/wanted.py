@@ -1,7 +1,7 @@
-"""Wanted: what a partition should be, once conditions have had their say (A1.6, A4.5).
+"""Wanted: what a partition should be, once people and conditions have had their say (A1.6, A4.2, A4.5).
 
-The timeline knows what schedules declare. What one left as it was says nothing of its partition, so that what came
-before still counts; and what was made of it instead of the target is what it should be.
+The timeline knows what schedules declare. What is skipped, postponed, superseded or left by a condition says nothing of
+its partition, so that what came before still counts; what was made of it instead of the target is what it should be.
 """
 
 from __future__ import annotations
@@ -11,15 +11,14 @@ from typing import Final
 
 import attrs
 
-from trioarm.arming.compile import DEPENDS
 from trioarm.arming.model import Target
 from trioarm.arming.timeline import Desired, desired
 from trioarm.core.run import Origin, RunRecord
 from trioarm.core.schedule import Schedule
-from trioarm.core.states import Reason, State
+from trioarm.core.states import Reason, State, WaitingFor
 from trioarm.engine.ports import ScheduleRepository
 
-LEFT_MAX: Final = 100  # occurrences in a row that were left: what was before them nobody remembers
+LEFT_MAX: Final = 100  # occurrences in a row that say nothing: what was before them nobody remembers
 
 
 async def wanted(
@@ -36,15 +35,15 @@ async def wanted(
     Raises:
         RepositoryError: the store is out of reach.
     """
-    depending = {schedule.name for schedule in schedules if DEPENDS in schedule.args}
-    found = desired(schedules, partition, now)
+    passed: dict[str, int] = {}
     for _ in range(LEFT_MAX):
-        if found is None or found.schedule not in depending:
+        found = desired(schedules, partition, now, passed)
+        run = None if found is None else await _run_of(found, repository)
+        if found is None or run is None:
             return found
-        run = await _run_of(found, repository)
-        if run is None or not _was_left(run):
-            return found if run is None else attrs.evolve(found, target=_made(run, found.target))
-        found = desired(schedules, partition, found.since_at - 1)
+        if not _says_nothing(run, now):
+            return attrs.evolve(found, target=_made(run, found.target))
+        passed[found.schedule] = found.since_at
     return None
 
 
@@ -59,14 +58,15 @@ def wanted_by(
     Args:
         became: what is on record of occurrences, by schedule and instant; None where one was left.
     """
-    found = desired(schedules, partition, at)
+    passed: dict[str, int] = {}
     for _ in range(LEFT_MAX):
+        found = desired(schedules, partition, at, passed)
         if found is None:
             return None
         target = became.get((found.schedule, found.since_at), found.target)
         if target is not None:
             return target
-        found = desired(schedules, partition, found.since_at - 1)
+        passed[found.schedule] = found.since_at
     return None
 
 
@@ -76,8 +76,17 @@ async def _run_of(found: Desired, repository: ScheduleRepository) -> RunRecord |
     return await repository.get_run_of(found.schedule, found.since_at, Origin.SCHEDULE, epoch)
 
 
-def _was_left(run: RunRecord) -> bool:
-    return run.state is State.OVERRIDDEN and run.reason is Reason.CONDITION
+def _says_nothing(run: RunRecord, now: int) -> bool:
+    """Whether what came due leaves its partition as it was: somebody wanted that, or it is still to come."""
+    match run.state:
+        case State.SKIPPED | State.SUPERSEDED:
+            return True
+        case State.OVERRIDDEN:
+            return run.reason is Reason.CONDITION
+        case State.PENDING:
+            return run.waiting_for is WaitingFor.POSTPONE and run.due_at > now
+        case _:
+            return False
 
 
 def _made(run: RunRecord, target: Target) -> Target:

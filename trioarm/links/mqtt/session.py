@@ -25,7 +25,7 @@ from trioarm.links.mqtt.wire import PACKET_MAX, Garbled, Wire
 
 IN_FLIGHT: Final = 20  # messages sent and not yet acknowledged, or fewer if the broker says so; more wait
 CHUNK: Final = 64 * 1024  # bytes read at once
-PACKETS: Final = 50  # handled before others get their turn
+PACKETS: Final = 100  # handled before others get their turn
 BREATH_S: Final = 0.005  # which they get then: a broker that floods would take all of a processor from who is arming
 EARLY_S: Final = 0.1  # by how much paho's clock may be behind ours
 
