@@ -25,7 +25,8 @@ DEADLINE_S = 90.0
 async def test_a_newer_node_changes_the_tables_while_an_older_one_works(tmp_path: Path) -> None:
     """The older says so and begins nothing more; the newer goes on; no occurrence is lost or doubled.
 
-    Its store says so in one line, and so does its engine, where that is the first to find out.
+    Its store says so in one line, and so does its engine, where that is the first to find out. Where a run was at work
+    just then, its recorder says at the end that what came of it is not kept: the newer one begins it again.
     """
     (tmp_path / "scheduler.toml").write_text(BEATS)
     with trio.fail_after(DEADLINE_S):
@@ -46,7 +47,9 @@ async def test_a_newer_node_changes_the_tables_while_an_older_one_works(tmp_path
     said = [json.loads(line) for line in older.lines[told - 1 :] if '"error"' in line]
     tellers = [line["logger"] for line in said if TOO_NEW in line["message"]]
     assert tellers in (["trioarm.store"], ["trioarm.engine"], ["trioarm.engine", "trioarm.store"]), said
-    assert len(said) == len(tellers), said
+    rest = [line for line in said if TOO_NEW not in line["message"]]
+    assert all(line["message"].startswith("1 outcomes could not be kept: beat@") for line in rest), said
+    assert len(rest) <= 1, said
     assert not [line for line in older.lines[told:] if DECIDED in line]
     assert {run["state"] for run in runs} == {"succeeded"}
     instants = sorted(datetime.fromisoformat(run["due_at"]) for run in runs)
