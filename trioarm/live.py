@@ -72,14 +72,21 @@ def pool_of(handler: str) -> str:
 
 
 def built_in_schedules(config: SchedulerConfig) -> list[Schedule]:
-    """Return what every node declares: its housekeeping, the refreshing of its calendars, and its channels' looks."""
+    """Return what every node declares beside what it is told to."""
     scheduler = config.scheduler
     ping_s = None if scheduler.dead_man_url is None else scheduler.dead_man_interval_s
     return [
         *housekeeping_schedules(scheduler.health_check_interval_s, ping_s),
+        *discovery_schedules(config.discovery, scheduler.check_interval_s),
+        *schedules_of_parts(config),
+    ]
+
+
+def schedules_of_parts(config: SchedulerConfig) -> list[Schedule]:
+    """Return what calendars, channels and partitions need of it: their looks, reminders and reports."""
+    return [
         *refreshing_schedules(config.feeds.values()),
         *notifying_schedules(config.notify.values()),
-        *discovery_schedules(config.discovery, scheduler.check_interval_s),
         *watching_schedules(config.premises),
         *reminding_schedules(config.premises),
         *supervising_schedules(config.premises.hours),

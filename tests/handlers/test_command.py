@@ -127,7 +127,7 @@ async def test_a_program_that_is_not_there_is_not_tried_again() -> None:
     """Trying again would not bring it: the run is discarded, and says what was not found."""
     run = await run_of(a_command(["/no/such/program"]))
     assert (run.state, run.reason) == (State.FAILED, Reason.DISCARDED)
-    assert run.error == "cannot start '/no/such/program': No such file or directory"
+    assert run.error == "cannot start /no/such/program: No such file or directory"
 
 
 @pytest.mark.parametrize("argv", [None, [], "echo hello", ["echo", 1], {"echo": "hello"}, [""]])
@@ -175,7 +175,7 @@ async def test_a_program_works_where_it_is_told_and_reads_what_it_is_given(tmp_p
     run = await run_of(a_command(["/bin/true"], args={"cwd": "/no/such"}))
     assert (run.reason, run.error) == (
         Reason.DISCARDED,
-        "cannot start '/bin/true' in '/no/such': No such file or directory",
+        "cannot start /bin/true in /no/such: No such file or directory",
     )
 
 

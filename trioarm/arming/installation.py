@@ -80,7 +80,7 @@ class Installation:
         }
         self.schedules = engine_schedules(premises)
         lines = lines_to(self.panels)
-        ways = {
+        self._ways = ways = {
             name: Way(partition, self.panels[name], lines[name], ledger, clock)
             for name, partition in premises.partitions.items()
         }
@@ -88,7 +88,7 @@ class Installation:
         alerts = AlertCommands(repository, clock)
         self.exceptions = Exceptions(repository, clock)
         self.persons = Persons(premises, ways, holds, alerts, self.desired)
-        means = Means(premises=premises, panels=self.panels, connections=self._connections, clock=clock)
+        means = Means(premises=premises, ways=ways, connections=self._connections, clock=clock)
         self.conditions = Conditions({name: make_source(one, means) for name, one in premises.conditions.items()})
         self._handler = ArmHandler(premises, ways, holds, alerts, self.conditions)
         self.handlers: dict[str, Handler] = {HANDLER: self._handler.arm}
@@ -150,7 +150,7 @@ class Installation:
             KeyError: there is no such partition.
         """
         try:
-            return await self.panels[partition].read_state()
+            return await self._ways[partition].read_state()
         except PanelFailure as failure:
             if failure.kind is not FailureKind.UNAVAILABLE:
                 raise

@@ -10,7 +10,7 @@ from trioarm.core.instants import instant, render_instant
 from trioarm.core.jsonable import Json
 from trioarm.core.outcome import Discard
 from trioarm.engine.attempt import RunContext
-from trioarm.links.program import PASSED, Output, ending, last_line, run_program
+from trioarm.links.program import PASSED, NotStarted, Output, ending, last_line, run_program
 
 
 class ProgramFailed(Exception):
@@ -40,9 +40,8 @@ async def command(run: RunContext) -> Json:
     cwd, stdin = _text(args.get("cwd")), _text(args.get("stdin"))
     try:
         code = await run_program(argv, output, env=_environment(run, args), cwd=cwd, stdin=stdin)
-    except OSError as error:
-        where = f" in {cwd!r}" if cwd is not None else ""
-        raise Discard(f"cannot start {argv[0]!r}{where}: {error.strerror}") from error
+    except NotStarted as error:
+        raise Discard(str(error)) from error
     finally:
         run.leave(output.text or None)
     if code != 0:

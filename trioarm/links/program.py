@@ -33,6 +33,10 @@ def passed() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if PASSED.fullmatch(name)}
 
 
+class NotStarted(Exception):
+    """A program cannot be started; one line says why."""
+
+
 class Output:
     """The end of what a program says, and what had to be done about it.
 
@@ -97,20 +101,26 @@ async def run_program(
         stdin: what it can read; None for nothing.
 
     Raises:
-        OSError: it cannot be started.
-        ValueError: it cannot be, because an argument or a variable holds what none can.
+        NotStarted: it cannot be started.
 
     Cancellation: it is told to terminate, and killed when it does not; four seconds later it is left in any case.
     """
-    process = await trio.lowlevel.open_process(
-        argv,
-        stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT if errors is None else subprocess.PIPE,
-        env=env,
-        cwd=cwd,
-        start_new_session=True,
-    )
+    where = "" if cwd is None else f" in {cwd}"
+    try:
+        process = await trio.lowlevel.open_process(
+            argv,
+            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if errors is None else subprocess.PIPE,
+            env=env,
+            cwd=cwd,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise NotStarted(f"cannot start {argv[0]}{where}: {error.strerror}") from error
+    except ValueError as error:
+        what = "an argument or a variable holds what none can, such as NUL"
+        raise NotStarted(f"cannot start {argv[0]}{where}: {what}") from error
     try:
         return await _attend(process, output, errors, stdin or "")
     finally:

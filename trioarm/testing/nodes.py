@@ -12,17 +12,12 @@ import trio
 from trioarm.arming.discovery.discovery import Discovery
 from trioarm.arming.installation import Installation
 from trioarm.arming.model import Premises, VirtualPanel
-from trioarm.arming.reminding import reminding_schedules
-from trioarm.arming.supervision.reporting import Often, reporting_schedules
-from trioarm.arming.supervision.supervising import supervising_schedules
-from trioarm.arming.watching import watching_schedules
 from trioarm.bootstrap import SchedulerBootstrap
 from trioarm.components import discovery_of, make_installation, scheduler_components
 from trioarm.config import SchedulerConfig
 from trioarm.container import Container
 from trioarm.core.errors import CalendarUnavailable
 from trioarm.core.jsonable import Json
-from trioarm.core.schedule import Schedule
 from trioarm.engine.attempt import RunContext
 from trioarm.engine.clock import VirtualClock
 from trioarm.engine.engine import SchedulingEngine
@@ -34,12 +29,11 @@ from trioarm.engine.scheduler import Scheduler
 from trioarm.engine.threaded import run_inline
 from trioarm.feeds.feed import Feeds
 from trioarm.feeds.fetch import Fetched, Fetcher, Version
-from trioarm.feeds.refreshing import refreshing_schedules
 from trioarm.handlers.dead_man import DeadMan
 from trioarm.handlers.injection import Injection
 from trioarm.handlers.registry import Handlers, register
-from trioarm.live import LiveConfig
-from trioarm.notify.notifying import MakeChannel, Notifying, notifying_schedules
+from trioarm.live import LiveConfig, schedules_of_parts
+from trioarm.notify.notifying import MakeChannel, Notifying
 from trioarm.testing.faults import Line
 from trioarm.testing.stores import InlineThread
 
@@ -101,7 +95,7 @@ def node_components(config: SchedulerConfig, handlers: Handlers, parts: Parts) -
     container.override(Injection, lambda c: Injection(c, run_inline))
     container.override(Notifying, partial(_notifying, make=parts.make_channel))
     if not parts.housekeeping:
-        container.override(LiveConfig, lambda c: LiveConfig(c.get(SchedulerConfig), c, _without_housekeeping))
+        container.override(LiveConfig, lambda c: LiveConfig(c.get(SchedulerConfig), c, schedules_of_parts))
     return container
 
 
@@ -126,17 +120,6 @@ def _installation(container: Container, premises: Premises) -> Installation:
 def _notifying(c: Container, make: MakeChannel) -> Notifying:
     channels, repository = c.get(SchedulerConfig).notify, c.get(ScheduleRepository)
     return Notifying(channels, repository, c.get(Clock), c.get(Hub), lambda: c.get(Scheduler), make)
-
-
-def _without_housekeeping(config: SchedulerConfig) -> list[Schedule]:
-    return [
-        *refreshing_schedules(config.feeds.values()),
-        *notifying_schedules(config.notify.values()),
-        *watching_schedules(config.premises),
-        *reminding_schedules(config.premises),
-        *supervising_schedules(config.premises.hours),
-        *reporting_schedules(config.premises, Often(config.arming.report)),
-    ]
 
 
 class Node:

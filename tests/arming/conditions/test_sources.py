@@ -14,9 +14,11 @@ import trio
 import trio.testing
 from paho.mqtt import publish
 
-from tests.arming.premises import EVENING, some_parts, the_premises
+from tests.arming.premises import EVENING, a_partition, some_parts, the_premises
 from tests.links.broker import HOST, PATIENCE_S, Mosquitto, a_broker, a_link, a_server
 from tests.links.fake_home_assistant import TOKEN, FakeHomeAssistant, a_home_assistant
+from trioarm.arming.commanding.line import Line
+from trioarm.arming.commanding.pursuit import Way
 from trioarm.arming.conditions.base import Source
 from trioarm.arming.conditions.settings import (
     CommandCondition,
@@ -28,6 +30,7 @@ from trioarm.arming.conditions.settings import (
 from trioarm.arming.conditions.sources import Means, make_source
 from trioarm.arming.conditions.verdict import Answer, Truth
 from trioarm.arming.connections import Connections
+from trioarm.arming.ledger import Ledger
 from trioarm.arming.model import HomeAssistantInstance, Reported, Target, VirtualPanel
 from trioarm.arming.panels.virtual import VirtualDriver
 from trioarm.core.errors import ConfigurationError
@@ -66,7 +69,7 @@ class Asked:
 async def asked(condition: Condition, **more: Any) -> AsyncIterator[Asked]:
     """Make the source of a condition, and keep up what it is reached over."""
     connections, clock = Connections(), VirtualClock(EVENING, trio_start=trio.current_time())
-    means = Means(premises=the_premises(**more), panels={}, connections=connections, clock=clock)
+    means = Means(premises=the_premises(**more), ways={}, connections=connections, clock=clock)
     source = make_source(condition, means)
     async with trio.open_nursery() as nursery:
         await nursery.start(connections.run)
@@ -348,7 +351,7 @@ async def test_a_program_that_floods_is_bounded() -> None:
     ("argv", "why"),
     [
         (("/nowhere/at-all",), "cannot start /nowhere/at-all: No such file or directory"),
-        (("sh", "-c", "exit 0\0"), "cannot start sh: an argument holds what none can, such as NUL"),
+        (("sh", "-c", "exit 0\0"), "cannot start sh: an argument or a variable holds what none can, such as NUL"),
     ],
 )
 async def test_a_program_that_cannot_be_started_is_unknown(argv: tuple[str, ...], why: str) -> None:
@@ -378,7 +381,7 @@ async def test_a_program_gets_nothing_that_is_not_its_business(monkeypatch: pyte
 def test_premises_made_in_code_are_judged(condition: Condition) -> None:
     """One line, not an error of ours."""
     parts = some_parts()
-    means = Means(premises=the_premises(), panels={}, connections=parts.connections, clock=parts.clock)
+    means = Means(premises=the_premises(), ways={}, connections=parts.connections, clock=parts.clock)
     with pytest.raises(ConfigurationError, match=r"condition\.in: there is no '(gate|home)' to ask"):
         make_source(condition, means)
 
@@ -391,8 +394,11 @@ async def test_a_panel_says_what_it_reports() -> None:
     parts = some_parts()
     panel = VirtualDriver(VirtualPanel(exit_delay_s=0.0), "gate", parts.repository, parts.clock)
     condition = PartitionCondition(name="out", partition="gate", yes=frozenset({Reported.ARMED_AWAY}))
-    means = Means(premises=the_premises(), panels={"gate": panel}, connections=parts.connections, clock=parts.clock)
+    way = Way(a_partition("gate"), panel, Line("gate", ("gate",)), Ledger(parts.repository), parts.clock)
+    means = Means(premises=the_premises(), ways={"gate": way}, connections=parts.connections, clock=parts.clock)
     source = make_source(condition, means)
+    way.line.breaker.failures = 1
     assert await source.ask() == Answer(NO, "gate is disarmed")
+    assert way.line.breaker.failures == 0  # whoever asks, it has answered
     await panel.arm(Target.ARMED_AWAY, "anna")
     assert await source.ask() == Answer(YES, "gate is armed_away")

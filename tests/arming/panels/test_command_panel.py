@@ -368,7 +368,7 @@ async def test_too_much_is_no_report_even_if_its_end_is_one() -> None:
         ("/no/such/program", "1", "cannot start /no/such/program: No such file or directory"),
         ("/etc", "1", "cannot start /etc: Permission denied"),
         ("/etc/passwd", "1", "cannot start /etc/passwd: Permission denied"),
-        ("/bin/true", "a\0b", "cannot start /bin/true: an argument or a name holds what none can, such as NUL"),
+        ("/bin/true", "a\0b", "cannot start /bin/true: an argument or a variable holds what none can, such as NUL"),
         ("/bin/true", "x" * 3_000_000, "cannot start /bin/true: Argument list too long"),
     ],
 )

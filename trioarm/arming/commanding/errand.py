@@ -164,7 +164,7 @@ class Errand(Pursuit):
         await self._respect_holds()
         if self._terms.depends is not None:
             await self._heed(self._terms.depends, now)
-            if self.way.clock.look() - now > FRESH and await self.way.panel.read_state() != report:
+            if self.way.clock.look() - now > FRESH and await self.way.read_state() != report:
                 return Wait(now)  # somebody was there meanwhile
             step = await self._step(report, now, free_at)
         if isinstance(step, Send | KeepTurn):

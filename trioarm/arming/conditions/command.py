@@ -11,7 +11,7 @@ from trioarm.arming.conditions.settings import CommandCondition
 from trioarm.arming.conditions.verdict import Answer, Truth
 from trioarm.arming.panels.printed import one_line
 from trioarm.core.instants import render_duration
-from trioarm.links.program import Output, ending, last_line, passed, run_program
+from trioarm.links.program import NotStarted, Output, ending, last_line, passed, run_program
 
 CODES: Final = {0: Truth.YES, 1: Truth.NO}
 SHOWN_MAX: Final = 200  # characters of what it said that a message repeats
@@ -37,10 +37,8 @@ class CommandSource:
         with trio.move_on_after(self._settings.timeout_s):
             try:
                 code = await run_program(self._settings.run, said, env=env)
-            except OSError as error:
-                return unknown(f"cannot start {program}: {error.strerror}")
-            except ValueError:
-                return unknown(f"cannot start {program}: an argument holds what none can, such as NUL")
+            except NotStarted as error:
+                return unknown(str(error))
             truth = CODES.get(code, Truth.UNKNOWN)
             return Answer(truth, f"{program} {ending(code)}{_words(said)}")
         return unknown(f"{program} did not end within {render_duration(self._settings.timeout_s)}{_words(said)}")

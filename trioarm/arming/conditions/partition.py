@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import trio
 
+from trioarm.arming.commanding.pursuit import Way
 from trioarm.arming.conditions.base import unknown
 from trioarm.arming.conditions.settings import PartitionCondition
 from trioarm.arming.conditions.verdict import Answer, Truth
-from trioarm.arming.panels.base import Panel
 from trioarm.arming.words import Reported
 from trioarm.core.errors import TrioarmError
 from trioarm.core.instants import render_duration
@@ -18,12 +18,12 @@ class PartitionSource:
 
     Args:
         settings: as configured.
-        panel: of its partition.
+        way: to its partition.
     """
 
-    def __init__(self, settings: PartitionCondition, panel: Panel) -> None:
+    def __init__(self, settings: PartitionCondition, way: Way) -> None:
         self._settings = settings
-        self._panel = panel
+        self._way = way
 
     async def ask(self) -> Answer:
         """Return whether the panel reports one of the states.
@@ -33,7 +33,7 @@ class PartitionSource:
         name = self._settings.partition
         with trio.move_on_after(self._settings.timeout_s):
             try:
-                report = await self._panel.read_state()
+                report = await self._way.read_state()
             except TrioarmError as error:  # of the panel; or of the store, where the built-in one is kept
                 return unknown(f"{name}: {error}")
             if report.state in (Reported.UNKNOWN, Reported.UNAVAILABLE):

@@ -7,6 +7,7 @@ from typing import TypeVar, assert_never
 
 import attrs
 
+from trioarm.arming.commanding.pursuit import Way
 from trioarm.arming.conditions.base import Source
 from trioarm.arming.conditions.command import CommandSource
 from trioarm.arming.conditions.homeassistant import HomeAssistantSource
@@ -21,7 +22,6 @@ from trioarm.arming.conditions.settings import (
 )
 from trioarm.arming.connections import Connections
 from trioarm.arming.model import Premises
-from trioarm.arming.panels.base import Panel
 from trioarm.arming.panels.homeassistant import link_to
 from trioarm.arming.panels.mqtt import broker_link
 from trioarm.core.errors import ConfigurationError
@@ -36,13 +36,13 @@ class Means:
 
     Args:
         premises: brokers, and instances of Home Assistant, by name.
-        panels: drivers by partition.
+        ways: to partitions, by name.
         connections: what others are reached over, shared with panels.
         clock: what time it is.
     """
 
     premises: Premises
-    panels: Mapping[str, Panel]
+    ways: Mapping[str, Way]
     connections: Connections
     clock: Clock
 
@@ -55,7 +55,7 @@ def make_source(condition: Condition, means: Means) -> Source:
     """
     match condition:
         case PartitionCondition():
-            return PartitionSource(condition, _named(means.panels, condition.partition, condition))
+            return PartitionSource(condition, _named(means.ways, condition.partition, condition))
         case CommandCondition():
             return CommandSource(condition)
         case MqttCondition():

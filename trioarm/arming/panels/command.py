@@ -18,7 +18,7 @@ from trioarm.arming.model import CommandPanel, Target
 from trioarm.arming.panels.base import NAME_MAX, OURSELVES, ZONES_MAX, FailureKind, PanelFailure, PanelReport
 from trioarm.arming.panels.printed import NoReport, one_line, parse_report
 from trioarm.core.instants import render_duration
-from trioarm.links.program import Output, ending, passed, run_program
+from trioarm.links.program import NotStarted, Output, ending, passed, run_program
 from trioarm.links.secrets import CODE_LENGTH_MAX, MASK, SecretRef, SecretUnreadable, pattern_of, read_code
 
 ANSWERS: Final = {10: FailureKind.REJECTED, 11: FailureKind.BLOCKED}
@@ -143,11 +143,8 @@ class CommandDriver:
             try:
                 vector = [filled(argument, words) for argument in argv]
                 ended = await run_program(vector, said, errors=errors, env=env, stdin=stdin)
-            except OSError as error:
-                raise PanelFailure(FailureKind.UNAVAILABLE, f"cannot start {argv[0]}: {error.strerror}") from error
-            except ValueError as error:
-                message = f"cannot start {argv[0]}: an argument or a name holds what none can, such as NUL"
-                raise PanelFailure(FailureKind.UNAVAILABLE, message) from error
+            except NotStarted as error:
+                raise PanelFailure(FailureKind.UNAVAILABLE, str(error)) from error
             return _Answer(ended, said, errors, codes)
         message = f"{argv[0]} did not end within {render_duration(self._settings.timeout_s)}"
         raise _Answer(0, said, errors, codes).failure(FailureKind.UNAVAILABLE, message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from trioarm.links.program import Output, ending, passed, run_program
+from trioarm.links.program import NotStarted, Output, ending, passed, run_program
 from trioarm.notify.channels.base import Answer, Delivered, Refused, TryAgain
 from trioarm.notify.message import Message
 from trioarm.notify.model import CommandWay
@@ -37,10 +37,8 @@ class CommandChannel:
         }
         try:
             code = await run_program(self._way.argv, Output(), env=env, stdin=message.text)
-        except OSError as error:
-            return Refused(f"cannot start {self._way.argv[0]}: {error.strerror}")
-        except ValueError as error:
-            return Refused(f"cannot start {self._way.argv[0]}: {error}")
+        except NotStarted as error:
+            return Refused(str(error))
         if code == 0:
             return Delivered()
         said = f"{self._way.argv[0]} {ending(code)}"
