@@ -17,7 +17,7 @@ from trioarm.core.diff import first_put
 from trioarm.core.forecast import preview
 from trioarm.core.instants import DAY, parse_instant
 from trioarm.core.planning import PlanRules
-from trioarm.core.schedule import ScheduleRecord
+from trioarm.core.record import ScheduleRecord
 from trioarm.core.triggers import Exclude, Trigger
 from trioarm.core.triggers.day_calendars import DayCalendar, calendar_spans
 

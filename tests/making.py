@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from trioarm.core.instants import HOUR, MINUTE, SECOND, parse_instant
+from trioarm.core.record import ScheduleRecord
 from trioarm.core.run import RunRecord
-from trioarm.core.schedule import Schedule, ScheduleRecord
+from trioarm.core.schedule import Schedule
 from trioarm.core.triggers import Every, Trigger
 
 NOW = parse_instant("2026-11-23T22:00:00Z")

@@ -57,21 +57,12 @@ from trioarm.core.events import (
 from trioarm.core.forecast import Explanation, Foreseen
 from trioarm.core.outcome import Discard, Override, Retry, Snooze
 from trioarm.core.queries import Page, RunOrder, RunQuery, ScheduleOrder, ScheduleQuery, Statistics
+from trioarm.core.record import Amendment, AmendmentKind, Pause, ScheduleState, StoredSchedule
 from trioarm.core.resources import Breaker, Rate, Resource
 from trioarm.core.retry_policy import ErrorPolicy, RetryPolicy, Strategy
 from trioarm.core.run import Origin, Run
 from trioarm.core.run_statistics import GroupBy, GroupStatistics, LastFailure, RunStatistics, Spread
-from trioarm.core.schedule import (
-    Amendment,
-    AmendmentKind,
-    Delivery,
-    Misfire,
-    Overlap,
-    Pause,
-    Schedule,
-    ScheduleState,
-    StoredSchedule,
-)
+from trioarm.core.schedule import Delivery, Misfire, Overlap, Schedule
 from trioarm.core.states import Reason, State
 from trioarm.core.triggers import (
     After,

@@ -16,7 +16,7 @@ from trioarm.arming.installation import Installation
 from trioarm.arming.model import WATCH, InvalidRequest, Premises
 from trioarm.config import MEMORY, SchedulerConfig
 from trioarm.container import Container
-from trioarm.core.schedule import ScheduleState
+from trioarm.core.record import ScheduleState
 from trioarm.engine.announcing import announce
 from trioarm.engine.clock import SystemClock
 from trioarm.engine.engine import SchedulingEngine

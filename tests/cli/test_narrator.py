@@ -29,8 +29,9 @@ from trioarm.core.events import (
     SettingChange,
 )
 from trioarm.core.instants import MINUTE
+from trioarm.core.record import ScheduleRecord
 from trioarm.core.run import Run, RunRecord
-from trioarm.core.schedule import Schedule, ScheduleRecord
+from trioarm.core.schedule import Schedule
 from trioarm.core.states import Reason, State, WaitingFor
 from trioarm.core.triggers import Every
 

@@ -11,14 +11,8 @@ from trioarm.core.changes import PutSchedule
 from trioarm.core.diff import first_put
 from trioarm.core.instants import DAY
 from trioarm.core.planning import PlanRules
-from trioarm.core.schedule import (
-    Amendment,
-    AmendmentKind,
-    Pause,
-    Schedule,
-    ScheduleRecord,
-    ScheduleState,
-)
+from trioarm.core.record import Amendment, AmendmentKind, Pause, ScheduleRecord, ScheduleState
+from trioarm.core.schedule import Schedule
 from trioarm.core.triggers import Trigger
 
 RULES = PlanRules()

@@ -26,15 +26,8 @@ from trioarm.core.changes import Change, Finished, PutSchedule, Requeued
 from trioarm.core.diff import revised
 from trioarm.core.errors import InvalidSchedule
 from trioarm.core.planning import PlanRules
+from trioarm.core.record import AMENDMENTS_MAX, Amendment, AmendmentKind, Pause, ScheduleRecord, ScheduleState
 from trioarm.core.run import Origin, RunRecord
-from trioarm.core.schedule import (
-    AMENDMENTS_MAX,
-    Amendment,
-    AmendmentKind,
-    Pause,
-    ScheduleRecord,
-    ScheduleState,
-)
 from trioarm.core.states import Reason, State, Step, WaitingFor
 from trioarm.core.triggers import After, Every
 

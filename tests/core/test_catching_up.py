@@ -11,7 +11,8 @@ from tests.making import HOUR, MINUTE, NOW, SECOND, a_schedule
 from trioarm.core.forms.spans import on_weekdays
 from trioarm.core.instants import DAY
 from trioarm.core.planning import DECISIONS_MAX, Group, PlanRules, plan
-from trioarm.core.schedule import Misfire, Overlap, ScheduleRecord
+from trioarm.core.record import ScheduleRecord
+from trioarm.core.schedule import Misfire, Overlap
 from trioarm.core.states import Reason, State
 from trioarm.core.triggers import Cron, Every, Exclude, Intersect, RRule, Trigger, Union
 

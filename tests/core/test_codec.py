@@ -31,20 +31,10 @@ from trioarm.core.instants import EARLIEST, LATEST, parse_instant
 from trioarm.core.jsonable import Json
 from trioarm.core.planning import PlanRules
 from trioarm.core.reading import PROBLEMS_MAX
+from trioarm.core.record import Amendment, AmendmentKind, Pause, ScheduleRecord, ScheduleState, StoredSchedule
 from trioarm.core.retry_policy import RetryPolicy
 from trioarm.core.run import Run, RunRecord
-from trioarm.core.schedule import (
-    Amendment,
-    AmendmentKind,
-    Delivery,
-    Misfire,
-    Overlap,
-    Pause,
-    Schedule,
-    ScheduleRecord,
-    ScheduleState,
-    StoredSchedule,
-)
+from trioarm.core.schedule import Delivery, Misfire, Overlap, Schedule
 from trioarm.core.states import Reason, State
 from trioarm.core.triggers import (
     After,

@@ -9,8 +9,8 @@ import pytest
 from tests.making import HOUR, MINUTE, NOW, SECOND, a_record, a_run, a_schedule
 from trioarm.core.changes import Change, Cut, Finished, Requeued, SetBack, Voided, apply, apply_set_back
 from trioarm.core.correcting import AUTHOR, REPEATED_MAX, ROWS_MAX, Ahead, is_ahead, take_back
+from trioarm.core.record import Amendment, AmendmentKind, ScheduleRecord, ScheduleState
 from trioarm.core.run import Origin, RunRecord
-from trioarm.core.schedule import Amendment, AmendmentKind, ScheduleRecord, ScheduleState
 from trioarm.core.states import Reason, State, Step, WaitingFor
 from trioarm.core.triggers import After, Every, Once
 

@@ -12,8 +12,9 @@ from trioarm.core.changes import CancelAsked, CursorMove, Finished, RemoveSchedu
 from trioarm.core.diff import cancellation, first_put, first_records, removal, revised, sync_diff
 from trioarm.core.planning import Group, PlanRules, plan
 from trioarm.core.ranges import while_paused
+from trioarm.core.record import Pause, ScheduleRecord, ScheduleState
 from trioarm.core.run import Origin
-from trioarm.core.schedule import Pause, Schedule, ScheduleRecord, ScheduleState
+from trioarm.core.schedule import Schedule
 from trioarm.core.states import Reason, State, Step
 from trioarm.core.triggers import After, Cron, Every, Once, Trigger
 

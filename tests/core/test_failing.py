@@ -12,8 +12,8 @@ from trioarm.core.changes import Change, Finished, PutSchedule, Started, restart
 from trioarm.core.codec import InvalidDefinition, structure_schedule, unstructure_schedule
 from trioarm.core.errors import InvalidSchedule
 from trioarm.core.failing import failure_in, one_too_many, pause_with, runs_before
+from trioarm.core.record import ScheduleRecord, ScheduleState
 from trioarm.core.run import RunRecord
-from trioarm.core.schedule import ScheduleRecord, ScheduleState
 from trioarm.core.states import Reason, State, Step, WaitingFor
 from trioarm.core.triggers import After
 

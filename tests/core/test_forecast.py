@@ -21,13 +21,7 @@ from trioarm.core.errors import InvalidTrigger
 from trioarm.core.forecast import Explanation, Shift, explain, preview, shift_of
 from trioarm.core.forms.spans import on_weekdays
 from trioarm.core.instants import DAY, as_datetime, parse_instant
-from trioarm.core.schedule import (
-    Amendment,
-    AmendmentKind,
-    Pause,
-    ScheduleRecord,
-    ScheduleState,
-)
+from trioarm.core.record import Amendment, AmendmentKind, Pause, ScheduleRecord, ScheduleState
 from trioarm.core.states import Reason, State, WaitingFor
 from trioarm.core.triggers import After, Cron, Every, Excepted, Exclude, Intersect, Once, Stretch, Trigger, Weekly
 

@@ -10,8 +10,8 @@ from tests.making import HOUR, MINUTE, NOW, SECOND, a_record, a_run, a_schedule
 from trioarm.core.forecast import explain, preview
 from trioarm.core.jitter import jitter_of, starts_at
 from trioarm.core.planning import Group, PlanRules, plan
+from trioarm.core.record import Amendment, AmendmentKind
 from trioarm.core.run import Origin
-from trioarm.core.schedule import Amendment, AmendmentKind
 from trioarm.core.states import Reason, State, WaitingFor
 from trioarm.core.triggers import Every
 

@@ -7,8 +7,9 @@ from trioarm.core.changes import CancelAsked, Change, Finished
 from trioarm.core.errors import InvalidSchedule
 from trioarm.core.overlap import UNFINISHED_MAX, Earlier, by_hand
 from trioarm.core.planning import Group, PlanRules, expire, plan
+from trioarm.core.record import ScheduleRecord
 from trioarm.core.run import Origin, RunRecord, behind
-from trioarm.core.schedule import Misfire, Overlap, ScheduleRecord
+from trioarm.core.schedule import Misfire, Overlap
 from trioarm.core.states import Reason, State, Step, WaitingFor
 
 RULES = PlanRules(impatient=frozenset({"work"}))

@@ -8,8 +8,9 @@ import pytest
 from tests.making import HOUR, MINUTE, NOW, SECOND, a_record, a_run, a_schedule
 from trioarm.core.changes import CancelAsked, Change, Finished
 from trioarm.core.planning import DECISIONS_MAX, Group, PlanRules, expire, plan, quarantine
+from trioarm.core.record import ScheduleRecord, ScheduleState
 from trioarm.core.run import Origin, RunRecord
-from trioarm.core.schedule import Misfire, Overlap, ScheduleRecord, ScheduleState
+from trioarm.core.schedule import Misfire, Overlap
 from trioarm.core.states import Reason, State, Step
 from trioarm.core.triggers import After, Every, Once, Weekly
 

@@ -9,8 +9,9 @@ import pytest
 from tests.making import HOUR, MINUTE, NOW, SECOND, a_record, a_run, a_schedule
 from trioarm.core.changes import Change, Finished
 from trioarm.core.planning import Group, PlanRules, plan
+from trioarm.core.record import Amendment, AmendmentKind, Pause, ScheduleRecord, ScheduleState
 from trioarm.core.run import Origin, RunRecord
-from trioarm.core.schedule import Amendment, AmendmentKind, Overlap, Pause, ScheduleRecord, ScheduleState
+from trioarm.core.schedule import Overlap
 from trioarm.core.states import Reason, State, Step, WaitingFor
 from trioarm.core.triggers import After, Every, Once, Trigger
 

@@ -11,18 +11,9 @@ from hypothesis import strategies as st
 from tests.making import HOUR, MINUTE, NOW, SECOND, a_record, a_schedule
 from trioarm.core.errors import InvalidInstant, InvalidSchedule
 from trioarm.core.instants import as_datetime
+from trioarm.core.record import Pause, ScheduleState, StoredSchedule
 from trioarm.core.retry_policy import RetryPolicy
-from trioarm.core.schedule import (
-    TAGS_MAX,
-    Delivery,
-    Misfire,
-    Overlap,
-    Pause,
-    Schedule,
-    ScheduleState,
-    StoredSchedule,
-    check_name,
-)
+from trioarm.core.schedule import TAGS_MAX, Delivery, Misfire, Overlap, Schedule, check_name
 from trioarm.core.triggers import After, Every, Once
 
 

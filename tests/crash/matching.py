@@ -13,8 +13,9 @@ import attrs
 from tests.crash.evidence import Line, of
 from tests.world import decided_instants
 from trioarm import Once
+from trioarm.core.record import ScheduleRecord
 from trioarm.core.run import RunRecord, render_run_id
-from trioarm.core.schedule import Delivery, ScheduleRecord
+from trioarm.core.schedule import Delivery
 from trioarm.core.states import NEVER_RAN, State
 
 PROMPTLY: Final = 5_000_000  # microseconds in which a call ends that was taken over, once its process goes on

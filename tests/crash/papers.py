@@ -9,8 +9,8 @@ import attrs
 
 from tests.crash.torture import kept
 from trioarm.core.jsonable import Json
+from trioarm.core.record import ScheduleRecord
 from trioarm.core.run import RunRecord
-from trioarm.core.schedule import ScheduleRecord
 from trioarm.repositories.sqlite import SqliteScheduleRepository
 
 NAMESPACES = ("command", "partition", "panel", "alert")

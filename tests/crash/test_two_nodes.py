@@ -19,8 +19,8 @@ from tests.crash.node import Place
 from tests.crash.torture import kept
 from tests.world import decided_instants
 from trioarm import Origin, State
+from trioarm.core.record import ScheduleRecord
 from trioarm.core.run import RunRecord
-from trioarm.core.schedule import ScheduleRecord
 from trioarm.core.states import Reason
 from trioarm.links.watch import DirectoryWatch
 from trioarm.repositories.sqlite.nodes import MARK

@@ -28,8 +28,9 @@ from tests.crash.matching import calls_of, violations
 from tests.crash.node import OURS, Place, live
 from tests.world import all_runs
 from trioarm import ScheduleQuery
+from trioarm.core.record import ScheduleRecord
 from trioarm.core.run import RunRecord
-from trioarm.core.schedule import Delivery, ScheduleRecord
+from trioarm.core.schedule import Delivery
 from trioarm.core.states import State
 from trioarm.handlers.housekeeping import OWNER
 from trioarm.repositories.sqlite import SqliteScheduleRepository

@@ -12,8 +12,9 @@ from tests.world import a_node, in_virtual_time
 from trioarm import InMemoryScheduleRepository, RunContext, State
 from trioarm.core.changes import Change, Verdict
 from trioarm.core.errors import RepositoryError
+from trioarm.core.record import ScheduleRecord
 from trioarm.core.run import RunRecord
-from trioarm.core.schedule import Delivery, ScheduleRecord
+from trioarm.core.schedule import Delivery
 from trioarm.engine.engine import SchedulingEngine
 from trioarm.testing import Fault, FileStore, a_world, all_runs
 

@@ -25,7 +25,7 @@ from trioarm import (
 )
 from trioarm.core.events import ScheduleChange, ScheduleChanged
 from trioarm.core.instants import as_datetime, render_instant
-from trioarm.core.schedule import AMENDMENTS_MAX, AmendmentKind
+from trioarm.core.record import AMENDMENTS_MAX, AmendmentKind
 from trioarm.core.states import WaitingFor
 
 from .nodes import a_config, at, every, keeping, once, rows_of

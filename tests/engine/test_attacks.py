@@ -10,7 +10,7 @@ import trio.testing
 
 from trioarm import Retry, RunContext
 from trioarm.core.instants import EARLIEST
-from trioarm.core.schedule import ScheduleState
+from trioarm.core.record import ScheduleState
 from trioarm.core.states import Reason, State, WaitingFor
 from trioarm.core.triggers import After, Every
 from trioarm.engine.clock import VirtualClock

@@ -9,7 +9,7 @@ import pytest
 from tests.making import HOUR, NOW
 from tests.repositories.contract.acts import keep, putting, schedule_of
 from trioarm import Cron, Every, Schedule
-from trioarm.core.schedule import ScheduleState
+from trioarm.core.record import ScheduleState
 from trioarm.engine.zone_change import heed_zone_data
 from trioarm.repositories.memory import InMemoryScheduleRepository
 from trioarm.repositories.sqlite import SqliteScheduleRepository

@@ -25,8 +25,8 @@ from trioarm import (
 )
 from trioarm.core.alerts import AlertQuery, AlertState
 from trioarm.core.instants import DAY, HOUR, SECOND, instant
+from trioarm.core.record import ScheduleState
 from trioarm.core.run import RunRecord
-from trioarm.core.schedule import ScheduleState
 from trioarm.core.states import State
 from trioarm.core.triggers import Calendar, Every
 from trioarm.core.triggers.refreshing import events_of

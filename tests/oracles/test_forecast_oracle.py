@@ -16,14 +16,9 @@ from trioarm.core.changes import Change, Claim, Finished, Verdict, restarted
 from trioarm.core.forecast import Foreseen, Shift, preview
 from trioarm.core.instants import DAY, as_datetime, instant
 from trioarm.core.planning import plan
+from trioarm.core.record import Amendment, AmendmentKind
 from trioarm.core.run import RunRecord
-from trioarm.core.schedule import (
-    Amendment,
-    AmendmentKind,
-    Misfire,
-    Overlap,
-    Schedule,
-)
+from trioarm.core.schedule import Misfire, Overlap, Schedule
 from trioarm.core.states import Reason, State, Step
 from trioarm.core.triggers import After, Cron, Every, Once, Trigger, Weekly
 from trioarm.repositories.memory import InMemoryScheduleRepository

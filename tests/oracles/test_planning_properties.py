@@ -12,17 +12,9 @@ from tests.making import HOUR, MINUTE, SECOND, a_record, a_run, a_schedule
 from trioarm.core.changes import CursorMove
 from trioarm.core.overlap import UNFINISHED_MAX
 from trioarm.core.planning import DECISIONS_MAX, NOTICED_WITHIN, Group, PlanRules, plan
+from trioarm.core.record import Amendment, AmendmentKind, Pause, ScheduleRecord, ScheduleState
 from trioarm.core.run import RunRecord
-from trioarm.core.schedule import (
-    Amendment,
-    AmendmentKind,
-    Misfire,
-    Overlap,
-    Pause,
-    Schedule,
-    ScheduleRecord,
-    ScheduleState,
-)
+from trioarm.core.schedule import Misfire, Overlap, Schedule
 from trioarm.core.states import Reason, State, WaitingFor
 from trioarm.core.triggers import After, Cron, Every, Once, Trigger, Weekly
 

@@ -10,7 +10,7 @@ import pytest
 from tests.making import HOUR, NOW, a_schedule
 from tests.repositories import contract
 from tests.repositories.contract.acts import due_names, keep, put, putting, schedule_of
-from trioarm.core.schedule import Amendment, AmendmentKind, Pause, ScheduleState
+from trioarm.core.record import Amendment, AmendmentKind, Pause, ScheduleState
 from trioarm.engine.ports import ScheduleRepository
 from trioarm.repositories.sqlite import SqliteScheduleRepository
 from trioarm.repositories.sqlite.nodes import BootClock

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from tests.making import NOW, a_schedule
-from trioarm.core.schedule import ScheduleRecord
+from trioarm.core.record import ScheduleRecord
 from trioarm.core.triggers import Once
 from trioarm.repositories.sqlite.horizon import ENTRIES_MAX, Horizon, Loaded
 

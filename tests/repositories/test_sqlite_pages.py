@@ -11,7 +11,7 @@ import attrs
 import pytest
 
 from trioarm.core.queries import RunOrder, RunQuery, ScheduleOrder, ScheduleQuery
-from trioarm.core.schedule import ScheduleState
+from trioarm.core.record import ScheduleState
 from trioarm.core.states import State
 from trioarm.repositories.sqlite import statements
 from trioarm.repositories.sqlite.pages import (

@@ -16,7 +16,7 @@ from tests.repositories.contract.acts import moving, put
 from tests.repositories.test_sqlite import open_sqlite
 from trioarm.core.changes import Change, Finished
 from trioarm.core.queries import RunOrder, RunQuery, ScheduleQuery
-from trioarm.core.schedule import ScheduleState
+from trioarm.core.record import ScheduleState
 from trioarm.core.states import FINAL, State, Step
 from trioarm.repositories.sqlite import statements
 from trioarm.repositories.sqlite.database import Database

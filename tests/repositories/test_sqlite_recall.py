@@ -11,7 +11,7 @@ from tests.repositories.contract.acts import decide, finish, keep, put, putting,
 from tests.repositories.test_sqlite import open_sqlite
 from trioarm.core.changes import Change, Claim, Finished, Verdict
 from trioarm.core.planning import Group, PlanRules, plan
-from trioarm.core.schedule import ScheduleState
+from trioarm.core.record import ScheduleState
 from trioarm.core.states import Step
 from trioarm.core.triggers import Every, Once
 from trioarm.links.threads import Thread

@@ -30,8 +30,8 @@ from tests.repositories.test_sqlite import open_sqlite
 from trioarm.core.changes import Verdict
 from trioarm.core.errors import RepositoryError
 from trioarm.core.queries import Retention, RunQuery, ScheduleQuery
+from trioarm.core.record import ScheduleState, StoredSchedule
 from trioarm.core.run import Run
-from trioarm.core.schedule import ScheduleState, StoredSchedule
 from trioarm.core.states import Reason, State
 from trioarm.repositories.sqlite import care
 

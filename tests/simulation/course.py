@@ -12,8 +12,8 @@ from tests.simulation.witness import Witness
 from trioarm import Backfilled, Schedule
 from trioarm.core.diff import SyncDiff
 from trioarm.core.instants import SECOND
+from trioarm.core.record import ScheduleRecord
 from trioarm.core.run import RunRecord
-from trioarm.core.schedule import ScheduleRecord
 from trioarm.testing.world import BEGIN
 
 

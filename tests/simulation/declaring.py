@@ -15,7 +15,7 @@ from trioarm import Schedule
 from trioarm.core.diff import SyncDiff
 from trioarm.core.errors import ConfigurationError, TrioarmError
 from trioarm.core.queries import PAGE_MAX, ScheduleQuery
-from trioarm.core.schedule import ScheduleRecord
+from trioarm.core.record import ScheduleRecord
 from trioarm.handlers.housekeeping import OWNER
 from trioarm.testing import Node, World
 

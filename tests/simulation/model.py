@@ -25,8 +25,8 @@ from tests.simulation.wishes import wished_wrongly
 from tests.simulation.witness import STUBBORN, Call
 from trioarm import After, Misfire, Once, Overlap, Schedule, ScheduleState, State
 from trioarm.core.instants import DAY, SECOND
+from trioarm.core.record import ScheduleRecord
 from trioarm.core.run import Origin, RunRecord, render_run_id
-from trioarm.core.schedule import ScheduleRecord
 from trioarm.core.states import NEVER_RAN, Reason
 
 SLACK = 5 * SECOND  # for how long what is due may be undecided once all is well

@@ -17,9 +17,9 @@ from trioarm.core import planning, retrying
 from trioarm.core.backfilling import Known
 from trioarm.core.changes import Change, Verdict
 from trioarm.core.overlap import Earlier
+from trioarm.core.record import ScheduleRecord
 from trioarm.core.resources import Gate
 from trioarm.core.run import RunRecord
-from trioarm.core.schedule import ScheduleRecord
 from trioarm.core.states import State
 from trioarm.engine import attempt, engine, pausing
 from trioarm.engine.clock import VirtualClock

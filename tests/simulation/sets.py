@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from tests.simulation.course import Course, Declaration
 from trioarm import Schedule
-from trioarm.core.schedule import ScheduleRecord
+from trioarm.core.record import ScheduleRecord
 
 FILE = "file:"  # of an owner that is a file
 

@@ -23,8 +23,8 @@ from trioarm.core.errors import InvalidInstant, RepositoryError, UnknownRun
 from trioarm.core.instants import EARLIEST, instant, parse_instant, render_instant
 from trioarm.core.jsonable import Json
 from trioarm.core.queries import PAGE_MAX, RunQuery, ScheduleQuery
+from trioarm.core.record import ScheduleState
 from trioarm.core.run import parse_run_id
-from trioarm.core.schedule import ScheduleState
 from trioarm.core.states import Reason
 from trioarm.engine.attempt import RunContext
 from trioarm.engine.ports import ScheduleRepository

@@ -6,8 +6,8 @@ from typing import Final, TypeAlias
 
 import attrs
 
+from trioarm.core.record import ScheduleRecord, ScheduleState
 from trioarm.core.run import RunRecord
-from trioarm.core.schedule import ScheduleRecord, ScheduleState
 from trioarm.core.states import NEVER_RAN, Reason, State, WaitingFor
 
 _SKIPPED: Final = "%s had it skipped"

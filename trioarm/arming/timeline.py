@@ -8,7 +8,8 @@ from typing import Final
 import attrs
 
 from trioarm.arming.model import Target
-from trioarm.core.schedule import Order, Schedule, ScheduleRecord
+from trioarm.core.record import ScheduleRecord
+from trioarm.core.schedule import Order, Schedule
 
 NONE_PASSED: Final[Mapping[str, int]] = {}
 

@@ -32,8 +32,9 @@ from trioarm.core.forecast import Explanation, local_time, zone_of
 from trioarm.core.forecast import explain as put_into_words
 from trioarm.core.instants import as_datetime, instant, render_duration, render_instant
 from trioarm.core.jsonable import Json
+from trioarm.core.record import ScheduleRecord
 from trioarm.core.retry_policy import RetryPolicy, Strategy
-from trioarm.core.schedule import Delivery, Schedule, ScheduleRecord
+from trioarm.core.schedule import Delivery, Schedule
 from trioarm.core.triggers import Fold, Gap, own_zone
 from trioarm.core.triggers.civil import LocalTrigger
 from trioarm.core.triggers.refreshing import events_of

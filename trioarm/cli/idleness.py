@@ -11,7 +11,7 @@ from trioarm.container import Container
 from trioarm.core.events import RunDecided, RunFinished, ScheduleChanged
 from trioarm.core.instants import microseconds
 from trioarm.core.queries import RunQuery, ScheduleQuery
-from trioarm.core.schedule import ScheduleState
+from trioarm.core.record import ScheduleState
 from trioarm.core.states import ACTIVE
 from trioarm.engine.ports import Clock
 from trioarm.engine.scheduler import Scheduler

@@ -13,8 +13,8 @@ from trioarm.core.errors import UnknownRun
 from trioarm.core.instants import LATEST
 from trioarm.core.queries import ScheduleQuery
 from trioarm.core.reading import KNOWN_MAX, suggest
+from trioarm.core.record import AmendmentKind, ScheduleRecord
 from trioarm.core.run import RunRecord, parse_run_id
-from trioarm.core.schedule import AmendmentKind, ScheduleRecord
 from trioarm.engine.ports import ScheduleRepository
 
 PARTS_MAX: Final = 1_000  # schedules that one name may mean: partitions are counted in dozens

@@ -25,8 +25,8 @@ from trioarm.core.codec import to_json
 from trioarm.core.instants import as_datetime
 from trioarm.core.queries import RunQuery, ScheduleOrder, ScheduleQuery
 from trioarm.core.reading import suggest
+from trioarm.core.record import ScheduleRecord, ScheduleState
 from trioarm.core.run import Run
-from trioarm.core.schedule import ScheduleRecord, ScheduleState
 from trioarm.engine.ports import ScheduleRepository
 
 SHOWN: Final = 5  # runs, and schedules that come next

@@ -17,7 +17,8 @@ from trioarm.core.diff import first_records
 from trioarm.core.jsonable import Json
 from trioarm.core.planning import PlanRules
 from trioarm.core.reading import suggest
-from trioarm.core.schedule import Schedule, ScheduleRecord
+from trioarm.core.record import ScheduleRecord
+from trioarm.core.schedule import Schedule
 
 
 def current_instant() -> int:

@@ -29,7 +29,7 @@ from trioarm.core.forecast import preview as foresee
 from trioarm.core.instants import DAY, microseconds, parse_instant, render_instant
 from trioarm.core.jsonable import Json
 from trioarm.core.planning import PlanRules
-from trioarm.core.schedule import ScheduleRecord, ScheduleState
+from trioarm.core.record import ScheduleRecord, ScheduleState
 from trioarm.core.states import State
 from trioarm.core.triggers import After
 from trioarm.core.triggers.zones import find_zone, zone_name

@@ -38,7 +38,8 @@ from trioarm.core.errors import ConfigurationError, InvalidSchedule
 from trioarm.core.instants import instant, render_instant
 from trioarm.core.queries import ScheduleQuery
 from trioarm.core.reading import show, suggest
-from trioarm.core.schedule import Schedule, ScheduleRecord
+from trioarm.core.record import ScheduleRecord
+from trioarm.core.schedule import Schedule
 from trioarm.engine.ports import ScheduleRepository
 from trioarm.engine.scheduler import Scheduler
 from trioarm.feeds.refreshing import Refreshing

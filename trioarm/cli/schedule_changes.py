@@ -20,7 +20,7 @@ from trioarm.cli.stored import with_store
 from trioarm.container import Container
 from trioarm.core.instants import instant
 from trioarm.core.queries import ScheduleQuery
-from trioarm.core.schedule import Amendment, AmendmentKind, ScheduleRecord, StoredSchedule
+from trioarm.core.record import Amendment, AmendmentKind, ScheduleRecord, StoredSchedule
 from trioarm.engine.backfill_commands import Progress
 from trioarm.engine.bulk_commands import BulkOutcome, BulkResult
 from trioarm.engine.ports import ScheduleRepository

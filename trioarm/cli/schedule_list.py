@@ -18,7 +18,7 @@ from trioarm.container import Container
 from trioarm.core.codec import schedule_to_json
 from trioarm.core.instants import SECOND, as_datetime
 from trioarm.core.queries import PAGE_MAX, ScheduleOrder, ScheduleQuery
-from trioarm.core.schedule import ScheduleRecord, ScheduleState
+from trioarm.core.record import ScheduleRecord, ScheduleState
 from trioarm.engine.ports import ScheduleRepository
 from trioarm.handlers.housekeeping import OWNER
 

@@ -26,8 +26,8 @@ from trioarm.core.forecast import Explanation, explain
 from trioarm.core.instants import instant, render_instant
 from trioarm.core.jsonable import Json
 from trioarm.core.queries import RunQuery
+from trioarm.core.record import ScheduleRecord
 from trioarm.core.run import Run
-from trioarm.core.schedule import ScheduleRecord
 from trioarm.engine.engine import SchedulingEngine
 from trioarm.engine.ports import ScheduleRepository
 

@@ -15,16 +15,9 @@ from trioarm.core.errors import InvalidSchedule
 from trioarm.core.instants import HOUR, render_duration, render_instant
 from trioarm.core.planning import PlanRules, give_up_at
 from trioarm.core.ranges import while_paused
+from trioarm.core.record import AMENDMENTS_MAX, Amendment, AmendmentKind, Pause, ScheduleRecord, ScheduleState
 from trioarm.core.run import Origin, RunRecord, render_run_id
-from trioarm.core.schedule import (
-    AMENDMENTS_MAX,
-    Amendment,
-    AmendmentKind,
-    Pause,
-    Schedule,
-    ScheduleRecord,
-    ScheduleState,
-)
+from trioarm.core.schedule import Schedule
 from trioarm.core.states import Reason, State, Step, WaitingFor
 
 POSTPONED_MAX: Final = 2 * HOUR  # counted from the scheduled time, however often it is postponed (A4.2)

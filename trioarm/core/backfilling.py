@@ -15,8 +15,8 @@ import attrs
 from trioarm.core.bounds import check_whole
 from trioarm.core.errors import InvalidSchedule
 from trioarm.core.instants import render_instant
+from trioarm.core.record import ScheduleRecord
 from trioarm.core.run import Origin, RunRecord
-from trioarm.core.schedule import ScheduleRecord
 from trioarm.core.states import State
 from trioarm.core.triggers import After
 

@@ -13,8 +13,9 @@ from typing import TypeAlias, assert_never
 import attrs
 
 from trioarm.core.jsonable import Json
+from trioarm.core.record import Amendment, Pause, ScheduleRecord, ScheduleState
 from trioarm.core.run import Origin, RunRecord
-from trioarm.core.schedule import Amendment, Pause, Schedule, ScheduleRecord, ScheduleState
+from trioarm.core.schedule import Schedule
 from trioarm.core.states import Reason, Step, WaitingFor, advance
 from trioarm.core.triggers import After
 

@@ -41,6 +41,7 @@ from trioarm.core.reading import (
     text,
     whole,
 )
+from trioarm.core.record import Amendment, ScheduleRecord
 from trioarm.core.run import Run
 from trioarm.core.schedule import (
     HANDLER_LENGTH_MAX,
@@ -49,12 +50,10 @@ from trioarm.core.schedule import (
     PRECEDENCE_MAX,
     RESOURCES_MAX,
     TAGS_MAX,
-    Amendment,
     Delivery,
     Misfire,
     Overlap,
     Schedule,
-    ScheduleRecord,
     check_name,
 )
 from trioarm.core.triggers import Events, Every

@@ -13,8 +13,8 @@ import attrs
 
 from trioarm.core.changes import Change, Cut, Finished, Requeued, RunStep, SetBack, Voided
 from trioarm.core.ranges import outlook
+from trioarm.core.record import Amendment, AmendmentKind, ScheduleRecord, ScheduleState
 from trioarm.core.run import Origin, RunRecord
-from trioarm.core.schedule import Amendment, AmendmentKind, ScheduleRecord, ScheduleState
 from trioarm.core.states import Reason, State, Step, WaitingFor
 from trioarm.core.triggers import After
 

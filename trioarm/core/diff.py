@@ -16,8 +16,9 @@ from trioarm.core.changes import (
     freed,
 )
 from trioarm.core.ranges import came_due, left_behind, outlook
+from trioarm.core.record import Amendment, Pause, ScheduleRecord, ScheduleState
 from trioarm.core.run import RunRecord
-from trioarm.core.schedule import Amendment, Pause, Schedule, ScheduleRecord, ScheduleState
+from trioarm.core.schedule import Schedule
 from trioarm.core.states import Reason, State, Step
 from trioarm.core.triggers import Once, Trigger
 

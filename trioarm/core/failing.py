@@ -14,8 +14,8 @@ from trioarm.core.bounds import NOTE_MAX
 from trioarm.core.changes import Change, Finished
 from trioarm.core.operations import Operation, Verb, entry
 from trioarm.core.queries import RunQuery
+from trioarm.core.record import Pause, ScheduleRecord, ScheduleState
 from trioarm.core.run import RunRecord
-from trioarm.core.schedule import Pause, ScheduleRecord, ScheduleState
 from trioarm.core.states import FAILURES, State, Step
 
 AUTHOR: Final = "trioarm"  # who pauses: nobody else did

@@ -17,8 +17,9 @@ from trioarm.core.due_index import DueIndex
 from trioarm.core.instants import SECOND, as_datetime, microseconds, render_duration, render_instant
 from trioarm.core.overlap import UNFINISHED_MAX
 from trioarm.core.planning import Group, PlanRules, plan
+from trioarm.core.record import ScheduleRecord, ScheduleState
 from trioarm.core.run import RunRecord
-from trioarm.core.schedule import Misfire, Overlap, Schedule, ScheduleRecord, ScheduleState
+from trioarm.core.schedule import Misfire, Overlap, Schedule
 from trioarm.core.states import Reason, State
 from trioarm.core.triggers import After, Excepted, Intersect, Trigger, own_zone
 from trioarm.core.triggers.algebra import Limited

@@ -16,9 +16,10 @@ from trioarm.core.instants import HOUR, MINUTE, SECOND, microseconds
 from trioarm.core.jitter import jitter_of
 from trioarm.core.overlap import Earlier, give_way, make_way
 from trioarm.core.ranges import end_of_pause, none_run, not_run, skips, stretches
+from trioarm.core.record import ScheduleRecord, ScheduleState
 from trioarm.core.retry_policy import RetryPolicy
 from trioarm.core.run import Origin, RunRecord
-from trioarm.core.schedule import Delivery, Misfire, Order, ScheduleRecord, ScheduleState
+from trioarm.core.schedule import Delivery, Misfire, Order
 from trioarm.core.states import Reason, State, Step, WaitingFor
 from trioarm.core.triggers import After, Trigger
 

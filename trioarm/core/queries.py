@@ -9,8 +9,8 @@ from typing import Final, Generic, TypeVar
 import attrs
 
 from trioarm.core.jsonable import Json
+from trioarm.core.record import ScheduleState
 from trioarm.core.run import Origin
-from trioarm.core.schedule import ScheduleState
 from trioarm.core.states import FINAL, State
 
 PAGE_MAX: Final = 1_000  # rows handed out at once, so that no question makes a node hold its whole history

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from trioarm.core.changes import Change, CursorMove
+from trioarm.core.record import AmendmentKind, ScheduleRecord, ScheduleState
 from trioarm.core.run import RunRecord
-from trioarm.core.schedule import AmendmentKind, Schedule, ScheduleRecord, ScheduleState
+from trioarm.core.schedule import Schedule
 from trioarm.core.states import Reason, State
 from trioarm.core.triggers import After, Trigger
 from trioarm.core.triggers.algebra import Looks, tally

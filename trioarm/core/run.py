@@ -15,7 +15,7 @@ import attrs
 from trioarm.core.errors import UnknownRun
 from trioarm.core.instants import as_datetime, parse_instant, render_instant
 from trioarm.core.jsonable import Json
-from trioarm.core.schedule import OWN_LANE, ScheduleRecord
+from trioarm.core.record import OWN_LANE, ScheduleRecord
 from trioarm.core.states import ACTIVE, Reason, State, WaitingFor
 
 BACKFILL_RANK: Final = 1  # behind the least urgent of all others, whose rank is 0

@@ -29,8 +29,8 @@ from trioarm.core.failing import subject_of
 from trioarm.core.instants import microseconds, render_instant
 from trioarm.core.operations import Operation, Verb, entry
 from trioarm.core.queries import PAGE_MAX, ScheduleQuery
+from trioarm.core.record import Pause, ScheduleRecord, ScheduleState
 from trioarm.core.run import RunRecord
-from trioarm.core.schedule import Pause, ScheduleRecord, ScheduleState
 from trioarm.engine.alert_commands import AlertCommands
 from trioarm.engine.rivals import FASTER, TRIES
 from trioarm.engine.run_commands import API, RunCommands

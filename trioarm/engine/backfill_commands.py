@@ -18,8 +18,8 @@ from trioarm.core.changes import Change, Verdict
 from trioarm.core.errors import InvalidSchedule, UnknownSchedule
 from trioarm.core.instants import as_datetime
 from trioarm.core.operations import Operation, Verb, entry
+from trioarm.core.record import ScheduleRecord
 from trioarm.core.run import RunRecord
-from trioarm.core.schedule import ScheduleRecord
 from trioarm.engine.amending_commands import AmendingCommands
 from trioarm.engine.rivals import FASTER, TRIES
 from trioarm.engine.run_commands import API

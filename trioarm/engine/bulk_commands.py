@@ -18,9 +18,9 @@ from trioarm.core.errors import InvalidSchedule, TrioarmError
 from trioarm.core.events import ScheduleChange, ScheduleChanged
 from trioarm.core.operations import Operation, Verb, entry
 from trioarm.core.queries import PAGE_MAX, RunOrder, RunQuery, ScheduleQuery
+from trioarm.core.record import ScheduleRecord
 from trioarm.core.run import RunRecord
 from trioarm.core.run_statistics import GroupBy, RunStatistics, Tally
-from trioarm.core.schedule import ScheduleRecord
 from trioarm.core.states import ACTIVE, Reason, State
 from trioarm.engine.amending_commands import Wanted
 from trioarm.engine.backfill_commands import BackfillCommands, Progress

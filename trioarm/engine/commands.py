@@ -21,8 +21,9 @@ from trioarm.core.errors import InvalidSchedule, RepositoryError, RevisionConfli
 from trioarm.core.events import ScheduleChange, ScheduleChanged
 from trioarm.core.operations import Operation, Verb, entry
 from trioarm.core.queries import PAGE_MAX, ScheduleQuery
+from trioarm.core.record import ScheduleRecord
 from trioarm.core.run import RunRecord
-from trioarm.core.schedule import Schedule, ScheduleRecord
+from trioarm.core.schedule import Schedule
 from trioarm.engine.amending_commands import Wanted
 from trioarm.engine.bulk_commands import BulkCommands
 from trioarm.engine.rivals import FASTER, TRIES

@@ -25,8 +25,8 @@ from trioarm.core.events import (
 )
 from trioarm.core.instants import SECOND, render_instant
 from trioarm.core.planning import Group, PlanRules, expire, lose, plan, quarantine
+from trioarm.core.record import ScheduleState
 from trioarm.core.run import Run, RunRecord
-from trioarm.core.schedule import ScheduleState
 from trioarm.core.states import Reason, State, Step
 from trioarm.engine.announcing import announce
 from trioarm.engine.executor import Pool, RunExecutor

@@ -5,7 +5,7 @@ from __future__ import annotations
 from trioarm.core.changes import Change, PutSchedule
 from trioarm.core.events import ScheduleChange, ScheduleChanged
 from trioarm.core.failing import failure_in, one_too_many, pause_with, runs_before
-from trioarm.core.schedule import ScheduleState
+from trioarm.core.record import ScheduleState
 from trioarm.engine.ports import ScheduleRepository
 
 

@@ -17,8 +17,8 @@ from trioarm.core.course import ClockStep, Doubt
 from trioarm.core.instants import EARLIEST
 from trioarm.core.planning import Group
 from trioarm.core.queries import Document, JournalEntry, Page, Retention, RunQuery, ScheduleQuery, Statistics
+from trioarm.core.record import ScheduleRecord
 from trioarm.core.run import Origin, RunRecord
-from trioarm.core.schedule import ScheduleRecord
 
 
 @attrs.define(slots=True, eq=False)

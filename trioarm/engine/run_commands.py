@@ -17,8 +17,9 @@ from trioarm.core.errors import InvalidSchedule, RepositoryError, RevisionConfli
 from trioarm.core.jsonable import Json
 from trioarm.core.operations import Operation, Verb, entry
 from trioarm.core.overlap import Earlier, by_hand, give_way, make_way
+from trioarm.core.record import ScheduleRecord
 from trioarm.core.run import Origin, RunRecord
-from trioarm.core.schedule import Overlap, ScheduleRecord, as_overlap, checked_args
+from trioarm.core.schedule import Overlap, as_overlap, checked_args
 from trioarm.core.states import Reason, State
 from trioarm.engine.engine import SchedulingEngine
 from trioarm.engine.hub import Hub

@@ -14,8 +14,9 @@ from trioarm.core.forecast import Explanation, Foreseen, explain, preview
 from trioarm.core.instants import DAY, instant
 from trioarm.core.jsonable import Json
 from trioarm.core.queries import PAGE_MAX, Page, RunQuery, ScheduleQuery, Statistics
+from trioarm.core.record import ScheduleRecord, ScheduleState, StoredSchedule
 from trioarm.core.run import Run, RunRecord, parse_run_id
-from trioarm.core.schedule import Schedule, ScheduleRecord, ScheduleState, StoredSchedule
+from trioarm.core.schedule import Schedule
 from trioarm.core.states import WaitingFor
 from trioarm.engine.alert_commands import AlertCommands
 from trioarm.engine.commands import Beside, Commands, PutResult

@@ -9,7 +9,7 @@ import attrs
 
 from trioarm.core.changes import Change, CursorMove, Verdict
 from trioarm.core.queries import PAGE_MAX, ScheduleQuery
-from trioarm.core.schedule import ScheduleRecord, ScheduleState
+from trioarm.core.record import ScheduleRecord, ScheduleState
 from trioarm.core.triggers import own_zone
 from trioarm.engine.ports import ScheduleRepository
 

@@ -9,7 +9,8 @@ import attrs
 
 from trioarm.core.errors import RevisionConflict, UnknownSchedule
 from trioarm.core.queries import PAGE_MAX, ScheduleQuery
-from trioarm.core.schedule import Schedule, StoredSchedule
+from trioarm.core.record import StoredSchedule
+from trioarm.core.schedule import Schedule
 from trioarm.core.triggers.calendar import Events
 from trioarm.core.triggers.refreshing import events_of, refreshed
 from trioarm.engine.rivals import TRIES

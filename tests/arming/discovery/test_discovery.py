@@ -27,8 +27,8 @@ from trioarm.components import scheduler_components
 from trioarm.core.changes import Change, PutDocument, Verdict
 from trioarm.core.operations import JOURNAL
 from trioarm.core.queries import JournalEntry, RunQuery
+from trioarm.core.record import ScheduleState
 from trioarm.core.run import Origin, Run
-from trioarm.core.schedule import ScheduleState
 from trioarm.engine.ports import ScheduleRepository
 
 HOUSE = """

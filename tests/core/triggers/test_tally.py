@@ -10,7 +10,8 @@ import pytest
 from trioarm.core.forms.spans import on_weekdays
 from trioarm.core.instants import DAY, HOUR, SECOND, instant
 from trioarm.core.ranges import AT_LEAST, not_run
-from trioarm.core.schedule import Schedule, ScheduleRecord
+from trioarm.core.record import ScheduleRecord
+from trioarm.core.schedule import Schedule
 from trioarm.core.states import Reason, State
 from trioarm.core.triggers import Cron, Every, Exclude, Intersect, RRule, Trigger, Union, Weekly
 from trioarm.core.triggers.algebra import Looks, tally

@@ -6,8 +6,9 @@ from typing import Any
 
 from tests.making import NOW, a_run, a_schedule
 from trioarm.core.changes import Change, Claim, CursorMove, Finished, PutSchedule, RemoveSchedule, Requeued, Verdict
+from trioarm.core.record import Amendment, Pause, ScheduleRecord, ScheduleState
 from trioarm.core.run import RunRecord
-from trioarm.core.schedule import Amendment, Pause, Schedule, ScheduleRecord, ScheduleState
+from trioarm.core.schedule import Schedule
 from trioarm.core.states import Step, WaitingFor
 from trioarm.core.triggers import Trigger
 from trioarm.engine.ports import ScheduleRepository

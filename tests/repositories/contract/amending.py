@@ -24,9 +24,9 @@ from tests.repositories.contract.acts import (
 from trioarm.core.bounds import NOTE_MAX
 from trioarm.core.changes import Requeued
 from trioarm.core.queries import ScheduleQuery
+from trioarm.core.record import AMENDMENTS_MAX, Amendment, AmendmentKind, Pause, ScheduleRecord
+from trioarm.core.record import ScheduleState as Schedules
 from trioarm.core.run import RunRecord
-from trioarm.core.schedule import AMENDMENTS_MAX, Amendment, AmendmentKind, Pause, ScheduleRecord
-from trioarm.core.schedule import ScheduleState as Schedules
 from trioarm.core.states import State, Step, WaitingFor
 from trioarm.engine.ports import ScheduleRepository
 

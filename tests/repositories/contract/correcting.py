@@ -20,9 +20,9 @@ from tests.repositories.contract.acts import (
 )
 from trioarm.core.changes import Cut, Finished, Requeued, RunStep, SetBack, Voided
 from trioarm.core.correcting import Ahead
+from trioarm.core.record import Amendment, AmendmentKind, ScheduleRecord
+from trioarm.core.record import ScheduleState as Schedules
 from trioarm.core.run import RunRecord
-from trioarm.core.schedule import Amendment, AmendmentKind, ScheduleRecord
-from trioarm.core.schedule import ScheduleState as Schedules
 from trioarm.core.states import Reason, State, Step, WaitingFor
 from trioarm.engine.ports import ScheduleRepository
 

@@ -20,7 +20,7 @@ from tests.repositories.contract.acts import (
     run_of,
     schedule_of,
 )
-from trioarm.core.schedule import ScheduleState
+from trioarm.core.record import ScheduleState
 from trioarm.core.states import Step
 from trioarm.engine.ports import ScheduleRepository
 

@@ -9,8 +9,8 @@ import pytest
 from tests.making import HOUR, MINUTE, NOW
 from tests.repositories.contract.acts import claim, decide, finish, put, remove
 from trioarm.core.queries import RunQuery, ScheduleQuery
+from trioarm.core.record import ScheduleState
 from trioarm.core.run import Origin
-from trioarm.core.schedule import ScheduleState
 from trioarm.core.states import Reason, State, Step
 from trioarm.engine.ports import ScheduleRepository
 

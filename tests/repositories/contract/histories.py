@@ -30,8 +30,8 @@ from trioarm.core.changes import (
     Verdict,
 )
 from trioarm.core.queries import Kept, Retention, RunOrder, RunQuery, ScheduleOrder, ScheduleQuery
+from trioarm.core.record import Pause, ScheduleRecord, ScheduleState
 from trioarm.core.run import Origin, RunRecord
-from trioarm.core.schedule import Pause, ScheduleRecord, ScheduleState
 from trioarm.core.states import Reason, State, Step, WaitingFor
 from trioarm.engine.ports import ScheduleRepository
 

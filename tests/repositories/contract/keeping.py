@@ -9,8 +9,8 @@ from tests.repositories.contract.acts import claim, decide, finish, keep, moving
 from trioarm.core.chain import broken_links
 from trioarm.core.changes import AppendJournal
 from trioarm.core.queries import Kept, Retention, RunQuery
+from trioarm.core.record import ScheduleRecord, ScheduleState
 from trioarm.core.run import RunRecord
-from trioarm.core.schedule import ScheduleRecord, ScheduleState
 from trioarm.core.states import FINAL, TABLE, Reason, State, Step
 from trioarm.engine.ports import ScheduleRepository
 

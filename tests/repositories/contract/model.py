@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from trioarm.core.queries import Kept
-from trioarm.core.schedule import Pause, ScheduleState
+from trioarm.core.record import Pause, ScheduleState
 from trioarm.core.states import ACTIVE, TABLE, State, Step
 
 HELD = (State.CLAIMED, State.RUNNING)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from tests.making import HOUR, MINUTE, NOW, a_schedule
 from tests.repositories.contract.acts import decide, keep, moving, put, putting, refuse, remove, revise, schedule_of
 from trioarm.core.changes import Change, RemoveSchedule, Verdict
+from trioarm.core.record import Pause, ScheduleState
 from trioarm.core.retry_policy import RetryPolicy
-from trioarm.core.schedule import Misfire, Overlap, Pause, ScheduleState
+from trioarm.core.schedule import Misfire, Overlap
 from trioarm.core.triggers import Cron, Every
 from trioarm.engine.ports import ScheduleRepository
 

@@ -31,8 +31,8 @@ from trioarm.core.forecast import local_time
 from trioarm.core.instants import localised, render_instant
 from trioarm.core.jsonable import Json
 from trioarm.core.queries import PAGE_MAX, RunOrder, RunQuery, ScheduleQuery
+from trioarm.core.record import AmendmentKind, ScheduleRecord, ScheduleState
 from trioarm.core.run import Run, RunRecord
-from trioarm.core.schedule import AmendmentKind, ScheduleRecord, ScheduleState
 from trioarm.core.states import FINAL
 from trioarm.core.triggers.zones import find_zone
 from trioarm.engine.alert_commands import AlertCommands

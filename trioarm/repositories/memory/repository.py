@@ -36,9 +36,9 @@ from trioarm.core.due_index import DueIndex
 from trioarm.core.instants import EARLIEST
 from trioarm.core.planning import Group
 from trioarm.core.queries import Document, JournalEntry, Page, Retention, RunQuery, ScheduleQuery, Statistics
+from trioarm.core.record import ScheduleRecord, ScheduleState
 from trioarm.core.resources import needs_of
 from trioarm.core.run import Origin, RunRecord
-from trioarm.core.schedule import ScheduleRecord, ScheduleState
 from trioarm.core.states import ACTIVE, TABLE, State, WaitingFor
 from trioarm.engine.ports import DueView
 from trioarm.repositories.memory.history import History

@@ -11,8 +11,8 @@ from typing import TypeVar
 
 from trioarm.core.backfilling import TIMES_MAX
 from trioarm.core.queries import Page, RunOrder, RunQuery, ScheduleOrder, ScheduleQuery
+from trioarm.core.record import ScheduleRecord
 from trioarm.core.run import RunRecord
-from trioarm.core.schedule import ScheduleRecord
 
 R = TypeVar("R")
 Key = tuple[int | str, int | str]

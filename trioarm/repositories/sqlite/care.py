@@ -19,7 +19,7 @@ import attrs
 
 from trioarm.core.chain import broken_links
 from trioarm.core.operations import JOURNAL
-from trioarm.core.schedule import ScheduleState
+from trioarm.core.record import ScheduleState
 from trioarm.core.states import Reason
 from trioarm.repositories.sqlite import statements
 from trioarm.repositories.sqlite.database import (

@@ -13,8 +13,8 @@ from operator import itemgetter
 
 from trioarm.core.backfilling import TIMES_MAX
 from trioarm.core.queries import Document, JournalEntry, Page, RunQuery, ScheduleQuery, Statistics
+from trioarm.core.record import ScheduleRecord, ScheduleState
 from trioarm.core.run import Origin, RunRecord
-from trioarm.core.schedule import ScheduleRecord, ScheduleState
 from trioarm.core.states import State
 from trioarm.repositories.sqlite import statements
 from trioarm.repositories.sqlite.database import Database

@@ -12,8 +12,8 @@ from typing import Final
 import attrs
 
 from trioarm.core.due_index import DueIndex
+from trioarm.core.record import ScheduleRecord
 from trioarm.core.run import RunRecord
-from trioarm.core.schedule import ScheduleRecord
 from trioarm.core.states import State
 from trioarm.repositories.sqlite import statements
 from trioarm.repositories.sqlite.rows import Row

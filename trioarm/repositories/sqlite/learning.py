@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from trioarm.core.record import ScheduleRecord
 from trioarm.core.run import RunRecord
-from trioarm.core.schedule import ScheduleRecord
 from trioarm.core.states import Reason
 from trioarm.repositories.sqlite.quarantine import Quarantine
 from trioarm.repositories.sqlite.recall import Recall

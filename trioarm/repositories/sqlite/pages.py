@@ -17,7 +17,7 @@ from typing import Any, Final, TypeAlias
 import attrs
 
 from trioarm.core.queries import RunOrder, RunQuery, ScheduleOrder, ScheduleQuery
-from trioarm.core.schedule import ScheduleState
+from trioarm.core.record import ScheduleState
 from trioarm.core.states import ACTIVE, State
 from trioarm.repositories.sqlite import statements
 from trioarm.repositories.sqlite.rows import Row

@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final
 
+from trioarm.core.record import ScheduleRecord
 from trioarm.core.run import RunRecord
-from trioarm.core.schedule import ScheduleRecord
 from trioarm.core.states import Reason
 from trioarm.repositories.sqlite import statements
 

@@ -24,8 +24,8 @@ from trioarm.core.changes import (
     apply_set_back,
 )
 from trioarm.core.planning import Group
+from trioarm.core.record import ScheduleRecord, ScheduleState
 from trioarm.core.run import Origin, RunRecord
-from trioarm.core.schedule import ScheduleRecord, ScheduleState
 from trioarm.core.states import State, WaitingFor
 from trioarm.repositories.sqlite.horizon import Horizon, Loaded
 from trioarm.repositories.sqlite.oldest import forget_oldest

@@ -30,8 +30,8 @@ from trioarm.core.queries import (
     ScheduleQuery,
     Statistics,
 )
+from trioarm.core.record import ScheduleRecord
 from trioarm.core.run import Origin, RunRecord
-from trioarm.core.schedule import ScheduleRecord
 from trioarm.core.states import State
 from trioarm.engine.attempt import RunContext, current_run
 from trioarm.engine.leases import LEASE_S

@@ -17,8 +17,9 @@ from trioarm.core.errors import InvalidSchedule, TrioarmError
 from trioarm.core.instants import EARLIEST, LATEST
 from trioarm.core.jsonable import Json, write_json
 from trioarm.core.queries import Document, JournalEntry
+from trioarm.core.record import Amendment, Pause, ScheduleRecord, ScheduleState
 from trioarm.core.run import Origin, RunRecord, behind
-from trioarm.core.schedule import Amendment, Pause, Schedule, ScheduleRecord, ScheduleState
+from trioarm.core.schedule import Schedule
 from trioarm.core.states import Reason, State, WaitingFor
 from trioarm.core.triggers import Once
 from trioarm.repositories.sqlite.oldest import forget_oldest

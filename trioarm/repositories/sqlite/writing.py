@@ -36,8 +36,9 @@ from trioarm.core.changes import (
 )
 from trioarm.core.errors import InvalidSchedule
 from trioarm.core.jsonable import write_json
+from trioarm.core.record import ScheduleState, wakes_at
 from trioarm.core.run import Origin, RunRecord
-from trioarm.core.schedule import Schedule, ScheduleState, wakes_at
+from trioarm.core.schedule import Schedule
 from trioarm.core.states import TABLE, State, Step, WaitingFor
 from trioarm.repositories.sqlite import statements
 from trioarm.repositories.sqlite.quotas import Quotas
