@@ -45,7 +45,7 @@ WAITS: Final[dict[WaitingFor, str]] = {
     WaitingFor.LANE: "it waits for its lane",
     WaitingFor.RESOURCE: "it waits for what it needs",
     WaitingFor.BREAKER: "what it needs fails at the moment",
-    WaitingFor.HANDLER: "it waits for a worker that knows its handler",
+    WaitingFor.HANDLER: "it waits for a node with a free worker that knows its handler",
 }
 
 EXPECTED: Final = frozenset({State.SUCCEEDED, State.SKIPPED, State.SUPERSEDED, State.OVERRIDDEN})
