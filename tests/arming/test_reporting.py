@@ -124,3 +124,18 @@ async def test_days_of_a_world_are_those_of_its_audit(autojump_clock: MockClock)
         assert [one.outcome.value for one in (*saturday.expected, *sunday.expected)] == ["on time"] * 4
         assert (saturday.open_us, sunday.open_us) == (16 * HOUR + 30 * SECOND, 16 * HOUR + 30 * SECOND)
         assert sunday.until - sunday.start == DAY - HOUR
+
+
+async def test_what_people_skipped_is_not_expected(autojump_clock: MockClock) -> None:
+    """An evening that was skipped is no closing that failed."""
+    async with a_world(start_at="2025-03-28 12:00", zone=PRAGUE) as world:
+        config = a_config(daily("night", NIGHT, "22:00"), daily("day", DISARMED, "06:00"), watch_s=600.0)
+        node = await world.start(config=config)
+        await world.until("2025-03-29 12:00")
+        await node.scheduler.schedules.skip_next("night/house", author="ann")
+        await world.until("2025-03-31 12:00")
+        reports = node.container.get(Installation).reports
+        made = await reports.make(["house"], first=MONDAY + 5, days=2, now=world.wall())
+        saturday, sunday = made.days
+        assert [(one.expected.closes, one.outcome.value) for one in saturday.expected] == [(False, "on time")]
+        assert [one.outcome.value for one in sunday.expected] == ["already", "on time"]

@@ -27,7 +27,7 @@ from trioarm.core.triggers.civil import Fold, Gap, resolve
 from trioarm.core.triggers.zones import Zone
 
 AROUND: Final = DAY  # what is looked at beside the days themselves: what happened early, or late
-BECAME_MAX: Final = 100_000  # occurrences of one report that conditions had their say in
+BECAME_MAX: Final = 100_000  # occurrences of one report that conditions, or people, had their say in
 FAILED: Final = ("arm_failed", "disarm_failed")
 OVERRIDDEN: Final = ("arm_overridden", "disarm_overridden")
 
@@ -127,7 +127,7 @@ class Report:
         self._now = now
         self.histories = {name: History(*self._span(name)) for name in partitions}
         self._counted = {name: _Counted() for name in partitions}
-        self._became: dict[tuple[str, int], Target | None] = {}  # of schedules that depend on conditions
+        self._became: dict[tuple[str, int], Target | None] = {}  # of what conditions and people had their say in
 
     def add(self, at: int, entry: AuditEntry) -> None:
         """Take in the next entry of the audit; those about other partitions are none of its business."""
@@ -157,6 +157,11 @@ class Report:
     def _was_left(self, one: Expected) -> bool:
         occurrence = one.name, one.at
         return occurrence in self._became and self._became[occurrence] is None
+
+    def passed(self, schedule: str, nominal_at: int) -> None:
+        """Take in that an occurrence was skipped, or gave its place to another one: nobody expects anything of it."""
+        if len(self._became) < BECAME_MAX:
+            self._became[schedule, nominal_at] = None
 
     def found(self, partition: str, state: Reported, seen_at: int) -> None:
         """Take in what a look found, where the audit says nothing of a partition."""

@@ -22,8 +22,9 @@ from trioarm.core.forecast import local_time
 from trioarm.core.instants import DAY, SECOND, as_datetime, render_duration
 from trioarm.core.jsonable import Json
 from trioarm.core.outcome import Discard
-from trioarm.core.queries import PAGE_MAX
+from trioarm.core.queries import PAGE_MAX, RunQuery
 from trioarm.core.schedule import Schedule
+from trioarm.core.states import State
 from trioarm.core.triggers import Weekly
 from trioarm.core.triggers.wording import WEEKDAYS
 from trioarm.core.triggers.zones import Zone, find_zone
@@ -36,6 +37,7 @@ THURSDAY: Final = 3  # day 0 was one
 MINUTE_S: Final = 60
 AT: Final = "07:00"  # when reports are told, in local time
 BAD: Final = (Outcome.FAILED, Outcome.LATE, Outcome.EARLY)  # exceptions: what people want to know of
+PASSED: Final = frozenset({State.SKIPPED, State.SUPERSEDED})  # occurrences that nobody expects anything of
 ALERTS_MAX: Final = 10_000  # of one partition in one report
 UNREADABLE_MAX: Final = 10  # entries of the audit that a report names
 
@@ -101,6 +103,7 @@ class Maker:
         zones = {name: self.zone(name) for name in names}
         report = Report(zones, self.premises.hours, self.schedules, first=first, days=days, now=now)
         unreadable = await self._read_audit(report)
+        await self._read_passed(report, names)
         await self._read_looks(report, names)
         found = [day for name in names for day in report.days(name, await self._alerts_of(name))]
         return Made(report, zones, found, unreadable)
@@ -118,6 +121,17 @@ class Maker:
                 if len(unreadable) < UNREADABLE_MAX:
                     unreadable.append(str(error))
         return unreadable
+
+    async def _read_passed(self, report: Report, names: Sequence[str]) -> None:
+        """Read which occurrences people skipped; of those that are no longer kept, what was declared counts."""
+        spans = [(report.histories[name].start, report.histories[name].until) for name in names]
+        start, until = min(start for start, _ in spans), max(until for _, until in spans)
+        for schedule in self.schedules:
+            if schedule.args.get("partition") not in names:
+                continue
+            query = RunQuery(schedule=schedule.name, states=PASSED, due_from=start, due_until=until, limit=PAGE_MAX)
+            for run in (await self.repository.find_runs(query)).rows:
+                report.passed(schedule.name, run.nominal_at)
 
     async def _read_looks(self, report: Report, names: Sequence[str]) -> None:
         ledger = Ledger(self.repository)
