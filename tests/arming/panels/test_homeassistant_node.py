@@ -15,10 +15,13 @@ import trioarm
 from tests.config.writing import config_of
 from tests.links.fake_home_assistant import HOUSE, TOKEN, FakeHomeAssistant, Panel, Socket, a_home_assistant, until
 from trioarm.core.alerts import Alert, AlertQuery
+from trioarm.core.queries import RunQuery
 from trioarm.core.run import Run
+from trioarm.core.states import FINAL
 from trioarm.engine.scheduler import Scheduler
 
 CODE = "0042-öäü"
+LOOK_S = 0.05  # between two looks into the store
 WITHIN_S = 60.0  # real seconds for a whole run, on a busy machine
 EVENING = "evening/house"
 
@@ -40,10 +43,26 @@ class Evening:
         with trio.fail_after(WITHIN_S):
             return await self.scheduler.runs.wait(run)
 
+    async def all_ended(self, runs: int) -> None:
+        """Return once there were so many runs of the evening, and each of them has ended."""
+        with trio.fail_after(WITHIN_S):
+            while True:
+                states = [run.state for run in (await self.scheduler.runs.find(RunQuery(schedule=EVENING))).rows]
+                if len(states) == runs and all(state in FINAL for state in states):
+                    return
+                await trio.sleep(LOOK_S)
+
     async def alerts(self, kind: str) -> list[Alert]:
         """Return the alerts of a kind, closed ones too."""
         page = await self.scheduler.alerts.find(AlertQuery(states=None, limit=100))
         return [row.alert for row in page.rows if row.alert is not None and row.alert.kind == kind]
+
+    async def alerted(self, kind: str, count: int = 1) -> list[Alert]:
+        """Return the alerts of a kind, once there are so many."""
+        with trio.fail_after(WITHIN_S):
+            while len(alerts := await self.alerts(kind)) < count:  # noqa: ASYNC110
+                await trio.sleep(LOOK_S)
+        return alerts
 
 
 @asynccontextmanager
@@ -235,8 +254,7 @@ async def test_a_restart_after_it_was_due_is_no_persons_change(tmp_path: Path, m
     async with an_evening(tmp_path, monkeypatch, Panel(code=CODE)) as evening:
         await evening.home.stop()
         run = await evening.fire()
-        while not await evening.alerts("unreachable"):  # noqa: ASYNC110
-            await trio.sleep(0.05)
+        await evening.alerted("unreachable")
         await evening.home.start()
         ended = await evening.end(run)
         assert ended.state == "succeeded", ended.error
@@ -251,11 +269,11 @@ async def test_what_a_restart_disarmed_is_armed_again(tmp_path: Path, monkeypatc
         assert (await evening.end(await evening.fire())).state == "succeeded"
         await evening.home.fall_back()
         await until(lambda: evening.home.sent() == 2)
-        await until(lambda: evening.home.states[HOUSE]["state"] == "armed_away")
+        await evening.all_ended(2)
+        assert evening.home.states[HOUSE]["state"] == "armed_away"
         assert await evening.alerts("overridden") == []
         evening.home.press("disarmed")
-        while not await evening.alerts("overridden"):  # noqa: ASYNC110
-            await trio.sleep(0.05)
+        await evening.alerted("overridden")
         assert evening.home.sent() == 2
 
 
@@ -325,9 +343,7 @@ async def test_another_that_is_out_of_order_is_in_nobodys_way(tmp_path: Path, mo
             assert run.state == "succeeded", run.error
             assert run.finished_at is not None
             assert (run.finished_at - run.due_at).total_seconds() < 10
-            with trio.fail_after(WITHIN_S):
-                while len(alerts := await evening.alerts("unreachable")) < 2:  # noqa: ASYNC110
-                    await trio.sleep(0.05)
+            alerts = await evening.alerted("unreachable", 2)
             said = "".join(sorted(str(alert) for alert in alerts))
             assert "no answer within 1 s" in said
             assert "the answer has more than 262144 bytes" in said
