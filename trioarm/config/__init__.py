@@ -5,7 +5,8 @@ Where that cannot be, every problem is told at once, a line each.
 
 from __future__ import annotations
 
-from trioarm.config.config import FILE, FILE_ENV, Description, SchedulerConfig, unknown_handlers
+from trioarm.config.config import FILE, FILE_ENV, SchedulerConfig, unknown_handlers
+from trioarm.config.description import Description
 from trioarm.config.settings import (
     ArmingSettings,
     ExecutorSettings,

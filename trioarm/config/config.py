@@ -20,12 +20,13 @@ from trioarm.arming.discovery.settings import DiscoverySettings
 from trioarm.arming.model import HANDLER, Premises
 from trioarm.config.calendars import Surroundings, read_calendars
 from trioarm.config.conditions import read_conditions
+from trioarm.config.description import Description, describe_section
 from trioarm.config.discovery import read_discovery
 from trioarm.config.exceptions import read_exceptions
 from trioarm.config.handlers import read_workers
 from trioarm.config.homeassistant import read_instances
 from trioarm.config.hours import read_hours
-from trioarm.config.keys import Setting, file_key, keys_of
+from trioarm.config.keys import Setting
 from trioarm.config.layering import SECTIONS, read_settings
 from trioarm.config.mqtt import read_brokers
 from trioarm.config.notify import read_channels
@@ -68,33 +69,6 @@ _NO_OVERRIDES: Final[Mapping[str, object]] = MappingProxyType({})
 _NOWHERE: Final = Layer("", "", MappingProxyType({}))
 
 S = TypeVar("S")
-
-
-@attrs.frozen(slots=True)
-class Description:
-    """One setting as people see it.
-
-    Args:
-        key: as in the file, such as `scheduler.store`.
-        value: as a person would write it, without passwords.
-        source: `default`, `code`, or who said it.
-        default: what it would be if nobody said anything.
-        example: the default as TOML.
-        bounds: what is allowed, in words.
-        env: the environment variable that sets it, if there is one.
-        live: whether a running node takes a change over.
-        what: what it does.
-    """
-
-    key: str
-    value: str
-    source: str
-    default: str
-    example: str
-    bounds: str
-    env: str | None
-    live: bool
-    what: str
 
 
 @attrs.frozen(slots=True)
@@ -301,7 +275,7 @@ class SchedulerConfig:
         return tuple(
             line
             for name, section in zip(SECTIONS, sections, strict=True)
-            for line in _describe_section(name, section, self.sources)
+            for line in describe_section(name, section, self.sources)
         )
 
 
@@ -443,26 +417,3 @@ def _each_schedule(value: object) -> list[object]:
 
 def _section(make: Callable[..., S], values: Mapping[str, Setting]) -> S:
     return make(**values)
-
-
-def _describe_section(name: str, section: attrs.AttrsInstance, sources: Mapping[str, str]) -> list[Description]:
-    values: dict[str, Setting] = attrs.asdict(section)
-    defaults: dict[str, Setting] = attrs.asdict(SECTIONS[name]())
-    lines = []
-    for field, key in keys_of(SECTIONS[name]).items():
-        full = f"{name}.{file_key(field, key)}"
-        unsaid = "default" if values[field] == defaults[field] else "code"
-        lines.append(
-            Description(
-                key=full,
-                value=key.render(values[field]),
-                source=sources.get(full, unsaid),
-                default=key.render(defaults[field]),
-                example=key.example(defaults[field]),
-                bounds=key.bounds,
-                env=key.env,
-                live=key.live,
-                what=key.what,
-            )
-        )
-    return lines

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from trioarm.config.config import Description, SchedulerConfig
+from trioarm.config.config import SchedulerConfig
+from trioarm.config.description import Description
 
 _HEAD: Final = """\
 # What trioarm does, and when. `trioarm check` says what is wrong with this file, `trioarm preview` what will happen.
