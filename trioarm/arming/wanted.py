@@ -6,7 +6,7 @@ its partition, so that what came before still counts; what was made of it instea
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import attrs
@@ -35,15 +35,12 @@ async def wanted(
     Raises:
         RepositoryError: the store is out of reach.
     """
-    passed: dict[str, int] = {}
-    for _ in range(LEFT_MAX):
-        found = desired(schedules, partition, now, passed)
-        run = None if found is None else await _run_of(found, repository)
-        if found is None or run is None:
+    for found in _declared(schedules, partition, now):
+        run = await _run_of(found, repository)
+        if run is None:
             return found
         if not _says_nothing(run, now):
             return attrs.evolve(found, target=_made(run, found.target))
-        passed[found.schedule] = found.since_at
     return None
 
 
@@ -58,16 +55,19 @@ def wanted_by(
     Args:
         became: what is on record of occurrences, by schedule and instant; None where one was left.
     """
+    targets = (became.get((one.schedule, one.since_at), one.target) for one in _declared(schedules, partition, at))
+    return next((target for target in targets if target is not None), None)
+
+
+def _declared(schedules: Sequence[Schedule], partition: str, at: int) -> Iterator[Desired]:
+    """Yield what is declared: what counts first, and then what counts where all before it say nothing."""
     passed: dict[str, int] = {}
     for _ in range(LEFT_MAX):
         found = desired(schedules, partition, at, passed)
         if found is None:
-            return None
-        target = became.get((found.schedule, found.since_at), found.target)
-        if target is not None:
-            return target
+            return
+        yield found
         passed[found.schedule] = found.since_at
-    return None
 
 
 async def _run_of(found: Desired, repository: ScheduleRepository) -> RunRecord | None:
