@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.making import HOUR, MINUTE, NOW, a_record, a_run, a_schedule
 from trioarm.core.changes import CancelAsked, CursorMove, Finished, RemoveSchedule, freed, restarted
-from trioarm.core.diff import cancellation, first_put, first_records, removal, revised, sync_diff
+from trioarm.core.diff import cancellation, first_put, first_records, removal, revised, sync_diff, synced_records
 from trioarm.core.planning import Group, PlanRules, plan
 from trioarm.core.ranges import while_paused
 from trioarm.core.record import Pause, ScheduleRecord, ScheduleState
@@ -326,6 +326,24 @@ def test_a_synchronisation_leads_from_what_is_stored_to_what_is_declared(
     assert all(stored[name] != after[name] for name in diff.changed)
     said = [*diff.added, *diff.changed, *diff.unchanged, *diff.foreign]
     assert sorted(said) == sorted(one.name for one in wanted)
+
+
+def test_who_looks_ahead_sees_what_a_synchronisation_would_keep() -> None:
+    """New ones from now on, changed ones with their pause, what others stored as it is; nothing stored is changed."""
+    same, old, gone = (a_schedule(name, owner="me") for name in ("same", "old", "gone"))
+    theirs, foreign = a_schedule("theirs", owner="cli"), a_schedule("foreign", owner="cli")
+    paused = attrs.evolve(a_record(old), key=2, pause=BY_SOMEBODY, state=ScheduleState.PAUSED)
+    stored = [
+        attrs.evolve(a_record(one), key=key) for key, one in ((1, same), (3, gone), (4, theirs), (9, foreign))
+    ] + [paused]
+    changed = attrs.evolve(old, trigger=Every(90))
+    declared = [same, changed, a_schedule("new", owner="me"), a_schedule("foreign", Every(7), owner="me")]
+    found = {record.schedule.name: record for record in synced_records("me", declared, stored, NOW)}
+    assert list(found) == ["same", "old", "new", "foreign", "theirs"]
+    assert [found["same"], found["foreign"], found["theirs"]] == [stored[0], stored[3], stored[2]]
+    assert (found["old"].schedule, found["old"].pause, found["old"].key) == (changed, BY_SOMEBODY, 2)
+    assert (found["new"].key, found["new"].next_due_at) == (10, first_put(declared[2], NOW).next_due_at)
+    assert paused.schedule == old
 
 
 def test_a_fixed_delay_that_used_up_its_runs_goes_on_once_it_may() -> None:

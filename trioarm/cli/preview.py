@@ -1,9 +1,9 @@
-"""`trioarm preview`: what will happen, from the configuration alone, decided by the planner itself."""
+"""`trioarm preview`: what will happen, as the planner itself decides it."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Annotated, Final
 
@@ -13,7 +13,9 @@ from cyclopts import Parameter
 from trioarm.arming.compile import DEPENDS
 from trioarm.arming.conflicts.ambiguity import Nights
 from trioarm.arming.conflicts.undone import with_conflicts
+from trioarm.arming.holds import Hold
 from trioarm.arming.timeline import desired
+from trioarm.cli.ahead import Ahead, ahead_of
 from trioarm.cli.configuration import read_config
 from trioarm.cli.exits import Exit, UsageError
 from trioarm.cli.known import with_all_known
@@ -75,6 +77,7 @@ def preview(
 ) -> Exit:
     """Show what will happen: local time, offset, UTC, and what becomes of it.
 
+    What was added, paused, skipped, postponed or held by command counts; from an instant that is over, the file alone.
     Schedules that come due more than 12 times a day are summarised, unless they are named or --all is given.
 
     For example:
@@ -88,26 +91,29 @@ def preview(
         raise UsageError(f"--days {days:g}: it must lie between 0 and {DAYS_MAX:g}")
     if limit is not None and not 1 <= limit <= ROWS_MAX:
         raise UsageError(f"--limit {limit}: it must lie between 1 and {ROWS_MAX}")
-    window = _window(from_, days, tz)
+    now = current_instant()
+    window = _window(from_, days, tz, now)
     found = with_all_known(read_config(config))
-    records, rules = planned_records(found, window.start), planned_rules(found, window.start)
-    wanted = {record.key for record in chosen(records, names)} if names else None
+    rules = planned_rules(found, window.start)
+    ahead = ahead_of(found, now) if window.start >= now else Ahead(planned_records(found, window.start))
+    wanted = {record.key for record in chosen(ahead.records, names)} if names else None
     if week:
-        return _print_week(found, records, wanted, window, rules)
-    nights = Nights((record.schedule for record in records), window.start)
+        return _print_week(found, ahead, wanted, window, rules)
+    nights = Nights((record.schedule for record in ahead.records), window.start)
     if json:
-        return _print_json(_foreseen(records, wanted, window, rules), nights, limit or ROWS_MAX)
-    frequent = [] if all_ or names else [record for record in records if _is_frequent(record, window)]
-    rest = [record for record in records if record not in frequent]
+        return _print_json(_foreseen(ahead, wanted, window, rules), nights, ahead, limit or ROWS_MAX)
+    frequent = [] if all_ or names else [record for record in ahead.records if _is_frequent(record, window)]
+    rest = attrs.evolve(ahead, records=[record for record in ahead.records if record not in frequent])
     shown = list(islice(_foreseen(rest, wanted, window, rules), (limit or ROWS) + 1))
     _print_table(shown, nights, limit or ROWS, window)
-    _print_rest(frequent, [record for record in records if wanted is None or record.key in wanted], window)
+    _print_rest(frequent, [record for record in ahead.records if wanted is None or record.key in wanted], window)
+    _print_held(shown, ahead)
     return Exit.CLEAN
 
 
-def _window(from_: str | None, days: float, tz: str | None) -> Window:
+def _window(from_: str | None, days: float, tz: str | None, now: int) -> Window:
     try:
-        start = current_instant() if from_ is None else parse_instant(from_)
+        start = now if from_ is None else parse_instant(from_)
     except InvalidInstant as error:
         raise UsageError(f"--from: {error}") from None
     try:
@@ -117,24 +123,27 @@ def _window(from_: str | None, days: float, tz: str | None) -> Window:
     return Window(start=start, until=start + round(days * DAY), zone=zone)
 
 
-def _foreseen(
-    records: Sequence[ScheduleRecord], wanted: set[int] | None, window: Window, rules: PlanRules
-) -> Iterator[Foreseen]:
+def _foreseen(ahead: Ahead, wanted: set[int] | None, window: Window, rules: PlanRules) -> Iterator[Foreseen]:
     """Yield what is foreseen of the wanted schedules; the others count, because they may share a lane."""
+    records = ahead.records
     names = {record.schedule.name for record in records if wanted is None or record.key in wanted}
     lanes = {record.schedule.lane for record in records if record.schedule.name in names and record.schedule.supersede}
     counting = [record for record in records if record.schedule.name in names or record.schedule.lane in lanes - {None}]
-    for item in foresee(counting, window.start, window.until, rules, window.zone):
+    keys = {record.key for record in counting}
+    postponed = [run for run in ahead.postponed if run.schedule.key in keys and run.due_at > window.start]
+    for item in foresee(counting, window.start, window.until, rules, window.zone, postponed=postponed):
         if item.schedule.name in names:
             yield item
 
 
-def _print_json(items: Iterator[Foreseen], nights: Nights, limit: int) -> Exit:
+def _print_json(items: Iterator[Foreseen], nights: Nights, ahead: Ahead, limit: int) -> Exit:
     for count, (item, conflict) in enumerate(with_conflicts(items)):
         if count == limit:
             sys.stderr.write(f"only the first {limit} are shown: ask for fewer --days, or a higher --limit\n")
             break
-        say_json(as_json(item) | {"night": nights.of(item), "conflict": conflict})
+        hold = _hold_on(item, ahead)
+        held_by = None if hold is None else hold.author
+        say_json(as_json(item) | {"night": nights.of(item), "conflict": conflict, "held_by": held_by})
     return Exit.CLEAN
 
 
@@ -156,16 +165,16 @@ def as_json(item: Foreseen) -> dict[str, Json]:
 
 def _print_week(
     config: SchedulerConfig,
-    records: Sequence[ScheduleRecord],
+    ahead: Ahead,
     wanted: set[int] | None,
     window: Window,
     rules: PlanRules,
 ) -> Exit:
     """Draw the week of every partition that the wanted schedules arm."""
     window = attrs.evolve(window, until=window.start + WEEK)
-    items = list(_foreseen(records, wanted, window, rules))
-    schedules = [record.schedule for record in records]
-    names = {record.schedule.name for record in records if wanted is None or record.key in wanted}
+    items = list(_foreseen(ahead, wanted, window, rules))
+    schedules = [record.schedule for record in ahead.records]
+    names = {record.schedule.name for record in ahead.records if wanted is None or record.key in wanted}
     armed = {partition_of(schedule) for schedule in schedules if schedule.name in names} - {None}
     partitions = []
     for name, partition in config.premises.partitions.items():
@@ -201,14 +210,33 @@ def _print_rest(frequent: Sequence[ScheduleRecord], shown: Sequence[ScheduleReco
         for record in frequent
     ]
     lines += [
-        f"{record.schedule.name}: disabled, nothing of it will run"
+        f"{record.schedule.name}: {_why_paused(record)}, nothing of it will run"
         for record in shown
-        if record.state is ScheduleState.PAUSED
+        if record.state is ScheduleState.PAUSED and record.wakes_at is None
     ]
     if lines:
         say()
     for line in lines:
         say(line)
+
+
+def _why_paused(record: ScheduleRecord) -> str:
+    if record.pause is None:
+        return "disabled"
+    return f"paused by {record.pause.author}" + (f" ({record.pause.note})" if record.pause.note else "")
+
+
+def _print_held(items: Iterable[Foreseen], ahead: Ahead) -> None:
+    """Tell which of the partitions that are shown somebody holds: what comes under it is not sent."""
+    for name in dict.fromkeys(partition_of(item.schedule) for item in items if _hold_on(item, ahead) is not None):
+        if name is not None:
+            say(f"{name}: {ahead.held[name].describe()}; what comes due before is not sent")
+
+
+def _hold_on(item: Foreseen, ahead: Ahead) -> Hold | None:
+    """Return the hold that an occurrence comes under; None where nobody holds its partition then."""
+    hold = ahead.held.get(partition_of(item.schedule) or "")
+    return hold if hold is not None and hold.lasts(item.due_at) else None
 
 
 def _is_frequent(record: ScheduleRecord, window: Window) -> bool:

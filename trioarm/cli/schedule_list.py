@@ -99,8 +99,17 @@ def _cells(record: ScheduleRecord, now: int) -> tuple[str, ...]:
     schedule = record.schedule
     at = record.next_due_at if record.state is ScheduleState.ACTIVE else None
     moment, away = ("-", "") if at is None else (wall(as_datetime(at)), distance((at - now) / SECOND))
+    away += _said_of(record, at)
     rule = record.trouble or schedule.trigger.describe()
     return schedule.name, record.state.value, moment, away, does(schedule), rule
+
+
+def _said_of(record: ScheduleRecord, at: int | None) -> str:
+    """Return what somebody wants of the next occurrence, as it follows the distance to it."""
+    said = next((one for one in record.amended if one.nominal_at == at), None)
+    if said is None:
+        return ""
+    return ", skipped" if said.until_at is None else f", postponed to {wall(as_datetime(said.until_at))}"
 
 
 def _style(record: ScheduleRecord) -> Style | None:

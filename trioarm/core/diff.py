@@ -37,11 +37,48 @@ def first_put(schedule: Schedule, now: int) -> PutSchedule:
 
 def first_records(schedules: Iterable[Schedule], now: int) -> list[ScheduleRecord]:
     """Return what an empty repository would keep of schedules that are put at `now`: for those who look ahead."""
-    puts = ((schedule, first_put(schedule, now)) for schedule in schedules)
-    return [
-        ScheduleRecord(key, schedule, 1, put.cursor_at, put.next_due_at, put.anchor_at, state=put.state)
-        for key, (schedule, put) in enumerate(puts, start=1)
-    ]
+    return synced_records(None, schedules, (), now)
+
+
+def synced_records(
+    owner: str | None, declared: Iterable[Schedule], stored: Iterable[ScheduleRecord], now: int
+) -> list[ScheduleRecord]:
+    """Return what would be kept if the declared set of an owner were synchronised at `now`: for those who look ahead.
+
+    Args:
+        owner: whose set it is; what others have stored stays as it is, under a declared name as well.
+        declared: the whole set.
+        stored: whatever is of interest; none of it is changed.
+        now: microseconds since 1970 UTC.
+    """
+    present = {record.schedule.name: record for record in stored}
+    key = max((record.key for record in present.values()), default=0)
+    found: list[ScheduleRecord] = []
+    for schedule in declared:
+        record = present.pop(schedule.name, None)
+        if record is None:
+            key += 1
+            found.append(_kept(ScheduleRecord(key, schedule, 1, now, None, now), first_put(schedule, now)))
+        elif record.schedule == schedule or record.schedule.owner != owner:
+            found.append(record)
+        else:
+            found.append(_kept(record, revised(record, schedule, now, record.pause)))
+    return found + [record for record in present.values() if record.schedule.owner != owner]
+
+
+def _kept(record: ScheduleRecord, put: PutSchedule) -> ScheduleRecord:
+    """Return what a record becomes by a put."""
+    return attrs.evolve(
+        record,
+        schedule=put.schedule,
+        cursor_at=put.cursor_at,
+        next_due_at=put.next_due_at,
+        anchor_at=put.anchor_at,
+        state=put.state,
+        pause=put.pause,
+        amendments=put.amendments,
+        trouble=None,
+    )
 
 
 def revised(record: ScheduleRecord, schedule: Schedule, now: int, pause: Pause | None) -> PutSchedule:

@@ -13,15 +13,15 @@ from trioarm.core.events import ConfigChanged, Event, RunFinished
 from trioarm.core.forecast import Explanation, Foreseen, explain, preview
 from trioarm.core.instants import DAY, instant
 from trioarm.core.jsonable import Json
-from trioarm.core.queries import PAGE_MAX, Page, RunQuery, ScheduleQuery, Statistics
-from trioarm.core.record import ScheduleRecord, ScheduleState, StoredSchedule
+from trioarm.core.queries import Page, RunQuery, ScheduleQuery, Statistics
+from trioarm.core.record import StoredSchedule
 from trioarm.core.run import Run, RunRecord, parse_run_id
 from trioarm.core.schedule import Schedule
-from trioarm.core.states import WaitingFor
 from trioarm.engine.alert_commands import AlertCommands
 from trioarm.engine.commands import Beside, Commands, PutResult
 from trioarm.engine.engine import SchedulingEngine
 from trioarm.engine.executor import RunExecutor
+from trioarm.engine.future import postponed_runs, with_future
 from trioarm.engine.health import Health, HealthReport
 from trioarm.engine.hub import Hub, Subscription
 from trioarm.engine.many import ManyRuns, ManySchedules
@@ -392,8 +392,8 @@ class Scheduler:
         """
         now = self._clock.now()
         wanted = set(names)
-        records = await self._with_future()
-        postponed = [run for run in await self._postponed(records) if run.due_at > now]
+        records = await with_future(self._repository)
+        postponed = [run for run in await postponed_runs(self._repository, records) if run.due_at > now]
         seen = preview(records, now, now + round(days * DAY), self._engine.rules, postponed=postponed)
         return [item for item in seen if not wanted or item.schedule.name in wanted]
 
@@ -407,27 +407,6 @@ class Scheduler:
         if record is None:
             raise UnknownSchedule(f"there is no schedule {name!r}")
         return explain(record, self._clock.now(), self._engine.rules)
-
-    async def _postponed(self, records: Iterable[ScheduleRecord]) -> list[RunRecord]:
-        """Return the runs that wait because somebody postponed them."""
-        found: list[RunRecord] = []
-        for record in records:
-            if any(amendment.nominal_at <= record.cursor_at for amendment in record.amended):
-                unfinished = await self._repository.unfinished_runs(schedule=record)
-                found += [run for run in unfinished if run.waiting_for is WaitingFor.POSTPONE]
-        return found
-
-    async def _with_future(self) -> list[ScheduleRecord]:
-        records: list[ScheduleRecord] = []
-        after = None
-        states = frozenset({ScheduleState.ACTIVE, ScheduleState.PAUSED})
-        while True:
-            query = ScheduleQuery(states=states, after=after, limit=PAGE_MAX)
-            page = await self._repository.find_schedules(query)
-            records += page.rows
-            after = page.next
-            if after is None:
-                return records
 
     def subscribe(self, *kinds: type[Event]) -> AbstractContextManager[Subscription]:
         """Listen to events while the context lasts: `with scheduler.subscribe(RunFinished) as events`.
