@@ -89,6 +89,7 @@ class TestPreview:
             "night": "the night from Friday to Saturday",
             "conditions": None,
             "conflict": None,
+            "held_by": None,
         }
 
     def test_a_gap_marks_and_supersedes(self, capsys: pytest.CaptureFixture[str]) -> None:
