@@ -210,6 +210,13 @@ def test_the_defaults_are_those_of_the_caller() -> None:
             {},
             ["schedule: says nothing of when: " + ONE_OF],
         ),
+        (
+            {"daily": "22:30", "interval": 5},
+            [
+                'schedule.daily: say it as cron = "30 22 * * *", which is every day at 22:30',
+                'schedule.interval: say it as every = "5m"',
+            ],
+        ),
         ({"every": 1, "cron": "x"}, ["schedule: every and cron are given: a schedule has one trigger"]),
         ({"every": {5: 1}}, ["schedule.every: key 5 is no text"]),
         (

@@ -40,6 +40,13 @@ _READERS: Final[dict[str, ReadTrigger]] = {
 TRIGGERS: Final = tuple(_READERS)
 FOR_PEOPLE: Final = tuple(key for key in TRIGGERS if key not in (ahead.KEY, excepted.KEY))  # those come of others
 
+_ELSEWHERE: Final = {  # what other schedulers call it
+    "daily": 'say it as cron = "30 22 * * *", which is every day at 22:30',
+    "hourly": 'say it as every = "1h", or as cron = "0 * * * *" for each full hour',
+    "interval": 'say it as every = "5m"',
+    "date": 'say it as once = "2030-01-31T22:30:00+01:00"',
+}
+
 
 def read_trigger(table: Table, around: Around) -> Trigger | None:
     """Read the trigger of a table that its caller closes; None, and a problem, when there is none.
@@ -56,7 +63,11 @@ def _read_kind(table: Table, around: Around) -> Trigger | None:
     given = [key for key in TRIGGERS if key in table]
     match given:
         case []:
-            table.problems.add(table.path, f"says nothing of when: give it one of {', '.join(FOR_PEOPLE)}")
+            meant = [key for key in _ELSEWHERE if key in table]
+            for key in meant:
+                table.refuse(key, _ELSEWHERE[key])
+            if not meant:
+                table.problems.add(table.path, f"says nothing of when: give it one of {', '.join(FOR_PEOPLE)}")
         case [key]:
             return _READERS[key](table, key, around)
         case _:
