@@ -30,7 +30,7 @@ from tests.crash.fragile import on_the_disk
 from tests.crash.torture import SHOWN_MAX, say
 from trioarm import Every, Once, Schedule, open_scheduler
 from trioarm.core.instants import LATEST
-from trioarm.engine.commands import PutResult
+from trioarm.engine.put_results import PutResult
 from trioarm.repositories.sqlite.recall import REMEMBERED_MAX
 
 MIB: Final = 2**20

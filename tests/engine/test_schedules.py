@@ -28,7 +28,7 @@ from trioarm.core.changes import Change, Verdict
 from trioarm.core.events import ScheduleChange, ScheduleChanged
 from trioarm.core.instants import as_datetime
 from trioarm.core.run import RunRecord
-from trioarm.engine.commands import PutOutcome
+from trioarm.engine.put_results import PutOutcome, PutResult
 
 from .nodes import a_config, at, every, keeping, once, rows_of
 
@@ -124,6 +124,10 @@ def test_many_are_put_each_on_its_own() -> None:
             ("other", "changed", None),
             ("new", "added", None),
         ]
+        assert results[-1] == PutResult("new", PutOutcome.ADDED)
+        assert results[1:] == [results[1], results[-1]]
+        assert (results == list(results), results == results[:2], results == "new") == (True, False, False)
+        assert repr(results) == repr([*results])
         assert await scheduler.schedules.put_many([]) == []
         page = await scheduler.schedules.find(ScheduleQuery(prefix="s"))
         assert [row.name for row in page.rows] == ["same"]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from enum import StrEnum
 from typing import Final
 
 import attrs
@@ -26,6 +25,7 @@ from trioarm.core.run import RunRecord
 from trioarm.core.schedule import Schedule
 from trioarm.engine.amending_commands import Wanted
 from trioarm.engine.bulk_commands import BulkCommands
+from trioarm.engine.put_results import CHANGING, Became, PutOutcome, PutResults
 from trioarm.engine.rivals import FASTER, TRIES
 from trioarm.engine.run_commands import API
 
@@ -37,33 +37,6 @@ UNCHANGED: Final = "nothing was changed"
 FILE_OWNER: Final = "file:"
 
 _log = logging.getLogger("trioarm.schedules")
-
-
-class PutOutcome(StrEnum):
-    """What became of one schedule of a bulk put."""
-
-    ADDED = "added"
-    CHANGED = "changed"
-    UNCHANGED = "unchanged"
-    REFUSED = "refused"
-
-
-CHANGING: Final = (PutOutcome.ADDED, PutOutcome.CHANGED)
-
-
-@attrs.frozen(slots=True)
-class PutResult:
-    """The result for one schedule of a bulk put.
-
-    Args:
-        name: of the schedule.
-        outcome: what became of it.
-        error: why it was refused; None otherwise.
-    """
-
-    name: str
-    outcome: PutOutcome
-    error: str | None = None
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -82,7 +55,7 @@ class Beside:
 class Commands(BulkCommands):
     """What can be asked of a scheduler: what is stored here, the rest in its bases."""
 
-    async def put_many(self, schedules: Sequence[Schedule], *, author: str = API) -> list[PutResult]:
+    async def put_many(self, schedules: Sequence[Schedule], *, author: str = API) -> PutResults:
         """Store schedules, each on its own: new, as a new revision, or not at all when nothing changed (S5.6).
 
         Of several with one name in one call, the last counts. However many change, the journal has one entry, with the
@@ -97,46 +70,52 @@ class Commands(BulkCommands):
             await trio.lowlevel.checkpoint()
         if len(names) < len(schedules):
             return await self._put_last(schedules, author)
-        results: list[PutResult] = []
+        became = Became([], {})
         unnoted: Operation | None = None
         if schedules:
             unnoted = Operation(author, Verb.PUT, schedules[0].name, count=len(schedules))
         for start in range(0, len(schedules), BULK):
-            done, unnoted = await self._put_chunk(schedules[start : start + BULK], unnoted)
-            results += done
-        if unnoted is not None and any(result.outcome in CHANGING for result in results):
-            await self._commit(Change(journal=[entry(unnoted, self._clock.look())]))  # the first one was refused
-        return results
-
-    async def _put_chunk(
-        self, chunk: Sequence[Schedule], unnoted: Operation | None
-    ) -> tuple[list[PutResult], Operation | None]:
-        """Return what became of each in order, and the operation if it is not noted yet; what is refused goes again."""
-        results: dict[str, PutResult] = {}
-        left = chunk
-        for _ in range(TRIES):
-            now = self._clock.look()
-            stored = await self._stored([schedule.name for schedule in left], now)
-            done, noted = await self._commit_puts(left, stored, now, unnoted)
+            of_these, noted = await self._put_chunk(schedules[start : start + BULK], unnoted)
+            became.add(of_these)
             unnoted = None if noted else unnoted
-            results.update((result.name, result) for result in done)
-            left = [schedule for schedule in left if self._may_be_put_yet(results[schedule.name])]
-            await trio.lowlevel.checkpoint()
+        if unnoted is not None and any(outcome in became.outcomes for outcome in CHANGING):
+            await self._commit(Change(journal=[entry(unnoted, self._clock.look())]))  # the first one was refused
+        return PutResults(schedules, became)
+
+    async def _put_chunk(self, chunk: Sequence[Schedule], unnoted: Operation | None) -> tuple[Became, bool]:
+        """Return what became of each in order, and whether the operation is noted; what is refused goes again."""
+        became, noted = await self._try_to_put(chunk, unnoted)
+        for _ in range(TRIES - 1):
+            left = [place for place, error in became.errors.items() if self._may_be_put_yet(error)]
             if not left:
                 break
-        return [results[schedule.name] for schedule in chunk], unnoted
+            again, now_noted = await self._try_to_put([chunk[place] for place in left], None if noted else unnoted)
+            noted |= now_noted
+            became.correct(left, again)
+        return became, noted
 
-    def _may_be_put_yet(self, result: PutResult) -> bool:
+    async def _try_to_put(self, chunk: Sequence[Schedule], unnoted: Operation | None) -> tuple[Became, bool]:
+        now = self._clock.look()
+        stored = await self._stored([schedule.name for schedule in chunk], now)
+        tried = await self._commit_puts(chunk, stored, now, unnoted)
+        await trio.lowlevel.checkpoint()
+        return tried
+
+    def _may_be_put_yet(self, error: str) -> bool:
         """Whether it was refused for what others did, or for what the repository cannot do now."""
-        return result.outcome is PutOutcome.REFUSED and result.error in (FASTER, self._repository.trouble)
+        return error in (FASTER, self._repository.trouble)
 
-    async def _put_last(self, schedules: Sequence[Schedule], author: str) -> list[PutResult]:
+    async def _put_last(self, schedules: Sequence[Schedule], author: str) -> PutResults:
         last = {schedule.name: schedule for schedule in schedules}
         results = {result.name: result for result in await self.put_many(list(last.values()), author=author)}
-        return [
-            results[one.name] if last[one.name] is one else PutResult(one.name, PutOutcome.REFUSED, NAMED_AGAIN)
-            for one in schedules
-        ]
+        became = Became([], {})
+        for one in schedules:
+            result = results[one.name]
+            if last[one.name] is one:
+                became.note(result.outcome, result.error)
+            else:
+                became.note(PutOutcome.REFUSED, NAMED_AGAIN)
+        return PutResults(schedules, became)
 
     async def _commit_puts(
         self,
@@ -144,7 +123,7 @@ class Commands(BulkCommands):
         stored: Sequence[ScheduleRecord | None],
         now: int,
         operation: Operation | None,
-    ) -> tuple[list[PutResult], bool]:
+    ) -> tuple[Became, bool]:
         """Return what became of each, and whether the operation is noted: with the first that changes."""
         faults: dict[str, str] = {}
         changes = [_put_or_fault(record, one, now, faults) for record, one in zip(stored, schedules, strict=True)]
@@ -155,21 +134,19 @@ class Commands(BulkCommands):
             wanted[0].journal = [entry(operation, now)]
         kept = await self._repository.commit(wanted)
         verdicts = iter(kept)
-        results = []
+        became = Became([], {})
         for record, schedule, change in zip(stored, schedules, changes, strict=True):
-            outcome = PutOutcome.UNCHANGED if schedule.name not in faults else PutOutcome.REFUSED
-            if change is not None:
-                done = next(verdicts) is Verdict.DONE
-                outcome = (PutOutcome.ADDED if record is None else PutOutcome.CHANGED) if done else PutOutcome.REFUSED
-            error = None
-            if outcome is PutOutcome.REFUSED:
+            if change is not None and next(verdicts) is Verdict.DONE:
+                became.outcomes.append(PutOutcome.ADDED if record is None else PutOutcome.CHANGED)
+                if self._hub.observed:
+                    self._hub.publish(ScheduleChanged(schedule.name, ScheduleChange.PUT))
+            elif change is not None or schedule.name in faults:
                 fault = faults.get(schedule.name) or self._repository.trouble or _form_fault(schedule)
-                error = fault or FASTER
-            results.append(PutResult(schedule.name, outcome, error))
-            if outcome in CHANGING and self._hub.observed:
-                self._hub.publish(ScheduleChanged(schedule.name, ScheduleChange.PUT))
+                became.note(PutOutcome.REFUSED, fault or FASTER)
+            else:
+                became.outcomes.append(PutOutcome.UNCHANGED)
         self._engine.wake()
-        return results, bool(kept) and kept[0] is Verdict.DONE
+        return became, bool(kept) and kept[0] is Verdict.DONE
 
     async def _within_quotas(
         self,
@@ -216,12 +193,12 @@ class Commands(BulkCommands):
                 stored = "it is not stored" if record is None else f"it is at revision {record.revision}"
                 raise RevisionConflict(f"{schedule.name} was read at revision {revision}, now {stored}: read it again")
             operation = Operation(author, Verb.PUT, schedule.name, revision=current + 1)
-            [result], _ = await self._commit_puts([schedule], [record], now, operation)
+            became, _ = await self._commit_puts([schedule], [record], now, operation)
             await trio.lowlevel.checkpoint()
-            if result.outcome is not PutOutcome.REFUSED:
+            if not became.errors:
                 return await self._record(schedule.name)
-            if not self._may_be_put_yet(result):
-                raise InvalidSchedule(f"{schedule.name}: {result.error}")
+            if not self._may_be_put_yet(became.errors[0]):
+                raise InvalidSchedule(f"{schedule.name}: {became.errors[0]}")
         raise self._given_up(schedule.name)
 
     async def remove(self, name: str, *, author: str = API, note: str = "") -> None:

@@ -18,7 +18,7 @@ from trioarm.core.record import StoredSchedule
 from trioarm.core.run import Run, RunRecord, parse_run_id
 from trioarm.core.schedule import Schedule
 from trioarm.engine.alert_commands import AlertCommands
-from trioarm.engine.commands import Beside, Commands, PutResult
+from trioarm.engine.commands import Beside, Commands
 from trioarm.engine.engine import SchedulingEngine
 from trioarm.engine.executor import RunExecutor
 from trioarm.engine.future import postponed_runs, with_future
@@ -27,6 +27,7 @@ from trioarm.engine.hub import Hub, Subscription
 from trioarm.engine.many import ManyRuns, ManySchedules
 from trioarm.engine.metrics import Metrics, MetricsSnapshot
 from trioarm.engine.ports import Clock, ScheduleRepository
+from trioarm.engine.put_results import PutResults
 from trioarm.engine.retry_commands import PLAINLY, BulkRetry, RetryCommands, RetryResult
 from trioarm.engine.run_commands import API
 
@@ -51,8 +52,8 @@ class Schedules(ManySchedules):
         """
         return StoredSchedule.of(await self._commands.put(schedule, revision, author=author))
 
-    async def put_many(self, schedules: Iterable[Schedule], *, author: str = API) -> list[PutResult]:
-        """Store schedules, each on its own, and return what became of each."""
+    async def put_many(self, schedules: Iterable[Schedule], *, author: str = API) -> PutResults:
+        """Store schedules, each on its own, and return what became of each, in order."""
         return await self._commands.put_many(list(schedules), author=author)
 
     async def get(self, name: str) -> StoredSchedule:
