@@ -29,7 +29,7 @@ from trioarm.engine.put_results import CHANGING, Became, PutOutcome, PutResults
 from trioarm.engine.rivals import FASTER, TRIES
 from trioarm.engine.run_commands import API
 
-BULK: Final = 1_000  # items committed at once
+BULK: Final = 1_000  # items looked at, or committed, at once
 SYNC_MAX: Final = 100_000  # schedules one owner may declare
 
 NAMED_AGAIN: Final = "the same name comes again later in this call, and the last one counts"
@@ -74,8 +74,9 @@ class Commands(BulkCommands):
         unnoted: Operation | None = None
         if schedules:
             unnoted = Operation(author, Verb.PUT, schedules[0].name, count=len(schedules))
-        for start in range(0, len(schedules), BULK):
-            of_these, noted = await self._put_chunk(schedules[start : start + BULK], unnoted)
+        size = min(BULK, self._repository.batch)
+        for start in range(0, len(schedules), size):
+            of_these, noted = await self._put_chunk(schedules[start : start + size], unnoted)
             became.add(of_these)
             unnoted = None if noted else unnoted
         if unnoted is not None and any(outcome in became.outcomes for outcome in CHANGING):

@@ -51,8 +51,9 @@ class ScheduleRepository(Protocol):
     holds some needs none."""
 
     batch: int
-    """Due entries it is best asked for at once: large enough to share the cost of a transaction, small enough that
-    what a pass makes of them does not outlive the youngest generation of the garbage collector for nothing."""
+    """Due entries it is best asked for at once, and schedules it is best given: large enough to share the cost of a
+    transaction, small enough that what is made of them does not outlive the youngest generation of the garbage
+    collector for nothing."""
 
     async def open(self) -> None:
         """Make the repository ready and fill its due index.
