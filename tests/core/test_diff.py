@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 
 from tests.making import HOUR, MINUTE, NOW, a_record, a_run, a_schedule
 from trioarm.core.changes import CancelAsked, CursorMove, Finished, RemoveSchedule, freed, restarted
-from trioarm.core.diff import cancellation, first_put, first_records, removal, revised, sync_diff, synced_records
+from trioarm.core.diff import (
+    TRIGGERS_MAX,
+    FirstPuts,
+    cancellation,
+    first_put,
+    first_records,
+    removal,
+    revised,
+    sync_diff,
+    synced_records,
+)
 from trioarm.core.planning import Group, PlanRules, plan
 from trioarm.core.ranges import while_paused
 from trioarm.core.record import Pause, ScheduleRecord, ScheduleState
@@ -90,6 +100,62 @@ def test_a_single_instant_of_the_past_is_decided_late() -> None:
 def test_a_new_schedule_is_in_the_state_its_definition_says(fields: dict[str, Any], state: ScheduleState) -> None:
     """Disabled it is paused; without anything to come it is finished."""
     assert first_put(a_schedule(**fields), NOW).state is state
+
+
+@attrs.frozen(eq=False)
+class _Counted(Every):
+    """Every minute for an hour; it notes when it is asked."""
+
+    asked: list[int] = attrs.field(factory=list, kw_only=True)
+
+    def next_after(self, instant: int) -> int | None:
+        """Return the next minute of the hour, and never after it."""
+        self.asked.append(instant)
+        return None if instant >= NOW + HOUR else instant - instant % MINUTE + MINUTE
+
+
+FIRSTS = st.sampled_from(
+    [
+        a_schedule(trigger=Every(60)),
+        a_schedule(trigger=Cron("0 23 * * *"), enabled=False),
+        a_schedule(trigger=Every(60), start_at=NOW + HOUR),
+        a_schedule(trigger=Every(60), end_at=NOW),
+        a_schedule(trigger=After(90)),
+        a_schedule(trigger=Once(NOW)),
+        a_schedule(trigger=_Counted(60)),
+        a_schedule(trigger=_Counted(60), max_runs=1),
+    ]
+)
+
+
+@given(st.lists(st.tuples(FIRSTS, st.integers(NOW - 2 * MINUTE, NOW + 2 * HOUR)), max_size=20))
+def test_many_first_puts_are_as_each_alone(asked: list[tuple[Schedule, int]]) -> None:
+    """Whatever was put before, and whichever way the clock was set."""
+    firsts = FirstPuts()
+    for schedule, now in asked:
+        assert attrs.asdict(firsts.of(schedule, now), recurse=False) == attrs.asdict(
+            first_put(schedule, now), recurse=False
+        )
+
+
+def test_a_trigger_that_many_share_is_asked_once() -> None:
+    """Again only once its answer is over; one that will never come again is not asked again at all."""
+    trigger, firsts = _Counted(60), FirstPuts()
+    schedules = [a_schedule(f"s{number}", trigger) for number in range(100)]
+    instants = [NOW, NOW + 1, NOW + MINUTE - 1, NOW + MINUTE, NOW + HOUR, NOW + 2 * HOUR]
+    for now in instants:
+        found = {firsts.of(schedule, now).next_due_at for schedule in schedules}
+        assert found == {_Counted(60).next_after(now)}
+    assert trigger.asked == [NOW, NOW + MINUTE, NOW + HOUR]
+
+
+def test_what_is_remembered_of_triggers_is_bounded() -> None:
+    """The first of very many is asked again: it was forgotten."""
+    trigger, firsts = _Counted(60), FirstPuts()
+    others = [_Counted(60) for _ in range(TRIGGERS_MAX)]
+    for one in (trigger, *others, trigger):
+        firsts.of(a_schedule(trigger=one), NOW)
+    assert (len(trigger.asked), sum(len(one.asked) for one in others)) == (2, TRIGGERS_MAX)
 
 
 # Revisions

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 import attrs
 
@@ -20,7 +21,10 @@ from trioarm.core.record import Amendment, Pause, ScheduleRecord, ScheduleState
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import Schedule
 from trioarm.core.states import Reason, State, Step
-from trioarm.core.triggers import Once, Trigger
+from trioarm.core.triggers import After, Once, Trigger
+
+TRIGGERS_MAX: Final = 4_096  # whose next occurrence is remembered: more than a day has minutes
+_COUNTED_FROM_A_PUT: Final = (After, Once)  # what comes next depends on more than when it is asked
 
 
 def first_put(schedule: Schedule, now: int) -> PutSchedule:
@@ -33,6 +37,40 @@ def first_put(schedule: Schedule, now: int) -> PutSchedule:
     if isinstance(schedule.trigger, Once):
         cursor_at = min(now, schedule.trigger.at - 1)
     return _put(schedule, None, cursor_at, now, None)
+
+
+class FirstPuts:
+    """First puts of many schedules, one after the other: a trigger that many share is asked again only once its answer
+    is over, for it is a pure rule."""
+
+    __slots__ = ("_asked_at", "_found")
+
+    def __init__(self) -> None:
+        self._found: dict[int, int | None] = {}  # by the identity of the trigger
+        self._asked_at = 0
+
+    def of(self, schedule: Schedule, now: int) -> PutSchedule:
+        """Return the step that stores a schedule for the first time, as `first_put` does.
+
+        Its trigger is to be kept as long as this is used.
+        """
+        trigger = schedule.trigger
+        if schedule.start_at is not None or schedule.end_at is not None or isinstance(trigger, _COUNTED_FROM_A_PUT):
+            return first_put(schedule, now)
+        next_due_at = self._next_after(now, trigger)
+        state = ScheduleState.FINISHED if next_due_at is None else ScheduleState.ACTIVE
+        if not schedule.enabled:
+            state = ScheduleState.PAUSED
+        return PutSchedule(schedule, 0, 0, None, None, now, next_due_at, state, None, now)
+
+    def _next_after(self, now: int, trigger: Trigger) -> int | None:
+        if now < self._asked_at or len(self._found) >= TRIGGERS_MAX:
+            self._found.clear()
+        self._asked_at = now
+        found = self._found.get(id(trigger), now)
+        if found is not None and found <= now:
+            found = self._found[id(trigger)] = trigger.next_after(now)
+        return found
 
 
 def first_records(schedules: Iterable[Schedule], now: int) -> list[ScheduleRecord]:

@@ -15,7 +15,7 @@ import trio
 from trioarm.core.amending import revision
 from trioarm.core.changes import Change, PutDocument, Quota, RunStep, ScheduleStep, Verdict
 from trioarm.core.codec import unstructure_schedule
-from trioarm.core.diff import SyncDiff, first_put, removal, sync_diff
+from trioarm.core.diff import FirstPuts, SyncDiff, removal, sync_diff
 from trioarm.core.errors import InvalidSchedule, RepositoryError, RevisionConflict
 from trioarm.core.events import ScheduleChange, ScheduleChanged
 from trioarm.core.operations import Operation, Verb, entry
@@ -74,31 +74,38 @@ class Commands(BulkCommands):
         unnoted: Operation | None = None
         if schedules:
             unnoted = Operation(author, Verb.PUT, schedules[0].name, count=len(schedules))
+        firsts = FirstPuts()
         size = min(BULK, self._repository.batch)
         for start in range(0, len(schedules), size):
-            of_these, noted = await self._put_chunk(schedules[start : start + size], unnoted)
+            of_these, noted = await self._put_chunk(schedules[start : start + size], firsts, unnoted)
             became.add(of_these)
             unnoted = None if noted else unnoted
         if unnoted is not None and any(outcome in became.outcomes for outcome in CHANGING):
             await self._commit(Change(journal=[entry(unnoted, self._clock.look())]))  # the first one was refused
         return PutResults(schedules, became)
 
-    async def _put_chunk(self, chunk: Sequence[Schedule], unnoted: Operation | None) -> tuple[Became, bool]:
+    async def _put_chunk(
+        self, chunk: Sequence[Schedule], firsts: FirstPuts, unnoted: Operation | None
+    ) -> tuple[Became, bool]:
         """Return what became of each in order, and whether the operation is noted; what is refused goes again."""
-        became, noted = await self._try_to_put(chunk, unnoted)
+        became, noted = await self._try_to_put(chunk, firsts, unnoted)
         for _ in range(TRIES - 1):
             left = [place for place, error in became.errors.items() if self._may_be_put_yet(error)]
             if not left:
                 break
-            again, now_noted = await self._try_to_put([chunk[place] for place in left], None if noted else unnoted)
+            again, now_noted = await self._try_to_put(
+                [chunk[place] for place in left], firsts, None if noted else unnoted
+            )
             noted |= now_noted
             became.correct(left, again)
         return became, noted
 
-    async def _try_to_put(self, chunk: Sequence[Schedule], unnoted: Operation | None) -> tuple[Became, bool]:
+    async def _try_to_put(
+        self, chunk: Sequence[Schedule], firsts: FirstPuts, unnoted: Operation | None
+    ) -> tuple[Became, bool]:
         now = self._clock.look()
         stored = await self._stored([schedule.name for schedule in chunk], now)
-        tried = await self._commit_puts(chunk, stored, now, unnoted)
+        tried = await self._commit_puts(chunk, stored, now, firsts, unnoted)
         await trio.lowlevel.checkpoint()
         return tried
 
@@ -123,11 +130,12 @@ class Commands(BulkCommands):
         schedules: Sequence[Schedule],
         stored: Sequence[ScheduleRecord | None],
         now: int,
+        firsts: FirstPuts,
         operation: Operation | None,
     ) -> tuple[Became, bool]:
         """Return what became of each, and whether the operation is noted: with the first that changes."""
         faults: dict[str, str] = {}
-        changes = [_put_or_fault(record, one, now, faults) for record, one in zip(stored, schedules, strict=True)]
+        changes = _puts(stored, schedules, now, firsts, faults)
         if self.owners:
             changes = await self._within_quotas(schedules, stored, changes, faults)
         wanted = [change for change in changes if change is not None]
@@ -194,7 +202,7 @@ class Commands(BulkCommands):
                 stored = "it is not stored" if record is None else f"it is at revision {record.revision}"
                 raise RevisionConflict(f"{schedule.name} was read at revision {revision}, now {stored}: read it again")
             operation = Operation(author, Verb.PUT, schedule.name, revision=current + 1)
-            became, _ = await self._commit_puts([schedule], [record], now, operation)
+            became, _ = await self._commit_puts([schedule], [record], now, FirstPuts(), operation)
             await trio.lowlevel.checkpoint()
             if not became.errors:
                 return await self._record(schedule.name)
@@ -285,14 +293,15 @@ class Commands(BulkCommands):
         puts: list[ScheduleStep] = []
         decided: list[RunRecord] = []
         steps: list[RunStep] = []
+        firsts = FirstPuts()
         for number, name in enumerate(diff.added):
             await _let_others_turn(number)
-            puts += _put_declared(wanted, name, None, now).schedules
+            puts += _put_declared(wanted, name, None, now, firsts).schedules
         for number, record in enumerate(stored):
             await _let_others_turn(number)
             name = record.schedule.name
             if name in wanted:
-                revised = _put_declared(wanted, name, record, now)
+                revised = _put_declared(wanted, name, record, now, firsts)
                 decided += revised.decided
                 puts += revised.schedules
                 continue
@@ -334,10 +343,12 @@ async def _wanted(owner: str, declared: Sequence[Schedule]) -> dict[str, Schedul
     return wanted
 
 
-def _put_declared(wanted: Mapping[str, Schedule], name: str, record: ScheduleRecord | None, now: int) -> Change:
+def _put_declared(
+    wanted: Mapping[str, Schedule], name: str, record: ScheduleRecord | None, now: int, firsts: FirstPuts
+) -> Change:
     """Return the change that puts one of a declared set, or say which of them cannot be put."""
     faults: dict[str, str] = {}
-    change = _put_or_fault(record, wanted[name], now, faults)
+    [change] = _puts([record], [wanted[name]], now, firsts, faults)
     if faults:
         raise _not_declared(wanted, name, faults[name])
     return change or Change()
@@ -354,21 +365,26 @@ def _name_of(schedule: object, place: int) -> str:
     return schedule.name
 
 
-def _put(record: ScheduleRecord | None, schedule: Schedule, now: int) -> Change | None:
-    if record is None:
-        return Change(schedules=(first_put(schedule, now),))
-    if record.schedule == schedule:
-        return None
-    return revision(record, schedule, now, record.pause)
-
-
-def _put_or_fault(record: ScheduleRecord | None, schedule: Schedule, now: int, faults: dict[str, str]) -> Change | None:
-    """Return the change that puts a schedule, or None and note why it cannot be put."""
-    try:
-        return _put(record, schedule, now)
-    except Exception as error:  # a trigger is foreign code, and one bad schedule never stops another (S2.6)
-        faults[schedule.name] = f"its trigger fails: {type(error).__name__}: {error}"
-        return None
+def _puts(
+    stored: Sequence[ScheduleRecord | None],
+    schedules: Sequence[Schedule],
+    now: int,
+    firsts: FirstPuts,
+    faults: dict[str, str],
+) -> list[Change | None]:
+    """Return the change that puts each schedule, or None where there is none to make, or a fault to note."""
+    changes: list[Change | None] = []
+    for record, schedule in zip(stored, schedules, strict=True):
+        change = None
+        try:
+            if record is None:
+                change = Change(schedules=(firsts.of(schedule, now),))
+            elif record.schedule != schedule:
+                change = revision(record, schedule, now, record.pause)
+        except Exception as error:  # a trigger is foreign code, and one bad schedule never stops another (S2.6)
+            faults[schedule.name] = f"its trigger fails: {type(error).__name__}: {error}"
+        changes.append(change)
+    return changes
 
 
 def _form_fault(schedule: Schedule) -> str | None:
