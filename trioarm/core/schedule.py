@@ -29,7 +29,9 @@ PAUSE_AFTER_MAX: Final = 100  # failures in a row: asked of the history each tim
 PRECEDENCE_MAX: Final = 999  # three digits: room for whoever ranks schedules by several things at once
 
 NO_ARGS: Final[dict[str, Json]] = {}
-_NO_SPANS: Final = (None, None, None, None)
+PRIORITY: Final = 5
+PRECEDENCE: Final = 0
+_NO_BOUNDS: Final = (None,) * 7
 
 Order: TypeAlias = tuple[int, int, int, int, str]
 """Instant, nominal local time, priority, precedence, name."""
@@ -129,16 +131,14 @@ def checked_args(value: dict[str, Json]) -> dict[str, Json]:
 
 
 def _tags(value: Iterable[str]) -> tuple[str, ...]:
-    return _names(value, "tag", TAGS_MAX)
+    return () if value == () else _names(value, "tag", TAGS_MAX)
 
 
 def _resources(value: Iterable[str]) -> tuple[str, ...]:
-    return _names(value, "resource", RESOURCES_MAX)
+    return () if value == () else _names(value, "resource", RESOURCES_MAX)
 
 
 def _names(value: Iterable[str], what: str, most: int) -> tuple[str, ...]:
-    if value == ():
-        return ()
     if isinstance(value, str):
         raise InvalidSchedule(f"{what}s {value!r}: give a list of words, such as [{value!r}]")
     names = tuple(value)
@@ -149,7 +149,7 @@ def _names(value: Iterable[str], what: str, most: int) -> tuple[str, ...]:
     return names
 
 
-@attrs.frozen(slots=True)
+@attrs.frozen(slots=True, weakref_slot=False)
 class Schedule:
     """What should happen, when, and by which rules. Durations are seconds; None means "what the node is configured to".
 
@@ -197,8 +197,8 @@ class Schedule:
     timeout_s: float | None = attrs.field(kw_only=True, default=None)
     retry: RetryPolicy | None = attrs.field(kw_only=True, default=None)
     delivery: Delivery = attrs.field(kw_only=True, default=Delivery.AT_LEAST_ONCE, converter=_delivery)
-    priority: int = attrs.field(kw_only=True, default=5)
-    precedence: int = attrs.field(kw_only=True, default=0)
+    priority: int = attrs.field(kw_only=True, default=PRIORITY)
+    precedence: int = attrs.field(kw_only=True, default=PRECEDENCE)
     jitter_s: float | None = attrs.field(kw_only=True, default=None)
     start_at: int | None = attrs.field(kw_only=True, default=None, converter=_optional_instant)
     end_at: int | None = attrs.field(kw_only=True, default=None, converter=_optional_instant)
@@ -210,34 +210,49 @@ class Schedule:
     enabled: bool = attrs.field(kw_only=True, default=True)
 
     def __attrs_post_init__(self) -> None:
+        """Check the values: most are the defaults, which need none."""
         check_name(self.name, "schedule")
         if not isinstance(self.handler, str) or not 0 < len(self.handler) <= HANDLER_LENGTH_MAX:
             raise InvalidSchedule(f"{self.name}: handler {self.handler!r} is no name of a handler")
-        check_whole(f"{self.name}: priority is", self.priority, 0, 9, " (most urgent)")
-        if self.lane is not None:
-            check_name(self.lane, f"{self.name}: lane")
-        elif self.supersede:
+        if self.priority is not PRIORITY:
+            check_whole(f"{self.name}: priority is", self.priority, 0, 9, " (most urgent)")
+        if self.lane is not None or self.supersede:
+            self._check_lane()
+        if self.precedence is not PRECEDENCE:
+            self._check_precedence()
+        if (
+            self.tolerance_s,
+            self.misfire_window_s,
+            self.jitter_s,
+            self.timeout_s,
+            self.max_runs,
+            self.pause_after_failures,
+            self.end_at,
+        ) != _NO_BOUNDS:
+            self._check_bounds()
+
+    def _check_lane(self) -> None:
+        if self.lane is None:
             raise InvalidSchedule(f"{self.name}: supersede needs a lane: say which runs replace each other")
+        check_name(self.lane, f"{self.name}: lane")
         if self.supersede and self.overlap.keeps_apart:
             raise InvalidSchedule(
                 f"{self.name}: overlap {self.overlap} has no place in a superseding lane, where older runs give way: "
                 "leave one of the two out"
             )
+
+    def _check_precedence(self) -> None:
         check_whole(f"{self.name}: precedence is", self.precedence, 0, PRECEDENCE_MAX)
         if self.precedence and not self.supersede:
             raise InvalidSchedule(f"{self.name}: precedence has no meaning without supersede: leave one of the two out")
+
+    def _check_bounds(self) -> None:
         if self.max_runs is not None:
             check_whole(f"{self.name}: max_runs is", self.max_runs, 1, None)
         if self.pause_after_failures is not None:
             check_whole(f"{self.name}: pause_after_failures is", self.pause_after_failures, 1, PAUSE_AFTER_MAX)
         if self.start_at is not None and self.end_at is not None and self.end_at < self.start_at:
             raise InvalidSchedule(f"{self.name}: end lies before start")
-        self._check_seconds()
-
-    def _check_seconds(self) -> None:
-        spans = (self.tolerance_s, self.misfire_window_s, self.jitter_s, self.timeout_s)
-        if spans == _NO_SPANS:  # as of most
-            return
         check_seconds(f"{self.name}: tolerance_s", self.tolerance_s, 0, 86400)
         check_seconds(f"{self.name}: misfire_window_s", self.misfire_window_s, 0, DURATION_S_MAX)
         check_seconds(f"{self.name}: jitter_s", self.jitter_s, 0, JITTER_S_MAX)
