@@ -26,7 +26,7 @@ from trioarm.core.changes import Change, Finished, PutSchedule, Requeued
 from trioarm.core.diff import revised
 from trioarm.core.errors import InvalidSchedule
 from trioarm.core.planning import PlanRules
-from trioarm.core.record import AMENDMENTS_MAX, Amendment, AmendmentKind, Pause, ScheduleRecord, ScheduleState
+from trioarm.core.record import AMENDMENTS_MAX, Amendment, AmendmentKind, Pause, ScheduleRecord, ScheduleState, wakes_at
 from trioarm.core.run import Origin, RunRecord
 from trioarm.core.states import Reason, State, Step, WaitingFor
 from trioarm.core.triggers import After, Every
@@ -58,7 +58,7 @@ def test_what_is_postponed_is_postponed_to_later(until_at: int | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "wakes_at"),
+    ("fields", "expected"),
     [
         ({}, NOW),
         ({"next_due_at": None}, None),
@@ -70,9 +70,11 @@ def test_what_is_postponed_is_postponed_to_later(until_at: int | None) -> None:
         ({"state": ScheduleState.QUARANTINED, "pause": UNTIL}, None),
     ],
 )
-def test_when_time_alone_makes_a_schedule_due(fields: dict[str, Any], wakes_at: int | None) -> None:
+def test_when_time_alone_makes_a_schedule_due(fields: dict[str, Any], expected: int | None) -> None:
     """At its next occurrence while it is active, at the end of its pause while it is paused until then, else never."""
-    assert attrs.evolve(a_record(), **fields).wakes_at == wakes_at
+    record = attrs.evolve(a_record(), **fields)
+    assert record.wakes_at == expected
+    assert wakes_at(record.state, record.next_due_at, record.pause, record.schedule) == expected
 
 
 def test_what_is_to_come_lies_behind_pauses_and_decisions() -> None:

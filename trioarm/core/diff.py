@@ -24,6 +24,7 @@ from trioarm.core.states import Reason, State, Step
 from trioarm.core.triggers import After, Once, Trigger
 
 TRIGGERS_MAX: Final = 4_096  # whose next occurrence is remembered: more than a day has minutes
+_ACTIVE: Final = ScheduleState.ACTIVE  # to look a member up costs as much as a call
 _COUNTED_FROM_A_PUT: Final = (After, Once)  # what comes next depends on more than when it is asked
 
 
@@ -58,9 +59,11 @@ class FirstPuts:
         if schedule.start_at is not None or schedule.end_at is not None or isinstance(trigger, _COUNTED_FROM_A_PUT):
             return first_put(schedule, now)
         next_due_at = self._next_after(now, trigger)
-        state = ScheduleState.FINISHED if next_due_at is None else ScheduleState.ACTIVE
+        state = _ACTIVE
         if not schedule.enabled:
             state = ScheduleState.PAUSED
+        elif next_due_at is None:
+            state = ScheduleState.FINISHED
         return PutSchedule(schedule, 0, 0, None, None, now, next_due_at, state, None, now)
 
     def _next_after(self, now: int, trigger: Trigger) -> int | None:

@@ -143,11 +143,11 @@ class Commands(BulkCommands):
             wanted[0].journal = [entry(operation, now)]
         kept = await self._repository.commit(wanted)
         verdicts = iter(kept)
-        became = Became([], {})
+        became, done, added, observed = Became([], {}), Verdict.DONE, PutOutcome.ADDED, self._hub.observed
         for record, schedule, change in zip(stored, schedules, changes, strict=True):
-            if change is not None and next(verdicts) is Verdict.DONE:
-                became.outcomes.append(PutOutcome.ADDED if record is None else PutOutcome.CHANGED)
-                if self._hub.observed:
+            if change is not None and next(verdicts) is done:
+                became.outcomes.append(added if record is None else PutOutcome.CHANGED)
+                if observed:
                     self._hub.publish(ScheduleChanged(schedule.name, ScheduleChange.PUT))
             elif change is not None or schedule.name in faults:
                 fault = faults.get(schedule.name) or self._repository.trouble or _form_fault(schedule)

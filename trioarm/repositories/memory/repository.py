@@ -172,11 +172,11 @@ class InMemoryScheduleRepository:
 
     async def commit(self, changes: Sequence[Change]) -> list[Verdict]:
         """Keep each change that still fits, in order, and return what became of each."""
-        verdicts = []
+        verdicts, done = [], Verdict.DONE
         for change in changes:
             if self._fits(change):
                 self._keep(change)
-                verdicts.append(Verdict.DONE)
+                verdicts.append(done)
             else:
                 verdicts.append(Verdict.REFUSED)
         return verdicts
@@ -342,38 +342,34 @@ class InMemoryScheduleRepository:
         schedule = put.schedule
         record = self._names.get(schedule.name)
         if record is None:
-            self._last_key += 1
+            self._last_key = key = self._last_key + 1
             record = ScheduleRecord(
-                self._last_key,
-                schedule,
-                1,
-                put.cursor_at,
-                put.next_due_at,
-                put.anchor_at,
-                0,
-                put.state,
-                put.pause,
+                key, schedule, 1, put.cursor_at, put.next_due_at, put.anchor_at, 0, put.state, put.pause,
                 amendments=put.amendments,
-            )
-            self._schedules[record.key] = self._names[schedule.name] = record
+            )  # fmt: skip
+            self._schedules[key] = self._names[schedule.name] = record
         else:
-            self._owned.remove(record.schedule)
-            self._leave_lane(record)
-            queued = self._queued_runs(record, put)
-            record.schedule = schedule
-            record.revision += 1
-            record.cursor_at = put.cursor_at
-            record.next_due_at = put.next_due_at
-            record.state = put.state
-            record.pause = put.pause
-            record.amendments = put.amendments
-            record.anchor_at = put.anchor_at
-            for run in queued:
-                self._waiting.put_again(run, max(run.due_at, put.cursor_at))
-        self._owned.add(schedule)
+            self._revise_schedule(record, put)
+        if schedule.owner is not None:
+            self._owned.add(schedule)
         if schedule.supersede and schedule.lane is not None:
             self._superseding.setdefault(schedule.lane, {})[record.key] = record
         self._index_schedule(record)
+
+    def _revise_schedule(self, record: ScheduleRecord, put: PutSchedule) -> None:
+        self._owned.remove(record.schedule)
+        self._leave_lane(record)
+        queued = self._queued_runs(record, put)
+        record.schedule = put.schedule
+        record.revision += 1
+        record.cursor_at = put.cursor_at
+        record.next_due_at = put.next_due_at
+        record.state = put.state
+        record.pause = put.pause
+        record.amendments = put.amendments
+        record.anchor_at = put.anchor_at
+        for run in queued:
+            self._waiting.put_again(run, max(run.due_at, put.cursor_at))
 
     def _queued_runs(self, record: ScheduleRecord, put: PutSchedule) -> list[RunRecord]:
         """Return the runs of a schedule that change their place in a queue when it is put anew."""
