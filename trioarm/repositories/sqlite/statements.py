@@ -235,6 +235,15 @@ CUT: Final = ForRows(
 INSERT_SCHEDULE: Final = (
     "INSERT INTO schedules (definition, amendments, owner, handler, lane, supersede, name) VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
+LAST_KEY: Final = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'schedules'"
+INSERT_NEW_SCHEDULES: Final = ForRows(
+    "INSERT INTO schedules (key, definition, amendments, owner, handler, lane, supersede, name) VALUES ", 8
+)
+INSERT_NEW_CURSORS: Final = ForRows(
+    "INSERT INTO cursors (key, revision, cursor_at, next_due_at, wake_at, rank, anchor_at, state, pause, runs) VALUES ",
+    9,
+    same=", 0",
+)
 REVISE: Final = (
     "UPDATE schedules SET definition = ?, amendments = ?, owner = ?, handler = ?, lane = ?, supersede = ?, "
     "trouble = NULL WHERE name = ? AND key = ? AND removed = 0"

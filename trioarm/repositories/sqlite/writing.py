@@ -41,13 +41,9 @@ from trioarm.core.run import Origin, RunRecord
 from trioarm.core.schedule import Schedule
 from trioarm.core.states import TABLE, State, Step, WaitingFor
 from trioarm.repositories.sqlite import statements
+from trioarm.repositories.sqlite.puts import cursor_values, new_put, new_values, schedule_values
 from trioarm.repositories.sqlite.quotas import Quotas
-from trioarm.repositories.sqlite.rows import (
-    optional_json,
-    write_amendments,
-    write_definition,
-    write_pause,
-)
+from trioarm.repositories.sqlite.rows import optional_json, write_amendments
 from trioarm.repositories.sqlite.statements import ForRows
 
 Values: TypeAlias = tuple[object, ...]
@@ -97,11 +93,13 @@ class Batch:
         changes: alike, in order.
         steps: of runs, and moves of cursors: each row must change exactly one row of the file.
         decided: rows of new runs, all but their numbers; None when there are none.
+        new: schedules that are put together; what is written of them depends on their keys.
     """
 
     changes: Sequence[Change]
     steps: Sequence[_Rows]
     decided: _Rows | None
+    new: Sequence[PutSchedule] = ()
 
 
 def batches(changes: Iterable[Change]) -> list[Batch]:
@@ -111,6 +109,8 @@ def batches(changes: Iterable[Change]) -> list[Batch]:
 
 
 def _batch(changes: list[Change]) -> Batch:
+    if len(changes) > 1 and changes[0].schedules:
+        return Batch(changes, (), None, [put for change in changes if (put := new_put(change)) is not None])
     steps = [step for change in changes for step in change.steps]
     moves = [move for change in changes for move in change.moved]
     runs = [run for change in changes for run in change.decided]
@@ -144,6 +144,8 @@ def _rows(
 def _shape(change: Change) -> object:
     """Return what makes changes alike: what they change. Their order among each other means nothing."""
     steps = change.steps
+    if change.schedules and new_put(change) is not None:
+        return PutSchedule
     if change.schedules or change.documents or change.journal or len(steps) > 1 or (steps and change.decided):
         return change
     return (len(change.decided) > 0, len(change.moved) > 0, type(steps[0]) if steps else None)
@@ -211,6 +213,8 @@ class _Pen:
         return [kept for change in batch.changes for kept in self.write(_batch([change]))]
 
     def _write(self, batch: Batch) -> Sequence[Kept]:
+        if batch.new:
+            return self._new_schedules(batch)
         for rows in batch.steps:
             self._all(rows)
         first_run_id = self._decisions(batch.decided)
@@ -278,16 +282,24 @@ class _Pen:
             self._connection.executemany(statements.INSERT_NEED, [(name, key) for name in schedule.resources])
         return key
 
+    def _new_schedules(self, batch: Batch) -> Sequence[Kept]:
+        (last_key,) = self._connection.execute(statements.LAST_KEY).fetchone()
+        schedules, cursors = new_values(batch.new, last_key + 1)
+        self._all(_Rows(statements.INSERT_NEW_SCHEDULES, schedules))
+        self._all(_Rows(statements.INSERT_NEW_CURSORS, cursors))
+        self._quotas.kept(batch.changes[0])
+        return [Kept(keys=(key,)) for key in range(last_key + 1, last_key + 1 + len(batch.new))]
+
     def _both_rows(self, put: PutSchedule) -> int:
         """Write what people say of a schedule, then its cursor, and return their key."""
         key = put.expected_key
         if key:
-            self._one(statements.REVISE, (*_schedule_values(put), key))
+            self._one(statements.REVISE, (*schedule_values(put), key))
         elif put.expected_revision:
             raise _Refused
         else:
-            key = self._connection.execute(statements.INSERT_SCHEDULE, _schedule_values(put)).lastrowid or 0
-        self._one(statements.PUT_CURSOR, _cursor_values(put, key))
+            key = self._connection.execute(statements.INSERT_SCHEDULE, schedule_values(put)).lastrowid or 0
+        self._one(statements.PUT_CURSOR, cursor_values(put, key))
         return key
 
     # Documents and journals
@@ -460,22 +472,6 @@ def _move_values(statement: ForRows, move: CursorMove) -> Values:
 def _moved_to(move: CursorMove) -> int | None:
     record = move.record
     return wakes_at(move.state, move.next_due_at, None if move.resumed else record.pause, record.schedule)
-
-
-def _schedule_values(put: PutSchedule) -> Values:
-    schedule = put.schedule
-    return (
-        write_definition(schedule), write_amendments(put.amendments), schedule.owner, schedule.handler, schedule.lane,
-        int(schedule.supersede), schedule.name,
-    )  # fmt: skip
-
-
-def _cursor_values(put: PutSchedule, key: int) -> Values:
-    wake_at = wakes_at(put.state, put.next_due_at, put.pause, put.schedule)
-    return (
-        key, put.expected_revision + 1, put.cursor_at, put.next_due_at, wake_at, -put.schedule.priority, put.anchor_at,
-        put.state.value, write_pause(put.pause), put.expected_cursor_at, put.expected_next_due_at,
-    )  # fmt: skip
 
 
 def _set_back_values(step: SetBack) -> Values:
