@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from enum import StrEnum
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Final, TypeVar, get_args, get_origin
 
@@ -226,39 +227,43 @@ def _few(what: str, most: int, known: Collection[str] | None = None) -> Reader[t
     return read
 
 
+# What a form says after name, handler and trigger, in order: the key, the field, and how it is written.
+_SAID: Final[tuple[tuple[str, str, Callable[[Schedule], Json]], ...]] = (
+    ("args", "args", lambda one: one.args),
+    ("tolerance", "tolerance_s", lambda one: write_duration(one.tolerance_s)),
+    ("misfire", "misfire", lambda one: one.misfire.value),
+    ("misfire_window", "misfire_window_s", lambda one: write_duration(one.misfire_window_s)),
+    ("overlap", "overlap", lambda one: one.overlap.value),
+    ("lane", "lane", lambda one: one.lane),
+    ("supersede", "supersede", lambda one: one.supersede),
+    ("timeout", "timeout_s", lambda one: write_duration(one.timeout_s)),
+    ("retry", "retry", lambda one: None if one.retry is None else write_retry(one.retry)),
+    ("delivery", "delivery", lambda one: one.delivery.value),
+    ("jitter", "jitter_s", lambda one: write_duration(one.jitter_s)),
+    ("priority", "priority", lambda one: one.priority),
+    ("precedence", "precedence", lambda one: one.precedence),
+    ("start", "start_at", lambda one: write_instant(one.start_at)),
+    ("end", "end_at", lambda one: write_instant(one.end_at)),
+    ("max_runs", "max_runs", lambda one: one.max_runs),
+    ("resources", "resources", lambda one: [*one.resources]),
+    ("pause_after_failures", "pause_after_failures", lambda one: one.pause_after_failures),
+    ("tags", "tags", lambda one: [*one.tags]),
+    ("owner", "owner", lambda one: one.owner),
+    ("enabled", "enabled", lambda one: one.enabled),
+)
+_values = attrgetter(*(field for _, field, _ in _SAID))
+_DEFAULTS: Final = _values(_NOTHING)
+
+
 def unstructure_schedule(schedule: Schedule) -> dict[str, Json]:
     """Turn a schedule into a mapping that `structure_schedule` reads back as an equal one. Defaults are left out."""
-    form: dict[str, Json | None] = {
-        "name": schedule.name,
-        "handler": schedule.handler,
-        **write_trigger(schedule.trigger),
-        "args": _unless(schedule.args, {}),
-        "tolerance": write_duration(schedule.tolerance_s),
-        "misfire": _unless(schedule.misfire.value, Misfire.LATEST),
-        "misfire_window": write_duration(schedule.misfire_window_s),
-        "overlap": _unless(schedule.overlap.value, Overlap.SKIP),
-        "lane": schedule.lane,
-        "supersede": _unless(schedule.supersede, False),
-        "timeout": write_duration(schedule.timeout_s),
-        "retry": None if schedule.retry is None else write_retry(schedule.retry),
-        "delivery": _unless(schedule.delivery.value, Delivery.AT_LEAST_ONCE),
-        "jitter": write_duration(schedule.jitter_s),
-        "priority": _unless(schedule.priority, _NOTHING.priority),
-        "precedence": _unless(schedule.precedence, 0),
-        "start": write_instant(schedule.start_at),
-        "end": write_instant(schedule.end_at),
-        "max_runs": schedule.max_runs,
-        "resources": _unless([*schedule.resources], []),
-        "pause_after_failures": schedule.pause_after_failures,
-        "tags": _unless([*schedule.tags], []),
-        "owner": schedule.owner,
-        "enabled": _unless(schedule.enabled, True),
-    }
-    return {key: value for key, value in form.items() if value is not None}
-
-
-def _unless(value: Json, default: Json) -> Json:
-    return None if value == default else value
+    form: dict[str, Json] = {"name": schedule.name, "handler": schedule.handler, **write_trigger(schedule.trigger)}
+    values = _values(schedule)
+    if values != _DEFAULTS:
+        for (key, _, write), value, default in zip(_SAID, values, _DEFAULTS, strict=True):
+            if value != default:
+                form[key] = write(schedule)
+    return form
 
 
 def schedule_to_json(record: ScheduleRecord) -> dict[str, Json]:
