@@ -386,3 +386,13 @@ class Change:
     documents: Sequence[PutDocument] = ()
     journal: Sequence[AppendJournal] = ()
     quotas: Sequence[Quota] = ()
+
+
+def new_put(change: Change) -> PutSchedule | None:
+    """Return the put of a change that does no more than put a new schedule; None for all others."""
+    if len(change.schedules) != 1 or change.steps or change.decided or change.moved:
+        return None
+    if change.documents or change.journal or change.quotas:
+        return None
+    [put] = change.schedules
+    return put if isinstance(put, PutSchedule) and put.expected_key == put.expected_revision == 0 else None

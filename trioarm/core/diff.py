@@ -58,22 +58,18 @@ class FirstPuts:
         trigger = schedule.trigger
         if schedule.start_at is not None or schedule.end_at is not None or isinstance(trigger, _COUNTED_FROM_A_PUT):
             return first_put(schedule, now)
-        next_due_at = self._next_after(now, trigger)
+        if now < self._asked_at or len(self._found) >= TRIGGERS_MAX:
+            self._found.clear()
+        self._asked_at = now
+        next_due_at = self._found.get(id(trigger), now)
+        if next_due_at is not None and next_due_at <= now:
+            next_due_at = self._found[id(trigger)] = trigger.next_after(now)
         state = _ACTIVE
         if not schedule.enabled:
             state = ScheduleState.PAUSED
         elif next_due_at is None:
             state = ScheduleState.FINISHED
         return PutSchedule(schedule, 0, 0, None, None, now, next_due_at, state, None, now)
-
-    def _next_after(self, now: int, trigger: Trigger) -> int | None:
-        if now < self._asked_at or len(self._found) >= TRIGGERS_MAX:
-            self._found.clear()
-        self._asked_at = now
-        found = self._found.get(id(trigger), now)
-        if found is not None and found <= now:
-            found = self._found[id(trigger)] = trigger.next_after(now)
-        return found
 
 
 def first_records(schedules: Iterable[Schedule], now: int) -> list[ScheduleRecord]:

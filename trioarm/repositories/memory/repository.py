@@ -30,6 +30,7 @@ from trioarm.core.changes import (
     Voided,
     apply,
     apply_set_back,
+    new_put,
 )
 from trioarm.core.correcting import ROWS_MAX, Ahead, is_ahead
 from trioarm.core.due_index import DueIndex
@@ -174,7 +175,11 @@ class InMemoryScheduleRepository:
         """Keep each change that still fits, in order, and return what became of each."""
         verdicts, done = [], Verdict.DONE
         for change in changes:
-            if self._fits(change):
+            put = new_put(change) if change.schedules else None
+            if put is not None and put.schedule.name not in self._names:  # as of many that are put at once
+                self._keep_schedule(put)
+                verdicts.append(done)
+            elif self._fits(change):
                 self._keep(change)
                 verdicts.append(done)
             else:

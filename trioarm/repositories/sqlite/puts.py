@@ -5,23 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeAlias
 
-from trioarm.core.changes import Change, PutSchedule
+from trioarm.core.changes import Change, PutSchedule, new_put
 from trioarm.core.record import wakes_at
 from trioarm.repositories.sqlite.rows import write_amendments, write_definition, write_pause
 
 Values: TypeAlias = tuple[object, ...]
 
 
-def new_put(change: Change) -> PutSchedule | None:
+def plain_put(change: Change) -> PutSchedule | None:
     """Return the put of a change that does no more than put a new schedule without rows but its own two; else None."""
-    if len(change.schedules) != 1 or change.steps or change.decided or change.moved:
-        return None
-    if change.documents or change.journal or change.quotas:
-        return None
-    [put] = change.schedules
-    if not isinstance(put, PutSchedule) or put.expected_key or put.expected_revision:
-        return None
-    return None if put.schedule.tags or put.schedule.resources else put
+    put = new_put(change)
+    return None if put is None or put.schedule.tags or put.schedule.resources else put
 
 
 def schedule_values(put: PutSchedule) -> Values:

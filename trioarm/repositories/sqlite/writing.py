@@ -41,7 +41,7 @@ from trioarm.core.run import Origin, RunRecord
 from trioarm.core.schedule import Schedule
 from trioarm.core.states import TABLE, State, Step, WaitingFor
 from trioarm.repositories.sqlite import statements
-from trioarm.repositories.sqlite.puts import cursor_values, new_put, new_values, schedule_values
+from trioarm.repositories.sqlite.puts import cursor_values, new_values, plain_put, schedule_values
 from trioarm.repositories.sqlite.quotas import Quotas
 from trioarm.repositories.sqlite.rows import optional_json, write_amendments
 from trioarm.repositories.sqlite.statements import ForRows
@@ -110,7 +110,7 @@ def batches(changes: Iterable[Change]) -> list[Batch]:
 
 def _batch(changes: list[Change]) -> Batch:
     if len(changes) > 1 and changes[0].schedules:
-        return Batch(changes, (), None, [put for change in changes if (put := new_put(change)) is not None])
+        return Batch(changes, (), None, [put for change in changes if (put := plain_put(change)) is not None])
     steps = [step for change in changes for step in change.steps]
     moves = [move for change in changes for move in change.moved]
     runs = [run for change in changes for run in change.decided]
@@ -144,7 +144,7 @@ def _rows(
 def _shape(change: Change) -> object:
     """Return what makes changes alike: what they change. Their order among each other means nothing."""
     steps = change.steps
-    if change.schedules and new_put(change) is not None:
+    if change.schedules and plain_put(change) is not None:
         return PutSchedule
     if change.schedules or change.documents or change.journal or len(steps) > 1 or (steps and change.decided):
         return change
