@@ -8,7 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.making import HOUR, MINUTE, NOW, a_record, a_run, a_schedule
-from trioarm.core.changes import CancelAsked, CursorMove, Finished, RemoveSchedule, freed, restarted
+from trioarm.core.changes import (
+    CancelAsked,
+    Change,
+    CursorMove,
+    Finished,
+    PutDocument,
+    Quota,
+    RemoveSchedule,
+    freed,
+    new_put,
+    restarted,
+)
 from trioarm.core.diff import (
     TRIGGERS_MAX,
     FirstPuts,
@@ -156,6 +167,24 @@ def test_what_is_remembered_of_triggers_is_bounded() -> None:
     for one in (trigger, *others, trigger):
         firsts.of(a_schedule(trigger=one), NOW)
     assert (len(trigger.asked), sum(len(one.asked) for one in others)) == (2, TRIGGERS_MAX)
+
+
+def test_what_does_no_more_than_put_a_new_schedule() -> None:
+    """A repository may keep such changes together; one that does anything else stands for itself."""
+    record, run = a_record(), a_run()
+    put, other = first_put(a_schedule("a"), NOW), first_put(a_schedule("b"), NOW)
+    document = PutDocument("of", "a", 0, {})
+    assert new_put(Change(schedules=[put])) is put
+    for change in (
+        Change(),
+        Change(schedules=[put, other]),
+        Change(schedules=[RemoveSchedule(record, 1)]),
+        Change(schedules=[revised(record, a_schedule(trigger=Every(7)), NOW, None)]),
+        Change(decided=[run], schedules=[put]),
+        Change(documents=[document], schedules=[put]),
+        Change(quotas=[Quota("me", 1, 7)], schedules=[put]),
+    ):
+        assert new_put(change) is None
 
 
 # Revisions

@@ -8,11 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+import attrs
 import trio
 import trio.testing
 
+from tests.engine.test_bulk import UNWRITTEN
 from tests.making import NOW, a_schedule
 from tests.repositories.contract.acts import keep, put, putting
+from tests.repositories.contract.schedules import putting_one_of_many
 from tests.repositories.test_sqlite import open_sqlite
 from trioarm.core.changes import Change, Verdict
 from trioarm.core.planning import PlanRules, plan
@@ -103,3 +106,17 @@ async def test_of_many_decisions_made_at_once_only_those_are_refused_that_no_lon
         kept = [change.decided[0].run_id for change in (again[1], changes[0], changes[2])]
         assert kept == [1, 2, 3]
         assert [run.run_id for run in await repository.unfinished_runs()] == kept
+
+
+async def test_new_schedules_that_were_written_together_are_read_back(tmp_path: Path) -> None:
+    """By who opens the file later, and knows nothing of them; what has no form in a file is refused alone."""
+    puts = [putting_one_of_many(number) for number in range(700)]
+    puts[300].schedule = attrs.evolve(UNWRITTEN, name="s300")
+    async with open_sqlite(tmp_path / "trioarm.db") as repository:
+        verdicts = await repository.commit([Change(schedules=[put]) for put in puts])
+    assert [number for number, verdict in enumerate(verdicts) if verdict is not Verdict.DONE] == [300]
+    del puts[300]
+    async with open_sqlite(tmp_path / "trioarm.db") as repository:
+        records = await repository.get_schedules([put.schedule.name for put in puts])
+        assert [record and record.schedule for record in records] == [put.schedule for put in puts]
+        assert [record and record.next_due_at for record in records] == [put.next_due_at for put in puts]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.making import HOUR, MINUTE, NOW, a_schedule
 from tests.repositories.contract.acts import decide, keep, moving, put, putting, refuse, remove, revise, schedule_of
-from trioarm.core.changes import Change, RemoveSchedule, Verdict
+from trioarm.core.changes import Change, PutSchedule, RemoveSchedule, Verdict
+from trioarm.core.queries import ScheduleQuery
 from trioarm.core.record import Pause, ScheduleState
 from trioarm.core.retry_policy import RetryPolicy
 from trioarm.core.schedule import Misfire, Overlap
@@ -188,3 +191,47 @@ class SchedulesContract:
         assert await repository.get_schedules(["a", "c"]) == [None, None]
         await keep(repository, schedules=[putting(a_schedule(name)) for name in ("a", "c")])
         assert None not in await repository.get_schedules(["a", "b", "c"])
+
+    async def test_many_new_schedules_are_each_kept_whole(self, repository: ScheduleRepository) -> None:
+        """However many there are at once, and whatever is said of them; a name that is taken is refused among them."""
+        taken = await put(repository, "s8", next_due_at=NOW + HOUR)
+        puts = [putting_one_of_many(number) for number in range(700)]
+        verdicts = await repository.commit([Change(schedules=[put]) for put in puts])
+        assert [number for number, verdict in enumerate(verdicts) if verdict is not Verdict.DONE] == [8]
+        found = await repository.get_schedules([put.schedule.name for put in puts])
+        records = [record for record in found if record is not None]
+        assert len({record.key for record in records}) == len(puts)
+        assert records[8].key == taken.key
+        for put_one, record in zip(puts[:8] + puts[9:], records[:8] + records[9:], strict=True):
+            assert record.schedule == put_one.schedule
+            assert (record.revision, record.runs, record.removed, record.epoch) == (1, 0, False, 0)
+            assert (record.cursor_at, record.next_due_at) == (put_one.cursor_at, put_one.next_due_at)
+            assert (record.anchor_at, record.state, record.pause) == (put_one.anchor_at, put_one.state, put_one.pause)
+        due = [group.schedules for group in (await repository.read_due(NOW + 699, 700)).groups]
+        active = [record for record in records if record.state is ScheduleState.ACTIVE and record.key != taken.key]
+        assert sorted(one.key for group in due for one in group) == sorted(record.key for record in active)
+        for tag, count in (("seventh", 99), ("odd", 50)):
+            assert len((await repository.find_schedules(ScheduleQuery(tag=tag, limit=200))).rows) == count
+
+    async def test_many_new_schedules_have_keys_in_order(self, repository: ScheduleRepository) -> None:
+        """Keys follow each other, and none is used again that a schedule had which is gone."""
+        gone = await put(repository, "gone")
+        await remove(repository, gone)
+        await repository.commit([Change(schedules=[putting_one_of_many(number)]) for number in range(600, 610)])
+        found = await repository.get_schedules([f"s{number}" for number in range(600, 610)])
+        assert [record and record.key for record in found] == [*range(gone.key + 1, gone.key + 11)]
+
+
+def putting_one_of_many(number: int) -> PutSchedule:
+    """Return the first put of a schedule: most say nothing of themselves, some say more."""
+    policies: dict[str, Any] = {}
+    state, pause = ScheduleState.ACTIVE, None
+    match number % 7:
+        case 0 if number:
+            policies |= {"tags": ["seventh", "odd" if number % 2 else "even"], "resources": ["press"]}
+        case 1:
+            policies |= {"lane": "press", "priority": 9, "overlap": "skip", "owner": "me"}
+        case 2:
+            state, pause = ScheduleState.PAUSED, Pause("somebody", "holiday", NOW)
+    schedule = a_schedule(f"s{number}", **policies)
+    return putting(schedule, next_due_at=NOW + number, cursor_at=NOW - number, state=state, pause=pause)

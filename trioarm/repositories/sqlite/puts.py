@@ -5,17 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeAlias
 
-from trioarm.core.changes import Change, PutSchedule, new_put
+from trioarm.core.changes import PutSchedule
 from trioarm.core.record import wakes_at
 from trioarm.repositories.sqlite.rows import write_amendments, write_definition, write_pause
 
 Values: TypeAlias = tuple[object, ...]
-
-
-def plain_put(change: Change) -> PutSchedule | None:
-    """Return the put of a change that does no more than put a new schedule without rows but its own two; else None."""
-    put = new_put(change)
-    return None if put is None or put.schedule.tags or put.schedule.resources else put
 
 
 def schedule_values(put: PutSchedule) -> Values:

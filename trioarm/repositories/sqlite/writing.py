@@ -33,6 +33,7 @@ from trioarm.core.changes import (
     SetBack,
     Started,
     Voided,
+    new_put,
 )
 from trioarm.core.errors import InvalidSchedule
 from trioarm.core.jsonable import write_json
@@ -41,7 +42,7 @@ from trioarm.core.run import Origin, RunRecord
 from trioarm.core.schedule import Schedule
 from trioarm.core.states import TABLE, State, Step, WaitingFor
 from trioarm.repositories.sqlite import statements
-from trioarm.repositories.sqlite.puts import cursor_values, new_values, plain_put, schedule_values
+from trioarm.repositories.sqlite.puts import cursor_values, new_values, schedule_values
 from trioarm.repositories.sqlite.quotas import Quotas
 from trioarm.repositories.sqlite.rows import optional_json, write_amendments
 from trioarm.repositories.sqlite.statements import ForRows
@@ -110,7 +111,7 @@ def batches(changes: Iterable[Change]) -> list[Batch]:
 
 def _batch(changes: list[Change]) -> Batch:
     if len(changes) > 1 and changes[0].schedules:
-        return Batch(changes, (), None, [put for change in changes if (put := plain_put(change)) is not None])
+        return Batch(changes, (), None, [put for change in changes if (put := new_put(change)) is not None])
     steps = [step for change in changes for step in change.steps]
     moves = [move for change in changes for move in change.moved]
     runs = [run for change in changes for run in change.decided]
@@ -144,7 +145,7 @@ def _rows(
 def _shape(change: Change) -> object:
     """Return what makes changes alike: what they change. Their order among each other means nothing."""
     steps = change.steps
-    if change.schedules and plain_put(change) is not None:
+    if change.schedules and new_put(change) is not None:
         return PutSchedule
     if change.schedules or change.documents or change.journal or len(steps) > 1 or (steps and change.decided):
         return change
@@ -276,19 +277,27 @@ class _Pen:
             self._connection.execute(statements.CARRY_OVER, (schedule.handler, -schedule.priority, key))
             self._connection.execute(statements.FORGET_TAGS, (key,))
             self._connection.execute(statements.FORGET_NEEDS, (key,))
-        if schedule.tags:
-            self._connection.executemany(statements.INSERT_TAG, [(tag, key) for tag in schedule.tags])
-        if schedule.resources:
-            self._connection.executemany(statements.INSERT_NEED, [(name, key) for name in schedule.resources])
+        self._words([(key, schedule)])
         return key
+
+    def _words(self, schedules: Sequence[tuple[int, Schedule]]) -> None:
+        """Write tags and needs of schedules, by key."""
+        tags = [(tag, key) for key, schedule in schedules for tag in schedule.tags]
+        needs = [(name, key) for key, schedule in schedules for name in schedule.resources]
+        if tags:
+            self._connection.executemany(statements.INSERT_TAG, tags)
+        if needs:
+            self._connection.executemany(statements.INSERT_NEED, needs)
 
     def _new_schedules(self, batch: Batch) -> Sequence[Kept]:
         (last_key,) = self._connection.execute(statements.LAST_KEY).fetchone()
-        schedules, cursors = new_values(batch.new, last_key + 1)
+        keys = range(last_key + 1, last_key + 1 + len(batch.new))
+        schedules, cursors = new_values(batch.new, keys.start)
         self._all(_Rows(statements.INSERT_NEW_SCHEDULES, schedules))
         self._all(_Rows(statements.INSERT_NEW_CURSORS, cursors))
+        self._words([(key, put.schedule) for key, put in zip(keys, batch.new, strict=True)])
         self._quotas.kept(batch.changes[0])
-        return [Kept(keys=(key,)) for key in range(last_key + 1, last_key + 1 + len(batch.new))]
+        return [Kept(keys=(key,)) for key in keys]
 
     def _both_rows(self, put: PutSchedule) -> int:
         """Write what people say of a schedule, then its cursor, and return their key."""
