@@ -243,7 +243,7 @@ def apply(step: RunStep) -> None:
             assert_never(step)
 
 
-@attrs.define(slots=True, eq=False)
+@attrs.define(slots=True, eq=False, weakref_slot=False)
 class PutSchedule:
     """A new schedule, or a new revision of one (S5.6). Refused unless key, revision and cursor are as expected.
 
@@ -375,7 +375,7 @@ class Quota:
     most: int
 
 
-@attrs.define(slots=True, eq=False)
+@attrs.define(slots=True, eq=False, weakref_slot=False)
 class Change:
     """One atomic unit of what is to be kept."""
 

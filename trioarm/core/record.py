@@ -108,7 +108,7 @@ def wakes_at(state: ScheduleState, next_due_at: int | None, pause: Pause | None,
     return None
 
 
-@attrs.define(slots=True, eq=False)
+@attrs.define(slots=True, eq=False, weakref_slot=False)
 class ScheduleRecord:
     """What a repository keeps of a schedule. Only repositories change it, and only in a commit.
 
