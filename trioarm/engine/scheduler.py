@@ -53,7 +53,7 @@ class Schedules(ManySchedules):
         return StoredSchedule.of(await self._commands.put(schedule, revision, author=author))
 
     async def put_many(self, schedules: Iterable[Schedule], *, author: str = API) -> PutResults:
-        """Store schedules, each on its own, and return what became of each, in order."""
+        """Store schedules, each on its own, and return what became of each, in order: a sequence, no list."""
         return await self._commands.put_many(list(schedules), author=author)
 
     async def get(self, name: str) -> StoredSchedule:
