@@ -49,10 +49,6 @@ _WENT_WELL: Final = Ok()
 _log = logging.getLogger("trioarm.attempt")
 
 
-def _for_ever() -> float:
-    return inf
-
-
 @attrs.define(slots=True, eq=False)
 class Host:
     """What a pool has for all of its attempts.
@@ -60,10 +56,13 @@ class Host:
     Args:
         threads: limits the threads that plain functions run in.
         progressed: told of an attempt that says how far it is.
+        trusted_until: returns trio's time at which attempts are cancelled unless the node renews its lease before
+            (S7.2).
     """
 
     threads: trio.CapacityLimiter
     progressed: Callable[[Attempt], None]
+    trusted_until: Callable[[], float]
 
 
 @attrs.define(slots=True, eq=False)
@@ -75,40 +74,38 @@ class Attempt:
         token: the claim it is made under.
         handler: the registered name of what is called; the schedule may name another one meanwhile.
         deadline: trio's time at which its handler is cancelled, if the lease of the node lasts until then.
-        trusted_until: returns trio's time at which it is cancelled unless the node renews its lease before (S7.2).
+        stuck_at: trio's time from which a handler that has not ended counts as ignoring its cancellation.
+        host: what its pool has for it; None where it has nothing.
+        task: trio's, in which it is made; None where no worker makes it.
         started_at: wall clock when the handler was called; None when it never was.
         ended_at: wall clock when it ended.
         scope: its one cancel scope; None before the handler is called, and once it has ended.
         reason: why it was cancelled from outside; None when it was not.
         outcome: how it ended; None while it has not.
         keep: documents and journal entries to commit together with the outcome.
-        stuck_at: trio's time from which a handler that has not ended counts as ignoring its cancellation.
         abandoned: whether its outcome was recorded without waiting for such a handler.
-        host: what its pool has for it; None where it has nothing.
         thread: set when the thread its handler runs in has ended; None for a handler that runs in none.
         progress: how far it says it is; None while it has said nothing.
         left: the result of its run if it is the last one and does not succeed.
-        task: trio's, in which it is made; None where no worker makes it.
     """
 
     run: RunRecord
     token: int
     handler: str
     deadline: float = inf
-    trusted_until: Callable[[], float] = _for_ever
+    stuck_at: float = inf
+    host: Host | None = None
+    task: trio.lowlevel.Task | None = None
     started_at: int | None = None
     ended_at: int = 0
     scope: trio.CancelScope | None = None
     reason: Reason | None = None
     outcome: Outcome | None = None
     keep: list[PutDocument | AppendJournal] | None = None
-    stuck_at: float = inf
     abandoned: bool = False
-    host: Host | None = None
     thread: trio.Event | None = None
     progress: Progress | None = None
     left: Json = None
-    task: trio.lowlevel.Task | None = None
 
     def cancel(self, reason: Reason) -> None:
         """Ask the handler to stop. The first reason counts."""
@@ -212,7 +209,9 @@ class RunContext:
 
         A lease that is renewed moves its end, so that this may grow again; it is negative once the time is over.
         """
-        return min(self._attempt.deadline, self._attempt.trusted_until()) - in_loop(trio.current_time)
+        host, deadline = self._attempt.host, self._attempt.deadline
+        ends_at = deadline if host is None else min(deadline, host.trusted_until())
+        return ends_at - in_loop(trio.current_time)
 
     def progress(self, value: object) -> None:
         """Say how far this attempt is. The next one finds the latest value in `last_progress`, after a crash too.

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum, auto
 from math import inf
+from operator import attrgetter
 from typing import Final
 
 import trio
 
 from trioarm.core.admission import Admission, start_at_once
 from trioarm.core.alerts import AlertRule, no_alerts
-from trioarm.core.changes import CancelAsked, Change, Claim, Finished, Requeued, Verdict, freed
+from trioarm.core.changes import CancelAsked, Change, Claim, Finished, Requeued, RunStep, Verdict, freed
 from trioarm.core.errors import RepositoryError
 from trioarm.core.events import (
     NodeStarted,
@@ -283,32 +285,37 @@ class SchedulingEngine:
 
     def _settle(self, changes: list[Change], verdicts: list[Verdict]) -> None:
         kept = [change for change, verdict in zip(changes, verdicts, strict=True) if verdict is Verdict.DONE]
-        self._executor.give(run for change in kept for run in change.decided if run.state is State.CLAIMED)
-        for change in kept:
-            self.tell(change)
+        self._executor.give([run for change in kept for run in change.decided if run.state is State.CLAIMED])
+        self.tell(kept)
         self._in_doubt |= Verdict.UNKNOWN in verdicts
 
-    def tell(self, change: Change) -> None:
-        """Act on a change that was kept: stop what it cancels, count and publish what it decides."""
-        for run in change.decided:
-            self._metrics.decided[run.state] += 1
-            if run.state is State.PENDING:
-                self._executor.left_waiting(run)
-        for step in change.steps:
-            if isinstance(step, CancelAsked):
-                self._executor.cancel(step.run.run_id, step.reason)
-            elif isinstance(step, Finished):
-                self._metrics.finished[step.run.state] += 1
-            elif isinstance(step, Requeued) and step.step is not Step.POSTPONE:
-                self._metrics.retried(Reason.LOST)
-                _log.debug("%s: its node is gone, the run is begun again", step.run.schedule.schedule.name)
-        if change.documents:
-            announce(change.documents, self._metrics, self._hub)
+    def tell(self, kept: Sequence[Change]) -> None:
+        """Act on changes that were kept: stop what they cancel, count and publish what they decide."""
+        decided = [run for change in kept for run in change.decided]
+        states = Counter(map(attrgetter("state"), decided))
+        self._metrics.decided.update(states)
+        if State.PENDING in states:
+            self._executor.left_waiting(run for run in decided if run.state is State.PENDING)
+        for change in kept:
+            for step in change.steps:
+                self._act_on(step)
+            if change.documents:
+                announce(change.documents, self._metrics, self._hub)
         if self._hub.observed:
-            self._publish(change)
+            for change in kept:
+                self._publish(change)
         if _log.isEnabledFor(logging.DEBUG):
-            for run in change.decided:
+            for run in decided:
                 _log.debug("%s", _line(run))
+
+    def _act_on(self, step: RunStep) -> None:
+        if isinstance(step, CancelAsked):
+            self._executor.cancel(step.run.run_id, step.reason)
+        elif isinstance(step, Finished):
+            self._metrics.finished[step.run.state] += 1
+        elif isinstance(step, Requeued) and step.step is not Step.POSTPONE:
+            self._metrics.retried(Reason.LOST)
+            _log.debug("%s: its node is gone, the run is begun again", step.run.schedule.schedule.name)
 
     def _publish(self, change: Change) -> None:
         for run in change.decided:

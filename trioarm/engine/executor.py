@@ -138,10 +138,9 @@ class RunExecutor:
         self._hub = hub
         self._metrics = metrics
         self._wake_engine = wake
-        self._hosts = {pool.name: Host(pool.threads, progressed) for pool in pools}
+        self._hosts = {pool.name: Host(pool.threads, progressed, self._trust_ends) for pool in pools}
         self._pool_of = {handler: pool for pool in pools for handler in pool.handlers}
         self._unbegun: dict[int, Reason] = {}  # cancelled before a worker came to them
-        self._trusted_until = self._trust_ends  # bound once, not for every attempt
         self._watch_at = inf
         self.awaited = False
         """Whether a run waits for a resource that others hold: whoever ends may let it begin."""
@@ -197,11 +196,12 @@ class RunExecutor:
                 self._released = trio.Event()
                 await self._released.wait()
 
-    def left_waiting(self, run: RunRecord) -> None:
-        """Note that a run its pool could call waits, so that later ones do not overtake it."""
-        pool = self._pool_of.get(run.schedule.schedule.handler)
-        if pool is not None:
-            pool.backlog = True
+    def left_waiting(self, runs: Iterable[RunRecord]) -> None:
+        """Note that runs their pools could call wait, so that later ones do not overtake them."""
+        for run in runs:
+            pool = self._pool_of.get(run.schedule.schedule.handler)
+            if pool is not None:
+                pool.backlog = True
 
     @property
     def handlers(self) -> Collection[str]:
@@ -221,15 +221,15 @@ class RunExecutor:
         """The numbers of the runs that are queued, running, or not yet recorded here."""
         return [run_id for pool in self.pools for run_id in pool.held]
 
-    def give(self, runs: Iterable[RunRecord]) -> None:
+    def give(self, runs: Sequence[RunRecord]) -> None:
         """Take runs that are claimed for this node; there is room for them. A node that ends begins none of them."""
+        self._metrics.claimed += len(runs)
         stuck_at = trio.current_time() + STUCK_GRACE_S  # and its timeout; none begins earlier
         for run in runs:
             schedule = run.schedule.schedule
             pool = self._pool_of[schedule.handler]
             pool.held[run.run_id] = schedule.handler
             pool.open += 1
-            self._metrics.claimed += 1
             if self._is_ending:
                 self._give_one_back(pool, run)
                 continue
@@ -330,28 +330,26 @@ class RunExecutor:
         pool.workers -= 1
 
     async def _attempt(self, pool: Pool, run: RunRecord, task: trio.lowlevel.Task) -> Attempt:
-        handler = pool.held[run.run_id]
-        now = trio.current_time()
+        run_id, now = run.run_id, trio.current_time()
+        handler = pool.held[run_id]
         deadline = now + self._timeout_s(run.schedule.schedule)
-        stuck_at, host = deadline + STUCK_GRACE_S, self._hosts[pool.name]
-        attempt = Attempt(
-            run, run.token, handler, deadline, self._trusted_until, stuck_at=stuck_at, host=host, task=task
-        )
-        unbegun = self._unbegun.pop(run.run_id, None) if self._unbegun else None
+        stuck_at = deadline + STUCK_GRACE_S
+        attempt = Attempt(run, run.token, handler, deadline, stuck_at, self._hosts[pool.name], task)
+        unbegun = self._unbegun.pop(run_id, None) if self._unbegun else None
         if unbegun is not None or now >= self.trusted_until:
             attempt.outcome = Stopped(unbegun or Reason.LOST)
             self._ended(pool, attempt)
             return attempt
-        if attempt.stuck_at < self._watch_at:
-            self._watch_at = attempt.stuck_at
+        if stuck_at < self._watch_at:
+            self._watch_at = stuck_at
         attempt.started_at = self._clock.now()
-        pool.running[run.run_id] = attempt
+        pool.running[run_id] = attempt
         self._recorder.begun(attempt)
         try:
             await call(attempt, pool.handlers[handler])
         finally:
             if not attempt.abandoned:
-                del pool.running[run.run_id]
+                del pool.running[run_id]
                 self._ended(pool, attempt)
         return attempt
 
@@ -364,9 +362,9 @@ class RunExecutor:
     def _ended(self, pool: Pool, attempt: Attempt) -> None:
         attempt.ended_at = ended_at = self._clock.now()
         pool.open -= 1
-        started_at = attempt.started_at
+        run, started_at = attempt.run, attempt.started_at
         if started_at is not None:
-            late_s = (started_at - attempt.run.due_at) / SECOND if attempt.run.origin is not Origin.BACKFILL else None
+            late_s = (started_at - run.due_at) / SECOND if run.origin is not Origin.BACKFILL else None
             self._metrics.attempt_ended(late_s, (ended_at - started_at) / SECOND)
         self._recorder.ended(attempt)
         if not pool.open and not any(other.open for other in self.pools):

@@ -196,11 +196,10 @@ class RunCommands:
     async def _verdicts(self, changes: Sequence[Change]) -> list[Verdict]:
         """Commit changes, let the engine act on those that were kept, and return what became of each."""
         verdicts = await self._repository.commit(changes)
-        for change, verdict in zip(changes, verdicts, strict=True):
-            if verdict is Verdict.DONE:
-                self._engine.tell(change)
-            elif verdict is Verdict.UNKNOWN:
-                self._engine.doubt()
-        if Verdict.DONE in verdicts:
+        kept = [change for change, verdict in zip(changes, verdicts, strict=True) if verdict is Verdict.DONE]
+        if kept:
+            self._engine.tell(kept)
             self._engine.wake()
+        if Verdict.UNKNOWN in verdicts:
+            self._engine.doubt()
         return verdicts
