@@ -6,7 +6,7 @@ It evaluates everything between the cursor and now, never "does now match". It d
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import attrs
@@ -125,15 +125,13 @@ def plan(group: Group, now: int, rules: PlanRules) -> Change:
         rules: the node's.
     """
     first = group.schedules[0]
-    if first.state is not ScheduleState.ACTIVE or first.schedule.supersede:
-        over = [record for record in group.schedules if record.state is ScheduleState.PAUSED and _wakes(record, now)]
-        if over:
-            return _end_pauses(over, now)
     if first.schedule.supersede:
-        return _plan_superseding(group, now, rules)
+        over = _pauses_over(group.schedules, now)
+        return _end_pauses(over, now) if over else _plan_superseding(group, now, rules)
     due = _evaluate(first, now)
     if due is None:
-        return Change()
+        over = _pauses_over(group.schedules, now)
+        return _end_pauses(over, now) if over else Change()
     unfinished = group.unfinished  # what is backfilled has a policy of its own (S5.3)
     if unfinished:
         unfinished = [run for run in unfinished if run.origin is not Origin.BACKFILL]
@@ -179,8 +177,9 @@ def _after_loss(run: RunRecord, now: int, rules: PlanRules) -> Finished | Requeu
     return Requeued(run, run.token, Step.RETRY, now, run.attempt, now, WaitingFor.RETRY, Reason.LOST)
 
 
-def _wakes(record: ScheduleRecord, now: int) -> bool:
-    return record.wakes_at is not None and record.wakes_at <= now
+def _pauses_over(records: Iterable[ScheduleRecord], now: int) -> list[ScheduleRecord]:
+    paused = (record for record in records if record.state is ScheduleState.PAUSED)
+    return [record for record in paused if record.wakes_at is not None and record.wakes_at <= now]
 
 
 def _end_pauses(records: Sequence[ScheduleRecord], now: int) -> Change:
@@ -242,7 +241,7 @@ def _window(record: ScheduleRecord, rules: PlanRules) -> int:
 def _plan_schedule(due: _Due, unfinished: Collection[RunRecord], now: int, rules: PlanRules) -> Change:
     record, newest = due.record, due.newest
     overlap = record.schedule.overlap
-    if record.schedule.misfire is Misfire.EACH and due.first != due.last and not overlap.only_newest:
+    if due.first != due.last and record.schedule.misfire is Misfire.EACH and not overlap.only_newest:
         return _plan_each(due, Earlier.of(unfinished), now, rules)
     starts_at = due.last if newest is None else due.starts_at(newest)
     if newest is None or _is_late(record, starts_at, now, rules):
@@ -389,18 +388,15 @@ def give_up_at(record: ScheduleRecord, starts_at: int, now: int, rules: PlanRule
 
 def _move(due: _Due, cursor_at: int, *, ran: int) -> CursorMove:
     """Advance the cursor. A fixed delay whose occurrence did not run counts from now; one that runs, from its end."""
-    record = due.record
+    record, following = due.record, due.following
     schedule = record.schedule
-    runs = record.runs + ran
-    anchor_at = None
-    following = due.following
-    state = ScheduleState.ACTIVE
+    runs, anchor_at, waits = record.runs + ran, None, False
     if schedule.max_runs is not None and runs >= schedule.max_runs:
-        following, state = None, ScheduleState.FINISHED
-    elif not ran or not isinstance(schedule.trigger, After):
-        if isinstance(schedule.trigger, After):
+        following = None
+    elif isinstance(schedule.trigger, After):
+        waits = bool(ran)
+        if not waits:
             anchor_at = cursor_at
             following = schedule.next_after(cursor_at, schedule.anchored(cursor_at))
-        if following is None:
-            state = ScheduleState.FINISHED
+    state = ScheduleState.FINISHED if following is None and not waits else ScheduleState.ACTIVE
     return CursorMove(record, record.cursor_at, record.revision, cursor_at, following, runs, state, anchor_at)

@@ -55,15 +55,11 @@ class Overlap(StrEnum):
     CANCEL_RUNNING = "cancel_running"
     ALLOW = "allow"
 
-    @property
-    def keeps_apart(self) -> bool:
+    def __init__(self, value: str) -> None:
+        self.keeps_apart: Final = value not in ("skip", "allow")
         """Whether a run waits until no other of its schedule is unfinished."""
-        return self is not Overlap.SKIP and self is not Overlap.ALLOW
-
-    @property
-    def only_newest(self) -> bool:
+        self.only_newest: Final = value in ("buffer_latest", "cancel_running")
         """Whether what came due earlier gives way, so that of several due together only the newest counts."""
-        return self is Overlap.BUFFER_LATEST or self is Overlap.CANCEL_RUNNING
 
 
 class Delivery(StrEnum):

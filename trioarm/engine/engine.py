@@ -255,7 +255,7 @@ class SchedulingEngine:
         for change in changes:
             if documents := self._alerts(change):
                 change.documents = documents
-        start_at_once((run for change in changes for run in change.decided), admission, self.node)
+        start_at_once([run for change in changes for run in change.decided], admission, self.node)
         return changes
 
     def _plans(self, groups: Iterable[Group], now: int) -> list[Change]:
