@@ -39,6 +39,9 @@ from trioarm.engine.ports import Chance, Clock, ScheduleRepository
 PAUSE_AFTER_UNKNOWN_S: Final = 0.1  # before an outcome that may or may not be kept is looked at again
 NAMED_MAX: Final = 5  # outcomes named that could not be kept; the rest is counted
 
+_lane = attrgetter("run.lane")
+_moved = attrgetter("moved")
+
 _log = logging.getLogger("trioarm.recorder")
 
 
@@ -189,9 +192,10 @@ class Recorder:
         wanted = self._release(ended if not unknown else [attempt for attempt in ended if attempt not in unknown])
         self._ended = unknown + self._ended
         self._in_doubt = len(unknown)
-        if wanted or any(map(_lets_start, steps)):
-            self._wake_engine()
-        elif Requeued in map(type, steps) or any(map(attrgetter("moved"), changes)):
+        again = [step for step in steps if isinstance(step, Requeued)]
+        if wanted or any(map(_lane, steps)) or any(step.due_at <= step.at for step in again):
+            self._wake_engine()  # a lane was left, or a run given back: a run may be able to start now
+        elif again or any(map(_moved, changes)):
             self._due_changed()  # something may be due earlier
         return not unknown
 
@@ -322,8 +326,3 @@ def _outcome(change: Change) -> Finished | Requeued:
         if isinstance(step, (Finished, Requeued)):  # a union would be made anew each time
             return step
     raise AssertionError("the recorder settles attempts, and nothing else ends one")
-
-
-def _lets_start(step: Finished | Requeued) -> bool:
-    """Whether a run may be able to start now because of the end of an attempt: a lane was left, or a run given back."""
-    return step.run.lane is not None or (isinstance(step, Requeued) and step.due_at <= step.at)

@@ -173,17 +173,14 @@ class InMemoryScheduleRepository:
 
     async def commit(self, changes: Sequence[Change]) -> list[Verdict]:
         """Keep each change that still fits, in order, and return what became of each."""
-        verdicts, done = [], Verdict.DONE
+        verdicts, done, refused = [], Verdict.DONE, Verdict.REFUSED
         for change in changes:
             put = new_put(change) if change.schedules else None
             if put is not None and put.schedule.name not in self._names:  # as of many that are put at once
                 self._keep_schedule(put)
                 verdicts.append(done)
-            elif self._fits(change):
-                self._keep(change)
-                verdicts.append(done)
             else:
-                verdicts.append(Verdict.REFUSED)
+                verdicts.append(done if self._keep(change) else refused)
         return verdicts
 
     def _fits(self, change: Change) -> bool:
@@ -193,7 +190,7 @@ class InMemoryScheduleRepository:
         for run in decided:
             if self._history.decided(run):
                 return False
-            if run.state is State.CLAIMED and run.lane in self._waiting.busy_lanes:
+            if run.lane in self._waiting.busy_lanes and run.state is State.CLAIMED:
                 return False
         for move in change.moved:
             record = move.record
@@ -251,7 +248,10 @@ class InMemoryScheduleRepository:
         at, expected_at = record.cursor_at, step.expected_cursor_at
         return expected_at is None or (at == expected_at and record.next_due_at == step.expected_next_due_at)
 
-    def _keep(self, change: Change) -> None:
+    def _keep(self, change: Change) -> bool:
+        """Keep all of a change, or nothing where it does not fit; return whether it is kept."""
+        if not self._fits(change):
+            return False
         for step in change.steps:
             self._keep_step(step)
         for move in change.moved:
@@ -271,6 +271,7 @@ class InMemoryScheduleRepository:
             self._papers.put(document)
         for entry in change.journal:
             self._papers.append(entry)
+        return True
 
     def _keep_decision(self, run: RunRecord) -> None:
         self._history.add(run)
@@ -301,13 +302,15 @@ class InMemoryScheduleRepository:
 
     def _keep_step(self, step: RunStep) -> None:
         run = step.run
-        if isinstance(step, Finished) and run.state is State.PENDING:
-            self._index.discard(~run.run_id)
         apply(step)
         match step:
             case Finished():
-                self._held.pop(run.run_id, None)
-                self._forget_unfinished(run, step.at)
+                if self._held.pop(run.run_id, None) is None:  # it waited
+                    self._index.discard(~run.run_id)
+                self._history.ended(run)
+                self._unfinished.remove(run)
+                if run.lane is not None:
+                    self._waiting.leave(run, run.lane, step.at)
             case Claim():
                 self._held[run.run_id] = run
                 self._index.discard(~run.run_id)
@@ -318,12 +321,6 @@ class InMemoryScheduleRepository:
                 self._waiting.put_again(run, step.at)
             case Started() | Progressed() | CancelAsked() | Voided() | Cut():
                 pass
-
-    def _forget_unfinished(self, run: RunRecord, now: int) -> None:
-        self._history.ended(run)
-        self._unfinished.remove(run)
-        if run.lane is not None:
-            self._waiting.leave(run, run.lane, now)
 
     # Schedules
 
