@@ -51,7 +51,7 @@ class Admission:
         room = self._rooms.get(schedule.handler)
         if room is None or room.free <= 0:
             return False
-        if room.idle <= 0 and (schedule.delivery is Delivery.AT_MOST_ONCE or schedule.resources):
+        if room.idle <= 0 and (schedule.resources or schedule.delivery is Delivery.AT_MOST_ONCE):
             return False
         if run.origin is Origin.BACKFILL and min(room.free, room.idle) <= room.reserved:
             return False
@@ -70,11 +70,12 @@ def start_at_once(decided: Iterable[RunRecord], admission: Admission, node: str)
 
     The node may start them once they are kept. What needs resources is claimed later, by a look at them.
     """
+    pending, claimed = State.PENDING, State.CLAIMED
     for run in decided:
-        if run.schedule.schedule.resources:
+        if run.state is not pending or run.due_at > run.decided_at or run.schedule.schedule.resources:
             continue
-        if run.state is State.PENDING and run.due_at <= run.decided_at and admission.admit(run):
-            run.state = State.CLAIMED
+        if admission.admit(run):
+            run.state = claimed
             run.waiting_for = run.give_up_at = None
             run.attempt = run.token = 1
             run.node = node

@@ -15,7 +15,6 @@ from trioarm.core.events import HandlerStuck
 from trioarm.core.instants import SECOND
 from trioarm.core.outcome import Stopped, TimedOut
 from trioarm.core.run import Origin, RunRecord
-from trioarm.core.schedule import Schedule
 from trioarm.core.states import Reason
 from trioarm.engine.attempt import STUCK_GRACE_S, Attempt, Handler, Host, call
 from trioarm.engine.hub import Hub
@@ -234,7 +233,7 @@ class RunExecutor:
                 self._give_one_back(pool, run)
                 continue
             pool.send.send_nowait(run)
-            if (watch_at := stuck_at + self._timeout_s(schedule)) < self._watch_at:
+            if (watch_at := stuck_at + (schedule.timeout_s or self.timeout_s)) < self._watch_at:
                 self._watch_at = watch_at
 
     def release(self, attempts: Iterable[Attempt]) -> bool:
@@ -332,7 +331,7 @@ class RunExecutor:
     async def _attempt(self, pool: Pool, run: RunRecord, task: trio.lowlevel.Task) -> Attempt:
         run_id, now = run.run_id, trio.current_time()
         handler = pool.held[run_id]
-        deadline = now + self._timeout_s(run.schedule.schedule)
+        deadline = now + (run.schedule.schedule.timeout_s or self.timeout_s)
         stuck_at = deadline + STUCK_GRACE_S
         attempt = Attempt(run, run.token, handler, deadline, stuck_at, self._hosts[pool.name], task)
         unbegun = self._unbegun.pop(run_id, None) if self._unbegun else None
@@ -355,9 +354,6 @@ class RunExecutor:
 
     def _trust_ends(self) -> float:
         return self.trusted_until
-
-    def _timeout_s(self, schedule: Schedule) -> float:
-        return self.timeout_s if schedule.timeout_s is None else schedule.timeout_s
 
     def _ended(self, pool: Pool, attempt: Attempt) -> None:
         attempt.ended_at = ended_at = self._clock.now()
