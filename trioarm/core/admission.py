@@ -9,9 +9,9 @@ from collections.abc import Container, Iterable, Mapping
 
 import attrs
 
-from trioarm.core.run import Origin, RunRecord
+from trioarm.core.run import BACKFILL, RunRecord
 from trioarm.core.schedule import Delivery
-from trioarm.core.states import State
+from trioarm.core.states import CLAIMED, PENDING
 
 
 @attrs.define(slots=True, eq=False)
@@ -53,7 +53,7 @@ class Admission:
             return False
         if room.idle <= 0 and (schedule.resources or schedule.delivery is Delivery.AT_MOST_ONCE):
             return False
-        if run.origin is Origin.BACKFILL and min(room.free, room.idle) <= room.reserved:
+        if run.origin is BACKFILL and min(room.free, room.idle) <= room.reserved:
             return False
         lane = run.lane
         if lane is not None:
@@ -70,12 +70,11 @@ def start_at_once(decided: Iterable[RunRecord], admission: Admission, node: str)
 
     The node may start them once they are kept. What needs resources is claimed later, by a look at them.
     """
-    pending, claimed = State.PENDING, State.CLAIMED
     for run in decided:
-        if run.state is not pending or run.due_at > run.decided_at or run.schedule.schedule.resources:
+        if run.state is not PENDING or run.due_at > run.decided_at or run.schedule.schedule.resources:
             continue
         if admission.admit(run):
-            run.state = claimed
+            run.state = CLAIMED
             run.waiting_for = run.give_up_at = None
             run.attempt = run.token = 1
             run.node = node

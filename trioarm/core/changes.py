@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import TypeAlias, assert_never
+from typing import Final, TypeAlias, assert_never
 
 import attrs
 
@@ -26,6 +26,11 @@ class Verdict(StrEnum):
     DONE = "done"
     REFUSED = "refused"
     UNKNOWN = "unknown"
+
+
+# By themselves, as the states are that every run is asked for.
+DONE: Final = Verdict.DONE
+REFUSED: Final = Verdict.REFUSED
 
 
 @attrs.define(slots=True, eq=False)

@@ -103,7 +103,7 @@ def wakes_at(state: ScheduleState, next_due_at: int | None, pause: Pause | None,
     """Return the instant at which time alone makes a schedule due that is in this state: what a due index holds."""
     if state is _ACTIVE:
         return next_due_at
-    if state is ScheduleState.PAUSED and pause is not None and schedule.enabled:
+    if pause is not None and state is ScheduleState.PAUSED and schedule.enabled:
         return pause.until_at
     return None
 

@@ -30,6 +30,9 @@ class Origin(StrEnum):
     RETRY = "retry"
 
 
+BACKFILL: Final = Origin.BACKFILL  # by itself, as the states are that every run is asked for
+
+
 @attrs.define(slots=True, eq=False)
 class RunRecord:
     """What a repository keeps of a run. Only repositories change it, and only in a commit.

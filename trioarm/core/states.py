@@ -92,6 +92,11 @@ class Reason(StrEnum):
     RESULT_DROPPED = "result_dropped"  # it ran, but what it returned cannot be kept
 
 
+# Members by themselves, for what is asked of every run: on Python 3.11 a look into their class costs as much as a call.
+PENDING: Final = State.PENDING
+CLAIMED: Final = State.CLAIMED
+SUCCEED: Final = Step.SUCCEED
+
 ACTIVE: Final = frozenset({State.PENDING, State.CLAIMED, State.RUNNING})
 NEVER_RAN: Final = frozenset({State.SKIPPED, State.MISSED, State.SUPERSEDED})
 FINAL: Final = frozenset(State) - ACTIVE

@@ -14,7 +14,7 @@ import trio
 
 from trioarm.core.admission import Admission, start_at_once
 from trioarm.core.alerts import AlertRule, no_alerts
-from trioarm.core.changes import CancelAsked, Change, Claim, Finished, Requeued, RunStep, Verdict, freed
+from trioarm.core.changes import DONE, CancelAsked, Change, Claim, Finished, Requeued, RunStep, Verdict, freed
 from trioarm.core.errors import RepositoryError
 from trioarm.core.events import (
     NodeStarted,
@@ -29,7 +29,7 @@ from trioarm.core.instants import SECOND, render_instant
 from trioarm.core.planning import Group, PlanRules, expire, lose, plan, quarantine
 from trioarm.core.record import ScheduleState
 from trioarm.core.run import Run, RunRecord
-from trioarm.core.states import Reason, State, Step
+from trioarm.core.states import CLAIMED, Reason, State, Step
 from trioarm.engine.announcing import announce
 from trioarm.engine.executor import Pool, RunExecutor
 from trioarm.engine.gatekeeper import Gatekeeper
@@ -284,8 +284,8 @@ class SchedulingEngine:
         return True
 
     def _settle(self, changes: list[Change], verdicts: list[Verdict]) -> None:
-        kept = [change for change, verdict in zip(changes, verdicts, strict=True) if verdict is Verdict.DONE]
-        self._executor.give([run for change in kept for run in change.decided if run.state is State.CLAIMED])
+        kept = [change for change, verdict in zip(changes, verdicts, strict=True) if verdict is DONE]
+        self._executor.give([run for change in kept for run in change.decided if run.state is CLAIMED])
         self.tell(kept)
         self._in_doubt |= Verdict.UNKNOWN in verdicts
 

@@ -14,7 +14,7 @@ from trioarm.core.admission import Room
 from trioarm.core.events import HandlerStuck
 from trioarm.core.instants import SECOND
 from trioarm.core.outcome import Stopped, TimedOut
-from trioarm.core.run import Origin, RunRecord
+from trioarm.core.run import BACKFILL, RunRecord
 from trioarm.core.states import Reason
 from trioarm.engine.attempt import STUCK_GRACE_S, Attempt, Handler, Host, call
 from trioarm.engine.hub import Hub
@@ -360,7 +360,7 @@ class RunExecutor:
         pool.open -= 1
         run, started_at = attempt.run, attempt.started_at
         if started_at is not None:
-            late_s = (started_at - run.due_at) / SECOND if run.origin is not Origin.BACKFILL else None
+            late_s = (started_at - run.due_at) / SECOND if run.origin is not BACKFILL else None
             self._metrics.attempt_ended(late_s, (ended_at - started_at) / SECOND)
         self._recorder.ended(attempt)
         if not pool.open and not any(other.open for other in self.pools):

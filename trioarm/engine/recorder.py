@@ -11,6 +11,8 @@ import trio
 
 from trioarm.core.alerts import AlertRule, no_alerts
 from trioarm.core.changes import (
+    DONE,
+    REFUSED,
     AppendJournal,
     Change,
     Finished,
@@ -27,7 +29,7 @@ from trioarm.core.failing import failure_in
 from trioarm.core.outcome import Outcome, Stopped
 from trioarm.core.retrying import RetryRules, settle
 from trioarm.core.run import Run, RunRecord
-from trioarm.core.states import ACTIVE, Reason, State, Step
+from trioarm.core.states import ACTIVE, SUCCEED, Reason, State
 from trioarm.engine.announcing import announce
 from trioarm.engine.attempt import Attempt, RunContext
 from trioarm.engine.gatekeeper import Gatekeeper, Spoken
@@ -178,10 +180,10 @@ class Recorder:
             changes = [self._change(attempt, step, uses) for attempt, step in zip(ended, steps, strict=True)]
             verdicts = await self._commit(changes, steps)
             for attempt, step, change, verdict in zip(ended, steps, changes, verdicts, strict=True):
-                if verdict is Verdict.REFUSED:
+                if verdict is REFUSED:
                     verdict, change = await self._record_again(attempt, change)
                     step = _outcome(change)
-                if verdict is Verdict.DONE:
+                if verdict is DONE:
                     self._recorded(attempt, step, change)
                 elif verdict is Verdict.UNKNOWN:
                     unknown.append(attempt)
@@ -201,7 +203,7 @@ class Recorder:
 
     async def _commit(self, changes: list[Change], steps: list[Finished | Requeued]) -> list[Verdict]:
         """Commit outcomes: together, but for failures that may pause their schedule, which count one by one."""
-        bad = [index for index, step in enumerate(steps) if step.step is not Step.SUCCEED]
+        bad = [index for index, step in enumerate(steps) if step.step is not SUCCEED]
         apart = [index for index in bad if failure_in(changes[index]) is not None]
         if not apart:
             return await self._repository.commit(changes)
@@ -224,7 +226,7 @@ class Recorder:
         cancelled = attempt.run.cancel
         if cancelled is not None and isinstance(step, Requeued):  # asked for after the attempt ended: no other follows
             step = self._step(attempt, Stopped(cancelled))
-        if attempt.left is not None and isinstance(step, Finished) and step.step is not Step.SUCCEED:
+        if attempt.left is not None and isinstance(step, Finished) and step.step is not SUCCEED:
             step.result = attempt.left
         step.token = attempt.token  # the run's own has moved on where an earlier write was kept after all
         return step
@@ -249,7 +251,7 @@ class Recorder:
         if attempt.keep:
             change.documents = [kept for kept in attempt.keep if isinstance(kept, PutDocument)]
             change.journal = [kept for kept in attempt.keep if isinstance(kept, AppendJournal)]
-        if step.step is not Step.SUCCEED and (alerts := self._alerts(change)):
+        if step.step is not SUCCEED and (alerts := self._alerts(change)):
             change.documents = [*change.documents, *alerts]
         if uses:
             self._gatekeeper.settle(change, attempt.run, step, uses)

@@ -12,6 +12,8 @@ from collections.abc import Collection, Mapping, Sequence
 import trio
 
 from trioarm.core.changes import (
+    DONE,
+    REFUSED,
     CancelAsked,
     Change,
     Claim,
@@ -40,7 +42,7 @@ from trioarm.core.queries import Document, JournalEntry, Page, Retention, RunQue
 from trioarm.core.record import ScheduleRecord, ScheduleState
 from trioarm.core.resources import needs_of
 from trioarm.core.run import Origin, RunRecord
-from trioarm.core.states import ACTIVE, TABLE, State, WaitingFor
+from trioarm.core.states import ACTIVE, PENDING, TABLE, State, WaitingFor
 from trioarm.engine.ports import DueView
 from trioarm.repositories.memory.history import History
 from trioarm.repositories.memory.owned import Owned
@@ -173,14 +175,14 @@ class InMemoryScheduleRepository:
 
     async def commit(self, changes: Sequence[Change]) -> list[Verdict]:
         """Keep each change that still fits, in order, and return what became of each."""
-        verdicts, done, refused = [], Verdict.DONE, Verdict.REFUSED
+        verdicts = []
         for change in changes:
             put = new_put(change) if change.schedules else None
             if put is not None and put.schedule.name not in self._names:  # as of many that are put at once
                 self._keep_schedule(put)
-                verdicts.append(done)
+                verdicts.append(DONE)
             else:
-                verdicts.append(done if self._keep(change) else refused)
+                verdicts.append(DONE if self._keep(change) else REFUSED)
         return verdicts
 
     def _fits(self, change: Change) -> bool:
@@ -281,7 +283,7 @@ class InMemoryScheduleRepository:
         self._unfinished.add(run)
         if run.lane is not None:
             self._waiting.enter(run, run.lane)
-        if run.state is State.PENDING:
+        if run.state is PENDING:
             self._waiting.put(run, run.decided_at)
             return
         self._held[run.run_id] = run
