@@ -216,7 +216,8 @@ def _evaluate(record: ScheduleRecord, now: int) -> _Due | None:
 
 
 def _is_late(record: ScheduleRecord, starts_at: int, now: int, rules: PlanRules) -> bool:
-    if starts_at >= now - NOTICED_WITHIN and rules.recover_from is None:  # as most are
+    on_time = rules.tolerance if record.schedule.tolerance_s is None else NOTICED_WITHIN  # whatever is said of misfires
+    if starts_at >= now - on_time and rules.recover_from is None:  # as most are
         return False
     return starts_at < _oldest(record, now, rules)
 
