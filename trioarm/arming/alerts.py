@@ -14,7 +14,7 @@ from trioarm.core.alerts import Alert, Fact, Severity, raised_by, raising_about
 from trioarm.core.changes import Change, Finished, PutDocument
 from trioarm.core.instants import EARLIEST, render_instant
 from trioarm.core.run import RunRecord
-from trioarm.core.states import Reason, State, Step
+from trioarm.core.states import MISSED, Reason, Step
 
 
 class AlertKind(StrEnum):
@@ -274,7 +274,7 @@ def alert_rule(change: Change) -> Sequence[PutDocument]:
     """
     found: list[PutDocument] = []
     for run in change.decided:
-        if run.state is State.MISSED and _arms(run):
+        if run.state is MISSED and _arms(run):
             found.append(_raise(run, AlertKind.NOT_APPLIED, _missed(run), run.decided_at))
     for step in change.steps:
         if isinstance(step, Finished) and step.step in _BAD_ENDS and _arms(step.run) and not _is_told(change):

@@ -247,7 +247,7 @@ def _plan_schedule(due: _Due, unfinished: Collection[RunRecord], now: int, rules
     starts_at = due.last if newest is None else due.starts_at(newest)
     if newest is None or _is_late(record, starts_at, now, rules):
         reason = Reason.USER if newest is None else _late(starts_at, rules)
-        return Change(due.none_run((due.first, due.last), State.MISSED, reason, now), [_move(due, now, ran=0)])
+        return Change(due.none_run((due.first, due.last), State.MISSED, reason, now), [_move(due, now, 0)])
     decided: Sequence[RunRecord]
     runs = not unfinished or Earlier.of(unfinished).leave_room(overlap)
     if runs:
@@ -257,7 +257,7 @@ def _plan_schedule(due: _Due, unfinished: Collection[RunRecord], now: int, rules
     if due.first != due.last:  # mostly there is only one
         decided = [*due.before(newest, State.MISSED, Reason.COALESCED, now), *decided, *due.behind_newest(now)]
     steps = make_way(overlap, unfinished, now) if unfinished else ()
-    return Change(decided, (_move(due, now, ran=int(runs)),), steps)
+    return Change(decided, (_move(due, now, runs),), steps)
 
 
 def _plan_each(due: _Due, earlier: Earlier, now: int, rules: PlanRules) -> Change:
@@ -270,7 +270,7 @@ def _plan_each(due: _Due, earlier: Earlier, now: int, rules: PlanRules) -> Chang
     for first, last in _each(due, oldest):
         if len(decided) >= DECISIONS_MAX or ran >= left:
             due.following = first
-            return Change(decided, [_move(due, cursor_at, ran=ran)])
+            return Change(decided, [_move(due, cursor_at, ran)])
         starts_at = due.starts_at(first)
         if first != last or starts_at < oldest:
             decided += due.none_run((first, last), State.MISSED, _late(first, rules), now)
@@ -282,7 +282,7 @@ def _plan_each(due: _Due, earlier: Earlier, now: int, rules: PlanRules) -> Chang
             decided.append(_run(due, first, starts_at, now, rules))
             ran, earlier.waiting = ran + 1, earlier.waiting + 1
         cursor_at = last
-    return Change(decided, [_move(due, now, ran=ran)])
+    return Change(decided, [_move(due, now, ran)])
 
 
 def _each(due: _Due, oldest: int) -> Iterator[tuple[int, int]]:
@@ -322,7 +322,7 @@ def _plan_superseding(group: Group, now: int, rules: PlanRules) -> Change:
             decided += due.behind_newest(now)
         else:
             decided += due.none_run((due.first, due.last), State.SUPERSEDED, Reason.SUPERSEDED, now)
-        moved.append(_move(due, now, ran=int(ran)))
+        moved.append(_move(due, now, ran))
     if winner is None or winner.newest is None:
         return Change(decided, moved)
     rivals = [run for run in group.unfinished if _is_rival(run, winner.newest)]
@@ -387,7 +387,7 @@ def give_up_at(record: ScheduleRecord, starts_at: int, now: int, rules: PlanRule
     return max(starts_at, now) + rules.queue_timeout
 
 
-def _move(due: _Due, cursor_at: int, *, ran: int) -> CursorMove:
+def _move(due: _Due, cursor_at: int, ran: int) -> CursorMove:
     """Advance the cursor. A fixed delay whose occurrence did not run counts from now; one that runs, from its end."""
     record, following = due.record, due.following
     schedule = record.schedule

@@ -14,7 +14,7 @@ from trioarm.core.outcome import Failed, Ok, Outcome, Overridden, Snoozed, Stopp
 from trioarm.core.retry_policy import RetryPolicy, Strategy
 from trioarm.core.run import Origin, RunRecord
 from trioarm.core.schedule import Delivery
-from trioarm.core.states import SUCCEED, Reason, Step, WaitingFor
+from trioarm.core.states import LOST, SUCCEED, Reason, Step, WaitingFor
 
 SNOOZES_MAX: Final = 1_000  # a handler that snoozes for ever would otherwise never be noticed; give-backs count too
 _ONCE: Final = "it runs at most once, so it is not called again"
@@ -89,11 +89,11 @@ def settle(
         chance: a random number in [0, 1).
     """
     match outcome:
-        case Ok(result, None):
-            recovered = Reason.RECOVERED if run.reason is Reason.LOST else None
-            return Finished(run, run.token, SUCCEED, at, recovered, None, result, started_at)
-        case Ok(_, dropped):
-            return Finished(run, run.token, SUCCEED, at, Reason.RESULT_DROPPED, dropped, None, started_at)
+        case Ok():
+            reason = Reason.RECOVERED if run.reason is LOST else None
+            if outcome.dropped is not None:
+                reason = Reason.RESULT_DROPPED
+            return Finished(run, run.token, SUCCEED, at, reason, outcome.dropped, outcome.result, started_at)
         case Failed(error, after_s, final, kinds):
             if final:
                 return Finished(run, run.token, Step.FAIL, at, Reason.DISCARDED, error, None, started_at)

@@ -95,7 +95,9 @@ class Reason(StrEnum):
 # Members by themselves, for what is asked of every run: on Python 3.11 a look into their class costs as much as a call.
 PENDING: Final = State.PENDING
 CLAIMED: Final = State.CLAIMED
+MISSED: Final = State.MISSED
 SUCCEED: Final = Step.SUCCEED
+LOST: Final = Reason.LOST
 
 ACTIVE: Final = frozenset({State.PENDING, State.CLAIMED, State.RUNNING})
 NEVER_RAN: Final = frozenset({State.SKIPPED, State.MISSED, State.SUPERSEDED})
