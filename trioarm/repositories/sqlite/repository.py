@@ -182,12 +182,14 @@ class SqliteScheduleRepository:
         self._version = version
 
     async def _ask(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        version, found = await self._database.look(partial(_and_version_before, work))
+        with self._news.asking():
+            version, found = await self._database.look(partial(_and_version_before, work))
         self._note(version)
         return found
 
     async def _write(self, work: Callable[[sqlite3.Connection], T], *, synced: bool = True) -> T:
-        version, done = await self._database.write(partial(_and_version_after, work), synced=synced)
+        with self._news.asking():
+            version, done = await self._database.write(partial(_and_version_after, work), synced=synced)
         self._note(version)
         return done
 
