@@ -69,7 +69,8 @@ class Commits:
             self._unsure()
             verdicts = [Verdict.UNKNOWN] * len(changes)
         else:
-            verdicts = [Verdict.REFUSED if one is None else Verdict.DONE for one in kept]
+            done, refused = Verdict.DONE, Verdict.REFUSED
+            verdicts = [refused if one is None else done for one in kept]
             for change, one in zip(changes, kept, strict=True):
                 if one is not None:
                     self._kept(change, one)

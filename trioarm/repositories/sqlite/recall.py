@@ -33,6 +33,10 @@ from trioarm.repositories.sqlite.rows import Records
 from trioarm.repositories.sqlite.writing import Kept
 
 REMEMBERED_MAX: Final = 100_000  # schedules kept as records: what comes due soon, and a bound on its cost
+# Members of an enum are looked up anew each time, which takes as long as a call: these are asked for with every run.
+_PENDING: Final = State.PENDING
+_FINISHED: Final = ScheduleState.FINISHED
+_BACKFILL: Final = Origin.BACKFILL
 RUNS_MAX: Final = 10_000  # pending runs kept as records: of more than that, the others are read when it is their turn
 
 
@@ -122,7 +126,10 @@ class Recall:
         if change.decided:
             for run_id, run in enumerate(change.decided, kept.first_run_id):
                 run.run_id = run_id
-                self._keep_decision(run)
+                if run.finished_at is None:
+                    self._count(run, 1)
+                    if run.state is _PENDING:
+                        self._keep_pending(run, run.decided_at)
         if change.schedules:
             keys = iter(kept.keys)
             for put in change.schedules:
@@ -130,24 +137,20 @@ class Recall:
 
     def _keep_step(self, step: RunStep) -> None:
         run = step.run
-        if run.state is State.PENDING:
+        if run.state is _PENDING:
             self.horizon.discard(~run.run_id)
             self.runs.pop(run.run_id, None)
         apply(step)
-        if isinstance(step, Finished):
-            self._count(run, -1)
         if step.at > self.now:
             self.now = step.at
-        if isinstance(step, Requeued):
+        if isinstance(step, Finished):
+            self._count(run, -1)
+        elif isinstance(step, Requeued):
             self._keep_pending(run, step.at)
-        if run.lane is not None and isinstance(step, Finished | Requeued):
+        else:
+            return
+        if run.lane is not None:
             self._idle.clear()  # whoever waits for the lane may have any handler
-
-    def _keep_decision(self, run: RunRecord) -> None:
-        if run.finished_at is None:
-            self._count(run, 1)
-        if run.state is State.PENDING:
-            self._keep_pending(run, run.decided_at)
 
     def _keep_pending(self, run: RunRecord, now: int) -> None:
         self.now = max(self.now, now)
@@ -167,7 +170,10 @@ class Recall:
         if self.schedules.get(record.key) is not record:
             record.unfinished = None  # it was forgotten since: others may have had a hand in it
             self.remember(record)
-        self.horizon.put_schedule(record)
+        if move.state is _FINISHED:
+            self.horizon.discard(record.key)
+        else:
+            self.horizon.put_schedule(record)
 
     def _keep_put(self, put: ScheduleStep, keys: Iterable[int]) -> None:
         if isinstance(put, SetBack):
@@ -207,12 +213,12 @@ class Recall:
     # What is due
 
     def _count(self, run: RunRecord, more: int) -> None:
-        if run.origin is Origin.BACKFILL:  # no decision depends on it
+        if run.origin is _BACKFILL:  # no decision depends on it
             return
         record = self.schedules.get(run.schedule.key)  # the run may point to an older copy, or to one of a command
         if record is not None and record.unfinished is not None:
             record.unfinished += more
-            if record.state is ScheduleState.FINISHED and not record.unfinished:  # nothing will ask for it again
+            if record.state is _FINISHED and not record.unfinished:  # nothing will ask for it again
                 del self.schedules[record.key]
                 self._records.forget(record.key)
 
