@@ -73,8 +73,8 @@ class Vigil:
 
     night: Night
     folder: Path
-    start: datetime
     end: datetime
+    foreseen: list[dict[str, str]]
     process: subprocess.Popen[str]
     ready_at: datetime | None = None
 
@@ -84,6 +84,7 @@ class Vigil:
         folder.mkdir()
         start = night.change - before
         (folder / "scheduler.toml").write_text(_file(night.zone, folder / EVIDENCE), encoding="utf-8")
+        foreseen = _foresee(folder, start)
         lasts_s = round((before + after).total_seconds())
         faketime = needs.program_named("faketime", "faketime")
         command = [faketime, "-f", f"@{start:%Y-%m-%d %H:%M:%S} x{SPEED}"]
@@ -96,7 +97,7 @@ class Vigil:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        return cls(night, folder, start, night.change + after, process)
+        return cls(night, folder, night.change + after, foreseen, process)
 
     def happened(self) -> set[tuple[str, str]]:
         """Return what handlers wrote down, once the node has ended. It was there before the change."""
@@ -111,22 +112,25 @@ class Vigil:
         return {(name, at) for name, _, at in occurrences if self._is_compared(at)}
 
     def foretold(self) -> set[tuple[str, str]]:
-        """Return what `preview` says will run in the same night."""
-        start = f"{self.start:%Y-%m-%dT%H:%M:%SZ}"
-        command = [sys.executable, "-m", "trioarm", "preview", "--json", "--all", "--from", start, "--days", "0.2"]
-        said = subprocess.run(
-            command, cwd=self.folder, env=environment({"TZ": "UTC"}), capture_output=True, text=True, check=True
-        )
-        rows = [json.loads(line) for line in said.stdout.splitlines()]
+        """Return what `preview` said will run in the same night, before it came."""
         return {
             (row["schedule"], row["due_at"])
-            for row in rows
+            for row in self.foreseen
             if row["decision"] == "run" and self._is_compared(row["due_at"])
         }
 
     def _is_compared(self, due_at: str) -> bool:
         """Whether an instant is neither so early that the node was not there yet, nor so late that it was stopping."""
         return self.ready_at is not None and self.ready_at < datetime.fromisoformat(due_at) <= self.end - STOPS
+
+
+def _foresee(folder: Path, start: datetime) -> list[dict[str, str]]:
+    command = [sys.executable, "-m", "trioarm", "preview", "--json", "--all", "--days", "0.2"]
+    command += ["--from", f"{start:%Y-%m-%dT%H:%M:%SZ}"]
+    said = subprocess.run(
+        command, cwd=folder, env=environment({"TZ": "UTC"}), capture_output=True, text=True, check=True
+    )
+    return [json.loads(line) for line in said.stdout.splitlines()]
 
 
 def _file(zone: str, evidence: Path) -> str:
