@@ -149,9 +149,19 @@ def _read(
             Sun("sunrise", 1, 2, "Europe/Prague", offset_s=90, earliest="06:30"),
         ),
         (
-            {"intersect": [{"cron": "0 6 * * *"}, {"days": "workday", "country": "CZ", "dates": date(2026, 12, 24)}]},
+            {
+                "intersect": [
+                    {"cron": "0 6 * * *"},
+                    {"days": "workday", "country": "CZ", "dates": date(2026, 12, 24), "working": ["2026-12-25"]},
+                ]
+            },
             Intersect(
-                [DAILY, calendar_spans("workday", DayCalendar("CZ", dates=["2026-12-24"]), "Europe/Prague")],
+                [
+                    DAILY,
+                    calendar_spans(
+                        "workday", DayCalendar("CZ", dates=["2026-12-24"], working=["2026-12-25"]), "Europe/Prague"
+                    ),
+                ],
             ),
         ),
         (
