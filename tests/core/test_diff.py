@@ -149,6 +149,19 @@ def test_many_first_puts_are_as_each_alone(asked: list[tuple[Schedule, int]]) ->
         )
 
 
+def test_first_puts_are_those_of_each_schedule_alone() -> None:
+    """Also of one that is disabled, begins later, or counts from its put."""
+    firsts, shared = FirstPuts(), Every(60)
+    for schedule in (
+        a_schedule(trigger=shared),
+        a_schedule(trigger=shared, enabled=False),
+        a_schedule(trigger=shared, start_at=NOW + HOUR),
+        a_schedule(trigger=After(60)),
+    ):
+        alone = first_put(schedule, NOW)
+        assert attrs.asdict(firsts.of(schedule, NOW), recurse=False) == attrs.asdict(alone, recurse=False)
+
+
 def test_a_trigger_that_many_share_is_asked_once() -> None:
     """Again only once its answer is over; one that will never come again is not asked again at all."""
     trigger, firsts = _Counted(60), FirstPuts()
@@ -449,6 +462,14 @@ def test_a_fixed_delay_that_used_up_its_runs_goes_on_once_it_may() -> None:
     put = revised(ended, attrs.evolve(schedule, max_runs=5), NOW, None)
     assert (put.state, put.next_due_at) == (ScheduleState.ACTIVE, NOW + MINUTE)
     assert revised(ended, schedule, NOW, None).state is ScheduleState.FINISHED
+
+
+def test_a_diff_names_what_is_new_and_what_others_own() -> None:
+    """The latter is left alone."""
+    mine, theirs = a_schedule("mine", owner="a"), a_schedule("theirs", owner="b")
+    declared = [mine, a_schedule("theirs", owner="a")]
+    diff = sync_diff("a", declared, {"theirs": theirs}, [])
+    assert (diff.added, diff.foreign, diff.changed, diff.removed) == (("mine",), ("theirs",), (), ())
 
 
 def test_a_diff_says_which_keys_differ() -> None:

@@ -55,6 +55,15 @@ def test_a_key_has_one_entry() -> None:
     assert (len(index), index.due(10, 10), index.next_due_at) == (1, [], 99)
 
 
+def test_what_a_key_had_before_is_passed_over() -> None:
+    """Where it would have come first, too."""
+    index = DueIndex()
+    index.put(1, 5)
+    index.put(1, 9)
+    index.put(2, 6)
+    assert index.due(7, 10) == [2]
+
+
 def test_an_index_may_begin_with_entries() -> None:
     """Entries given at the start, in any order, come like those that were put."""
     index = DueIndex([(20, 0, 1), (10, 0, 2)])

@@ -27,6 +27,12 @@ def test_plain_values_are_kept_as_they_are(value: object) -> None:
     assert json.loads(json.dumps(copy)) == value
 
 
+def test_each_kind_of_value_is_kept() -> None:
+    """One of each, whatever was drawn before."""
+    value = [None, True, 7, 0.5, "text", {"key": []}]
+    assert as_json(value, what="args") == value
+
+
 def test_a_copy_is_taken() -> None:
     """A later change of the caller's value changes nothing that is kept."""
     inner = [1]

@@ -280,7 +280,9 @@ class TestForm:
             "per_error": [{"on": ["ssl.SSLError"], "max_retries": 1, "base": "5m", "max": "10m", "factor": 3}],
         }
         tree = {"name": "a", "every": "1s", "handler": "b", "retry": retry}
-        assert structure_schedule(tree).retry == RetryPolicy(
+        found = structure_schedule(tree)
+        assert structure_schedule(unstructure_schedule(found)) == found
+        assert found.retry == RetryPolicy(
             on=["OSError"],
             never=["builtins.ValueError"],
             max_age_s=HOUR / SECOND,

@@ -62,6 +62,12 @@ def test_spans_are_the_time_during_events(spans: list[tuple[int, int]], second: 
     assert during.outside_until(at) == _end_of(last_out, second)
 
 
+def test_events_that_last_no_time_are_no_stretch_and_those_that_meet_are_one() -> None:
+    """Touching, overlapping, and one within another."""
+    during = EventSpans(_events([(1, 1), (5, 8), (8, 9), (8, 12), (10, 11)]))
+    assert (during.inside_from(0), during.outside_from(5 * MINUTE)) == (5 * MINUTE, 12 * MINUTE)
+
+
 def _end_of(found: int | None, asked: int) -> int | None:
     """The last microsecond of a second that lies before the one asked for; that one as it is."""
     if found is None or found == asked:

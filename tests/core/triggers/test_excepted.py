@@ -74,6 +74,13 @@ def test_both_parts_make_up_the_whole(inner: Trigger, among: list[Stretch], at: 
         assert [trigger.shift_at(one) for one in expected] == [inner.shift_at(one) for one in expected]
 
 
+def test_what_is_inside_is_found_backwards() -> None:
+    """The last one in a stretch; before the stretch there is none."""
+    within = Excepted(NIGHTLY, [GUESTS], inside=True)
+    assert within.previous_before(NIGHT + 10 * DAY) == parse_instant("2026-10-21T20:30:00Z")
+    assert within.previous_before(NIGHT) is None
+
+
 def test_it_says_what_is_otherwise_and_why() -> None:
     """In its words, and of the occurrence that people expect and will not see."""
     out = Excepted(NIGHTLY, [GUESTS])
