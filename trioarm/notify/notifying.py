@@ -118,9 +118,11 @@ class Notifying:
         while True:
             await self._raised.wait()
             self._raised = trio.Event()
-            for channel in tuple(self._posts):
+            channels = tuple(self._posts)
+            for channel in channels:
                 await self._fire(channel)
-            await trio.sleep(DAMPING_S)
+            if channels:
+                await trio.sleep(DAMPING_S)
 
     async def tell(self, run: RunContext) -> Json:
         """Let one channel tell what it has to tell, and return how many messages that took."""
