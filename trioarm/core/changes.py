@@ -282,6 +282,13 @@ class PutSchedule:
     amendments: tuple[Amendment, ...] = ()
 
 
+def apply_put(record: ScheduleRecord, put: PutSchedule) -> None:
+    """Make a record what a put makes of it, but for its revision, which the repository counts."""
+    record.schedule, record.trouble = put.schedule, None
+    record.cursor_at, record.next_due_at, record.anchor_at = put.cursor_at, put.next_due_at, put.anchor_at
+    record.state, record.pause, record.amendments = put.state, put.pause, put.amendments
+
+
 @attrs.define(slots=True, eq=False)
 class RemoveSchedule:
     """A schedule goes; its key is never used again, its history stays. Refused unless the revision is as expected."""

@@ -14,17 +14,17 @@ from trioarm.core.changes import (
     PutSchedule,
     RemoveSchedule,
     RunStep,
+    apply_put,
     freed,
 )
 from trioarm.core.ranges import came_due, left_behind, outlook
-from trioarm.core.record import Amendment, Pause, ScheduleRecord, ScheduleState
+from trioarm.core.record import SCHEDULE_ACTIVE, Amendment, Pause, ScheduleRecord, ScheduleState
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import Schedule
 from trioarm.core.states import Reason, State, Step
 from trioarm.core.triggers import After, Once, Trigger
 
 TRIGGERS_MAX: Final = 4_096  # whose next occurrence is remembered: more than a day has minutes
-_ACTIVE: Final = ScheduleState.ACTIVE  # to look a member up costs as much as a call
 _COUNTED_FROM_A_PUT: Final = (After, Once)  # what comes next depends on more than when it is asked
 
 
@@ -64,7 +64,7 @@ class FirstPuts:
         next_due_at = self._found.get(id(trigger), now)
         if next_due_at is not None and next_due_at <= now:
             next_due_at = self._found[id(trigger)] = trigger.next_after(now)
-        state = _ACTIVE
+        state = SCHEDULE_ACTIVE
         if not schedule.enabled:
             state = ScheduleState.PAUSED
         elif next_due_at is None:
@@ -104,18 +104,10 @@ def synced_records(
 
 
 def _kept(record: ScheduleRecord, put: PutSchedule) -> ScheduleRecord:
-    """Return what a record becomes by a put."""
-    return attrs.evolve(
-        record,
-        schedule=put.schedule,
-        cursor_at=put.cursor_at,
-        next_due_at=put.next_due_at,
-        anchor_at=put.anchor_at,
-        state=put.state,
-        pause=put.pause,
-        amendments=put.amendments,
-        trouble=None,
-    )
+    """Return what a record becomes by a put; it stays as it is."""
+    copy = attrs.evolve(record)
+    apply_put(copy, put)
+    return copy
 
 
 def revised(record: ScheduleRecord, schedule: Schedule, now: int, pause: Pause | None) -> PutSchedule:

@@ -30,7 +30,9 @@ class ScheduleState(StrEnum):
     QUARANTINED = "quarantined"
 
 
-_ACTIVE: Final = ScheduleState.ACTIVE  # to look a member up costs as much as a call
+# Members by themselves, as the states of runs are that every run is asked for.
+SCHEDULE_ACTIVE: Final = ScheduleState.ACTIVE
+SCHEDULE_FINISHED: Final = ScheduleState.FINISHED
 
 
 @attrs.frozen(slots=True)
@@ -101,7 +103,7 @@ class Amendment:
 
 def wakes_at(state: ScheduleState, next_due_at: int | None, pause: Pause | None, schedule: Schedule) -> int | None:
     """Return the instant at which time alone makes a schedule due that is in this state: what a due index holds."""
-    if state is _ACTIVE:
+    if state is SCHEDULE_ACTIVE:
         return next_due_at
     if pause is not None and state is ScheduleState.PAUSED and schedule.enabled:
         return pause.until_at
@@ -161,7 +163,7 @@ class ScheduleRecord:
 
         What its definition disables is not woken by the end of a pause.
         """
-        if self.state is _ACTIVE:  # as mostly
+        if self.state is SCHEDULE_ACTIVE:  # as mostly
             return self.next_due_at
         return wakes_at(self.state, self.next_due_at, self.pause, self.schedule)
 

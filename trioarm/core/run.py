@@ -30,7 +30,9 @@ class Origin(StrEnum):
     RETRY = "retry"
 
 
-BACKFILL: Final = Origin.BACKFILL  # by itself, as the states are that every run is asked for
+# Members by themselves, as the states are that every run is asked for.
+BACKFILL: Final = Origin.BACKFILL
+SCHEDULED: Final = Origin.SCHEDULE
 
 
 @attrs.define(slots=True, eq=False)

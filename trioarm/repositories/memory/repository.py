@@ -31,6 +31,7 @@ from trioarm.core.changes import (
     Verdict,
     Voided,
     apply,
+    apply_put,
     apply_set_back,
     new_put,
 )
@@ -364,14 +365,8 @@ class InMemoryScheduleRepository:
         self._owned.remove(record.schedule)
         self._leave_lane(record)
         queued = self._queued_runs(record, put)
-        record.schedule = put.schedule
+        apply_put(record, put)
         record.revision += 1
-        record.cursor_at = put.cursor_at
-        record.next_due_at = put.next_due_at
-        record.state = put.state
-        record.pause = put.pause
-        record.amendments = put.amendments
-        record.anchor_at = put.anchor_at
         for run in queued:
             self._waiting.put_again(run, max(run.due_at, put.cursor_at))
 

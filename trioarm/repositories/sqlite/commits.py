@@ -10,7 +10,7 @@ from typing import TypeAlias
 import attrs
 import trio
 
-from trioarm.core.changes import Change, Verdict
+from trioarm.core.changes import DONE, REFUSED, Change, Verdict
 from trioarm.core.errors import RepositoryError
 from trioarm.repositories.sqlite.writing import Kept, batches, write_batches
 
@@ -69,8 +69,7 @@ class Commits:
             self._unsure()
             verdicts = [Verdict.UNKNOWN] * len(changes)
         else:
-            done, refused = Verdict.DONE, Verdict.REFUSED
-            verdicts = [refused if one is None else done for one in kept]
+            verdicts = [REFUSED if one is None else DONE for one in kept]
             for change, one in zip(changes, kept, strict=True):
                 if one is not None:
                     self._kept(change, one)

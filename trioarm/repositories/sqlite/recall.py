@@ -21,22 +21,19 @@ from trioarm.core.changes import (
     ScheduleStep,
     SetBack,
     apply,
+    apply_put,
     apply_set_back,
 )
 from trioarm.core.planning import Group
-from trioarm.core.record import ScheduleRecord, ScheduleState
-from trioarm.core.run import Origin, RunRecord
-from trioarm.core.states import State, WaitingFor
+from trioarm.core.record import SCHEDULE_FINISHED, ScheduleRecord
+from trioarm.core.run import BACKFILL, RunRecord
+from trioarm.core.states import PENDING, WaitingFor
 from trioarm.repositories.sqlite.horizon import Horizon, Loaded
 from trioarm.repositories.sqlite.oldest import forget_oldest
 from trioarm.repositories.sqlite.rows import Records
 from trioarm.repositories.sqlite.writing import Kept
 
 REMEMBERED_MAX: Final = 100_000  # schedules kept as records: what comes due soon, and a bound on its cost
-# Members of an enum are looked up anew each time, which takes as long as a call: these are asked for with every run.
-_PENDING: Final = State.PENDING
-_FINISHED: Final = ScheduleState.FINISHED
-_BACKFILL: Final = Origin.BACKFILL
 RUNS_MAX: Final = 10_000  # pending runs kept as records: of more than that, the others are read when it is their turn
 
 
@@ -128,7 +125,7 @@ class Recall:
                 run.run_id = run_id
                 if run.finished_at is None:
                     self._count(run, 1)
-                    if run.state is _PENDING:
+                    if run.state is PENDING:
                         self._keep_pending(run, run.decided_at)
         if change.schedules:
             keys = iter(kept.keys)
@@ -137,7 +134,7 @@ class Recall:
 
     def _keep_step(self, step: RunStep) -> None:
         run = step.run
-        if run.state is _PENDING:
+        if run.state is PENDING:
             self.horizon.discard(~run.run_id)
             self.runs.pop(run.run_id, None)
         apply(step)
@@ -170,7 +167,7 @@ class Recall:
         if self.schedules.get(record.key) is not record:
             record.unfinished = None  # it was forgotten since: others may have had a hand in it
             self.remember(record)
-        if move.state is _FINISHED:
+        if move.state is SCHEDULE_FINISHED:
             self.horizon.discard(record.key)
         else:
             self.horizon.put_schedule(record)
@@ -204,21 +201,19 @@ class Recall:
         record = self.schedules.get(key) or ScheduleRecord(
             key, put.schedule, revision, put.cursor_at, put.next_due_at, put.anchor_at
         )
-        record.schedule, record.revision = put.schedule, revision
-        record.cursor_at, record.next_due_at, record.anchor_at = put.cursor_at, put.next_due_at, put.anchor_at
-        record.state, record.pause, record.amendments = put.state, put.pause, put.amendments
-        record.trouble, record.removed = None, False
+        apply_put(record, put)
+        record.revision, record.removed = revision, False
         return record
 
     # What is due
 
     def _count(self, run: RunRecord, more: int) -> None:
-        if run.origin is _BACKFILL:  # no decision depends on it
+        if run.origin is BACKFILL:  # no decision depends on it
             return
         record = self.schedules.get(run.schedule.key)  # the run may point to an older copy, or to one of a command
         if record is not None and record.unfinished is not None:
             record.unfinished += more
-            if record.state is _FINISHED and not record.unfinished:  # nothing will ask for it again
+            if record.state is SCHEDULE_FINISHED and not record.unfinished:  # nothing will ask for it again
                 del self.schedules[record.key]
                 self._records.forget(record.key)
 

@@ -37,10 +37,10 @@ from trioarm.core.changes import (
 )
 from trioarm.core.errors import InvalidSchedule
 from trioarm.core.jsonable import write_json
-from trioarm.core.record import ScheduleState, wakes_at
-from trioarm.core.run import Origin, RunRecord
+from trioarm.core.record import SCHEDULE_ACTIVE, SCHEDULE_FINISHED, wakes_at
+from trioarm.core.run import SCHEDULED, RunRecord
 from trioarm.core.schedule import Schedule
-from trioarm.core.states import TABLE, State, Step, WaitingFor
+from trioarm.core.states import CLAIMED, SUCCEED, TABLE, Step, WaitingFor
 from trioarm.repositories.sqlite import statements
 from trioarm.repositories.sqlite.puts import cursor_values, new_values, schedule_values
 from trioarm.repositories.sqlite.quotas import Quotas
@@ -51,12 +51,6 @@ Values: TypeAlias = tuple[object, ...]
 T = TypeVar("T")
 
 _SOURCES: Final = {step: [state.value for state, steps in TABLE.items() if step in steps] for step in Step}
-# Members of an enum are looked up anew each time, which takes as long as a call: these are asked for with every run.
-_SUCCEED: Final = Step.SUCCEED
-_CLAIMED: Final = State.CLAIMED
-_SCHEDULE: Final = Origin.SCHEDULE
-_FINISHED: Final = ScheduleState.FINISHED
-_ACTIVE: Final = ScheduleState.ACTIVE
 _TARGETS: Final = {step: steps[step].value for steps in TABLE.values() for step in steps}
 
 
@@ -371,7 +365,7 @@ def _says_nothing(step: RunStep) -> bool:
     """Whether a run went well, and there is no more to say."""
     return (
         isinstance(step, Finished)
-        and step.step is _SUCCEED
+        and step.step is SUCCEED
         and step.result is None
         and step.error is None
         and step.reason is None
@@ -422,7 +416,7 @@ def _is_plain(run: RunRecord) -> bool:
 
 
 def _is_claimed_at_once(run: RunRecord) -> bool:
-    at_once = run.state is _CLAIMED and run.token == run.attempt == 1 and run.origin is _SCHEDULE
+    at_once = run.state is CLAIMED and run.token == run.attempt == 1 and run.origin is SCHEDULED
     return at_once and run.lane is None and run.give_up_at is None and run.waiting_for is None and _is_plain(run)
 
 
@@ -467,7 +461,7 @@ def _waits_for(run: RunRecord) -> str | None:
 
 def _only_moves_on(move: CursorMove) -> bool:
     """Whether there is no more to say of a cursor than how far it came."""
-    usual = _FINISHED if move.next_due_at is None else _ACTIVE
+    usual = SCHEDULE_FINISHED if move.next_due_at is None else SCHEDULE_ACTIVE
     plain = not move.resumed and move.anchor_at is None and move.expected_next_due_at is not None
     return plain and move.state is usual
 
