@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -76,6 +77,89 @@ async def test_a_commit_that_is_cancelled_while_it_waits_writes_nothing(tmp_path
         assert scope.cancelled_caught
         page = await repository.find_schedules(ScheduleQuery())
         assert [record.schedule.name for record in page.rows] == ["first", "second"]
+
+
+class _Gate:
+    """Commits whose transactions begin when they are let.
+
+    Args:
+        path: of the file they are written to.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.database = Database(path)
+        self.scopes: dict[str, trio.CancelScope] = {}
+        self.verdicts: dict[str, Verdict] = {}
+        self._commits = Commits(self._write, lambda change, kept: None, lambda: None)
+        self._begun = trio.Semaphore(0)
+        self._ended = trio.Semaphore(0)
+
+    async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        await self._begun.acquire()
+        try:
+            return await self.database.write(work)
+        finally:
+            self._ended.release()
+
+    async def let(self, transactions: int) -> None:
+        """Let so many transactions begin, one after the other, and wait for their end."""
+        for _ in range(transactions):
+            self._begun.release()
+            await self._ended.acquire()
+            await trio.testing.wait_all_tasks_blocked()
+
+    async def commit(self, name: str) -> None:
+        """Put a schedule."""
+        with trio.CancelScope() as self.scopes[name]:
+            [self.verdicts[name]] = await self._commits.commit([putting_one(name)])
+
+    async def kept(self) -> list[str]:
+        """Return the names of the schedules that are kept, in order."""
+        rows = await self.database.look(lambda file: file.execute("SELECT name FROM schedules ORDER BY key").fetchall())
+        return [name for (name,) in rows]
+
+
+@asynccontextmanager
+async def gated(path: Path, *names: str) -> AsyncIterator[tuple[_Gate, trio.Nursery]]:
+    """Yield commits by these names, of which the first is about to be written, and where to start others."""
+    gate = _Gate(path)
+    await gate.database.open()
+    try:
+        with trio.fail_after(PATIENCE_S):
+            async with trio.open_nursery() as nursery:
+                for name in names:
+                    nursery.start_soon(gate.commit, name)
+                    await trio.testing.wait_all_tasks_blocked()
+                yield gate, nursery
+    finally:
+        await gate.database.close()
+
+
+async def test_who_is_cancelled_while_others_write_disturbs_nobody(tmp_path: Path) -> None:
+    """What another task writes along is kept, what waits for its turn is not, and those that come later are."""
+    async with gated(tmp_path / "trioarm.db", "a", "b", "along") as (gate, nursery):
+        await gate.let(1)
+        nursery.start_soon(gate.commit, "waiting")
+        await trio.testing.wait_all_tasks_blocked()
+        gate.scopes["along"].cancel()
+        gate.scopes["waiting"].cancel()
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(gate.commit, "last")
+        await gate.let(2)
+        assert await gate.kept() == ["a", "b", "along", "last"]
+        assert gate.verdicts == dict.fromkeys(("a", "b", "along", "last"), Verdict.DONE)
+        assert gate.scopes["waiting"].cancelled_caught
+
+
+async def test_who_writes_for_others_and_is_cancelled_leaves_it_to_the_next(tmp_path: Path) -> None:
+    """Nothing of its own is kept, and all of theirs."""
+    async with gated(tmp_path / "trioarm.db", "a", "b", "c", "d") as (gate, _):
+        for name in ("a", "b"):  # the second writes once the first has gone
+            gate.scopes[name].cancel()
+            await trio.testing.wait_all_tasks_blocked()
+        await gate.let(1)
+        assert await gate.kept() == ["c", "d"]
+        assert gate.verdicts == dict.fromkeys(("c", "d"), Verdict.DONE)
 
 
 async def test_a_question_that_takes_too_long_is_interrupted(tmp_path: Path) -> None:

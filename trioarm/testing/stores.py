@@ -34,6 +34,10 @@ class Store(Protocol):
 class InlineThread(Thread):
     """Carries calls out where they are made: virtual time does not wait for a thread."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._turn = trio.Lock()
+
     async def run(self, work: Callable[[], T]) -> T:
         """Carry a call out to its end and return what it returned.
 

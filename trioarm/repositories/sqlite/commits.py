@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import attrs
 import trio
+from trio.lowlevel import Abort
 
 from trioarm.core.changes import DONE, REFUSED, Change, Verdict
 from trioarm.core.errors import RepositoryError
@@ -19,14 +20,27 @@ Write: TypeAlias = "Callable[[Callable[[sqlite3.Connection], Sequence[Kept | Non
 
 @attrs.define(slots=True, eq=False)
 class _Waiting:
-    """Changes that wait to be written, and what became of them."""
+    """Changes that wait to be written, what became of them, and the task that waits for it."""
 
     changes: Sequence[Change]
     verdicts: list[Verdict] = attrs.Factory(list)
+    _task: trio.lowlevel.Task | None = None
+
+    async def turn(self, leave: Callable[[object], Abort]) -> None:
+        """Wait until somebody says to go on."""
+        self._task = trio.lowlevel.current_task()
+        await trio.lowlevel.wait_task_rescheduled(leave)
+
+    def go_on(self) -> None:
+        """Let the task that waits go on."""
+        if self._task is not None:
+            trio.lowlevel.reschedule(self._task)
 
 
 class Commits:
     """Takes changes from any task and writes them in order.
+
+    One of the tasks writes what all of them want kept; those that come meanwhile wait, and one of them is next.
 
     Args:
         write: carries work out in a transaction.
@@ -38,31 +52,56 @@ class Commits:
         self._write = write
         self._kept = kept
         self._unsure = unsure
-        self._queue: list[_Waiting] = []
-        self._turn = trio.Lock()
+        self._queue: list[_Waiting] = []  # in order, without those that are being written
+        self._is_writing = False
 
     async def commit(self, changes: Sequence[Change]) -> list[Verdict]:
         """Keep each change that still fits, in order, and return what became of each.
 
-        Cancellation: while it waits; then nothing was written.
+        Cancellation: while it waits for its turn; then nothing was written. What another task writes along is written.
         """
         if not changes:
             return []
         waiting = _Waiting(changes)
         self._queue.append(waiting)
-        try:
-            async with self._turn:
-                if not waiting.verdicts:  # else whoever had the turn before has written it along
-                    await self._write_queue()
-        finally:
-            if not waiting.verdicts:
-                self._queue.remove(waiting)
+        if self._is_writing:
+            await self._turn_of(waiting)
+        if not waiting.verdicts:
+            await self._write_queue(waiting)
         return waiting.verdicts
 
-    async def _write_queue(self) -> None:
-        """Write all changes that wait, or say of all that nobody knows (S7.4)."""
-        batch = self._queue[:]
-        changes = [change for waiting in batch for change in waiting.changes]
+    async def _turn_of(self, waiting: _Waiting) -> None:
+        """Wait until changes were written along, or it is their task's turn to write."""
+
+        def leave(_: object) -> Abort:
+            if waiting not in self._queue:
+                return Abort.FAILED
+            self._queue.remove(waiting)
+            return Abort.SUCCEEDED
+
+        await waiting.turn(leave)
+
+    async def _write_queue(self, first: _Waiting) -> None:
+        """Write all changes that wait, then let go on whose they are, and whoever is next.
+
+        Args:
+            first: of those that wait; its task does it.
+        """
+        self._is_writing = True
+        taken, self._queue = self._queue, []
+        try:
+            await self._write_changes(taken)
+        finally:
+            if not first.verdicts:  # cancelled before it began
+                self._queue[:0] = taken[1:]
+            done = [waiting for waiting in taken[1:] if waiting.verdicts]
+            self._is_writing = bool(self._queue)
+            for waiting in done + self._queue[:1]:
+                waiting.go_on()
+
+    async def _write_changes(self, taken: Sequence[_Waiting]) -> None:
+        """Write changes, or say of all that nobody knows (S7.4)."""
+        changes = [change for waiting in taken for change in waiting.changes]
         try:
             kept = await self._write(partial(write_batches, batches=batches(changes)))
         except RepositoryError:
@@ -73,9 +112,8 @@ class Commits:
             for change, one in zip(changes, kept, strict=True):
                 if one is not None:
                     self._kept(change, one)
-        del self._queue[: len(batch)]
         start = 0
-        for waiting in batch:
+        for waiting in taken:
             end = start + len(waiting.changes)
             waiting.verdicts = verdicts[start:end]
             start = end
