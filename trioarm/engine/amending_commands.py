@@ -60,9 +60,7 @@ class AmendingCommands(RunCommands):
         async def change(record: ScheduleRecord, now: int) -> Wanted | None:
             return await self._pausing(record, now, author, note, until)
 
-        record, done = await self._change(name, change)
-        if done is not None:
-            self._hub.publish(ScheduleChanged(name, ScheduleChange.PAUSED, note))
+        record, _ = await self._change(name, change, ScheduleChange.PAUSED, lambda _: note)
         return record
 
     async def _pausing(
@@ -89,9 +87,8 @@ class AmendingCommands(RunCommands):
         async def change(record: ScheduleRecord, now: int) -> Wanted | None:
             return self._resuming(record, now, author, note)
 
-        record, done = await self._change(name, change)
-        if done is not None:
-            self._hub.publish(ScheduleChanged(name, ScheduleChange.RESUMED))
+        record, is_new = await self._change(name, change, ScheduleChange.RESUMED)
+        if is_new:
             with suppress(RepositoryError):  # it is resumed; what cannot be looked at now stays for a person to close
                 alerts = AlertCommands(self._repository, self._clock)
                 await alerts.settle(subject_of(name), ScheduleState.ACTIVE, by=author)
@@ -211,10 +208,10 @@ class AmendingCommands(RunCommands):
     async def _amend(
         self, name: str, change: Callable[[ScheduleRecord, int], Awaitable[Wanted | None]], what: str
     ) -> ScheduleRecord:
-        record, done = await self._change(name, change)
-        if done is not None:
-            at = "" if done.nominal_at is None else f": {render_instant(done.nominal_at)}"
-            self._hub.publish(ScheduleChanged(name, ScheduleChange.AMENDED, what + at))
+        def detail(done: Operation) -> str:
+            return what if done.nominal_at is None else f"{what}: {render_instant(done.nominal_at)}"
+
+        record, _ = await self._change(name, change, ScheduleChange.AMENDED, detail)
         return record
 
     async def _rivals(self, record: ScheduleRecord) -> Sequence[ScheduleRecord]:
@@ -248,11 +245,20 @@ class AmendingCommands(RunCommands):
         raise RevisionConflict(f"what is due of {names[0]} cannot be decided: {FASTER}")
 
     async def _change(
-        self, name: str, change: Callable[[ScheduleRecord, int], Awaitable[Wanted | None]]
-    ) -> tuple[ScheduleRecord, Operation | None]:
-        """Commit what is wanted of a schedule, noted in the journal, and return the schedule as it is kept then.
+        self,
+        name: str,
+        change: Callable[[ScheduleRecord, int], Awaitable[Wanted | None]],
+        what: ScheduleChange,
+        detail: Callable[[Operation], str] = lambda _: "",
+    ) -> tuple[ScheduleRecord, bool]:
+        """Commit what is wanted of a schedule, noted in the journal, and tell of it at once: whoever asked may be cancelled.
 
-        Where nothing has to change, nothing is written, and there is no operation.
+        Return the schedule as it is kept then, and whether something had to change.
+
+        Args:
+            change: says what is wanted; None for nothing.
+            what: it is told of as.
+            detail: of that.
         """
         for _ in range(TRIES):
             now = self._clock.look()
@@ -261,11 +267,12 @@ class AmendingCommands(RunCommands):
                 raise UnknownSchedule(f"there is no schedule {name!r}")
             wanted = await change(record, now)
             if wanted is None:
-                return record, None
+                return record, False
             committed, operation = wanted
             committed.journal = [entry(operation, now)]
             if await self._commit(committed):
-                return await self._repository.get_schedule(name) or record, operation
+                self._hub.publish(ScheduleChanged(name, what, detail(operation)))
+                return await self._repository.get_schedule(name) or record, True
         raise self._given_up(name)
 
 

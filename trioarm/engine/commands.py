@@ -226,8 +226,7 @@ class Commands(BulkCommands):
             unfinished = await self._repository.unfinished_runs(schedule=record)
             return removal(record, unfinished, now), Operation(author, Verb.REMOVE, name, note)
 
-        await self._change(name, change)
-        self._hub.publish(ScheduleChanged(name, ScheduleChange.REMOVED))
+        await self._change(name, change, ScheduleChange.REMOVED)
 
     # A declared set
 
