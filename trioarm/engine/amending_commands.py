@@ -251,7 +251,7 @@ class AmendingCommands(RunCommands):
         what: ScheduleChange,
         detail: Callable[[Operation], str] = lambda _: "",
     ) -> tuple[ScheduleRecord, bool]:
-        """Commit what is wanted of a schedule, noted in the journal, and tell of it at once: whoever asked may be cancelled.
+        """Commit what is wanted of a schedule, noted in the journal, and tell of it at once, whoever is cancelled then.
 
         Return the schedule as it is kept then, and whether something had to change.
 
