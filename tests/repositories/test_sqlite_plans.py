@@ -19,11 +19,11 @@ from trioarm.core.queries import RunOrder, RunQuery, ScheduleQuery
 from trioarm.core.record import ScheduleState
 from trioarm.core.states import FINAL, State, Step
 from trioarm.repositories.sqlite import statements
+from trioarm.repositories.sqlite.batching import batches
 from trioarm.repositories.sqlite.database import Database
 from trioarm.repositories.sqlite.pages import run_page, schedule_page, way_to
 from trioarm.repositories.sqlite.schema import VERSION, migrate
 from trioarm.repositories.sqlite.statements import ForRows
-from trioarm.repositories.sqlite.writing import batches
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from trio.lowlevel import Abort
 
 from trioarm.core.changes import DONE, REFUSED, Change, Verdict
 from trioarm.core.errors import RepositoryError
-from trioarm.repositories.sqlite.writing import Kept, batches, write_batches
+from trioarm.repositories.sqlite.batching import batches
+from trioarm.repositories.sqlite.writing import Kept, write_batches
 
 Write: TypeAlias = "Callable[[Callable[[sqlite3.Connection], Sequence[Kept | None]]], Awaitable[Sequence[Kept | None]]]"
 
