@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import repeat
 from typing import Any
 
 import attrs
@@ -10,14 +12,10 @@ from hypothesis import strategies as st
 from tests.making import HOUR, MINUTE, NOW, a_record, a_run, a_schedule
 from trioarm.core.changes import (
     CancelAsked,
-    Change,
     CursorMove,
     Finished,
-    PutDocument,
-    Quota,
     RemoveSchedule,
     freed,
-    new_put,
     restarted,
 )
 from trioarm.core.diff import (
@@ -139,65 +137,57 @@ FIRSTS = st.sampled_from(
 )
 
 
-@given(st.lists(st.tuples(FIRSTS, st.integers(NOW - 2 * MINUTE, NOW + 2 * HOUR)), max_size=20))
-def test_many_first_puts_are_as_each_alone(asked: list[tuple[Schedule, int]]) -> None:
+def _alone(schedule: Schedule, now: int) -> dict[str, Any]:
+    """Return what is kept of a schedule that is put for the first time by itself."""
+    [record] = first_records([schedule], now)
+    return attrs.asdict(record, recurse=False)
+
+
+def _together(firsts: FirstPuts, schedules: Sequence[Schedule], now: int) -> list[dict[str, Any]]:
+    """Return what is kept of schedules that are put for the first time together, each with the first key."""
+    return [attrs.asdict(record, recurse=False) for record in firsts.of(schedules, now).records(repeat(1))]
+
+
+@given(st.lists(st.tuples(st.lists(FIRSTS, max_size=3), st.integers(NOW - 2 * MINUTE, NOW + 2 * HOUR)), max_size=20))
+def test_many_first_puts_are_as_each_alone(asked: list[tuple[list[Schedule], int]]) -> None:
     """Whatever was put before, and whichever way the clock was set."""
     firsts = FirstPuts()
-    for schedule, now in asked:
-        assert attrs.asdict(firsts.of(schedule, now), recurse=False) == attrs.asdict(
-            first_put(schedule, now), recurse=False
-        )
+    for schedules, now in asked:
+        assert _together(firsts, schedules, now) == [_alone(schedule, now) for schedule in schedules]
 
 
 def test_first_puts_are_those_of_each_schedule_alone() -> None:
-    """Also of one that is disabled, begins later, or counts from its put."""
-    firsts, shared = FirstPuts(), Every(60)
-    for schedule in (
+    """Also of one that is disabled, begins later, is over, counts from its put, or came due before it."""
+    shared = Every(60)
+    schedules = [
         a_schedule(trigger=shared),
         a_schedule(trigger=shared, enabled=False),
         a_schedule(trigger=shared, start_at=NOW + HOUR),
+        a_schedule(trigger=shared, end_at=NOW),
         a_schedule(trigger=After(60)),
-    ):
-        alone = first_put(schedule, NOW)
-        assert attrs.asdict(firsts.of(schedule, NOW), recurse=False) == attrs.asdict(alone, recurse=False)
+        a_schedule(trigger=Once(NOW - HOUR)),
+        a_schedule(trigger=Once(NOW + HOUR)),
+    ]
+    assert _together(FirstPuts(), schedules, NOW) == [_alone(schedule, NOW) for schedule in schedules]
 
 
 def test_a_trigger_that_many_share_is_asked_once() -> None:
-    """Again only once its answer is over; one that will never come again is not asked again at all."""
+    """Again only once its answer is over, or the clock was set back; one that will never come is not asked again."""
     trigger, firsts = _Counted(60), FirstPuts()
     schedules = [a_schedule(f"s{number}", trigger) for number in range(100)]
-    instants = [NOW, NOW + 1, NOW + MINUTE - 1, NOW + MINUTE, NOW + HOUR, NOW + 2 * HOUR]
+    instants = [NOW, NOW + 1, NOW + MINUTE - 1, NOW + MINUTE, NOW + HOUR, NOW + 2 * HOUR, NOW]
     for now in instants:
-        found = {firsts.of(schedule, now).next_due_at for schedule in schedules}
-        assert found == {_Counted(60).next_after(now)}
-    assert trigger.asked == [NOW, NOW + MINUTE, NOW + HOUR]
+        found = firsts.of(schedules, now)
+        assert (set(found.next_due_ats), found.at) == ({_Counted(60).next_after(now)}, now)
+    assert trigger.asked == [NOW, NOW + MINUTE, NOW + HOUR, NOW]
 
 
 def test_what_is_remembered_of_triggers_is_bounded() -> None:
     """The first of very many is asked again: it was forgotten."""
     trigger, firsts = _Counted(60), FirstPuts()
     others = [_Counted(60) for _ in range(TRIGGERS_MAX)]
-    for one in (trigger, *others, trigger):
-        firsts.of(a_schedule(trigger=one), NOW)
+    firsts.of([a_schedule(trigger=one) for one in (trigger, *others, trigger)], NOW)
     assert (len(trigger.asked), sum(len(one.asked) for one in others)) == (2, TRIGGERS_MAX)
-
-
-def test_what_does_no_more_than_put_a_new_schedule() -> None:
-    """A repository may keep such changes together; one that does anything else stands for itself."""
-    record, run = a_record(), a_run()
-    put, other = first_put(a_schedule("a"), NOW), first_put(a_schedule("b"), NOW)
-    document = PutDocument("of", "a", 0, {})
-    assert new_put(Change(schedules=[put])) is put
-    for change in (
-        Change(),
-        Change(schedules=[put, other]),
-        Change(schedules=[RemoveSchedule(record, 1)]),
-        Change(schedules=[revised(record, a_schedule(trigger=Every(7)), NOW, None)]),
-        Change(decided=[run], schedules=[put]),
-        Change(documents=[document], schedules=[put]),
-        Change(quotas=[Quota("me", 1, 7)], schedules=[put]),
-    ):
-        assert new_put(change) is None
 
 
 # Revisions

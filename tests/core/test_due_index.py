@@ -64,6 +64,16 @@ def test_what_a_key_had_before_is_passed_over() -> None:
     assert index.due(7, 10) == [2]
 
 
+def test_an_index_says_when_a_key_is_due() -> None:
+    """Also one that was handed out; none of a key that was discarded, or never put."""
+    index = DueIndex()
+    for key in (1, 2):
+        index.put(key, 10 * key)
+    index.due(10, 1)
+    index.discard(2)
+    assert [index.due_at(key) for key in (1, 2, 3)] == [10, None, None]
+
+
 def test_an_index_may_begin_with_entries() -> None:
     """Entries given at the start, in any order, come like those that were put."""
     index = DueIndex([(20, 0, 1), (10, 0, 2)])

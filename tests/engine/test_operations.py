@@ -11,7 +11,8 @@ import trio
 from tests.making import HOUR, MINUTE, NOW
 from tests.world import a_node, in_virtual_time
 from trioarm import Every, InMemoryScheduleRepository, InvalidSchedule, RunContext, Scheduler, State
-from trioarm.core.changes import Change, PutSchedule, Verdict
+from trioarm.core.changes import AddSchedules, Change, PutSchedule, Verdict
+from trioarm.core.diff import first_put
 from trioarm.core.operations import JOURNAL, Operation, Verb, read_operation
 from trioarm.core.run import Origin
 
@@ -122,6 +123,9 @@ def test_a_bulk_put_is_one_entry() -> None:
     with_a_node(main)
 
 
+URGENT = once("s0", 9000, priority=9)
+
+
 def test_a_bulk_put_whose_first_schedule_is_refused_is_noted_all_the_same() -> None:
     """Somebody was faster with that one again and again; the others were put, and it is noted who did."""
 
@@ -129,8 +133,10 @@ def test_a_bulk_put_whose_first_schedule_is_refused_is_noted_all_the_same() -> N
         async def commit(self, changes: Any) -> list[Verdict]:
             for change in changes:
                 for step in change.schedules:
-                    if isinstance(step, PutSchedule) and step.schedule.name == "s0" and step.schedule.priority == 5:
-                        await super().commit([Change(schedules=[_urgent(step)])])
+                    if isinstance(step, AddSchedules):
+                        await super().commit([Change(schedules=[first_put(URGENT, NOW)])])
+                    elif isinstance(step, PutSchedule) and (step.schedule.name, step.schedule.priority) == ("s0", 5):
+                        await super().commit([Change(schedules=[attrs.evolve(step, schedule=URGENT)])])
             return await super().commit(changes)
 
     async def main(scheduler: Scheduler, repository: InMemoryScheduleRepository) -> None:
@@ -139,11 +145,6 @@ def test_a_bulk_put_whose_first_schedule_is_refused_is_noted_all_the_same() -> N
         assert await journal(repository) == [Operation("another", Verb.PUT, "s0", count=2)]
 
     with_a_node(main, Faster())
-
-
-def _urgent(step: PutSchedule) -> PutSchedule:
-    schedule = once("s0", 9000, priority=9)
-    return attrs.evolve(step, schedule=schedule)
 
 
 def test_a_sync_is_noted_when_it_changes_something() -> None:

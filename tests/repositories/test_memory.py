@@ -32,6 +32,10 @@ class TestSchedules(contract.SchedulesContract):
     """Memory keeps schedules."""
 
 
+class TestAdding(contract.AddingContract):
+    """Schedules that are put together."""
+
+
 class TestAmending(contract.AmendingContract):
     """Memory keeps what people change about the future."""
 

@@ -38,6 +38,10 @@ class TestSchedules(contract.SchedulesContract):
     """SQLite keeps schedules as the contract says."""
 
 
+class TestAdding(contract.AddingContract):
+    """Schedules that are put together."""
+
+
 class TestAmending(contract.AmendingContract):
     """SQLite keeps what people change about the future as the contract says."""
 

@@ -16,9 +16,10 @@ import trio.testing
 from tests.engine.test_bulk import UNWRITTEN
 from tests.making import NOW, a_schedule
 from tests.repositories.contract.acts import keep, put, putting
-from tests.repositories.contract.schedules import putting_one_of_many
+from tests.repositories.contract.schedules import one_to_add
 from tests.repositories.test_sqlite import open_sqlite
 from trioarm.core.changes import Change, Verdict
+from trioarm.core.diff import FirstPuts, first_records
 from trioarm.core.planning import PlanRules, plan
 from trioarm.core.queries import ScheduleQuery
 from trioarm.core.triggers import Every
@@ -193,14 +194,14 @@ async def test_of_many_decisions_made_at_once_only_those_are_refused_that_no_lon
 
 
 async def test_new_schedules_that_were_written_together_are_read_back(tmp_path: Path) -> None:
-    """By who opens the file later, and knows nothing of them; what has no form in a file is refused alone."""
-    puts = [putting_one_of_many(number) for number in range(700)]
-    puts[300].schedule = attrs.evolve(UNWRITTEN, name="s300")
+    """By who opens the file later, and knows nothing of them; with one that has no form in a file, all are refused."""
+    added = [one_to_add(number) for number in range(700)]
+    unwritten = [*added[:300], attrs.evolve(UNWRITTEN, name="s300"), *added[301:]]
     async with open_sqlite(tmp_path / "trioarm.db") as repository:
-        verdicts = await repository.commit([Change(schedules=[put]) for put in puts])
-    assert [number for number, verdict in enumerate(verdicts) if verdict is not Verdict.DONE] == [300]
-    del puts[300]
+        assert await repository.commit([Change(schedules=[FirstPuts().of(unwritten, NOW)])]) == [Verdict.REFUSED]
+        assert await repository.commit([Change(schedules=[FirstPuts().of(added, NOW)])]) == [Verdict.DONE]
     async with open_sqlite(tmp_path / "trioarm.db") as repository:
-        records = await repository.get_schedules([put.schedule.name for put in puts])
-        assert [record and record.schedule for record in records] == [put.schedule for put in puts]
-        assert [record and record.next_due_at for record in records] == [put.next_due_at for put in puts]
+        records = await repository.get_schedules([schedule.name for schedule in added])
+        alone = first_records(added, NOW)
+        assert [record and record.schedule for record in records] == added
+        assert [record and record.next_due_at for record in records] == [record.next_due_at for record in alone]

@@ -26,6 +26,7 @@ from trioarm.engine.clock import VirtualClock
 from trioarm.engine.executor import RunExecutor
 from trioarm.engine.leases import Lease
 from trioarm.repositories.memory import InMemoryScheduleRepository as Memory
+from trioarm.repositories.memory.shelf import Shelf
 from trioarm.repositories.memory.waiting import Waiting
 from trioarm.repositories.sqlite import statements
 from trioarm.testing import Fault
@@ -179,13 +180,13 @@ def _takes_stale_results(patch: Patch) -> None:
 
 
 def _uses_keys_again(patch: Patch) -> None:
-    dropped = Memory._drop_schedule
+    removed = Shelf.remove
 
-    def drop(self: Memory, record: ScheduleRecord) -> None:
-        dropped(self, record)
+    def remove(self: Shelf, record: ScheduleRecord) -> None:
+        removed(self, record)
         self._last_key = record.key - 1
 
-    patch.setattr(Memory, "_drop_schedule", drop)
+    patch.setattr(Shelf, "remove", remove)
 
 
 def _moves_without_deciding(patch: Patch) -> None:

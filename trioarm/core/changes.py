@@ -6,14 +6,14 @@ expected cursor, revision, token or version with what it holds now, and refuses 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import Final, TypeAlias, assert_never
 
 import attrs
 
 from trioarm.core.jsonable import Json
-from trioarm.core.record import Amendment, Pause, ScheduleRecord, ScheduleState
+from trioarm.core.record import Amendment, Pause, ScheduleRecord, ScheduleState, first_record
 from trioarm.core.run import Origin, RunRecord
 from trioarm.core.schedule import Schedule
 from trioarm.core.states import Reason, Step, WaitingFor, advance
@@ -282,6 +282,30 @@ class PutSchedule:
     amendments: tuple[Amendment, ...] = ()
 
 
+@attrs.define(slots=True, eq=False)
+class AddSchedules:
+    """New schedules, all put at one instant. Refused unless none of their names is taken.
+
+    Args:
+        schedules: of different names.
+        next_due_ats: the first occurrence of each, or None.
+        at: when they are put: from then on their occurrences and their fixed delays count.
+    """
+
+    schedules: Sequence[Schedule]
+    next_due_ats: Sequence[int | None]
+    at: int
+
+    def records(self, keys: Iterable[int]) -> Iterator[ScheduleRecord]:
+        """Yield what is kept of each, in order.
+
+        Args:
+            keys: of each; there may be more.
+        """
+        for key, schedule, next_due_at in zip(keys, self.schedules, self.next_due_ats, strict=False):
+            yield first_record(key, schedule, self.at, next_due_at)
+
+
 def apply_put(record: ScheduleRecord, put: PutSchedule) -> None:
     """Make a record what a put makes of it, but for its revision, which the repository counts."""
     record.schedule, record.trouble = put.schedule, None
@@ -369,7 +393,7 @@ class AppendJournal:
     at: int
 
 
-ScheduleStep: TypeAlias = PutSchedule | RemoveSchedule | SetBack
+ScheduleStep: TypeAlias = AddSchedules | PutSchedule | RemoveSchedule | SetBack
 
 
 @attrs.define(slots=True, eq=False)
@@ -398,13 +422,3 @@ class Change:
     documents: Sequence[PutDocument] = ()
     journal: Sequence[AppendJournal] = ()
     quotas: Sequence[Quota] = ()
-
-
-def new_put(change: Change) -> PutSchedule | None:
-    """Return the put of a change that does no more than put a new schedule; None for all others."""
-    if len(change.schedules) != 1 or change.steps or change.decided or change.moved:
-        return None
-    if change.documents or change.journal or change.quotas:
-        return None
-    [put] = change.schedules
-    return put if isinstance(put, PutSchedule) and put.expected_key == put.expected_revision == 0 else None

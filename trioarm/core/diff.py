@@ -8,6 +8,7 @@ from typing import Final
 import attrs
 
 from trioarm.core.changes import (
+    AddSchedules,
     CancelAsked,
     Change,
     Finished,
@@ -18,7 +19,7 @@ from trioarm.core.changes import (
     freed,
 )
 from trioarm.core.ranges import came_due, left_behind, outlook
-from trioarm.core.record import SCHEDULE_ACTIVE, Amendment, Pause, ScheduleRecord, ScheduleState
+from trioarm.core.record import Amendment, Pause, ScheduleRecord, ScheduleState, begins_at
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import Schedule
 from trioarm.core.states import Reason, State, Step
@@ -29,15 +30,8 @@ _COUNTED_FROM_A_PUT: Final = (After, Once)  # what comes next depends on more th
 
 
 def first_put(schedule: Schedule, now: int) -> PutSchedule:
-    """Return the step that stores a schedule for the first time.
-
-    Its occurrences count from now on. A single instant that lies in the past already is decided like any other that was
-    noticed late, instead of never being heard of.
-    """
-    cursor_at = now
-    if isinstance(schedule.trigger, Once):
-        cursor_at = min(now, schedule.trigger.at - 1)
-    return _put(schedule, None, cursor_at, now, None)
+    """Return the step that stores a schedule for the first time."""
+    return _put(schedule, None, begins_at(schedule, now), now, None)
 
 
 class FirstPuts:
@@ -50,26 +44,26 @@ class FirstPuts:
         self._found: dict[int, int | None] = {}  # by the identity of the trigger
         self._asked_at = 0
 
-    def of(self, schedule: Schedule, now: int) -> PutSchedule:
-        """Return the step that stores a schedule for the first time, as `first_put` does.
+    def of(self, schedules: Sequence[Schedule], now: int) -> AddSchedules:
+        """Return the step that stores schedules for the first time, as `first_put` does with each.
 
-        Its trigger is to be kept as long as this is used.
+        Their triggers are to be kept as long as this is used.
         """
-        trigger = schedule.trigger
-        if schedule.start_at is not None or schedule.end_at is not None or isinstance(trigger, _COUNTED_FROM_A_PUT):
-            return first_put(schedule, now)
-        if now < self._asked_at or len(self._found) >= TRIGGERS_MAX:
+        if now < self._asked_at:
             self._found.clear()
         self._asked_at = now
-        next_due_at = self._found.get(id(trigger), now)
-        if next_due_at is not None and next_due_at <= now:
-            next_due_at = self._found[id(trigger)] = trigger.next_after(now)
-        state = SCHEDULE_ACTIVE
-        if not schedule.enabled:
-            state = ScheduleState.PAUSED
-        elif next_due_at is None:
-            state = ScheduleState.FINISHED
-        return PutSchedule(schedule, 0, 0, None, None, now, next_due_at, state, None, now)
+        return AddSchedules(schedules, [self._next_due_at(schedule, now) for schedule in schedules], now)
+
+    def _next_due_at(self, schedule: Schedule, now: int) -> int | None:
+        trigger = schedule.trigger
+        if schedule.start_at is not None or schedule.end_at is not None or isinstance(trigger, _COUNTED_FROM_A_PUT):
+            return first_put(schedule, now).next_due_at
+        found = self._found.get(id(trigger), now)
+        if found is not None and found <= now:
+            if len(self._found) >= TRIGGERS_MAX:
+                self._found.clear()
+            found = self._found[id(trigger)] = trigger.next_after(now)
+        return found
 
 
 def first_records(schedules: Iterable[Schedule], now: int) -> list[ScheduleRecord]:

@@ -47,6 +47,11 @@ class DueIndex:
             heappop(heap)
         return None
 
+    def due_at(self, key: int) -> int | None:
+        """Return the instant of the entry of `key`, or None when it has none."""
+        entry = self._live.get(key)
+        return None if entry is None else entry[0]
+
     def put(self, key: int, due_at: int, rank: int = 0) -> None:
         """Set the one entry of `key`; a lower rank comes first among equal instants."""
         entry = (due_at, rank, key)

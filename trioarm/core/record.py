@@ -15,7 +15,7 @@ from trioarm.core.bounds import check_author
 from trioarm.core.errors import InvalidSchedule
 from trioarm.core.instants import as_datetime
 from trioarm.core.schedule import Overlap, Schedule
-from trioarm.core.triggers import Trigger
+from trioarm.core.triggers import Once, Trigger
 
 AMENDMENTS_MAX: Final = 32  # of one schedule: a month of days, named one by one; who wants more pauses it
 OWN_LANE: Final = "~"  # before the key of a schedule whose runs are kept apart: no name of a lane begins so
@@ -171,6 +171,24 @@ class ScheduleRecord:
     def amended(self) -> tuple[Amendment, ...]:
         """The amendments that still mean something, by occurrence."""
         return tuple(amendment for amendment in self.amendments if amendment.over_at > self.cursor_at)
+
+
+def begins_at(schedule: Schedule, put_at: int) -> int:
+    """Return the cursor of a schedule that is put for the first time: its occurrences count from then on.
+
+    A single instant that lies in the past already is decided like any other that was noticed late, instead of never
+    being heard of.
+    """
+    trigger = schedule.trigger
+    return min(put_at, trigger.at - 1) if isinstance(trigger, Once) else put_at
+
+
+def first_record(key: int, schedule: Schedule, put_at: int, next_due_at: int | None) -> ScheduleRecord:
+    """Return what is kept of a schedule that is put for the first time."""
+    state = SCHEDULE_FINISHED if next_due_at is None else SCHEDULE_ACTIVE
+    if not schedule.enabled:
+        state = ScheduleState.PAUSED
+    return ScheduleRecord(key, schedule, 1, begins_at(schedule, put_at), next_due_at, put_at, 0, state)
 
 
 @attrs.frozen(slots=True)

@@ -15,7 +15,7 @@ import trio
 from trioarm.core.amending import revision
 from trioarm.core.changes import Change, PutDocument, Quota, RunStep, ScheduleStep, Verdict
 from trioarm.core.codec import unstructure_schedule
-from trioarm.core.diff import FirstPuts, SyncDiff, removal, sync_diff
+from trioarm.core.diff import FirstPuts, SyncDiff, first_put, removal, sync_diff
 from trioarm.core.errors import InvalidSchedule, RepositoryError, RevisionConflict
 from trioarm.core.events import ScheduleChange, ScheduleChanged
 from trioarm.core.operations import Operation, Verb, entry
@@ -75,7 +75,7 @@ class Commands(BulkCommands):
         if schedules:
             unnoted = Operation(author, Verb.PUT, schedules[0].name, count=len(schedules))
         firsts = FirstPuts()
-        size = min(BULK, self._repository.batch)
+        size = BULK
         for start in range(0, len(schedules), size):
             of_these, noted = await self._put_chunk(schedules[start : start + size], firsts, unnoted)
             became.add(of_these)
@@ -105,9 +105,37 @@ class Commands(BulkCommands):
     ) -> tuple[Became, bool]:
         now = self._clock.look()
         stored = await self._stored([schedule.name for schedule in chunk], now)
-        tried = await self._commit_puts(chunk, stored, now, firsts, unnoted)
+        new = [place for place, record in enumerate(stored) if record is None]
+        if len(new) > 1 and await self._add([chunk[place] for place in new], now, firsts, unnoted):
+            became, noted = Became([PutOutcome.ADDED] * len(chunk), {}), True
+            if len(new) < len(chunk):
+                others = [place for place, record in enumerate(stored) if record is not None]
+                some, records = [chunk[place] for place in others], [stored[place] for place in others]
+                became.correct(others, (await self._commit_puts(some, records, now, None))[0])
+        else:
+            became, noted = await self._commit_puts(chunk, stored, now, unnoted)
         await trio.lowlevel.checkpoint()
-        return tried
+        return became, noted
+
+    async def _add(
+        self, schedules: Sequence[Schedule], now: int, firsts: FirstPuts, operation: Operation | None
+    ) -> bool:
+        """Store new schedules, all of them or none: what stands in the way of some is found out one by one."""
+        if self.owners and not self.owners.keys().isdisjoint(schedule.owner for schedule in schedules):
+            return False
+        try:
+            step = firsts.of(schedules, now)
+        except Exception:  # a trigger is foreign code, and one bad schedule never stops another (S2.6)
+            return False
+        journal = () if operation is None else [entry(operation, now)]
+        [verdict] = await self._repository.commit([Change(schedules=[step], journal=journal)])
+        if verdict is not Verdict.DONE:
+            return False
+        if self._hub.observed:
+            for schedule in schedules:
+                self._hub.publish(ScheduleChanged(schedule.name, ScheduleChange.PUT))
+        self._engine.wake()
+        return True
 
     def _may_be_put_yet(self, error: str) -> bool:
         """Whether it was refused for what others did, or for what the repository cannot do now."""
@@ -130,12 +158,11 @@ class Commands(BulkCommands):
         schedules: Sequence[Schedule],
         stored: Sequence[ScheduleRecord | None],
         now: int,
-        firsts: FirstPuts,
         operation: Operation | None,
     ) -> tuple[Became, bool]:
         """Return what became of each, and whether the operation is noted: with the first that changes."""
         faults: dict[str, str] = {}
-        changes = _puts(stored, schedules, now, firsts, faults)
+        changes = _puts(stored, schedules, now, faults)
         if self.owners:
             changes = await self._within_quotas(schedules, stored, changes, faults)
         wanted = [change for change in changes if change is not None]
@@ -202,7 +229,7 @@ class Commands(BulkCommands):
                 stored = "it is not stored" if record is None else f"it is at revision {record.revision}"
                 raise RevisionConflict(f"{schedule.name} was read at revision {revision}, now {stored}: read it again")
             operation = Operation(author, Verb.PUT, schedule.name, revision=current + 1)
-            became, _ = await self._commit_puts([schedule], [record], now, FirstPuts(), operation)
+            became, _ = await self._commit_puts([schedule], [record], now, operation)
             await trio.lowlevel.checkpoint()
             if not became.errors:
                 return await self._record(schedule.name)
@@ -292,15 +319,14 @@ class Commands(BulkCommands):
         puts: list[ScheduleStep] = []
         decided: list[RunRecord] = []
         steps: list[RunStep] = []
-        firsts = FirstPuts()
         for number, name in enumerate(diff.added):
             await _let_others_turn(number)
-            puts += _put_declared(wanted, name, None, now, firsts).schedules
+            puts += _put_declared(wanted, name, None, now).schedules
         for number, record in enumerate(stored):
             await _let_others_turn(number)
             name = record.schedule.name
             if name in wanted:
-                revised = _put_declared(wanted, name, record, now, firsts)
+                revised = _put_declared(wanted, name, record, now)
                 decided += revised.decided
                 puts += revised.schedules
                 continue
@@ -342,12 +368,10 @@ async def _wanted(owner: str, declared: Sequence[Schedule]) -> dict[str, Schedul
     return wanted
 
 
-def _put_declared(
-    wanted: Mapping[str, Schedule], name: str, record: ScheduleRecord | None, now: int, firsts: FirstPuts
-) -> Change:
+def _put_declared(wanted: Mapping[str, Schedule], name: str, record: ScheduleRecord | None, now: int) -> Change:
     """Return the change that puts one of a declared set, or say which of them cannot be put."""
     faults: dict[str, str] = {}
-    [change] = _puts([record], [wanted[name]], now, firsts, faults)
+    [change] = _puts([record], [wanted[name]], now, faults)
     if faults:
         raise _not_declared(wanted, name, faults[name])
     return change or Change()
@@ -368,7 +392,6 @@ def _puts(
     stored: Sequence[ScheduleRecord | None],
     schedules: Sequence[Schedule],
     now: int,
-    firsts: FirstPuts,
     faults: dict[str, str],
 ) -> list[Change | None]:
     """Return the change that puts each schedule, or None where there is none to make, or a fault to note."""
@@ -377,7 +400,7 @@ def _puts(
         change = None
         try:
             if record is None:
-                change = Change(schedules=(firsts.of(schedule, now),))
+                change = Change(schedules=(first_put(schedule, now),))
             elif record.schedule != schedule:
                 change = revision(record, schedule, now, record.pause)
         except Exception as error:  # a trigger is foreign code, and one bad schedule never stops another (S2.6)

@@ -66,10 +66,10 @@ class Became:
         self.outcomes += others.outcomes
 
     def correct(self, places: Sequence[int], again: Became) -> None:
-        """Take over what became of those at some places, which were tried again."""
+        """Take over what became of those at some places, by themselves."""
         for place, outcome in zip(places, again.outcomes, strict=True):
             self.outcomes[place] = outcome
-            del self.errors[place]
+            self.errors.pop(place, None)
         self.errors.update((places[place], error) for place, error in again.errors.items())
 
 

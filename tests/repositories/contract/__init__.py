@@ -20,9 +20,10 @@ from tests.repositories.contract.paging import PagingContract
 from tests.repositories.contract.papers import PapersContract
 from tests.repositories.contract.quotas import QuotasContract
 from tests.repositories.contract.ready import ReadyContract
-from tests.repositories.contract.schedules import SchedulesContract
+from tests.repositories.contract.schedules import AddingContract, SchedulesContract
 
 __all__ = [
+    "AddingContract",
     "AmendingContract",
     "BackfillingContract",
     "ClaimingContract",

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
+
+import attrs
 
 from tests.making import HOUR, MINUTE, NOW, a_schedule
 from tests.repositories.contract.acts import decide, keep, moving, put, putting, refuse, remove, revise, schedule_of
-from trioarm.core.changes import Change, PutSchedule, RemoveSchedule, Verdict
+from trioarm.core.changes import Change, PutDocument, PutSchedule, RemoveSchedule, Verdict
+from trioarm.core.diff import FirstPuts, first_records
 from trioarm.core.queries import ScheduleQuery
-from trioarm.core.record import Pause, ScheduleState
+from trioarm.core.record import Pause, ScheduleRecord, ScheduleState
 from trioarm.core.retry_policy import RetryPolicy
-from trioarm.core.schedule import Misfire, Overlap
-from trioarm.core.triggers import Cron, Every
+from trioarm.core.schedule import Misfire, Overlap, Schedule
+from trioarm.core.triggers import After, Cron, Every, Once, Trigger
 from trioarm.engine.ports import ScheduleRepository
 
 
@@ -220,6 +224,102 @@ class SchedulesContract:
         await repository.commit([Change(schedules=[putting_one_of_many(number)]) for number in range(600, 610)])
         found = await repository.get_schedules([f"s{number}" for number in range(600, 610)])
         assert [record and record.key for record in found] == [*range(gone.key + 1, gone.key + 11)]
+
+
+class AddingContract:
+    """New schedules that are put together are what each would be that is put by itself, from then on."""
+
+    async def test_they_are_kept_whole(self, repository: ScheduleRepository) -> None:
+        """However many they are, and whatever is said of them."""
+        gone = await put(repository, "gone")
+        await remove(repository, gone)
+        added = [one_to_add(number) for number in range(700)]
+        await keep(repository, schedules=[FirstPuts().of(added, NOW)])
+        found = await repository.get_schedules([schedule.name for schedule in added])
+        alone = first_records(added, NOW)
+        assert [record and record.key for record in found] == [*range(gone.key + 1, gone.key + 701)]
+        assert [_said(record) for record in found if record] == [_said(record) for record in alone]
+        assert (await repository.statistics()).schedules == Counter(record.state for record in alone)
+        assert await repository.count_owned("me") == 100
+        for tag, count in (("seventh", 99), ("odd", 50)):
+            assert len((await repository.find_schedules(ScheduleQuery(tag=tag, limit=200))).rows) == count
+
+    async def test_all_are_refused_where_a_name_is_taken(self, repository: ScheduleRepository) -> None:
+        """And nothing else of their change is kept."""
+        taken = await put(repository, "s5", next_due_at=NOW + HOUR)
+        added = [one_to_add(number) for number in range(10)]
+        document = PutDocument("of", "them", 0, {})
+        await refuse(repository, schedules=[FirstPuts().of(added, NOW)], documents=[document])
+        found = await repository.get_schedules([schedule.name for schedule in added])
+        assert [record and record.key for record in found] == [None] * 5 + [taken.key] + [None] * 4
+        assert await repository.get_document("of", "them") is None
+        assert await repository.count_owned("me") == 0
+
+    async def test_each_comes_due_by_itself(self, repository: ScheduleRepository) -> None:
+        """At its time, with others of its lane, and is decided as any other."""
+        added = [one_to_add(number) for number in range(14)]
+        await keep(repository, schedules=[FirstPuts().of(added, NOW)])
+        alone = first_records(added, NOW)
+        for minutes in range(3):
+            now = NOW + minutes * MINUTE
+            due = {one.schedule.name for one in alone if one.wakes_at is not None and one.wakes_at <= now}
+            groups = (await repository.read_due(now, 100)).groups
+            assert {record.schedule.name for group in groups for record in group.schedules} >= due
+            assert {group.schedules[0].schedule.name for group in groups} <= due
+        [group] = [group for group in groups if group.schedules[0].schedule.name == "s7"]
+        [record] = group.schedules
+        await keep(repository, moved=[moving(record, NOW + MINUTE, next_due_at=NOW + 5 * MINUTE)])
+        again = await schedule_of(repository, "s7")
+        assert (again.cursor_at, again.next_due_at, again.key) == (NOW + MINUTE, NOW + 5 * MINUTE, record.key)
+
+    async def test_each_is_revised_and_removed_by_itself(self, repository: ScheduleRepository) -> None:
+        """Under its key; its name is free then, and its owner has one less."""
+        added = [one_to_add(number) for number in range(14)]
+        await keep(repository, schedules=[FirstPuts().of(added, NOW)])
+        assert await repository.count_owned("me") == 2
+        revised = await revise(repository, await schedule_of(repository, "s3"), handler="other")
+        assert (revised.revision, revised.schedule.handler) == (2, "other")
+        for name in ("s1", "s3", "s4"):
+            await remove(repository, await schedule_of(repository, name))
+        assert await repository.get_schedules(["s1", "s3", "s4"]) == [None] * 3
+        assert await repository.count_owned("me") == 1
+        names = [record.schedule.name for record in (await repository.find_schedules(ScheduleQuery())).rows]
+        assert names == sorted(schedule.name for schedule in added if schedule.name not in ("s1", "s3", "s4"))
+        again = await put(repository, "s3")
+        assert again.key > revised.key
+
+    async def test_they_are_found_when_the_clock_was_set_back(self, repository: ScheduleRepository) -> None:
+        """Behind the instant at which they were put."""
+        added = [one_to_add(number) for number in range(7, 10)]
+        await keep(repository, schedules=[FirstPuts().of(added, NOW)])
+        ahead = await repository.read_ahead(NOW - HOUR)
+        assert [one.record.schedule.name for one in ahead] == ["s7", "s8", "s9"]
+        assert await repository.read_ahead(NOW) == []
+
+
+def _said(record: ScheduleRecord) -> dict[str, Any]:
+    """Return all of a record but its key, and what only some repositories know."""
+    return {**attrs.asdict(record, recurse=False), "key": 0, "unfinished": None}
+
+
+def one_to_add(number: int) -> Schedule:
+    """Return a schedule: most recur and say nothing of themselves, some say more."""
+    policies: dict[str, Any] = {}
+    trigger: Trigger = Every(60)
+    match number % 7:
+        case 0 if number:
+            policies = {"tags": ["seventh", "odd" if number % 2 else "even"], "resources": ["press"]}
+        case 1:
+            policies = {"lane": "press", "supersede": True, "priority": 9, "owner": "me"}
+        case 2:
+            policies = {"enabled": False}
+        case 3:
+            trigger = Once(NOW - HOUR)
+        case 4:
+            policies = {"end_at": NOW - 1}
+        case 5:
+            trigger = After(90)
+    return a_schedule(f"s{number}", trigger, **policies)
 
 
 def putting_one_of_many(number: int) -> PutSchedule:

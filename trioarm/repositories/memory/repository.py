@@ -14,6 +14,7 @@ import trio
 from trioarm.core.changes import (
     DONE,
     REFUSED,
+    AddSchedules,
     CancelAsked,
     Change,
     Claim,
@@ -31,9 +32,7 @@ from trioarm.core.changes import (
     Verdict,
     Voided,
     apply,
-    apply_put,
     apply_set_back,
-    new_put,
 )
 from trioarm.core.correcting import ROWS_MAX, Ahead, is_ahead
 from trioarm.core.due_index import DueIndex
@@ -46,9 +45,9 @@ from trioarm.core.run import Origin, RunRecord
 from trioarm.core.states import ACTIVE, PENDING, TABLE, State, WaitingFor
 from trioarm.engine.ports import DueView
 from trioarm.repositories.memory.history import History
-from trioarm.repositories.memory.owned import Owned
 from trioarm.repositories.memory.papers import Papers
 from trioarm.repositories.memory.search import page_of_runs, page_of_schedules, stands_for_one
+from trioarm.repositories.memory.shelf import Shelf
 from trioarm.repositories.memory.unfinished import Unfinished
 from trioarm.repositories.memory.waiting import Waiting
 
@@ -69,16 +68,12 @@ class InMemoryScheduleRepository:
 
     def __init__(self) -> None:
         self._index = DueIndex()
-        self._schedules: dict[int, ScheduleRecord] = {}
-        self._names: dict[str, ScheduleRecord] = {}
-        self._superseding: dict[str, dict[int, ScheduleRecord]] = {}
+        self._shelf = Shelf(self._index)
         self._history = History()
         self._unfinished = Unfinished()
         self._waiting = Waiting(self._index)
         self._papers = Papers()
         self._held: dict[int, RunRecord] = {}  # claimed and running
-        self._owned = Owned()
-        self._last_key = 0
 
     async def open(self) -> None:
         """Do nothing: memory is always open."""
@@ -110,7 +105,7 @@ class InMemoryScheduleRepository:
 
     async def read_ahead(self, now: int, *, after: int = 0, limit: int = 100) -> list[Ahead]:
         """Return up to `limit` schedules whose cursor is later than now; all runs are looked through once."""
-        records = [record for record in self._schedules.values() if record.key > after and record.cursor_at > now]
+        records = [record for record in self._shelf.all() if record.key > after and record.cursor_at > now]
         ahead = {record.key: Ahead(record, []) for record in records[:limit]}
         for run in self._history.all():
             found = ahead.get(run.schedule.key)
@@ -140,13 +135,15 @@ class InMemoryScheduleRepository:
             if key < 0:
                 self._run_is_due(self._history.get(~key), now, view)
                 continue
-            record = self._schedules[key]
+            record = self._shelf.get(key)
+            if record is None:
+                raise AssertionError("what is removed is no longer due")
             schedule = record.schedule
             if not schedule.supersede:
                 groups.append(Group((record,), self._unfinished.of(key)))
             elif schedule.lane is not None and schedule.lane not in lanes:
                 lanes.add(schedule.lane)
-                members = list(self._superseding[schedule.lane].values())
+                members = list(self._shelf.members(schedule.lane))
                 groups.append(Group(members, self._waiting.of_lane(schedule.lane)))
         return view
 
@@ -176,15 +173,7 @@ class InMemoryScheduleRepository:
 
     async def commit(self, changes: Sequence[Change]) -> list[Verdict]:
         """Keep each change that still fits, in order, and return what became of each."""
-        verdicts = []
-        for change in changes:
-            put = new_put(change) if change.schedules else None
-            if put is not None and put.schedule.name not in self._names:  # as of many that are put at once
-                self._keep_schedule(put)
-                verdicts.append(DONE)
-            else:
-                verdicts.append(DONE if self._keep(change) else REFUSED)
-        return verdicts
+        return [DONE if self._keep(change) else REFUSED for change in changes]
 
     def _fits(self, change: Change) -> bool:
         decided = change.decided
@@ -213,7 +202,7 @@ class InMemoryScheduleRepository:
         for document in change.documents:
             if not self._papers.document_fits(document):
                 return False
-        return not change.quotas or self._owned.allow(change)
+        return not change.quotas or self._shelf.allows(change)
 
     def _step_fits(self, step: RunStep) -> bool:
         run = step.run
@@ -235,15 +224,17 @@ class InMemoryScheduleRepository:
                 return run.voided_at is None
 
     def _schedule_fits(self, step: ScheduleStep) -> bool:
+        if isinstance(step, AddSchedules):
+            return not any(self._shelf.has(schedule.name) for schedule in step.schedules)
         if not isinstance(step, PutSchedule):
-            record = self._schedules.get(step.record.key)
+            record = self._shelf.get(step.record.key)
             if record is None or record.revision != step.expected_revision:
                 return False
             return isinstance(step, RemoveSchedule) or (record.cursor_at, record.next_due_at) == (
                 step.expected_cursor_at,
                 step.expected_next_due_at,
             )
-        record = self._names.get(step.schedule.name)
+        record = self._shelf.named(step.schedule.name)
         if record is None:
             return step.expected_key == step.expected_revision == 0
         if record.key != step.expected_key or record.revision != step.expected_revision:
@@ -263,13 +254,15 @@ class InMemoryScheduleRepository:
             self._keep_decision(run)
         for put in change.schedules:
             match put:
+                case AddSchedules():
+                    self._shelf.add_many(put)
                 case PutSchedule():
                     self._keep_schedule(put)
                 case RemoveSchedule():
-                    self._drop_schedule(put.record)
+                    self._shelf.remove(put.record)
                 case SetBack():
                     apply_set_back(put)
-                    self._index_schedule(put.record)
+                    self._shelf.put_in_order(put.record)
         for document in change.documents:
             self._papers.put(document)
         for entry in change.journal:
@@ -301,7 +294,7 @@ class InMemoryScheduleRepository:
             record.anchor_at = move.anchor_at
         if move.resumed:
             record.pause = None
-        self._index_schedule(record)
+        self._shelf.put_in_order(record)
 
     def _keep_step(self, step: RunStep) -> None:
         run = step.run
@@ -329,44 +322,27 @@ class InMemoryScheduleRepository:
 
     async def get_schedule(self, name: str) -> ScheduleRecord | None:
         """Return the schedule of that name, or None; removed ones are not found."""
-        return self._names.get(name)
+        return self._shelf.named(name)
 
     async def get_schedules(self, names: Sequence[str]) -> list[ScheduleRecord | None]:
         """Return the schedules of these names, None for each that is not there."""
-        return [self._names.get(name) for name in names]
+        return self._shelf.those_named(names)
 
     async def count_owned(self, owner: str) -> int:
         """Return how many schedules an owner has stored."""
-        return self._owned.of(owner)
+        return self._shelf.owned_by(owner)
 
     async def find_schedules(self, query: ScheduleQuery) -> Page[ScheduleRecord]:
         """Return one page of schedules."""
-        return page_of_schedules(self._names.values(), query)
+        return page_of_schedules(self._shelf.all(), query)
 
     def _keep_schedule(self, put: PutSchedule) -> None:
-        schedule = put.schedule
-        record = self._names.get(schedule.name)
+        record = self._shelf.named(put.schedule.name)
         if record is None:
-            self._last_key = key = self._last_key + 1
-            record = ScheduleRecord(
-                key, schedule, 1, put.cursor_at, put.next_due_at, put.anchor_at, 0, put.state, put.pause,
-                amendments=put.amendments,
-            )  # fmt: skip
-            self._schedules[key] = self._names[schedule.name] = record
-        else:
-            self._revise_schedule(record, put)
-        if schedule.owner is not None:
-            self._owned.add(schedule)
-        if schedule.supersede and schedule.lane is not None:
-            self._superseding.setdefault(schedule.lane, {})[record.key] = record
-        self._index_schedule(record)
-
-    def _revise_schedule(self, record: ScheduleRecord, put: PutSchedule) -> None:
-        self._owned.remove(record.schedule)
-        self._leave_lane(record)
+            self._shelf.add(put)
+            return
         queued = self._queued_runs(record, put)
-        apply_put(record, put)
-        record.revision += 1
+        self._shelf.revise(record, put)
         for run in queued:
             self._waiting.put_again(run, max(run.due_at, put.cursor_at))
 
@@ -381,29 +357,6 @@ class InMemoryScheduleRepository:
             if run.waiting_for in (WaitingFor.HANDLER, WaitingFor.LANE, WaitingFor.OVERLAP)
         ]
 
-    def _drop_schedule(self, record: ScheduleRecord) -> None:
-        record.removed = True
-        self._owned.remove(record.schedule)
-        self._leave_lane(record)
-        self._index.discard(record.key)
-        del self._names[record.schedule.name]
-        del self._schedules[record.key]
-
-    def _leave_lane(self, record: ScheduleRecord) -> None:
-        lane = record.schedule.lane
-        if record.schedule.supersede and lane is not None:
-            members = self._superseding[lane]
-            del members[record.key]
-            if not members:
-                del self._superseding[lane]
-
-    def _index_schedule(self, record: ScheduleRecord) -> None:
-        wakes_at = record.wakes_at
-        if wakes_at is None:
-            self._index.discard(record.key)
-        else:
-            self._index.put(record.key, wakes_at, -record.schedule.priority)
-
     # Runs
 
     async def get_run(self, run_id: int) -> RunRecord | None:
@@ -412,7 +365,7 @@ class InMemoryScheduleRepository:
 
     async def get_run_of(self, name: str, nominal_at: int, origin: Origin, epoch: int) -> RunRecord | None:
         """Return the run of an occurrence, or None; those of removed schedules are searched one by one."""
-        record = self._names.get(name)
+        record = self._shelf.named(name)
         if record is not None:
             run = self._history.get_occurrence(origin, record.key, epoch, nominal_at)
             if run is not None:
@@ -458,21 +411,20 @@ class InMemoryScheduleRepository:
         runs, occurrences = self._history.counts()
         waiting = [run for run in self._unfinished if run.state is State.PENDING]
         pending = [run.due_at for run in waiting if run.origin is not Origin.BACKFILL]
-        schedules = Counter(record.state for record in self._schedules.values())
-        return Statistics(schedules, runs, occurrences, min(pending, default=None))
+        return Statistics(self._shelf.states(), runs, occurrences, min(pending, default=None))
 
     async def prune(self, retention: Retention) -> int:
         """Forget up to `retention.limit` rows that may be forgotten and return how many were."""
         runs = self._history.forget(retention)
         over = [
             record
-            for record in self._schedules.values()
+            for record in self._shelf.seen()
             if record.state is ScheduleState.FINISHED
             and record.cursor_at < retention.schedules_before
             and record.key not in self._unfinished
         ][: retention.limit - runs]
         for record in over:
-            self._drop_schedule(record)
+            self._shelf.remove(record)
         rows = runs + len(over)
         return rows + self._papers.forget(retention, retention.limit - rows)
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import attrs
 
-from trioarm.core.changes import Change, PutSchedule, new_put
+from trioarm.core.changes import Change
 from trioarm.repositories.sqlite import statements
 from trioarm.repositories.sqlite.statements import ForRows
 from trioarm.repositories.sqlite.values import (
@@ -45,13 +45,11 @@ class Batch:
         changes: alike, in order.
         steps: of runs, and moves of cursors: each row must change exactly one row of the file.
         decided: rows of new runs, all but their numbers; None when there are none.
-        new: schedules that are put together; what is written of them depends on their keys.
     """
 
     changes: Sequence[Change]
     steps: Sequence[Rows]
     decided: Rows | None
-    new: Sequence[PutSchedule] = ()
 
 
 def batches(changes: Iterable[Change]) -> list[Batch]:
@@ -62,8 +60,6 @@ def batches(changes: Iterable[Change]) -> list[Batch]:
 
 def batch_of(changes: list[Change]) -> Batch:
     """Return changes of one shape, or one alone, as a batch."""
-    if len(changes) > 1 and changes[0].schedules:
-        return Batch(changes, (), None, [put for change in changes if (put := new_put(change)) is not None])
     steps = [step for change in changes for step in change.steps]
     moves = [move for change in changes for move in change.moved]
     runs = [run for change in changes for run in change.decided]
@@ -97,8 +93,6 @@ def _rows(
 def _shape(change: Change) -> object:
     """Return what makes changes alike: what they change. Their order among each other means nothing."""
     steps = change.steps
-    if change.schedules and new_put(change) is not None:
-        return PutSchedule
     if change.schedules or change.documents or change.journal or len(steps) > 1 or (steps and change.decided):
         return change
     return (len(change.decided) > 0, len(change.moved) > 0, type(steps[0]) if steps else None)

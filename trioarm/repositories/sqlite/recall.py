@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Final
 
 from trioarm.core.changes import (
+    AddSchedules,
     Change,
     CursorMove,
     Finished,
@@ -130,7 +132,7 @@ class Recall:
         if change.schedules:
             keys = iter(kept.keys)
             for put in change.schedules:
-                self._keep_put(put, keys)
+                self._keep_schedules(put, keys)
 
     def _keep_step(self, step: RunStep) -> None:
         run = step.run
@@ -172,17 +174,25 @@ class Recall:
         else:
             self.horizon.put_schedule(record)
 
-    def _keep_put(self, put: ScheduleStep, keys: Iterable[int]) -> None:
-        if isinstance(put, SetBack):
-            apply_set_back(put)
-            self._records.keep(put.record.key, put.record.revision, put.record.schedule)
-            self.forget()  # the clock went back, and what waits with it
-            return
-        if isinstance(put, RemoveSchedule):
-            put.record.removed = True
-            self.forget_schedules((put.record.key,))
-            return
-        key = next(iter(keys))
+    def _keep_schedules(self, step: ScheduleStep, keys: Iterator[int]) -> None:
+        match step:
+            case AddSchedules():
+                for record in step.records(islice(keys, len(step.schedules))):
+                    self._records.keep(record.key, record.revision, record.schedule)
+                    record.unfinished = 0
+                    self.remember(record)
+                    self.horizon.put_schedule(record)
+            case PutSchedule():
+                self._keep_put(step, next(keys))
+            case RemoveSchedule():
+                step.record.removed = True
+                self.forget_schedules((step.record.key,))
+            case SetBack():
+                apply_set_back(step)
+                self._records.keep(step.record.key, step.record.revision, step.record.schedule)
+                self.forget()  # the clock went back, and what waits with it
+
+    def _keep_put(self, put: PutSchedule, key: int) -> None:
         revision = put.expected_revision + 1
         self._records.keep(key, revision, put.schedule)
         record = self._revised(put, key, revision)

@@ -23,7 +23,7 @@ from trioarm.core.changes import (
     Voided,
 )
 from trioarm.core.jsonable import write_json
-from trioarm.core.record import SCHEDULE_ACTIVE, SCHEDULE_FINISHED, wakes_at
+from trioarm.core.record import SCHEDULE_ACTIVE, SCHEDULE_FINISHED, Amendment, ScheduleRecord, wakes_at
 from trioarm.core.run import SCHEDULED, RunRecord
 from trioarm.core.schedule import Schedule
 from trioarm.core.states import CLAIMED, SUCCEED, TABLE, Step, WaitingFor
@@ -199,19 +199,19 @@ def schedule_values(put: PutSchedule) -> Values:
     Raises:
         InvalidSchedule: it has no form in a file.
     """
-    schedule = put.schedule
-    return (
-        write_definition(schedule), write_amendments(put.amendments), schedule.owner, schedule.handler, schedule.lane,
-        int(schedule.supersede), schedule.name,
-    )  # fmt: skip
+    return _definition(put.schedule, put.amendments)
 
 
 def cursor_values(put: PutSchedule, key: int) -> Values:
     """Return the values of `PUT_CURSOR`."""
-    return (*_cursor(put, key), put.expected_cursor_at, put.expected_next_due_at)
+    wake_at = wakes_at(put.state, put.next_due_at, put.pause, put.schedule)
+    return (
+        key, put.expected_revision + 1, put.cursor_at, put.next_due_at, wake_at, -put.schedule.priority, put.anchor_at,
+        put.state.value, write_pause(put.pause), put.expected_cursor_at, put.expected_next_due_at,
+    )  # fmt: skip
 
 
-def new_values(puts: Iterable[PutSchedule], first_key: int) -> tuple[list[object], list[object]]:
+def new_values(records: Iterable[ScheduleRecord]) -> tuple[list[object], list[object]]:
     """Return the values of all rows of new schedules, for `INSERT_NEW_SCHEDULES` and `INSERT_NEW_CURSORS`.
 
     Raises:
@@ -219,15 +219,17 @@ def new_values(puts: Iterable[PutSchedule], first_key: int) -> tuple[list[object
     """
     schedules: list[object] = []
     cursors: list[object] = []
-    for key, put in enumerate(puts, first_key):
-        schedules += (key, *schedule_values(put))
-        cursors += _cursor(put, key)
+    for record in records:
+        schedules += (record.key, *_definition(record.schedule, ()))
+        cursors += (
+            record.key, 1, record.cursor_at, record.next_due_at, record.wakes_at, -record.schedule.priority,
+            record.anchor_at, record.state.value, None,
+        )  # fmt: skip
     return schedules, cursors
 
 
-def _cursor(put: PutSchedule, key: int) -> Values:
-    wake_at = wakes_at(put.state, put.next_due_at, put.pause, put.schedule)
+def _definition(schedule: Schedule, amendments: tuple[Amendment, ...]) -> Values:
     return (
-        key, put.expected_revision + 1, put.cursor_at, put.next_due_at, wake_at, -put.schedule.priority, put.anchor_at,
-        put.state.value, write_pause(put.pause),
+        write_definition(schedule), write_amendments(amendments), schedule.owner, schedule.handler, schedule.lane,
+        int(schedule.supersede), schedule.name,
     )  # fmt: skip

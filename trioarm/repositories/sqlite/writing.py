@@ -9,12 +9,21 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from typing import Final
+from typing import Final, assert_never
 
 import attrs
 
 from trioarm.core.chain import NOTHING, seal
-from trioarm.core.changes import AppendJournal, Change, PutDocument, PutSchedule, RemoveSchedule, ScheduleStep, SetBack
+from trioarm.core.changes import (
+    AddSchedules,
+    AppendJournal,
+    Change,
+    PutDocument,
+    PutSchedule,
+    RemoveSchedule,
+    ScheduleStep,
+    SetBack,
+)
 from trioarm.core.errors import InvalidSchedule
 from trioarm.core.jsonable import write_json
 from trioarm.core.schedule import Schedule
@@ -53,7 +62,7 @@ _NOTHING_NEW: Final = Kept()
 def write_batches(connection: sqlite3.Connection, batches: Sequence[Batch]) -> Sequence[Kept | None]:
     """Write changes in order, in the transaction that is open, and return what was made of each; None is refused."""
     pen = _Pen(connection)
-    if len(batches) == 1 and len(batches[0].changes) > 1:
+    if len(batches) == 1:
         written = pen.all_at_once(batches[0])
     else:
         written = [kept for batch in batches for kept in pen.write(batch)]
@@ -112,8 +121,6 @@ class _Pen:
         return [kept for change in batch.changes for kept in self.write(batch_of([change]))]
 
     def _write(self, batch: Batch) -> Sequence[Kept]:
-        if batch.new:
-            return self._new_schedules(batch)
         for rows in batch.steps:
             self._all(rows)
         first_run_id = self._decisions(batch.decided)
@@ -124,13 +131,13 @@ class _Pen:
         [change] = batch.changes
         if not self._quotas.allow(change):
             raise _Refused
-        keys = [self._schedule(put) for put in change.schedules]
+        keys = [key for step in change.schedules for key in self._schedules(step)]
         for document in change.documents:
             self._document(document)
         for entry in change.journal:
             self._journal(entry)
         self._quotas.kept(change)
-        return [Kept(first_run_id, [key for key in keys if key is not None])]
+        return [Kept(first_run_id, keys)]
 
     def _one(self, statement: str, values: Values) -> None:
         """Carry out a statement that must change exactly one row of the file."""
@@ -162,14 +169,23 @@ class _Pen:
 
     # Schedules
 
-    def _schedule(self, put: ScheduleStep) -> int | None:
-        if isinstance(put, RemoveSchedule):
-            self._one(statements.REMOVE, (put.record.key, put.expected_revision))
-            return None
-        if isinstance(put, SetBack):
-            self._one(statements.SET_BACK, set_back_values(put))
-            self._one(statements.AMEND, (write_amendments(put.amendments), put.record.key))
-            return None
+    def _schedules(self, step: ScheduleStep) -> Sequence[int]:
+        """Write what becomes of schedules, and return the keys of those that were put."""
+        match step:
+            case AddSchedules():
+                return self._added(step)
+            case PutSchedule():
+                return (self._put(step),)
+            case RemoveSchedule():
+                self._one(statements.REMOVE, (step.record.key, step.expected_revision))
+            case SetBack():
+                self._one(statements.SET_BACK, set_back_values(step))
+                self._one(statements.AMEND, (write_amendments(step.amendments), step.record.key))
+            case _:
+                assert_never(step)
+        return ()
+
+    def _put(self, put: PutSchedule) -> int:
         schedule, key = put.schedule, self._both_rows(put)
         if put.expected_key:
             self._connection.execute(statements.CARRY_OVER, (schedule.handler, -schedule.priority, key))
@@ -187,15 +203,14 @@ class _Pen:
         if needs:
             self._connection.executemany(statements.INSERT_NEED, needs)
 
-    def _new_schedules(self, batch: Batch) -> Sequence[Kept]:
+    def _added(self, step: AddSchedules) -> Sequence[int]:
         (last_key,) = self._connection.execute(statements.LAST_KEY).fetchone()
-        keys = range(last_key + 1, last_key + 1 + len(batch.new))
-        schedules, cursors = new_values(batch.new, keys.start)
+        keys = range(last_key + 1, last_key + 1 + len(step.schedules))
+        schedules, cursors = new_values(step.records(keys))
         self._all(Rows(statements.INSERT_NEW_SCHEDULES, schedules))
         self._all(Rows(statements.INSERT_NEW_CURSORS, cursors))
-        self._words([(key, put.schedule) for key, put in zip(keys, batch.new, strict=True)])
-        self._quotas.kept(batch.changes[0])
-        return [Kept(keys=(key,)) for key in keys]
+        self._words(list(zip(keys, step.schedules, strict=True)))
+        return keys
 
     def _both_rows(self, put: PutSchedule) -> int:
         """Write what people say of a schedule, then its cursor, and return their key."""
