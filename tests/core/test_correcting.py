@@ -159,6 +159,16 @@ def test_a_fixed_delay_counts_from_now_unless_its_run_is_at_work() -> None:
     assert (step.next_due_at, step.state) == (None, ScheduleState.ACTIVE)
 
 
+def test_a_fixed_delay_at_its_last_run_is_finished() -> None:
+    """The end of that run makes no next one; one that never came due is to come again, and counts from now."""
+    record = a_record(a_schedule("once", After(60), max_runs=1), cursor_at=OLD_NOW, anchor_at=OLD_NOW - MINUTE, runs=1)
+    record.next_due_at, record.state = None, ScheduleState.FINISHED
+    _, step = back(record, ran(record, NOW + HOUR, state=State.RUNNING))
+    assert (step.next_due_at, step.state, step.runs) == (None, ScheduleState.FINISHED, 1)
+    _, step = back(record, a_run(record, OLD_NOW))
+    assert (step.next_due_at, step.state, step.runs) == (NOW + MINUTE, ScheduleState.ACTIVE, 0)
+
+
 def test_a_fixed_delay_whose_next_run_never_came_due_counts_from_now() -> None:
     """That run ends here, and its end makes no next one: the schedule would have nothing to come for ever."""
     record = a_record(a_schedule("again", After(60)), cursor_at=OLD_NOW, anchor_at=OLD_NOW - MINUTE)

@@ -92,6 +92,13 @@ CORPUS: Final = {
             with_file=False,
         )
     ),
+    "a fixed delay whose clock was corrected during its last run was active for ever": History(
+        schedules=(Schedule("a", After(45.0), handler="ignores_cancellation", max_runs=1, timeout_s=20.0),),
+        acts=((0.0, Joined()), (13.0, Stepped(-90.0)), (130.0, Stepped(-14_400.0)), (0.0, Stalled(40.0))),
+        faults={},
+        workers=1,
+        with_file=True,
+    ),
     "a fixed delay whose run ended while the clock was corrected stood still for ever": History(
         schedules=(
             Schedule(

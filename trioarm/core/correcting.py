@@ -63,7 +63,8 @@ def take_back(ahead: Ahead, now: int) -> Change | None:
     runs = record.runs - sum(1 for run in voided if run.state is State.PENDING and not _has_begun(run))
     anchor_at = min(record.anchor_at, now)
     next_due_at, state = outlook(schedule, runs, now, anchor_at)
-    if isinstance(schedule.trigger, After) and _has_work(ahead.runs, steps):
+    exhausted = schedule.max_runs is not None and runs >= schedule.max_runs
+    if isinstance(schedule.trigger, After) and not exhausted and _has_work(ahead.runs, steps):
         next_due_at, state = None, ScheduleState.ACTIVE  # the end of that run makes the next one
     if record.state is ScheduleState.PAUSED or record.state is ScheduleState.QUARANTINED:
         state = record.state
