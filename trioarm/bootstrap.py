@@ -98,8 +98,7 @@ class SchedulerBootstrap:
                 await root.start(engine.run)
                 root.start_soon(self.container.get(Notifying).run)
                 root.start_soon(self.container.get(Discovery).run)
-                if self.config.premises.watch_s:
-                    root.start_soon(self.container.get(Installation).watcher.listen)
+                root.start_soon(self.container.get(Installation).listen)
                 root.start_soon(self.live.follow)
                 task_status.started(self.container.get(Scheduler))
                 await self._stop.wait()
@@ -130,6 +129,7 @@ class SchedulerBootstrap:
             await repository.changed()
             engine.doubt()
             self.live.doubt()
+            self.container.get(Installation).doubt()
 
     async def initialize(self, nursery: trio.Nursery) -> Scheduler:
         """Start the node in a nursery and return its scheduler.

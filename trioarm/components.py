@@ -17,6 +17,7 @@ from trioarm.arming.model import WATCH, InvalidRequest, Premises
 from trioarm.config import MEMORY, SchedulerConfig
 from trioarm.container import Container
 from trioarm.core.record import ScheduleState
+from trioarm.core.run import RunRecord
 from trioarm.engine.announcing import announce
 from trioarm.engine.clock import SystemClock
 from trioarm.engine.engine import SchedulingEngine
@@ -30,6 +31,7 @@ from trioarm.engine.metrics import Metrics
 from trioarm.engine.ports import Chance, Clock, ScheduleRepository
 from trioarm.engine.progress import ProgressWriter
 from trioarm.engine.recorder import Recorder
+from trioarm.engine.run_commands import RunCommands
 from trioarm.engine.scheduler import Scheduler
 from trioarm.feeds.feed import Feeds
 from trioarm.feeds.fetch import Fetcher
@@ -101,9 +103,13 @@ def make_installation(c: Container, premises: Premises) -> Installation:
             raise InvalidRequest(f"{schedule} is paused")
         await scheduler.runs.fire(schedule, author=WATCH, note="its panel restarted")
 
+    async def hasten(run: RunRecord, due_at: int) -> bool:
+        engine = c.get(SchedulingEngine)  # made later, likewise
+        return await RunCommands(c.get(ScheduleRepository), c.get(Clock), c.get(Hub), engine).hasten(run, due_at)
+
     tell = partial(announce, metrics=c.get(Metrics), hub=c.get(Hub))
     repository, clock, shown = c.get(ScheduleRepository), c.get(Clock), c.get(SchedulerConfig).discovery
-    return Installation(premises, repository, clock, fire=fire, announce=tell, discovery=shown)
+    return Installation(premises, repository, clock, fire=fire, announce=tell, hasten=hasten, discovery=shown)
 
 
 def _repository(c: Container) -> ScheduleRepository:

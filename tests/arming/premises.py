@@ -142,7 +142,11 @@ async def a_node(
     """
     repository = repository or InMemoryScheduleRepository()
     clock = clock or virtual_clock()
-    installation = Installation(premises, repository, clock, panels=panels)
+
+    async def hasten(run: RunRecord, due_at: int) -> bool:
+        return await commands.hasten(run, due_at)
+
+    installation = Installation(premises, repository, clock, panels=panels, hasten=hasten)
     hub, metrics = Hub(), Metrics()
     pools = [
         Pool("arming", PoolSettings(installation.workers, installation.workers), installation.handlers),
@@ -176,6 +180,7 @@ async def a_node(
         if start:
             engine.start()
         await nursery.start(engine.run)
+        nursery.start_soon(installation.listen)
         yield Node(repository, clock, installation, engine, commands)
         nursery.cancel_scope.cancel()
     with trio.CancelScope(shield=True):

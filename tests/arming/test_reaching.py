@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+import attrs
 import pytest
 import trio
 from trio.testing import MockClock
@@ -23,6 +24,8 @@ from tests.arming.premises import (
 )
 from trioarm.arming.alerts import AlertKind
 from trioarm.arming.commanding.line import Line, NotAsked
+from trioarm.arming.conditions.settings import Depends, PartitionCondition
+from trioarm.arming.installation import Installation
 from trioarm.arming.model import ArmingSchedule, Premises, Reported
 from trioarm.arming.panels.base import FailureKind, PanelFailure
 from trioarm.core.alerts import AlertState
@@ -78,10 +81,12 @@ async def test_four_partitions_of_a_dead_panel_ask_it_as_one_would(
         assert [len(panel.commands) for panel in panels.values()] == [1, 1, 1, 1]
         assert {alert.state for alert in await node.alerts("unreachable")} == {AlertState.RESOLVED}
     told = [record.getMessage() for record in caplog.records if "bench" in record.getMessage()]
-    assert told == [
+    assert told[:2] == [
         "bench has not answered 5 times in a row, and is left alone for 10 s: no answer",
         "bench answers again",
     ]
+    assert len(told) == 3
+    assert told[2].startswith("bench is asked now by runs that waited for it: ")
 
 
 async def test_a_panel_that_restarts_is_armed_within_seconds(autojump_clock: MockClock) -> None:
@@ -137,6 +142,99 @@ async def test_a_look_closes_it(autojump_clock: MockClock, caplog: pytest.LogCap
         assert "answers again" not in caplog.text
         await node.installation.watcher.look("cellar")
         assert "bench answers again" in caplog.text
+
+
+async def a_panel_that_is_back(node: Node, panels: dict[str, BenchPanel]) -> None:
+    """Let the panel be back in the middle of a pause of which there is much left."""
+    await node.at(100)
+    assert node.installation.premises.watch_s == 60  # the last look was at 60 s
+    come_back(panels)
+    runs = [await node.run_of(f"night/{name}") for name in ROOMS]
+    assert max(run.due_at for run in runs) > EVENING + 120 * SECOND
+
+
+async def test_whoever_waited_asks_as_soon_as_a_look_is_answered(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A pause without a reason is over, for all partitions: one that a person held back was not waiting for it."""
+    caplog.set_level(logging.INFO, "trioarm.arming")
+    clock = virtual_clock()
+    panels = panels_in(clock)
+    async with a_node(a_house(), clock=clock, panels=panels) as node:
+        await a_panel_that_is_back(node, panels)
+        await node.installation.watcher.look("cellar")
+        await node.at(100 + 2 * len(ROOMS))
+        assert await states(node) == {State.SUCCEEDED}
+        assert [len(panel.commands) for panel in panels.values()] == [1, 1, 1, 1]
+    assert "bench is asked now by runs that waited for it: 4" in caplog.text
+
+
+async def test_whoever_waited_asks_as_soon_as_a_person_was_obeyed(autojump_clock: MockClock) -> None:
+    """What somebody asks of one partition shows for the others that the panel answers."""
+    clock = virtual_clock()
+    panels = panels_in(clock)
+    async with a_node(a_house(), clock=clock, panels=panels) as node:
+        await a_panel_that_is_back(node, panels)
+        await node.installation.persons.arm("house", NIGHT, by="ann")
+        await node.at(100 + 2 * len(ROOMS))
+        assert await states(node) == {State.SUCCEEDED}
+
+
+async def test_whoever_waited_asks_as_soon_as_another_process_was_answered(autojump_clock: MockClock) -> None:
+    """A person at a terminal is no node; the one that runs hears of it by what is kept, and by no question of its own.
+
+    What was kept before the panel fell silent says nothing.
+    """
+    clock = virtual_clock()
+    panels = panels_in(clock)
+    come_back(panels)
+    async with a_node(a_house(), clock=clock, panels=panels) as node:
+        terminal = Installation(node.installation.premises, node.repository, clock, panels=panels)
+        await terminal.persons.disarm("house", by="ann")
+        for panel in panels.values():
+            panel.unreachable = True
+        await node.at(90)
+        node.installation.doubt()
+        await a_panel_that_is_back(node, panels)
+        await terminal.persons.arm("house", AWAY, by="ann")
+        before = reads(panels)
+        await node.at(102)
+        assert reads(panels) == before
+        node.installation.doubt()
+        await node.at(102 + 2 * len(ROOMS))
+        assert await states(node) == {State.SUCCEEDED}
+
+
+async def test_a_run_whose_own_condition_is_answered_does_not_wait_either(autojump_clock: MockClock) -> None:
+    """While it is about to leave the panel alone, it finds out from another partition that it need not."""
+    clock = virtual_clock()
+    panels = panels_in(clock)
+    every_second = RetryPolicy(max_retries=100, base_s=1.0, max_s=1.0)
+    night = attrs.evolve(arming("night", NIGHT, 10, "house", retry=every_second), depends=Depends(only_if=("calm",)))
+    calm = PartitionCondition(name="calm", partition="attic", yes=frozenset({Reported.DISARMED}))
+    premises = attrs.evolve(a_house(night), conditions={"calm": calm})
+    async with a_node(premises, clock=clock, panels=panels) as node:
+        await node.at(12)
+        come_back(panels)
+        assert reads(panels) == 6  # three attempts, and the breaker has opened
+        await node.at(14.5)
+        assert (await node.run_of("night/house")).state is State.SUCCEEDED
+
+
+async def test_what_somebody_postponed_waits_as_long_as_they_said(autojump_clock: MockClock) -> None:
+    """It is the panel that no run waits for any more, not a person."""
+    clock = virtual_clock()
+    panels = panels_in(clock)
+    premises = a_house(arming("night", NIGHT, 10, *ROOMS), arming("later", AWAY, 95, "house"))
+    async with a_node(premises, clock=clock, panels=panels) as node:
+        await node.at(20)
+        await node.commands.postpone("later/house", by_s=600)
+        await node.at(100)
+        come_back(panels)
+        await node.installation.watcher.look("cellar")
+        await node.at(100 + 500)
+        later = await node.run_of("later/house")
+        assert (later.state, later.due_at) == (State.PENDING, EVENING + 695 * SECOND)
 
 
 async def test_what_may_not_be_carried_out_later_is_tried_at_its_end(autojump_clock: MockClock) -> None:

@@ -19,10 +19,13 @@ from tests.making import NOW
 from tests.world import a_node
 from trioarm.arming.installation import Installation
 from trioarm.arming.model import Target
+from trioarm.components import scheduler_components
 from trioarm.config import SchedulerConfig
 from trioarm.core.alerts import AlertQuery
 from trioarm.core.instants import SECOND, render_instant
+from trioarm.engine.ports import Clock, ScheduleRepository
 from trioarm.engine.scheduler import Scheduler
+from trioarm.repositories.sqlite import SqliteScheduleRepository
 
 ROOMS: Final = ("attic", "cellar", "garage", "house")
 RATE: Final = 40.0
@@ -120,6 +123,28 @@ async def test_the_other_end_is_asked_seldom_and_armed_once_it_is_back(
         assert trio.current_time() - back < 120 + 180 + len(ROOMS) + 60
         assert panel.states == dict.fromkeys(ROOMS, "armed_night")
         assert [method for method, _ in panel.asked].count("POST") == 4
+
+
+async def test_what_another_process_is_told_the_node_goes_by(
+    tmp_path: Path, mock_clock: MockClock, panel: Panel, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A person at a terminal beside the node, which asks nothing by itself: the rest of a pause is not waited for."""
+    caplog.set_level("INFO", "trioarm.arming")
+    mock_clock.rate = RATE
+    settings, path = config(tmp_path, panel, "0s"), tmp_path / "trioarm.db"
+    async with a_node(config=settings, store=lambda _: SqliteScheduleRepository(path)) as (scheduler, container):
+        await trio.sleep(10 + 190)
+        mock_clock.rate = 4.0  # about 80 s of a pause of two minutes are left
+        panel.is_away = False
+        beside = scheduler_components(settings)
+        beside.override(Clock, lambda _: container.get(Clock))
+        beside.override(ScheduleRepository, lambda _: SqliteScheduleRepository(path))
+        await beside.get(ScheduleRepository).open()
+        back = trio.current_time()
+        await beside.get(Installation).persons.arm("house", Target.ARMED_AWAY, by="ann")
+        await are_armed(scheduler)
+        assert trio.current_time() - back < 40
+        await beside.get(ScheduleRepository).close()
 
 
 async def test_a_person_is_let_through_and_the_answer_counts_for_all(

@@ -8,7 +8,7 @@ from tests.making import NOW, SECOND, a_record, a_run, a_schedule
 from trioarm.core.changes import Claim, Finished, Requeued, apply
 from trioarm.core.outcome import Failed, Ok, Outcome, Overridden, Snoozed, Stopped, TimedOut
 from trioarm.core.retry_policy import RetryPolicy
-from trioarm.core.retrying import SNOOZES_MAX, RetryRules, backoff_s, settle
+from trioarm.core.retrying import SNOOZES_MAX, RetryRules, backoff_s, settle, sooner
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import Delivery
 from trioarm.core.states import TABLE, Reason, State, Step, WaitingFor
@@ -206,3 +206,26 @@ def test_jitter_spreads_over_the_upper_half() -> None:
     assert [backoff_s(clamped, 10, chance) for chance in (0.0, 0.5)] == [15.0, 22.5]
     settled = _settle(_running(retry=policy), Failed("boom"), RetryRules(), chance=0.5)
     assert settled.due_at == ENDED + 6 * SECOND
+
+
+@pytest.mark.parametrize("outcome", [Failed("boom"), Snoozed(ENDED + 60 * SECOND)])
+def test_what_waits_for_an_attempt_may_begin_it_sooner(outcome: Outcome) -> None:
+    """It stays what it is in everything else: its attempts, what it waits for, and why."""
+    run = _running()
+    apply(_settle(run, outcome))
+    before = (run.attempt, run.waiting_for, run.reason, run.error, run.started_at, run.give_up_at)
+    at = ENDED + SECOND
+    step = sooner(run, at, ENDED)
+    assert step is not None
+    apply(step)
+    assert (run.state, run.due_at) == (State.PENDING, at)
+    assert (run.attempt, run.waiting_for, run.reason, run.error, run.started_at, run.give_up_at) == before
+    assert sooner(run, at, ENDED) is None
+    assert sooner(run, at + SECOND, ENDED) is None
+
+
+@pytest.mark.parametrize("waiting_for", sorted({*WaitingFor} - {WaitingFor.RETRY, WaitingFor.SNOOZE}))
+def test_what_waits_for_something_else_does_not(waiting_for: WaitingFor) -> None:
+    """What a person postponed, or what waits for its turn, is not for anybody to hurry."""
+    assert sooner(a_run(due_at=ENDED, waiting_for=waiting_for), NOW, NOW) is None
+    assert sooner(_running(), NOW - SECOND, NOW) is None

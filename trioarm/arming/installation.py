@@ -11,6 +11,7 @@ from trioarm.arming.alerts import alert_rule
 from trioarm.arming.commanding.handler import ArmHandler
 from trioarm.arming.commanding.line import lines_to
 from trioarm.arming.commanding.pursuit import Way
+from trioarm.arming.commanding.recall import Hasten, Recall, hastens_nothing
 from trioarm.arming.compile import engine_schedules
 from trioarm.arming.conditions.asking import Conditions
 from trioarm.arming.conditions.sources import Means, make_source
@@ -49,6 +50,7 @@ class Installation:
         panels: drivers by partition, instead of those configured.
         fire: runs an arming schedule now, for partitions that are commanded again after their panel restarted.
         announce: told of the alerts that looks at partitions raised.
+        hasten: lets a run that waits for a panel ask it earlier.
         discovery: where a press answers a warning; None where none does.
 
     Raises:
@@ -65,6 +67,7 @@ class Installation:
         panels: Mapping[str, Panel] | None = None,
         fire: Fire = fires_nothing,
         announce: Announce = announces_nothing,
+        hasten: Hasten = hastens_nothing,
         discovery: DiscoverySettings | None = None,
     ) -> None:
         given = {} if panels is None else panels
@@ -94,6 +97,7 @@ class Installation:
         self.handlers: dict[str, Handler] = {HANDLER: self._handler.arm}
         warner = Warner(premises, ways, holds, repository, alerts, clock, discovery)
         self.watcher = Watcher(ways, repository, alerts, clock, self.desired, fire, announce)
+        self._recall = Recall(ways, repository, clock, hasten)
         self.announcers: dict[str, Handler] = {WARN: warner.warn, WATCH: self.watcher.watch}
         self._supervisor = Supervisor(premises, ways, clock)
         self._reporter = Reporter(Maker(premises, self.schedules, repository, clock), alerts)
@@ -119,6 +123,17 @@ class Installation:
         Cancellation: says goodbye to them, for a second at most.
         """
         await self._connections.run(task_status=task_status)
+
+    async def listen(self) -> None:
+        """Heed what panels say by themselves, and that they answer again, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._recall.listen)
+            if self.premises.watch_s:
+                nursery.start_soon(self.watcher.listen)
+
+    def doubt(self) -> None:
+        """Look at what other processes may have heard of panels."""
+        self._recall.doubt()
 
     def declare(self, premises: Premises) -> None:
         """Take over other schedules and limits for the partitions there are.

@@ -208,6 +208,13 @@ class Ledger:
         sent_at = max(await self.commanded_at(partition), default=None)
         return found if sent_at is None or sent_at <= read_at else attrs.evolve(found, sent_at=sent_at)
 
+    async def answered_at(self, partition: str) -> int | None:
+        """Return when a run or a person was last done with a partition whose panel had answered; None for never."""
+        document = await self._repository.get_document(PARTITIONS, partition)
+        with suppress(InvalidInstant):
+            return None if document is None else parse_instant(str(document.body.get("read_at")))
+        return None
+
     async def watched(self, partition: str) -> tuple[Watched, int]:
         """Return what is kept of the looks at a partition, and the version of that; 0 for nothing.
 

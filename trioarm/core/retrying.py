@@ -179,6 +179,23 @@ def _retry(run: RunRecord, error: str, kinds: tuple[str, ...], after_s: float | 
     return step
 
 
+def sooner(run: RunRecord, due_at: int, now: int) -> Requeued | None:
+    """Return the step by which a run's next attempt begins at an instant; None if it waits for no attempt, or not for
+    so long.
+
+    Args:
+        run: any; it waits for one after a failure, or because it was put off.
+        due_at: when it may begin.
+        now: microseconds since 1970 UTC.
+    """
+    waiting_for = run.waiting_for
+    if waiting_for not in (WaitingFor.RETRY, WaitingFor.SNOOZE) or run.due_at <= due_at:
+        return None
+    step = Requeued(run, run.token, Step.POSTPONE, now, run.attempt, due_at, waiting_for, run.reason, run.error)
+    step.give_up_at = run.give_up_at
+    return step
+
+
 def _first_due_at(run: RunRecord) -> int:
     """Return when a run was due before any attempt: its own `due_at` moves with each.
 

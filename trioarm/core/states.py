@@ -106,7 +106,7 @@ FAILURES: Final = frozenset({State.FAILED, State.TIMED_OUT})  # no retry is left
 
 _PENDING: Final = {
     Step.CLAIM: State.CLAIMED,
-    Step.POSTPONE: State.PENDING,  # a person lets it start later, or earlier again
+    Step.POSTPONE: State.PENDING,  # a person lets it start later, or earlier again; what it waited for is there already
     Step.CANCEL: State.CANCELLED,
     Step.FAIL: State.FAILED,  # its schedule is gone or its retries were taken away while it waited
     Step.SKIP: State.SKIPPED,

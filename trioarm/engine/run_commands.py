@@ -18,6 +18,7 @@ from trioarm.core.jsonable import Json
 from trioarm.core.operations import Operation, Verb, entry
 from trioarm.core.overlap import Earlier, by_hand, give_way, make_way
 from trioarm.core.record import ScheduleRecord
+from trioarm.core.retrying import sooner
 from trioarm.core.run import Origin, RunRecord
 from trioarm.core.schedule import Overlap, as_overlap, checked_args
 from trioarm.core.states import Reason, State
@@ -173,6 +174,18 @@ class RunCommands:
                 raise UnknownRun(f"run {run.run_id} is no longer kept")
             run = again
         raise self._given_up(run.readable_id)
+
+    async def hasten(self, run: RunRecord, due_at: int) -> bool:
+        """Let the next attempt of a run begin at an instant, because what it waits for is there already.
+
+        Returns:
+            whether it does: false where it waits for no attempt or not for so long, or somebody else was faster.
+
+        Raises:
+            RepositoryError: the store is out of reach.
+        """
+        step = sooner(run, due_at, self._clock.look())
+        return step is not None and await self._commit(Change(steps=[step]))
 
     async def _record(self, name: str) -> ScheduleRecord:
         record = await self._repository.get_schedule(name)

@@ -50,6 +50,11 @@ class Breaker:
         self.open_until = now + self.pause_s
         return was_closed
 
+    @property
+    def failed_at(self) -> float | None:
+        """When the answer failed to come for which it is left alone; None while it answers."""
+        return None if self.open_until is None else self.open_until - self.pause_s
+
     def wait_s(self, now: float) -> float:
         """Return for how many seconds a run leaves it alone; 0 where it may ask now.
 

@@ -308,7 +308,7 @@ class Errand(Pursuit):
                 return await self._leave(why)
             if now <= self.limits.apply_until:
                 await self._raise_once(unreachable(name, self.target, str(failure), self.limits.apply_until, now))
-                return Snooze(failure.until_at, text) if isinstance(failure, NotAsked) else Retry(text)
+                return self._put_off(failure, text, now) if isinstance(failure, NotAsked) else Retry(text)
             failure = PanelFailure(FailureKind.TOO_LATE, str(failure))
         alert = failed(
             name,
@@ -323,6 +323,11 @@ class Errand(Pursuit):
         await self._conclude("_failed", f"{failure.kind}: {failure}")
         await self._end_passing_alerts()
         return Discard(f"{text}; {alert.advice}")
+
+    def _put_off(self, failure: NotAsked, text: str, now: int) -> Snooze:
+        """Return for how long it asks nothing: not at all if its panel was heard of since."""
+        is_back = self.way.line.left_alone_since(now) is None
+        return Snooze(now if is_back else failure.until_at, text)
 
     async def _give_way(self, reason: Reason, message: str) -> Override:
         name, last = self.way.partition.name, (self.report or UNREAD).state

@@ -45,6 +45,7 @@ class Line:
         sent_at: when this process last sent it a command; None when it did not.
         recorded: when it was sent commands, by whatever process, as far as that was looked up.
         breaker: whether it answers.
+        returned: set when it answers again after it was left alone; who heeds that puts a new one in its place.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Line:
     sent_at: int | None = None
     recorded: tuple[int, ...] = ()
     breaker: Breaker = attrs.Factory(Breaker)
+    returned: trio.Event = attrs.Factory(trio.Event)
 
     async def look_up(self, ledger: Ledger) -> None:
         """Find out what other processes have sent."""
@@ -81,7 +83,7 @@ class Line:
             yield
         except PanelFailure as failure:
             if failure.kind is not FailureKind.UNAVAILABLE:
-                self._answered()
+                self.heard()
             elif breaker.failed(trio.current_time()):
                 _log.warning(
                     "%s has not answered %d times in a row, and is left alone for %.0f s: %s",
@@ -92,7 +94,7 @@ class Line:
                 )
             raise
         else:
-            self._answered()
+            self.heard()
         finally:
             breaker.asking -= 1
 
@@ -115,9 +117,20 @@ class Line:
         again = f"and is asked again at {render_instant(until_at)}"
         raise NotAsked(f"not asked: it has not answered {failures} times in a row, {again}", until_at)
 
-    def _answered(self) -> None:
+    def left_alone_since(self, now: int) -> int | None:
+        """Return when it last gave no answer for which it is left alone, as the wall clock says; None if it is not.
+
+        Args:
+            now: microseconds since 1970 UTC.
+        """
+        failed_at = self.breaker.failed_at
+        return None if failed_at is None else now - microseconds(trio.current_time() - failed_at)
+
+    def heard(self) -> None:
+        """Heed that it answers, whoever has asked."""
         if self.breaker.answered():
             _log.info("%s answers again", self.name)
+            self.returned.set()
 
 
 def lines_to(panels: Mapping[str, Panel]) -> dict[str, Line]:
