@@ -139,3 +139,45 @@ async def test_what_people_skipped_is_not_expected(autojump_clock: MockClock) ->
         saturday, sunday = made.days
         assert [(one.expected.closes, one.outcome.value) for one in saturday.expected] == [(False, "on time")]
         assert [one.outcome.value for one in sunday.expected] == ["already", "on time"]
+
+
+@pytest.mark.parametrize(
+    ("closed_by_hand", "outcomes"), [(None, ["on time"]), ("22:10", ["on time"]), ("20:00", ["early"])]
+)
+async def test_what_people_postponed_is_expected_when_they_said(
+    autojump_clock: MockClock, closed_by_hand: str | None, outcomes: list[str]
+) -> None:
+    """A closing that was postponed and came then is not late; done by hand when it was declared, it is not early."""
+    async with a_world(start_at="2025-03-28 12:00", zone=PRAGUE) as world:
+        config = a_config(daily("night", NIGHT, "22:00"), daily("day", DISARMED, "06:00"), watch_s=600.0)
+        node = await world.start(config=config)
+        await world.until("2025-03-29 12:00")
+        await node.scheduler.schedules.postpone("night/house", by_s=5400, author="ann")
+        if closed_by_hand is not None:
+            await world.until(f"2025-03-29 {closed_by_hand}")
+            await panel_of(node).arm(AWAY, "ann")
+        await world.until("2025-03-31 12:00")
+        report = await node.container.get(Installation).reports.make(
+            ["house"], first=MONDAY + 5, days=2, now=world.wall()
+        )
+        saturday, sunday = report.days
+        assert [one.outcome.value for one in saturday.of(closes=True)] == outcomes
+        start = saturday.start
+        [closing] = saturday.of(closes=True)
+        assert closing.expected.at == start + 23 * HOUR + 30 * 60 * SECOND
+        wanted = [report.report.wanted("house", start + hours * HOUR) for hours in (21, 23, 24)]
+        assert wanted == [DISARMED, DISARMED, NIGHT]
+        assert [one.outcome.value for one in sunday.expected] == ["on time", "on time"]
+
+
+async def test_what_was_postponed_and_taken_back_is_expected_as_declared(autojump_clock: MockClock) -> None:
+    """The last word counts."""
+    async with a_world(start_at="2025-03-28 12:00", zone=PRAGUE) as world:
+        node = await world.start(config=a_config(daily("night", NIGHT, "22:00"), watch_s=600.0))
+        await world.until("2025-03-29 12:00")
+        await node.scheduler.schedules.postpone("night/house", by_s=5400, author="ann")
+        await node.scheduler.schedules.undo("night/house", author="ann")
+        await world.until("2025-03-30 12:00")
+        reports = node.container.get(Installation).reports
+        [saturday] = (await reports.make(["house"], first=MONDAY + 5, days=1, now=world.wall())).days
+        assert [one.expected.at - saturday.start for one in saturday.expected] == [22 * HOUR]

@@ -49,14 +49,20 @@ def wanted_by(
     partition: str,
     at: int,
     became: Mapping[tuple[str, int], Target | None],
+    postponed: Mapping[tuple[str, int], int],
 ) -> Target | None:
     """Return what a partition should have been at an instant; None before its first occurrence.
 
     Args:
         became: what is on record of occurrences, by schedule and instant; None where one was left.
+        postponed: until when some of them were.
     """
-    targets = (became.get((one.schedule, one.since_at), one.target) for one in _declared(schedules, partition, at))
-    return next((target for target in targets if target is not None), None)
+    for one in _declared(schedules, partition, at):
+        occurrence = one.schedule, one.since_at
+        target = became.get(occurrence, one.target)
+        if target is not None and postponed.get(occurrence, at) <= at:
+            return target
+    return None
 
 
 def _declared(schedules: Sequence[Schedule], partition: str, at: int) -> Iterator[Desired]:

@@ -80,7 +80,12 @@ def expected_of(
     found = [one for each in hours if each.partition == partition for one in _of_hours(each, start, until)]
     if not any(each.partition == partition for each in hours):
         found = [one for each in schedules for one in _of_schedule(each, partition, start, until)]
-    return sorted(found, key=lambda one: (one.at, one.closes, one.name))[:EXPECTED_MAX]
+    return sorted(found, key=in_order)[:EXPECTED_MAX]
+
+
+def in_order(one: Expected) -> tuple[int, bool, str]:
+    """Return by what such are sorted: when, and at one instant what opens first."""
+    return one.at, one.closes, one.name
 
 
 def _of_hours(hours: Hours, start: int, until: int) -> Iterator[Expected]:

@@ -15,7 +15,7 @@ import attrs
 from trioarm.arming.audit import DONE, LEFT, SCHEDULE, AuditEntry
 from trioarm.arming.compile import DEPENDS
 from trioarm.arming.model import Hours, Reported, Target
-from trioarm.arming.supervision.expected import Expected, Judged, expected_of, is_closed, judged
+from trioarm.arming.supervision.expected import Expected, Judged, expected_of, in_order, is_closed, judged
 from trioarm.arming.supervision.history import History, Turn
 from trioarm.arming.wanted import wanted_by
 from trioarm.core.alerts import AlertState, StoredAlert
@@ -128,6 +128,7 @@ class Report:
         self.histories = {name: History(*self._span(name)) for name in partitions}
         self._counted = {name: _Counted() for name in partitions}
         self._became: dict[tuple[str, int], Target | None] = {}  # of what conditions and people had their say in
+        self._postponed: dict[tuple[str, int], int] = {}  # when those may start
 
     def add(self, at: int, entry: AuditEntry) -> None:
         """Take in the next entry of the audit; those about other partitions are none of its business."""
@@ -158,10 +159,23 @@ class Report:
         occurrence = one.name, one.at
         return occurrence in self._became and self._became[occurrence] is None
 
+    def _moved(self, one: Expected) -> Expected:
+        """Return what is expected where people postponed it: what is done at the time that was declared is on time,
+        too."""
+        at = self._postponed.get((one.name, one.at), one.at)
+        return attrs.evolve(one, at=at, early=one.early + at - one.at)
+
     def passed(self, schedule: str, nominal_at: int) -> None:
         """Take in that an occurrence was skipped, or gave its place to another one: nobody expects anything of it."""
         if len(self._became) < BECAME_MAX:
             self._became[schedule, nominal_at] = None
+
+    def postponed(self, schedule: str, nominal_at: int, until_at: int | None) -> None:
+        """Take in that an occurrence was postponed to an instant, or is no more: then it is expected."""
+        if until_at is None:
+            self._postponed.pop((schedule, nominal_at), None)
+        elif len(self._postponed) < BECAME_MAX:
+            self._postponed[schedule, nominal_at] = until_at
 
     def found(self, partition: str, state: Reported, seen_at: int) -> None:
         """Take in what a look found, where the audit says nothing of a partition."""
@@ -178,13 +192,13 @@ class Report:
         """
         history = self.histories[partition]
         expected = expected_of(partition, self._hours, self._schedules, history.start, history.until)
-        expected = [one for one in expected if not self._was_left(one)]
-        outcomes = judged(expected, history, self._now)
+        expected = [self._moved(one) for one in expected if not self._was_left(one)]
+        outcomes = judged(sorted(expected, key=in_order), history, self._now)
         return [self._day(partition, number, outcomes, alerts) for number in self._numbers]
 
     def wanted(self, partition: str, at: int) -> Target | None:
         """Return what the declared schedules want a partition to be at an instant."""
-        return wanted_by(self._schedules, partition, at, self._became)
+        return wanted_by(self._schedules, partition, at, self._became, self._postponed)
 
     def wants_closed(self, partition: str, at: int) -> bool | None:
         """Return whether a partition should be closed at an instant, as its hours say; None where they say nothing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import date
 from enum import StrEnum
 from typing import Final
@@ -21,6 +22,7 @@ from trioarm.core.errors import RepositoryError
 from trioarm.core.forecast import local_time
 from trioarm.core.instants import DAY, SECOND, as_datetime, render_duration
 from trioarm.core.jsonable import Json
+from trioarm.core.operations import JOURNAL, Verb, read_operation
 from trioarm.core.outcome import Discard
 from trioarm.core.queries import PAGE_MAX, RunQuery
 from trioarm.core.schedule import Schedule
@@ -104,6 +106,7 @@ class Maker:
         report = Report(zones, self.premises.hours, self.schedules, first=first, days=days, now=now)
         unreadable = await self._read_audit(report)
         await self._read_passed(report, names)
+        await self._read_postponed(report, names)
         await self._read_looks(report, names)
         found = [day for name in names for day in report.days(name, await self._alerts_of(name))]
         return Made(report, zones, found, unreadable)
@@ -132,6 +135,18 @@ class Maker:
             query = RunQuery(schedule=schedule.name, states=PASSED, due_from=start, due_until=until, limit=PAGE_MAX)
             for run in (await self.repository.find_runs(query)).rows:
                 report.passed(schedule.name, run.nominal_at)
+
+    async def _read_postponed(self, report: Report, names: Sequence[str]) -> None:
+        """Read which occurrences people postponed; of those that are no longer kept, what was declared counts."""
+        mine = {one.name for one in self.schedules if one.args.get("partition") in names}
+        async for kept in entries_of(self.repository, JOURNAL):
+            if kept.body.get("verb") not in (Verb.POSTPONE, Verb.UNDO) or kept.body.get("subject") not in mine:
+                continue
+            with suppress(RepositoryError):
+                said = read_operation(kept)
+                until_at = said.until_at if said.verb is Verb.POSTPONE else None
+                if said.nominal_at is not None:
+                    report.postponed(said.subject, said.nominal_at, until_at)
 
     async def _read_looks(self, report: Report, names: Sequence[str]) -> None:
         ledger = Ledger(self.repository)
