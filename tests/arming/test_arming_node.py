@@ -22,6 +22,7 @@ from tests.arming.premises import (
     the_premises,
     virtual_clock,
 )
+from trioarm.arming.alerts import AlertKind
 from trioarm.arming.model import Partition, Reported, VirtualPanel
 from trioarm.arming.panels.base import FailureKind, PanelFailure
 from trioarm.core.changes import Change
@@ -484,3 +485,31 @@ async def test_a_clock_set_forward_ends_the_exit_delay_within_a_check_interval(a
         node.clock.step(HOUR / SECOND)
         await trio.sleep(MINUTE / SECOND)
         assert (await node.run_of("night/house")).state is State.SUCCEEDED
+
+
+MOVED = PanelFailure(FailureKind.UNAVAILABLE, "it redirects to https://panel.example, which is not followed")
+
+
+async def test_what_a_panel_said_to_the_last_command_is_told_in_the_end(autojump_clock: MockClock) -> None:
+    """It takes no command, and says why; attempts that only read and wait know it as well."""
+    clock = virtual_clock()
+    panel = BenchPanel(clock, refuses=MOVED)
+    async with a_node(the_premises(arming("night", NIGHT, 10)), clock=clock, panels={"house": panel}) as node:
+        await node.at(1800)
+        run = await node.run_of("night/house")
+        assert (run.state, len(panel.commands)) == (State.FAILED, 3)
+        text = f"3 commands had no effect: the panel still reports disarmed; to the last one it had said: {MOVED}"
+        assert (await node.alert(AlertKind.ARM_FAILED)).text == f"it did not become armed_night: {text}"
+        assert text in str(run.error)
+
+
+async def test_what_it_said_before_it_took_one_is_not_told(autojump_clock: MockClock) -> None:
+    """The last command was taken, and had no effect."""
+    clock = virtual_clock()
+    panel = BenchPanel(clock, refuses=MOVED, drops=None)
+    async with a_node(the_premises(arming("night", NIGHT, 10)), clock=clock, panels={"house": panel}) as node:
+        await node.at(15)
+        panel.refuses = None
+        await node.at(1800)
+        alert = await node.alert(AlertKind.ARM_FAILED)
+        assert alert.text.endswith("3 commands had no effect: the panel still reports disarmed")

@@ -179,9 +179,11 @@ TOLD: Final = {  # what a person reads of each, as patterns
     "partition/untrusted": REACHED + "mqtt untrusted: not connected: TLS: certificate verify failed: unable to get",
     "partition/forged": REACHED + "https://127.0.0.1:[0-9]+: its certificate is not trusted: unable to get",
     "partition/deaf": "it did not become armed_away: 3 commands had no effect: the panel still reports disarmed$",
-    "partition/redirects": REACHED + "http://127.0.0.1:[0-9]+: the answer is 302 Found;",
+    "partition/redirects": REACHED
+    + "http://127.0.0.1:[0-9]+: the answer is 302 Found: it redirects to what is no address of a web server, which is "
+    "not followed: put the address that it leads to into set;",
     "partition/slow": REACHED + "http://127.0.0.1:[0-9]+: no answer within 2 s;",
-    "notify/moved": "nobody is told of alerts by moved: it answered with 302$",
+    "notify/moved": "nobody is told of alerts by moved: it answered with 302: it redirects, which is not followed: ",
 }
 
 

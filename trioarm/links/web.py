@@ -31,6 +31,7 @@ AGENT: Final = "trioarm"
 WEB: Final = ("http", "https")
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 PASSING: Final = frozenset({408, 425, 429})  # the refusals that a later request may not meet
+NAMED_MAX: Final = 100  # characters of a server that is named
 CHUNK: Final = 64 * 1024  # bytes read at once; between two of them the deadline is looked at
 
 
@@ -201,7 +202,7 @@ def _fetch(request: Request, limits: Limits, tls: ssl.SSLContext | None, patienc
             if answer.status not in REDIRECTS or where is None:
                 return answer
             if not limits.redirects:
-                raise WebFailed("it redirects, which is not followed")
+                raise WebFailed(redirection(request.full_url, where))
             request = Request(_redirected(request.full_url, where), headers={"User-Agent": AGENT})
     except (OSError, HTTPException, ValueError) as error:  # ValueError: a new address that is none
         raise WebFailed(_reason(error, limits)) from None
@@ -254,6 +255,32 @@ def _body(answer: HTTPResponse, limits: Limits, patience: _Patience) -> bytes:
     if answer.length:
         raise WebFailed(f"the answer is cut off: {answer.length} bytes are missing")
     return b"".join(parts)
+
+
+def redirection(url: str, where: str) -> str:
+    """Say where a redirect leads that is not followed: to which server, since the rest of an address may be secret.
+
+    Args:
+        url: that was asked.
+        where: what the answer says, in whole or as seen from there.
+    """
+    return f"it redirects to {_place(url, where)}, which is not followed"
+
+
+def _place(url: str, where: str) -> str:
+    try:
+        target, before = urljoin(url, where), urlsplit(url)
+        after = urlsplit(target)
+        named = after.hostname and f"{after.scheme}://{after.netloc.rpartition('@')[2]}"
+    except ValueError:
+        return "what is no address"
+    if after.scheme not in WEB or not named:
+        return "what is no address of a web server"
+    if (after.scheme, after.netloc) != (before.scheme, before.netloc):
+        return named if len(named) <= NAMED_MAX and named.isprintable() else "another server"
+    if target == f"{url}/":
+        return "the same address with a slash at its end"
+    return "itself" if target == url else "another path of the same server"
 
 
 def _redirected(url: str, where: str) -> str:

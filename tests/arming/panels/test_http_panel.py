@@ -221,18 +221,39 @@ async def test_a_command_follows_no_redirect(code: int) -> None:
     with a_web_server() as other, a_web_server(status(code, other.url("/alarm/house"))) as web:
         failure = await refusal(a_driver(web))
         assert (len(web.asked), other.asked) == (1, [])
+        told = f"it redirects to {other.url('')}, which is not followed: put the address that it leads to into set"
     assert failure.kind is UNAVAILABLE
     assert f"the answer is {code} " in str(failure)
+    assert str(failure).endswith(f": {told}")
 
 
-@pytest.mark.parametrize("where", ["file:///etc/passwd", "/alarm/house", "/alarm/house/state", "http://["])
-async def test_a_redirect_leads_nowhere(where: str) -> None:
-    """To a file, to itself, to nonsense: neither a command nor a read goes there."""
+LEADS = [
+    ("file:///etc/passwd", "what is no address of a web server"),
+    ("/alarm/house", "itself"),
+    ("/alarm/house/", "the same address with a slash at its end"),
+    ("/alarm/house?key=0042", "another path of the same server"),
+    ("http://[", "what is no address"),
+    ("https://ann:0042@panel.example/key-0042", "https://panel.example"),
+    (f"https://{'x' * 200}/", "another server"),
+]
+
+
+@pytest.mark.parametrize(("where", "said"), LEADS)
+async def test_a_redirect_leads_nowhere(where: str, said: str) -> None:
+    """To a file, to itself, to nonsense: neither a command nor a read goes there. People are told to which server."""
     with a_web_server(status(307, where)) as web:
         failure = await refusal(a_driver(web))
         assert failure.kind is UNAVAILABLE
-        assert "it redirects, which is not followed" in await unread(a_driver(web))
+        assert f": it redirects to {said}, which is not followed: put " in str(failure)
+        read = a_driver(web, read_url=web.url("/alarm/house"))
+        assert f": it redirects to {said}, which is not followed" in await unread(read)
         assert len(web.asked) == 2
+
+
+async def test_a_redirect_that_names_no_address_is_a_status() -> None:
+    """There is nothing more to be said of it."""
+    with a_web_server(status(307)) as web:
+        assert str(await refusal(a_driver(web))).endswith("the answer is 307 Temporary Redirect")
 
 
 # Silence, and too much of everything

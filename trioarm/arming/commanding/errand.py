@@ -110,6 +110,8 @@ class Errand(Pursuit):
         self._terms = terms
         self._consent: Proceed | None = None  # what conditions said last; None before, and where there are none
         self._latest = LatestCommand()
+        said = run.last_progress
+        self._said = said if isinstance(said, str) else ""  # why the last command was not taken; empty where it was
         self._holds = holds
         self._alerts = alerts
 
@@ -193,6 +195,17 @@ class Errand(Pursuit):
             [raising(name, alert) for name, alert in await self._to_be_told(now)],
         )
         return self._latest.sent_for(self._run.id)
+
+    async def command(self, code: str | None) -> None:
+        """Send it, and remember what the panel said against it: other attempts have to tell."""
+        try:
+            await super().command(code)
+        except PanelFailure as failure:
+            self._run.progress(str(failure))
+            raise
+        if self._said:
+            self._said = ""
+            self._run.progress("")
 
     # What stands against a command
 
@@ -300,6 +313,8 @@ class Errand(Pursuit):
         An attempt that left its panel alone was none, and is put off, so that it is not counted.
         """
         name, now = self.way.partition.name, self.way.clock.look()
+        if failure.kind is FailureKind.TIMEOUT and self._said:
+            failure = PanelFailure(failure.kind, f"{failure}; to the last one it had said: {self._said}")
         text = f"{name} did not become {self.target}: {failure}"
         if failure.kind is FailureKind.UNAVAILABLE:
             if not self.sent.sends and (hold := await self._holds.covering(self.way.partition)) is not None:

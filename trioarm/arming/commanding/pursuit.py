@@ -111,6 +111,14 @@ class Pursuit(ABC):
         """
         return await self.way.read_state()
 
+    async def command(self, code: str | None) -> None:
+        """Tell the panel what the partition is to become; see `Panel.command`.
+
+        Raises:
+            PanelFailure: it is `rejected`, `blocked` or `unavailable`.
+        """
+        await self.way.command(self.target, code, self.by)
+
     async def carry_out(self) -> PanelReport:
         """Take step after step until the panel reports the target.
 
@@ -162,7 +170,7 @@ class Pursuit(ABC):
         now = self.way.clock.look()
         self.sent = await self.announce(now)
         self.way.line.sent_at = now
-        await self.way.command(self.target, code, self.by)
+        await self.command(code)
 
     async def _nap(self, until: int) -> None:
         """Wait for an instant, or for news of the panel. A nap may end early: who took it reads and decides again."""

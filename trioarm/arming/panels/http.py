@@ -18,7 +18,7 @@ from trioarm.arming.panels.base import OURSELVES, FailureKind, PanelFailure, Pan
 from trioarm.engine.ports import Clock
 from trioarm.links.secrets import Mask, SecretRef, SecretUnreadable, masking_of, references
 from trioarm.links.signing import KEY_HEADER, bearer, signature
-from trioarm.links.web import Limits, Web, WebFailed
+from trioarm.links.web import REDIRECTS, Limits, Web, WebFailed, redirection
 
 SIZE_MAX: Final = 256 * 1024  # bytes of an answer; read in the loop, so it takes milliseconds
 REASON_MAX: Final = 300  # characters of what went wrong, some of them the panel's
@@ -86,6 +86,11 @@ class HttpDriver:
             answer = await self._web.post(self._set_url, content, {**headers, KEY_HEADER: key})
         except WebFailed as error:
             raise self._failure(FailureKind.UNAVAILABLE, self._set_url, str(error), code) from None
+        where = answer.headers.get("location")
+        if answer.status in REDIRECTS and where is not None:
+            leads = redirection(self._set_url, where)
+            message = f"{status_of(answer.status)}: {leads}: put the address that it leads to into set"
+            raise self._failure(FailureKind.UNAVAILABLE, self._set_url, message, code)
         refusal = refusal_of(answer.status, answer.body, self._mask(code))
         if refusal is not None:
             kind, message, zones = refusal

@@ -5,13 +5,14 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Final
 
-from trioarm.links.web import PASSING
+from trioarm.links.web import PASSING, REDIRECTS
 from trioarm.notify.channels.base import Answer, Delivered, Refused, TryAgain
 
 HINTS: Final[dict[int, str]] = {
     HTTPStatus.UNAUTHORIZED: "look at its token or secret, and at both clocks",
     HTTPStatus.FORBIDDEN: "look at its token",
     HTTPStatus.NOT_FOUND: "look at its URL",
+    **dict.fromkeys(REDIRECTS, "it redirects, which is not followed: put the address that it leads to into url"),
 }
 
 
