@@ -293,10 +293,10 @@ class TestHelp:
     @pytest.mark.parametrize(
         ("line", "part"),
         [
-            ("previw", "did you mean preview?"),
-            ("config shwo", 'Did you mean "show"?'),
+            ("previw", "did you mean trioarm preview?"),
+            ("config shwo", "did you mean trioarm config show?"),
             ("check --cofnig x", "Did you mean --config?"),
-            ("check twice", "check does not know what to do with 'twice'"),
+            ("check twice", 'check does not know what to do with "twice"'),
             ("--for 3s check", "write trioarm check, then its options"),
             ("run --for soon", "--for: 'soon' is no duration"),
             ("run --set log.level", "write it like --set"),

@@ -7,15 +7,17 @@ import platform
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
+from itertools import takewhile
 from typing import Final
 
-from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
+from cyclopts import App, CycloptsError, Parameter, UnknownCommandError, UnusedCliTokensError
 
 import trioarm
 from trioarm.cli.exits import Exit, exit_of, leaves, lines_of
+from trioarm.cli.guessing import guesses, in_words, nearest_pair
 from trioarm.cli.terminal import complain, forgive_encodings
 from trioarm.core.errors import TrioarmError
-from trioarm.core.reading import suggest
+from trioarm.core.reading import show
 
 INTERRUPTED: Final = 130  # as a shell says it of a program that SIGINT ended
 UNREAD: Final = 141  # as a shell says it of a program whose output nobody read to the end
@@ -168,6 +170,9 @@ GROUPS: Final = {
 }
 
 
+ALL: Final = (*COMMANDS, *(f"{group} {command}" for group, (_, commands) in GROUPS.items() for command in commands))
+
+
 def make_app() -> App:
     """Return the command line; its commands are not imported yet."""
     app = App(name="trioarm", help=HELP, version=_version, help_format="markdown", default_parameter=PLAIN)
@@ -229,7 +234,7 @@ def _carry_out(app: App, arguments: Sequence[str]) -> int:
         command, bound, _ = app.parse_args(arguments, print_error=False, exit_on_error=False)
         return int(command(*bound.args, **bound.kwargs) or Exit.CLEAN)
     except CycloptsError as error:
-        complain([_misused(app, error)])
+        complain([_misused(error, arguments)])
         return Exit.USAGE
     except BrokenPipeError:
         raise
@@ -245,17 +250,29 @@ def _carry_out(app: App, arguments: Sequence[str]) -> int:
         return exit_of(error)
 
 
-def _misused(app: App, error: CycloptsError) -> str:
+def _misused(error: CycloptsError, arguments: Sequence[str]) -> str:
     """Return what is wrong with a command line, in one line."""
+    words = list(takewhile(lambda word: not word.startswith("-"), arguments))[:2]
+    if words and words[0] not in COMMANDS and words[0] not in GROUPS:
+        return _unknown(words[:1], words)
+    if isinstance(error, UnknownCommandError):
+        return _unknown(words, words)
+    chain = " ".join(error.command_chain or ())
     if not isinstance(error, UnusedCliTokensError) or not error.unused_tokens:
-        return f"{' '.join(str(error).split())} See trioarm --help."
-    word, chain = error.unused_tokens[0], " ".join(error.command_chain or ())
-    commands = [name for name in app if not name.startswith("-")]
+        return f"{' '.join(str(error).split())} See {f'trioarm {chain}'.rstrip()} --help."
+    word = error.unused_tokens[0]
     if chain:
-        return f"{chain} does not know what to do with {word!r}. See trioarm {chain} --help."
-    if word in commands:
-        return f"{word!r} comes too late: write trioarm {word}, then its options"
-    return f"there is no command {word!r}{suggest(word, commands)}"
+        pair = nearest_pair(words, ALL) if words == [chain, word] else None
+        meant = "." if pair is None else f"; {in_words([pair])}"
+        return f"{chain} does not know what to do with {show(word)}{meant} See trioarm {chain} --help."
+    if word in COMMANDS or word in GROUPS:
+        return f"{show(word)} comes too late: write trioarm {word}, then its options"
+    return _unknown([word], [word])
+
+
+def _unknown(named: Sequence[str], words: Sequence[str]) -> str:
+    question = in_words(found) if (found := guesses(words, ALL)) else "see trioarm --help"
+    return f"there is no command {show(' '.join(named))}: {question}"
 
 
 def _options_last(arguments: Sequence[str]) -> list[str]:
