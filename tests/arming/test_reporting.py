@@ -78,7 +78,7 @@ def test_hours_that_only_open_say_what_is_wanted() -> None:
     [day] = report.days("house")
     assert [(one.expected.closes, one.outcome.value) for one in day.expected] == [(False, "failed")]
     assert report.wants_closed("house", start) is False
-    assert summary([day]) == ("Mon 24 Mar 2025: opened on 0 of 1 days, closed on 1, open for 0s, 1 failed")
+    assert summary([day]) == ("Mon 24 Mar 2025: opened on 0 of 1 day, closed on 1, open for 0s, 1 failed")
 
 
 def test_how_often_is_said_alike_in_settings_and_here() -> None:

@@ -25,7 +25,7 @@ MEANT = [
     ("run list", "did you mean trioarm runs list? See trioarm run --help."),
     ("vacation", "did you mean trioarm exceptions add?"),
     ("frobnicate", "see trioarm --help"),
-    ("x" * 500, 'xxx...": see trioarm --help'),
+    ("x" * 500, "xxx...: see trioarm --help"),
     ("check everything", 'check does not know what to do with "everything". See trioarm check --help.'),
     ("schedules show", "See trioarm schedules show --help."),
     ("runs list --every", "See trioarm runs list --help."),

@@ -48,7 +48,7 @@ async def test_what_was_computed_by_another_database_is_computed_anew(
     assert (await schedule_of(repository, "every")).next_due_at == NOW + 5
     await repository.close()
     (line,) = [record.getMessage() for record in caplog.records if record.name == "trioarm.clock"]
-    assert line == "the tz database is 2026b and no longer 2025a: 1 schedules have another next occurrence"
+    assert line == "the tz database is 2026b and no longer 2025a: 1 schedule has another next occurrence"
 
 
 async def test_memory_has_nothing_of_another_database() -> None:

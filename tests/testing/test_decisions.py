@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from trioarm import Cron, Every, Misfire, RunContext, Schedule, State, UnknownSchedule
+from trioarm.core.counting import grouped
 from trioarm.core.instants import DAY, HOUR, as_datetime
 from trioarm.core.states import Reason
 from trioarm.core.triggers.zones import find_zone
@@ -177,7 +178,7 @@ def test_of_a_long_list_only_what_differs_is_shown() -> None:
     with pytest.raises(AssertionError) as failed:
         assert_decided(found, [(local, "missed") for local, _ in expected])
     assert len(str(failed.value).splitlines()) == 2 + LINES_MAX + 1
-    assert str(failed.value).endswith(f"... and {2 * len(found) - LINES_MAX} lines more")
+    assert str(failed.value).endswith(f"... and {grouped(2 * len(found) - LINES_MAX)} lines more")
 
 
 def test_mistakes_in_what_is_expected_are_no_differences() -> None:

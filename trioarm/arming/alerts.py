@@ -12,6 +12,7 @@ from trioarm.arming.model import HANDLER, Reported, Target
 from trioarm.arming.panels.base import FailureKind, PanelFailure, PanelReport
 from trioarm.core.alerts import Alert, Fact, Severity, raised_by, raising_about
 from trioarm.core.changes import Change, Finished, PutDocument
+from trioarm.core.counting import counted
 from trioarm.core.instants import EARLIEST, render_instant
 from trioarm.core.run import RunRecord
 from trioarm.core.states import MISSED, Reason, Step
@@ -299,7 +300,7 @@ def _kind_of_end(run: RunRecord) -> AlertKind:
 def _missed(run: RunRecord) -> str:
     due = render_instant(run.nominal_at)
     if run.count > 1:
-        due += f" and {run.count - 1} times since"
+        due += f" and {counted(run.count - 1, 'time')} since"
     down = run.reason is Reason.RECOVERY_OFF
     why = "while the node was down, and auto_recovery is off" if down else "which is too long ago"
     return f"it was not made {_said(run, 'target')}: that was due at {due}, {why}"

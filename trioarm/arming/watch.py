@@ -12,6 +12,7 @@ import attrs
 
 from trioarm.arming.model import OnDrift, Reported, Target
 from trioarm.arming.panels.base import PanelReport
+from trioarm.core.counting import counted
 from trioarm.core.instants import HOUR, SECOND, render_instant
 
 FLAP_WINDOW: Final = HOUR  # in which so many changes are each recorded; of the others only how many they were
@@ -204,7 +205,8 @@ def in_words(change: Change) -> str:
     if change.reassert:
         words += ", and it is commanded again"
     if change.left_out:
-        words += f"; {change.left_out} changes before this one are not on record: it changed all the time"
+        left_out = counted(change.left_out, "change before this one is", "changes before this one are")
+        words += f"; {left_out} not on record: it changed all the time"
     if change.flapping:
         words += "; it changes all the time: for the rest of an hour its changes are counted, and not recorded"
     return words

@@ -22,6 +22,7 @@ from trioarm.cli.wording import in_wall_time, wall
 from trioarm.container import Container
 from trioarm.core.alerts import TOLD, AlertQuery, AlertState, Severity, StoredAlert
 from trioarm.core.codec import to_json
+from trioarm.core.counting import counted
 from trioarm.core.instants import as_datetime, render_instant
 from trioarm.core.jsonable import Json
 from trioarm.core.queries import PAGE_MAX
@@ -167,7 +168,7 @@ def _entries(stored: StoredAlert, told: Mapping[str, Record], now: int) -> Itera
 def _history(record: Record, now: int) -> str:
     parts = []
     if record.last_at is not None:
-        parts.append(f"{record.times} times, last {here(record.last_at, now)}")
+        parts.append(f"{counted(record.times, 'time')}, last {here(record.last_at, now)}")
     if record.over_at is not None:
         parts.append(f"that it is over {here(record.over_at, now)}")
     if record.refused_at is not None:

@@ -19,10 +19,11 @@ from trioarm.cli.partitions import known
 from trioarm.cli.planned import current_instant
 from trioarm.cli.stored import with_store
 from trioarm.cli.terminal import Style, remark, say, say_json
-from trioarm.cli.wording import grouped, wall
+from trioarm.cli.wording import wall
 from trioarm.container import Container
 from trioarm.core.chain import Chain
 from trioarm.core.codec import to_json
+from trioarm.core.counting import counted
 from trioarm.core.errors import RepositoryError
 from trioarm.core.instants import as_datetime, render_instant
 from trioarm.core.jsonable import Json
@@ -204,8 +205,8 @@ def _say_whole(last: JournalEntry | None, *, json: bool) -> None:
     elif last is None:
         say("the audit is empty: nothing was done to a partition yet")
     else:
-        noun = "entry" if last.seq == 1 else "entries"
-        say(f"the audit is what was written: {grouped(last.seq)} {noun}, the last of {wall(as_datetime(last.at))}")
+        entries = counted(last.seq, "entry", "entries")
+        say(f"the audit is what was written: {entries}, the last of {wall(as_datetime(last.at))}")
         say(f"keep this elsewhere, for --sealed: {_sealed(last)}")
 
 

@@ -19,9 +19,9 @@ from trioarm.cli.schedule_changes import Note
 from trioarm.cli.sheet import here
 from trioarm.cli.stored import with_store
 from trioarm.cli.terminal import complain, remark, say, say_json
-from trioarm.cli.wording import grouped
 from trioarm.config import SchedulerConfig
 from trioarm.container import Container
+from trioarm.core.counting import grouped
 from trioarm.core.instants import instant, render_instant
 from trioarm.engine.backfill_commands import Backfilled, BackfillOutcome
 from trioarm.engine.ports import ScheduleRepository

@@ -16,8 +16,9 @@ from trioarm.cli.options import AsJson, ConfigFile, StoreUrl
 from trioarm.cli.planned import current_instant
 from trioarm.cli.sheet import here, moment, say_sheet
 from trioarm.cli.terminal import Style, remark, say_json
-from trioarm.cli.wording import distance, grouped
+from trioarm.cli.wording import distance
 from trioarm.config import SchedulerConfig
+from trioarm.core.counting import grouped
 from trioarm.core.forecast import local_time
 from trioarm.core.instants import SECOND, render_duration, render_instant
 from trioarm.core.jsonable import Json

@@ -16,10 +16,10 @@ from trioarm.cli.options import AsJson, ConfigFile, StoreUrl
 from trioarm.cli.planned import current_instant, planned_rules
 from trioarm.cli.stored import with_store
 from trioarm.cli.terminal import Style, complain, paint, remark, say, say_json
-from trioarm.cli.wording import counted
 from trioarm.config.doubtful import doubts
 from trioarm.config.unheeded import unheeded
 from trioarm.container import Container
+from trioarm.core.counting import counted
 from trioarm.live import LiveConfig
 
 STYLES: Final = {

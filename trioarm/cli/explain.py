@@ -26,8 +26,8 @@ from trioarm.cli.planned import (
 )
 from trioarm.cli.sheet import moment, say_sheet
 from trioarm.cli.terminal import say, say_json
-from trioarm.cli.wording import counted
 from trioarm.config import SchedulerConfig
+from trioarm.core.counting import counted, in_a_row
 from trioarm.core.forecast import Explanation, local_time, zone_of
 from trioarm.core.forecast import explain as put_into_words
 from trioarm.core.instants import as_datetime, instant, render_duration, render_instant
@@ -155,7 +155,7 @@ def _more_policies(schedule: Schedule, config: SchedulerConfig) -> Iterator[str]
     else:
         yield from _retries(policy)
     if schedule.pause_after_failures is not None:
-        yield f"it is paused once {counted(schedule.pause_after_failures, 'run')} in a row failed"
+        yield f"it is paused once {in_a_row(schedule.pause_after_failures, 'run')} failed"
 
 
 def _as_json(record: ScheduleRecord, explanation: Explanation, now: int) -> dict[str, Json]:

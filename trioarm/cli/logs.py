@@ -21,6 +21,7 @@ from trioarm.cli.lines import Lines
 from trioarm.cli.masking import Masking, known_secrets
 from trioarm.cli.terminal import Style, paint
 from trioarm.config import SchedulerConfig
+from trioarm.core.counting import counted
 from trioarm.engine.attempt import current_run
 
 JSON: Final = "json"
@@ -139,8 +140,9 @@ def _unless_told_otherwise(record: logging.LogRecord) -> bool:
 
 
 def _left_out(count: int) -> logging.LogRecord:
-    text = "%d lines before this one were left out: nobody read them in time"
-    return logging.LogRecord(f"{ROOT}.node", logging.WARNING, __file__, 0, text, (count,), None)
+    lines = counted(count, "line before this one was", "lines before this one were")
+    text = f"{lines} left out: nobody read on in time"
+    return logging.LogRecord(f"{ROOT}.node", logging.WARNING, __file__, 0, text, (), None)
 
 
 def _of_its_run(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -9,8 +9,8 @@ from typing import Final
 
 from trioarm.cli.logs import logger
 from trioarm.cli.outcomes import EXPECTED, HOUSEKEEPING, finished, lateness, never_ran, requeued
-from trioarm.cli.wording import counted, grouped
 from trioarm.core.codec import run_to_json
+from trioarm.core.counting import counted, grouped
 from trioarm.core.events import (
     ConfigChanged,
     Event,

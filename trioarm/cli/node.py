@@ -26,8 +26,9 @@ from trioarm.cli.outcomes import HOUSEKEEPING
 from trioarm.cli.panels import watch_panel
 from trioarm.cli.pulse import Pulse
 from trioarm.cli.systemd import ServiceManager
-from trioarm.cli.wording import counted, span, wall
+from trioarm.cli.wording import span, wall
 from trioarm.config.sources import LOCAL
+from trioarm.core.counting import counted
 from trioarm.core.errors import ConfigurationError, SchedulerStopped, TrioarmError
 from trioarm.core.queries import PAGE_MAX, ScheduleOrder, ScheduleQuery
 from trioarm.engine.attempt import STUCK_GRACE_S

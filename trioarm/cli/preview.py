@@ -23,8 +23,8 @@ from trioarm.cli.options import AsJson, ConfigFile
 from trioarm.cli.planned import chosen, current_instant, partition_of, planned_records, planned_rules, target_of
 from trioarm.cli.terminal import Style, paint, remark, say, say_json
 from trioarm.cli.week import Partition, changes_of, draw
-from trioarm.cli.wording import grouped
 from trioarm.config import SchedulerConfig
+from trioarm.core.counting import counted
 from trioarm.core.errors import InvalidInstant, InvalidTrigger
 from trioarm.core.forecast import Foreseen
 from trioarm.core.forecast import preview as foresee
@@ -206,8 +206,8 @@ def _print_rest(frequent: Sequence[ScheduleRecord], shown: Sequence[ScheduleReco
     """Tell of those that are not in the table, and why."""
     lines = ["not shown, unless named or with --all:"] if frequent else []
     lines += [
-        f"{INDENT}{record.schedule.name}: {record.schedule.trigger.describe()}, {grouped(_count(record, window))} times"
-        for record in frequent
+        f"{INDENT}{one.schedule.name}: {one.schedule.trigger.describe()}, {counted(_count(one, window), 'time')}"
+        for one in frequent
     ]
     lines += [
         f"{record.schedule.name}: {_why_paused(record)}, nothing of it will run"

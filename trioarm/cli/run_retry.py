@@ -21,8 +21,8 @@ from trioarm.cli.run_changes import RunId, each_run
 from trioarm.cli.schedule_changes import Note
 from trioarm.cli.stored import with_store
 from trioarm.cli.terminal import complain, remark, say, say_json
-from trioarm.cli.wording import counted
 from trioarm.container import Container
+from trioarm.core.counting import counted
 from trioarm.core.run import Run
 from trioarm.engine.ports import ScheduleRepository
 from trioarm.engine.retry_commands import RETRIES_MAX, BulkRetry, RetryOutcome, RetryResult

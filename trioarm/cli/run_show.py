@@ -16,9 +16,9 @@ from trioarm.cli.planned import current_instant
 from trioarm.cli.sheet import here, say_sheet
 from trioarm.cli.stored import with_store
 from trioarm.cli.terminal import say_json
-from trioarm.cli.wording import counted
 from trioarm.container import Container
 from trioarm.core.codec import run_to_json
+from trioarm.core.counting import counted
 from trioarm.core.instants import instant, render_instant
 from trioarm.core.jsonable import Json
 from trioarm.core.run import Run, RunRecord

@@ -18,10 +18,11 @@ from trioarm.cli.schedule_changes import amendment_words
 from trioarm.cli.sheet import here, say_sheet
 from trioarm.cli.stored import with_store
 from trioarm.cli.terminal import say, say_json
-from trioarm.cli.wording import counted, wall
+from trioarm.cli.wording import wall
 from trioarm.config import SchedulerConfig
 from trioarm.container import Container
 from trioarm.core.codec import run_to_json, schedule_to_json, unstructure_schedule
+from trioarm.core.counting import counted
 from trioarm.core.forecast import Explanation, explain
 from trioarm.core.instants import instant, render_instant
 from trioarm.core.jsonable import Json

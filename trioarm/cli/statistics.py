@@ -14,8 +14,9 @@ from trioarm.cli.options import AsJson, Builtin, ConfigFile, StoreUrl, among, in
 from trioarm.cli.planned import current_instant
 from trioarm.cli.stored import with_store
 from trioarm.cli.terminal import Style, remark, say_json
-from trioarm.cli.wording import grouped, span, wall
+from trioarm.cli.wording import span, wall
 from trioarm.container import Container
+from trioarm.core.counting import grouped
 from trioarm.core.instants import instant, render_instant
 from trioarm.core.jsonable import Json
 from trioarm.core.queries import RunQuery

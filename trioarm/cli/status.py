@@ -14,8 +14,9 @@ from trioarm.cli.planned import current_instant
 from trioarm.cli.sheet import here, say_sheet
 from trioarm.cli.stored import stored_config
 from trioarm.cli.terminal import say, say_json
-from trioarm.cli.wording import counted, distance, span
+from trioarm.cli.wording import distance, span
 from trioarm.config import SchedulerConfig
+from trioarm.core.counting import counted
 from trioarm.core.instants import SECOND, microseconds, render_instant
 from trioarm.core.jsonable import Json
 from trioarm.engine.health import OVERDUE_S, Level

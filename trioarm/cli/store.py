@@ -12,7 +12,7 @@ from trioarm.cli.options import AsJson, ConfigFile, StoreUrl
 from trioarm.cli.progress import ProgressLine
 from trioarm.cli.stored import must_exist, stored_config
 from trioarm.cli.terminal import say, say_json
-from trioarm.cli.wording import counted, grouped
+from trioarm.core.counting import counted, grouped
 from trioarm.repositories.sqlite import care
 
 

@@ -12,16 +12,6 @@ HOUR_S: Final = 3_600.0
 DAY_S: Final = 86_400.0
 
 
-def counted(count: int, noun: str) -> str:
-    """Return a count with its noun: `1 run`, `12 runs`."""
-    return f"{grouped(count)} {noun}" if count == 1 else f"{grouped(count)} {noun}s"
-
-
-def grouped(count: int) -> str:
-    """Return a number with its thousands apart: `120 960`."""
-    return f"{count:,}".replace(",", " ")
-
-
 def span(seconds: float) -> str:
     """Return a span as people say it: `0.3 ms`, `4.2 s`, `1h30m`."""
     if seconds < 0:

@@ -13,6 +13,7 @@ from typing import Final, assert_never
 import attrs
 
 from trioarm.core.changes import Change, CursorMove, apply, restarted
+from trioarm.core.counting import counted
 from trioarm.core.due_index import DueIndex
 from trioarm.core.instants import SECOND, as_datetime, microseconds, render_duration, render_instant
 from trioarm.core.overlap import UNFINISHED_MAX
@@ -401,7 +402,7 @@ def _policies(schedule: Schedule, rules: PlanRules) -> Iterator[str]:
         most = render_duration(schedule.jitter_s)
         yield f"each occurrence starts up to {most} later, always by the same for the same one"
     if schedule.max_runs is not None:
-        yield f"it ends after {schedule.max_runs} runs"
+        yield f"it ends after {counted(schedule.max_runs, 'run')}"
 
 
 def _amendments(record: ScheduleRecord) -> Iterator[str]:

@@ -13,6 +13,7 @@ import attrs
 
 from trioarm.core.bounds import DURATION_S_MAX, SECONDS, check_number, check_whole
 from trioarm.core.changes import Finished, PutDocument, Requeued
+from trioarm.core.counting import in_a_row
 from trioarm.core.instants import microseconds
 from trioarm.core.jsonable import Json
 from trioarm.core.queries import Document
@@ -186,7 +187,7 @@ class Gate:
         if at is not None and at <= self.now:
             return ""
         if self.use.open_until is not None:
-            failed = f"{self.use.failures} attempts in a row failed"
+            failed = f"{in_a_row(self.use.failures, 'attempt')} failed"
             return f"{failed}: its breaker is open" if at is not None else f"{failed}, and one run tries again"
         if at is None:
             return f"{self.held} of {self.resource.limit} runs hold it"

@@ -10,6 +10,7 @@ import attrs
 from trioarm.core.alerts import NAMESPACE as ALERTS
 from trioarm.core.alerts import Alert, Closing, Severity, closing, raising_about, stored_alert
 from trioarm.core.changes import Change, Finished, PutDocument, Requeued
+from trioarm.core.counting import in_a_row
 from trioarm.core.errors import RepositoryError
 from trioarm.core.instants import render_duration
 from trioarm.core.queries import Document
@@ -139,7 +140,7 @@ def _alert(name: str, breaker: Breaker, use: Use, run: RunRecord, step: Finished
         subject=f"resource/{name}",
         kind=BREAKER_OPEN,
         severity=Severity.WARNING,
-        text=f"{use.failures} attempts in a row failed, the last with: {step.error}",
+        text=f"{in_a_row(use.failures, 'attempt')} failed, the last with: {step.error}",
         advice=f"runs that need it wait; after {pause} one at a time tries, and all begin once one goes well",
         raised_at=step.at,
         run=run.readable_id,

@@ -8,6 +8,7 @@ from typing import Final
 
 import attrs
 
+from trioarm.core.counting import counted
 from trioarm.core.errors import RepositoryError
 from trioarm.core.instants import SECOND
 from trioarm.core.queries import RunQuery
@@ -119,7 +120,9 @@ class Health:
 
     def _recorder_health(self) -> ComponentHealth:
         waiting = self._recorder.in_doubt
-        return _component("recorder", [f"the repository did not keep {waiting} outcomes yet"] if waiting else [])
+        return _component(
+            "recorder", [f"the repository did not keep {counted(waiting, 'outcome')} yet"] if waiting else []
+        )
 
     def _repository_health(self) -> ComponentHealth:
         trouble = self._engine.trouble or self._repository.trouble

@@ -14,6 +14,7 @@ from typing import Final
 import attrs
 import trio
 
+from trioarm.core.counting import counted
 from trioarm.core.errors import RepositoryError
 from trioarm.core.states import Reason
 from trioarm.engine.executor import RunExecutor
@@ -171,7 +172,8 @@ class Lease:
 
     def _stop_everything(self, why: str) -> None:
         if stopped := self._executor.cancel_all(Reason.LOST):
-            _log.error("%s: %d runs are stopped, others may carry them on", why, stopped)
+            one, many = "run is stopped, others may carry it on", "runs are stopped, others may carry them on"
+            _log.error("%s: %s", why, counted(stopped, one, many))
 
     # While the loop does not turn
 

@@ -12,6 +12,7 @@ from typing import Final
 from trioarm.core.alerts import Alert, AlertQuery, AlertState, Severity, alerts_of, raising
 from trioarm.core.changes import Change, PutDocument, Verdict
 from trioarm.core.correcting import AUTHOR, take_back
+from trioarm.core.counting import counted
 from trioarm.core.course import ClockStep, Doubt, StepKind
 from trioarm.core.events import ClockStepped
 from trioarm.core.instants import SECOND, render_duration, render_instant
@@ -120,7 +121,8 @@ class Timekeeping:
         if left:
             return False
         await self._repository.taken_back(now)
-        _log.warning("%d schedules were taken back with the clock", self._set_back)
+        what = counted(self._set_back, "schedule was", "schedules were")
+        _log.warning("%s taken back with the clock", what)
         self._hub.publish(ClockStepped(step.kind, step.by / SECOND, self._set_back))
         self._set_back = 0
         return True

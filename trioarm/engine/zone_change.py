@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import attrs
 
 from trioarm.core.changes import Change, CursorMove, Verdict
+from trioarm.core.counting import counted
 from trioarm.core.queries import PAGE_MAX, ScheduleQuery
 from trioarm.core.record import ScheduleRecord, ScheduleState
 from trioarm.core.triggers import own_zone
@@ -35,7 +36,7 @@ async def heed_zone_data(repository: ScheduleRepository, version: str) -> int:
         moved += (await repository.commit(changes)).count(Verdict.DONE)
     await repository.computed_by(version)
     if repository.zone_data is not None:
-        what = f"{moved} schedules have another next occurrence"
+        what = counted(moved, "schedule has another next occurrence", "schedules have another next occurrence")
         _log.warning("the tz database is %s and no longer %s: %s", version, repository.zone_data, what)
     return moved
 

@@ -24,6 +24,8 @@ from urllib.request import HTTPHandler, HTTPSHandler, OpenerDirector, ProxyHandl
 import attrs
 import trio
 
+from trioarm.core.counting import counted
+
 THREADS: Final = (
     2  # a name server that never answers keeps a thread; the next request has another, and then there are none
 )
@@ -253,7 +255,7 @@ def _body(answer: HTTPResponse, limits: Limits, patience: _Patience) -> bytes:
         if patience.is_over:
             raise WebFailed(_silent(limits))
     if answer.length:
-        raise WebFailed(f"the answer is cut off: {answer.length} bytes are missing")
+        raise WebFailed(f"the answer is cut off: {counted(answer.length, 'byte is', 'bytes are')} missing")
     return b"".join(parts)
 
 

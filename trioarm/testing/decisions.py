@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 
 import attrs
 
+from trioarm.core.counting import counted
 from trioarm.core.instants import as_datetime, instant
 from trioarm.core.run import Origin, Run, RunRecord
 from trioarm.core.states import Reason, State, WaitingFor
@@ -125,7 +126,7 @@ def assert_decided(decisions: Sequence[Decision], expected: Iterable[Expected]) 
         return
     lines = list(_difference(wanted, decided, decisions, zone))
     more = len(lines) - LINES_MAX
-    text = _aligned([("", *HEAD), *lines[:LINES_MAX]]) + (f"\n... and {more} lines more" if more > 0 else "")
+    text = _aligned([("", *HEAD), *lines[:LINES_MAX]]) + (f"\n... and {counted(more, 'line')} more" if more > 0 else "")
     raise AssertionError(f"what was decided (+) is not what was expected (-):\n{text}")
 
 

@@ -72,7 +72,7 @@ class Announcer:
 
     def describe(self) -> str:
         """Say in a few words what is shown."""
-        return f"{self._things} schedules and partitions are shown" if self.trouble is None else self.trouble
+        return f"schedules and partitions that are shown: {self._things}" if self.trouble is None else self.trouble
 
     async def run(self, know: Know, reports: Reports) -> None:
         """Show what there is until cancelled, whenever there is a connection.

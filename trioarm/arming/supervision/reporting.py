@@ -18,6 +18,7 @@ from trioarm.arming.supervision.expected import Judged, Outcome
 from trioarm.arming.supervision.report import Day, Report
 from trioarm.arming.watch import latest
 from trioarm.core.alerts import Alert, AlertQuery, AlertState, Fact, Severity, StoredAlert, raising
+from trioarm.core.counting import counted, grouped
 from trioarm.core.errors import RepositoryError
 from trioarm.core.forecast import local_time
 from trioarm.core.instants import DAY, SECOND, as_datetime, render_duration
@@ -203,16 +204,20 @@ def summary(days: Sequence[Day]) -> str:
     begin = "week of " if len(days) > 1 else ""
     open_s = sum(day.open_us for day in days) // SECOND // MINUTE_S * MINUTE_S
     opened, closed = (sum(turn is not None for turn in turns) for turns in _turns(days))
-    words = [f"opened on {opened} of {len(days)} days, closed on {closed}", f"open for {render_duration(open_s)}"]
+    words = [
+        f"opened on {opened} of {counted(len(days), 'day')}, closed on {closed}",
+        f"open for {render_duration(open_s)}",
+    ]
     expected = [one.outcome for day in days for one in day.expected]
     words += [f"{count} {outcome}" for outcome in BAD if (count := expected.count(outcome))]
-    for noun, count in (
+    alerts = sum(len(day.alerts) for day in days)
+    for said, count in (
         ("could not be done", sum(day.failed for day in days)),
         ("gave way to a person", sum(day.overridden for day in days)),
-        ("alerts", sum(len(day.alerts) for day in days)),
+        ("alert" if alerts == 1 else "alerts", alerts),
         ("of them open", sum(day.unseen for day in days)),
     ):
-        words += [f"{count} {noun}"] if count else []
+        words += [f"{grouped(count)} {said}"] if count else []
     return f"{begin}{date_of(days[0]):%a %d %b %Y}: {', '.join(words)}"
 
 

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 import attrs
 
+from trioarm.core.counting import counted
 from trioarm.core.errors import InvalidTrigger
 from trioarm.core.instants import MINUTE, SECOND
 from trioarm.core.triggers.civil import (
@@ -105,7 +106,8 @@ def _split(expression: str) -> list[str]:
             return texts
         case count:
             raise InvalidTrigger(
-                f"cron expression {expression!r} has {count} fields, not 5, 6 or 7: write {_SHAPE}; {_LONGER}"
+                f"cron expression {expression!r} has {counted(count, 'field')}, not 5, 6 or 7: "
+                f"write {_SHAPE}; {_LONGER}"
             )
 
 
