@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
+import trio
 
 from tests.cli.programs import command, rows, said
+from trioarm.cli.app import main
 
 HOUSE = """
 [site.home]
@@ -98,3 +101,34 @@ async def test_from_an_instant_that_is_over_the_file_alone_counts(house: Path) -
     await said(house, "schedules", "pause", "beat")
     found = await rows(house, "preview", "beat", "--from", "2020-01-01T00:00:00Z", "--days", "1")
     assert [one["due_at"] for one in found] == ["2020-01-01T12:00:00Z"]
+
+
+OPENED: list[object] = []  # each file that SQLite opened here, since somebody listened for it
+
+
+def _listen() -> None:
+    """Note what SQLite opens from now on; there is no end to that, so it is done once."""
+    if not OPENED:
+        OPENED.append("listening")
+        sys.addaudithook(lambda event, args: OPENED.append(args) if event == "sqlite3.connect" else None)
+
+
+async def test_the_store_is_opened_once_however_much_is_asked_of_it(
+    house: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Calendars, exceptions and what people said of occurrences lie in one file; a listing opens it no less often."""
+    (house / "shifts.ics").write_bytes(b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//EN\r\nEND:VCALENDAR\r\n")
+    with (house / "scheduler.toml").open("a") as file:
+        file.write('[calendar.shifts]\nics = "shifts.ics"\n')
+    monkeypatch.chdir(house)
+    _listen()
+
+    async def opens(*words: str) -> int:
+        before = len(OPENED)
+        assert await trio.to_thread.run_sync(main, words) == 0, capsys.readouterr().err
+        return len(OPENED) - before
+
+    once = await opens("schedules", "list")
+    assert once > 0
+    assert await opens("preview") == once
+    assert await opens("explain", "newyear") == once

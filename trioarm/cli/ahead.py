@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 
 import attrs
-import trio
 
 from trioarm.arming.holds import Hold
 from trioarm.arming.installation import Installation
-from trioarm.bootstrap import open_store
 from trioarm.cli.configuration import declared_schedules
+from trioarm.cli.known import Opened
 from trioarm.cli.planned import planned_records
 from trioarm.cli.terminal import remark
-from trioarm.config import MEMORY, SchedulerConfig
+from trioarm.config import SchedulerConfig
 from trioarm.config.known import ready
+from trioarm.container import Container
 from trioarm.core.diff import synced_records
 from trioarm.core.errors import RepositoryError
 from trioarm.core.record import ScheduleRecord
@@ -40,37 +39,35 @@ class Ahead:
     held: Mapping[str, Hold] = attrs.field(factory=dict)
 
 
-def ahead_of(config: SchedulerConfig, now: int) -> Ahead:
+async def ahead_of(config: SchedulerConfig, store: Opened, now: int) -> Ahead:
     """Return what a node would plan from if it started now; where its store cannot be read, why is remarked on stderr.
 
     Args:
         config: with all that is known of its calendars and exceptions.
+        store: of it.
         now: microseconds since 1970 UTC.
 
     Raises:
         ConfigurationError: a declared schedule cannot be carried out.
     """
-    if config.scheduler.store == MEMORY or not config.store_path.exists():
-        return Ahead(planned_records(config, now))
-    logging.getLogger("trioarm").addHandler(logging.NullHandler())  # what goes wrong here is told once
     try:
-        return trio.run(_stored, config, now)
+        if (container := store.components()) is not None:
+            return await _stored(config, container, now)
     except RepositoryError as error:
         remark(f"what was added, paused, skipped, postponed or held by command is not known: {error}")
-        return Ahead(planned_records(config, now))
+    return Ahead(planned_records(config, now))
 
 
-async def _stored(config: SchedulerConfig, now: int) -> Ahead:
-    async with open_store(config) as container:
-        repository, installation = container.get(ScheduleRepository), container.get(Installation)
-        stored = {record.schedule.name: record for record in await with_future(repository)}
-        declared = declared_schedules(ready(config))
-        for schedule in declared:
-            if schedule.name not in stored and (over := await repository.get_schedule(schedule.name)) is not None:
-                stored[schedule.name] = over
-        records = synced_records(config.owner, declared, stored.values(), now)
-        shown = [record for record in records if record.schedule.owner != OWNER]
-        postponed = [run for run in await postponed_runs(repository, shown) if run.due_at > now]
-        holds = await installation.holds.lasting()
-        held = {name: hold for on, hold in holds.items() for name in installation.holds.covered(on)}
-        return Ahead(shown, postponed, held)
+async def _stored(config: SchedulerConfig, container: Container, now: int) -> Ahead:
+    repository, installation = container.get(ScheduleRepository), container.get(Installation)
+    stored = {record.schedule.name: record for record in await with_future(repository)}
+    declared = declared_schedules(ready(config))
+    for schedule in declared:
+        if schedule.name not in stored and (over := await repository.get_schedule(schedule.name)) is not None:
+            stored[schedule.name] = over
+    records = synced_records(config.owner, declared, stored.values(), now)
+    shown = [record for record in records if record.schedule.owner != OWNER]
+    postponed = [run for run in await postponed_runs(repository, shown) if run.due_at > now]
+    holds = await installation.holds.lasting()
+    held = {name: hold for on, hold in holds.items() for name in installation.holds.covered(on)}
+    return Ahead(shown, postponed, held)

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from trioarm.cli.columns import Columns
 from trioarm.cli.configuration import read_config
 from trioarm.cli.exits import Exit, UsageError
-from trioarm.cli.known import kept_copies
+from trioarm.cli.known import kept_copies, opened
 from trioarm.cli.options import AsJson, ConfigFile, StoreUrl
 from trioarm.cli.planned import current_instant
 from trioarm.cli.sheet import here, moment, say_sheet
@@ -84,7 +84,12 @@ def show(
 
 def _known(config: ConfigFile, store: StoreUrl) -> tuple[SchedulerConfig, dict[str, Feed], int]:
     found = read_config(config, {} if store is None else {"scheduler.store": store})
-    return found, trio.run(kept_copies, found) if found.feeds else {}, current_instant()
+    return found, trio.run(_copies, found) if found.feeds else {}, current_instant()
+
+
+async def _copies(config: SchedulerConfig) -> dict[str, Feed]:
+    async with opened(config) as store:
+        return await kept_copies(config, store)
 
 
 def _cells(source: FeedSource, feed: Feed | None, now: int) -> tuple[str, ...]:

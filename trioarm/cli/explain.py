@@ -7,13 +7,14 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Annotated, Final
 
+import trio
 from cyclopts import Parameter
 
 from trioarm.arming.compile import UNTIL_REACHED
 from trioarm.arming.conflicts.precedence import ranked
 from trioarm.cli.configuration import read_config
 from trioarm.cli.exits import Exit
-from trioarm.cli.known import with_all_known
+from trioarm.cli.known import opened, with_all_known
 from trioarm.cli.options import AsJson, ConfigFile
 from trioarm.cli.planned import (
     chosen,
@@ -66,7 +67,7 @@ def explain(
     - `trioarm explain backup`
     - `trioarm explain weeknight --json`
     """
-    found = with_all_known(read_config(config))
+    found = trio.run(_known, read_config(config))
     now = current_instant()
     rules = planned_rules(found, now)
     for number, record in enumerate(chosen(planned_records(found, now), [name])):
@@ -78,6 +79,13 @@ def explain(
             say()
         say_sheet(explanation.name, entries(record, explanation, found, now))
     return Exit.CLEAN
+
+
+async def _known(config: SchedulerConfig) -> SchedulerConfig:
+    if not config.feeds and not config.premises.partitions:
+        return config  # the store would have nothing to add
+    async with opened(config) as store:
+        return await with_all_known(config, store)
 
 
 def entries(

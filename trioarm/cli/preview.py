@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Annotated, Final
 
 import attrs
+import trio
 from cyclopts import Parameter
 
 from trioarm.arming.compile import DEPENDS
@@ -18,7 +19,7 @@ from trioarm.arming.timeline import desired
 from trioarm.cli.ahead import Ahead, ahead_of
 from trioarm.cli.configuration import read_config
 from trioarm.cli.exits import Exit, UsageError
-from trioarm.cli.known import with_all_known
+from trioarm.cli.known import opened, with_all_known
 from trioarm.cli.options import AsJson, ConfigFile
 from trioarm.cli.planned import chosen, current_instant, partition_of, planned_records, planned_rules, target_of
 from trioarm.cli.terminal import Style, paint, remark, say, say_json
@@ -93,9 +94,8 @@ def preview(
         raise UsageError(f"--limit {limit}: it must lie between 1 and {ROWS_MAX}")
     now = current_instant()
     window = _window(from_, days, tz, now)
-    found = with_all_known(read_config(config))
+    found, ahead = trio.run(_look, read_config(config), window.start, now)
     rules = planned_rules(found, window.start)
-    ahead = ahead_of(found, now) if window.start >= now else Ahead(planned_records(found, window.start))
     wanted = {record.key for record in chosen(ahead.records, names)} if names else None
     if week:
         return _print_week(found, ahead, wanted, window, rules)
@@ -109,6 +109,13 @@ def preview(
     _print_rest(frequent, [record for record in ahead.records if wanted is None or record.key in wanted], window)
     _print_held(shown, ahead)
     return Exit.CLEAN
+
+
+async def _look(config: SchedulerConfig, start: int, now: int) -> tuple[SchedulerConfig, Ahead]:
+    """Return the configuration with all that is known, and what there is to foresee from then."""
+    async with opened(config) as store:
+        found = await with_all_known(config, store)
+        return found, await ahead_of(found, store, now) if start >= now else Ahead(planned_records(found, start))
 
 
 def _window(from_: str | None, days: float, tz: str | None, now: int) -> Window:
