@@ -18,10 +18,13 @@ from tests.arming.premises import (
     virtual_clock,
 )
 from trioarm.arming.holds import NOTE_LENGTH_MAX
+from trioarm.arming.installation import Installation
 from trioarm.arming.model import InvalidRequest, Reported, Site, UnknownPartition
 from trioarm.core.changes import Change, PutDocument, Verdict
 from trioarm.core.instants import SECOND
+from trioarm.core.queries import Document
 from trioarm.core.states import Reason, State
+from trioarm.repositories.memory import InMemoryScheduleRepository
 
 ONE = the_premises(arming("night", NIGHT, 100))
 
@@ -187,3 +190,33 @@ async def test_a_hold_that_makes_no_sense_is_refused(autojump_clock: MockClock) 
             await hold("site/home", by=" ")
         await trio.lowlevel.checkpoint()
         assert await node.repository.list_documents("hold") == []
+
+
+class Asked(InMemoryScheduleRepository):
+    """A repository that notes how often it is asked for documents."""
+
+    questions = 0
+
+    async def get_document(self, namespace: str, key: str) -> Document | None:
+        self.questions += 1
+        return await super().get_document(namespace, key)
+
+    async def list_documents(self, namespace: str, *, after: str = "", limit: int = 100) -> list[Document]:
+        self.questions += 1
+        return await super().list_documents(namespace, after=after, limit=limit)
+
+
+async def test_hundreds_of_partitions_are_no_hundreds_of_questions(autojump_clock: MockClock) -> None:
+    """What lasts is asked for by list, in the order of what there is; not what is over, or on what is gone."""
+    repository, clock = Asked(), virtual_clock()
+    rooms = tuple(a_partition(f"room-{number:03}") for number in range(300, 0, -1))
+    before = Installation(the_premises(partitions=(*rooms, a_partition("gone"))), repository, clock).holds
+    await before.place("partition/gone", by="ann")
+    await before.place("partition/room-001", by="ann")
+    await before.place("partition/room-002", by="ann", until_at=at(60))
+    await before.place("site/home", by="ann")
+    await before.place("partition/room-003", by="ann")
+    await trio.sleep(61)
+    holds, repository.questions = Installation(the_premises(partitions=rooms), repository, clock).holds, 0
+    assert list(await holds.lasting()) == ["partition/room-003", "partition/room-001", "site/home"]
+    assert repository.questions <= 2

@@ -15,7 +15,7 @@ from trioarm.core.changes import Change, PutDocument, Verdict
 from trioarm.core.codec import from_json, to_json
 from trioarm.core.errors import RepositoryError, RevisionConflict
 from trioarm.core.instants import EARLIEST, render_instant
-from trioarm.core.queries import Document
+from trioarm.core.queries import PAGE_MAX, Document
 from trioarm.engine.ports import Clock, ScheduleRepository
 from trioarm.engine.rivals import FASTER, TRIES
 
@@ -94,12 +94,11 @@ class Holds:
 
     async def lasting(self) -> dict[str, Hold]:
         """Return the holds in force, by what they are on."""
-        found, now = {}, self._clock.look()
-        for on in self.known():
-            document = await self._repository.get_document(NAMESPACE, on)
-            if document is not None and (hold := _read(document)).lasts(now):
-                found[on] = hold
-        return found
+        kept, now, after = dict[str, Hold](), self._clock.look(), ""
+        while page := await self._repository.list_documents(NAMESPACE, after=after, limit=PAGE_MAX):
+            kept |= {document.key: _read(document) for document in page}
+            after = page[-1].key
+        return {on: kept[on] for on in self.known() if on in kept and kept[on].lasts(now)}
 
     async def place(self, on: str, *, by: str, note: str = "", until_at: int | None = None) -> Hold:
         """Hold a partition or a site; a hold that is there already is replaced.
