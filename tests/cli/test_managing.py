@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pty
-import shlex
 import signal
 import sqlite3
 import subprocess
@@ -13,10 +11,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.cli.printing import ran, rows
 from tests.cli.programs import environment
 from trioarm.cli import statistics
 from trioarm.cli.app import main
@@ -56,18 +54,6 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
 
 
 Captured = pytest.CaptureFixture[str]
-
-
-def ran(capsys: Captured, line: str, code: int = 0) -> tuple[str, str]:
-    """Carry a command line out, and return what it printed to stdout and stderr."""
-    assert main(shlex.split(line)) == code
-    out, errors = capsys.readouterr()
-    return out, errors
-
-
-def rows(capsys: Captured, line: str, code: int = 0) -> list[dict[str, Any]]:
-    """Return the objects that a command line prints, one per line."""
-    return [json.loads(text) for text in ran(capsys, f"{line} --json", code)[0].splitlines()]
 
 
 def on_terminal(folder: Path, *words: str, size: str = "160") -> str:

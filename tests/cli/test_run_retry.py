@@ -10,12 +10,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import attrs
 import pytest
 import trio
 
+from tests.cli.printing import ran, rows
 from tests.cli.programs import DEADLINE_S, environment
 from trioarm import Once, RetryPolicy, RunContext, Schedule, open_scheduler
 from trioarm.cli.app import main
@@ -76,18 +76,6 @@ def house(built: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list
     (tmp_path / "scheduler.toml").write_text("")
     shutil.copy(built.store, tmp_path / "trioarm.db")
     return built.failed
-
-
-def ran(capsys: pytest.CaptureFixture[str], line: str, code: int = 0) -> tuple[str, str]:
-    """Carry a command line out, and return what it printed to stdout and stderr."""
-    assert main(shlex.split(line)) == code
-    out, errors = capsys.readouterr()
-    return out, errors
-
-
-def rows(capsys: pytest.CaptureFixture[str], line: str) -> list[dict[str, Any]]:
-    """Return the objects that a command line prints, one per line."""
-    return [json.loads(text) for text in ran(capsys, f"{line} --json")[0].splitlines()]
 
 
 def test_failures_are_listed(house: list[str], capsys: pytest.CaptureFixture[str]) -> None:

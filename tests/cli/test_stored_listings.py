@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.cli.printing import ran, rows
 from trioarm.cli.app import main
 
 HOUSE = """
@@ -61,18 +59,6 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     assert main(["schedules", "add", "--file", "more.toml"]) == 0
     assert capsys.readouterr().out.count(": added") == 4
     return tmp_path
-
-
-def ran(capsys: pytest.CaptureFixture[str], line: str, code: int = 0) -> tuple[str, str]:
-    """Carry a command line out, and return what it printed to stdout and stderr."""
-    assert main(shlex.split(line)) == code
-    out, errors = capsys.readouterr()
-    return out, errors
-
-
-def rows(capsys: pytest.CaptureFixture[str], line: str) -> list[dict[str, Any]]:
-    """Return the objects that a command line prints, one per line."""
-    return [json.loads(text) for text in ran(capsys, f"{line} --json")[0].splitlines()]
 
 
 def names(capsys: pytest.CaptureFixture[str], line: str) -> list[object]:

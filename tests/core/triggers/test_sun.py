@@ -14,11 +14,12 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from tests.oracles.scanning import stepped, stepped_back
 from trioarm.core.errors import InvalidSchedule, InvalidTrigger
 from trioarm.core.forms import Around, read_trigger, write_trigger
 from trioarm.core.instants import DAY, EARLIEST, HOUR, LATEST, MINUTE, SECOND, as_datetime, instant, parse_instant
 from trioarm.core.reading import Problems, Table
-from trioarm.core.triggers import Sun, Trigger
+from trioarm.core.triggers import Sun
 
 PRAGUE = (50.08, 14.43, "Europe/Prague")
 FIRST, LAST = instant(datetime(1990, 1, 1, tzinfo=UTC)), instant(datetime(2037, 1, 1, tzinfo=UTC))
@@ -59,26 +60,6 @@ def crossings(event: str, latitude: float, longitude: float, start: int, end: in
         low, angle = high, later
 
 
-def steps(trigger: Trigger, start: int, end: int) -> list[int]:
-    """All occurrences in `(start, end]`, by stepping."""
-    found = []
-    at = trigger.next_after(start)
-    while at is not None and at <= end:
-        assert at > (found[-1] if found else start)
-        found.append(at)
-        at = trigger.next_after(at)
-    return found
-
-
-def steps_back(trigger: Trigger, start: int, end: int) -> list[int]:
-    found = []
-    at = trigger.previous_before(end + 1)
-    while at is not None and at > start:
-        found.append(at)
-        at = trigger.previous_before(at)
-    return found[::-1]
-
-
 def year(number: int, zone: str) -> tuple[int, int]:
     """The first and the last microsecond of a local year, the first one not included."""
     new_years = [instant(datetime(each, 1, 1, tzinfo=ZoneInfo(zone))) for each in (number, number + 1)]
@@ -102,7 +83,7 @@ def test_it_is_when_the_sun_is_seen_to_do_it(event: str, latitude: float, longit
     trigger = Sun(event, latitude, longitude)
     slack = 2 * MINUTE
     seen = [*crossings(event, latitude, longitude, start, start + 2 * DAY)]
-    found = steps(trigger, start - slack, start + 2 * DAY + slack)
+    found = stepped(trigger, start - slack, start + 2 * DAY + slack)
     for at in seen:
         assert any(abs(at - MINUTE // 2 - each) <= slack for each in found)
     for each in found:
@@ -133,8 +114,8 @@ def suns(draw: st.DrawFn) -> Sun:
 def test_all_ways_of_asking_agree(trigger: Sun, start: int, days: int) -> None:
     """Forwards, backwards and counted there are the same occurrences, each once, one for a day."""
     end = start + days * DAY
-    found = steps(trigger, start, end)
-    assert steps_back(trigger, start, end) == found
+    found = stepped(trigger, start, end)
+    assert stepped_back(trigger, start, end) == found
     assert trigger.count(start, end) == len(found) <= days + 3
     following, preceding = trigger.next_after(end), trigger.previous_before(start)
     assert following is not None
@@ -159,7 +140,7 @@ def test_clamps_hold(trigger: Sun, start: int) -> None:
     """Nothing happens before the earliest or after the latest time of day, daylight saving or not."""
     least, most = (None if time is None else clock(time) for time in (trigger.earliest, trigger.latest))
     assume(least is not None and most is not None)
-    for at in steps(trigger, start, start + 5 * DAY):
+    for at in stepped(trigger, start, start + 5 * DAY):
         meant = (trigger.zone.to_local(at) + trigger.shift_at(at)) % DAY
         assert (least or 0) <= meant <= (most or 0)
 
@@ -186,7 +167,7 @@ def test_every_local_day_has_one(event: str, place: tuple[float, float], zone: s
     """Wherever midnight UTC and the date line are, and whatever days clocks leave out, each day has its sun once."""
     for number in (1993, 2011, 2026):
         start, end = year(number, zone)
-        found = local_dates(steps(Sun(event, *place, zone), start, end), zone)
+        found = local_dates(stepped(Sun(event, *place, zone), start, end), zone)
         hours = range(start + 1, end, HOUR)
         assert found == sorted({as_datetime(at).astimezone(ZoneInfo(zone)).date() for at in hours})
 
@@ -194,9 +175,9 @@ def test_every_local_day_has_one(event: str, place: tuple[float, float], zone: s
 def test_a_day_that_clocks_repeat_has_one_sun() -> None:
     """Kwajalein had 30 September 1969 twice, having put its clocks back by 23 hours."""
     start = instant(datetime(1969, 9, 25, tzinfo=UTC))
-    found = local_dates(steps(Sun("noon", 8.72, 167.73, "Pacific/Kwajalein"), start, start + 10 * DAY), "UTC")
+    found = local_dates(stepped(Sun("noon", 8.72, 167.73, "Pacific/Kwajalein"), start, start + 10 * DAY), "UTC")
     shown = local_dates(
-        steps(Sun("noon", 8.72, 167.73, "Pacific/Kwajalein"), start, start + 10 * DAY), "Pacific/Kwajalein"
+        stepped(Sun("noon", 8.72, 167.73, "Pacific/Kwajalein"), start, start + 10 * DAY), "Pacific/Kwajalein"
     )
     assert len(found) == len(set(shown)) == 9
 
@@ -215,7 +196,7 @@ def test_a_day_that_clocks_repeat_has_one_sun() -> None:
 def test_the_sun_moves_past_midnight(trigger: Sun) -> None:
     """On the days when event or offset crosses midnight, either way, no evening is left out and none comes twice."""
     start, end = year(2026, trigger.timezone)
-    found = steps(trigger, start, end)
+    found = stepped(trigger, start, end)
     gaps = [later - at for at, later in pairwise(found)]
     assert 22 * HOUR < min(gaps) <= max(gaps) < 26 * HOUR
     assert round((found[-1] - found[0]) / DAY) == len(found) - 1
