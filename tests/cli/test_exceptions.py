@@ -84,7 +84,7 @@ async def test_what_the_file_declares_stays_until_it_is_not_there(house: Path) -
         (("--on", "2040-12-24", "--tag", "evening", "--target", "shut"), '--target: "shut" is none'),
         (("--on", "2040-12-24", "--tag", "evening", "--target", "armed_night"), "nothing of tag/evening would be any"),
         (("--on", "2040-12-24", "--site", "home", "--treat-as", "holiday"), "nothing of site/home would be any"),
-        (("skip", "--on", "2020-12-24", "--site", "home"), "2020-12-24 to 2020-12-24 is over"),
+        (("skip", "--on", "2020-12-24", "--site", "home"), "error: 2020-12-24 is over"),
     ],
 )
 async def test_what_means_nothing_is_refused(words: tuple[str, ...], error: str, house: Path) -> None:

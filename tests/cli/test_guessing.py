@@ -27,7 +27,11 @@ MEANT = [
     ("frobnicate", "see trioarm --help"),
     ("x" * 500, "xxx...: see trioarm --help"),
     ("check everything", 'check does not know what to do with "everything". See trioarm check --help.'),
-    ("schedules show", "See trioarm schedules show --help."),
+    ("schedules show", "error: NAME is missing. See trioarm schedules show --help."),
+    ("exceptions add skip", "error: --on is missing. See trioarm exceptions add --help."),
+    ("run --for", "error: --for needs a value. See trioarm run --help."),
+    ("runs list --sinc 2h", 'there is no option "--sinc": did you mean --since? See trioarm runs list --help.'),
+    ("partitions hold house --for 2h", 'there is no option "--for". See trioarm partitions hold --help.'),
     ("runs list --every", "See trioarm runs list --help."),
 ]
 

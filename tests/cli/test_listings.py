@@ -295,7 +295,7 @@ class TestHelp:
         [
             ("previw", "did you mean trioarm preview?"),
             ("config shwo", "did you mean trioarm config show?"),
-            ("check --cofnig x", "Did you mean --config?"),
+            ("check --cofnig x", "did you mean --config?"),
             ("check twice", 'check does not know what to do with "twice"'),
             ("--for 3s check", "write trioarm check, then its options"),
             ("run --for soon", "--for: 'soon' is no duration"),

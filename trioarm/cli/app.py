@@ -6,15 +6,25 @@ import os
 import platform
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib.metadata import version
 from itertools import takewhile
 from typing import Final
 
-from cyclopts import App, CycloptsError, Parameter, UnknownCommandError, UnusedCliTokensError
+from cyclopts import (
+    App,
+    Argument,
+    CycloptsError,
+    MissingArgumentError,
+    Parameter,
+    UnknownCommandError,
+    UnknownOptionError,
+    UnusedCliTokensError,
+)
 
 import trioarm
 from trioarm.cli.exits import Exit, exit_of, leaves, lines_of
-from trioarm.cli.guessing import guesses, in_words, nearest_pair
+from trioarm.cli.guessing import NEAR, WORD_MAX, guesses, in_words, nearest_pair
 from trioarm.cli.terminal import complain, forgive_encodings
 from trioarm.core.errors import TrioarmError
 from trioarm.core.reading import show
@@ -259,7 +269,7 @@ def _misused(error: CycloptsError, arguments: Sequence[str]) -> str:
         return _unknown(words, words)
     chain = " ".join(error.command_chain or ())
     if not isinstance(error, UnusedCliTokensError) or not error.unused_tokens:
-        return f"{' '.join(str(error).split())} See {f'trioarm {chain}'.rstrip()} --help."
+        return f"{_refused(error)} See {f'trioarm {chain}'.rstrip()} --help."
     word = error.unused_tokens[0]
     if chain:
         pair = nearest_pair(words, ALL) if words == [chain, word] else None
@@ -268,6 +278,22 @@ def _misused(error: CycloptsError, arguments: Sequence[str]) -> str:
     if word in COMMANDS or word in GROUPS:
         return f"{show(word)} comes too late: write trioarm {word}, then its options"
     return _unknown([word], [word])
+
+
+def _refused(error: CycloptsError) -> str:
+    """Return what is wrong with the options or arguments of a command."""
+    match error:
+        case UnknownOptionError(token=token, argument_collection=options):
+            word = token.keyword or token.value
+            names = [name for option in options for name in option.names]
+            near = get_close_matches(word, names, 1, NEAR) if len(word) <= WORD_MAX else []
+            return f"there is no option {show(word)}" + (f": did you mean {near[0]}?" if near else ".")
+        case MissingArgumentError(keyword=str() as option):
+            return f"{option} needs a value."
+        case MissingArgumentError(argument=Argument() as argument):
+            return f"{argument.name} is missing."
+        case _:
+            return " ".join(str(error).split())
 
 
 def _unknown(named: Sequence[str], words: Sequence[str]) -> str:

@@ -58,6 +58,9 @@ def parse_instant(text: str) -> int:
         value = datetime.fromisoformat(text)
     except ValueError as error:
         raise InvalidInstant(f"{text!r} is no ISO 8601 time: write it like 2026-12-24T18:00:00+01:00") from error
+    if value.utcoffset() is None:
+        where = "write it like 2026-12-24T18:00:00+01:00, or with a Z at its end"
+        raise InvalidInstant(f"{text} has no UTC offset, so it names no instant: {where}")
     return instant(value)
 
 

@@ -207,7 +207,8 @@ class Exceptions:
 def _refuse_unfit(rule: ExceptionRule, premises: Premises, kept: KeptException, now: int) -> None:
     """Refuse an exception that would leave everything as it is, or make two things of a partition at one instant."""
     if bounds(rule, "UTC")[1] + DAY <= now:
-        raise InvalidRequest(f"{rule.begins} to {rule.ends} is over")
+        span = rule.begins if rule.begins == rule.ends else f"{rule.begins} to {rule.ends}"
+        raise InvalidRequest(f"{span} is over")
     if rule.effect is Effect.VACATION:
         site = premises.sites[rule.on.removeprefix(SITE)]
         if bounds(rule, site.timezone)[0] <= now:
