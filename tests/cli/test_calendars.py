@@ -115,6 +115,10 @@ async def test_a_server_that_redirects_for_ever_is_told_of_and_holds_up_nothing(
         assert "secret" not in "\n".join(program.lines)
         [alert] = await rows(tmp_path, "alerts", "list")
         assert (alert["subject"], alert["kind"]) == ("calendar/school", "not_refreshed")
+    assert await said(tmp_path, "alerts", "ack", "calendar/school", "--as", "ann") == f"{alert['id']}: acknowledged\n"
+    assert await rows(tmp_path, "alerts", "list") == []
+    code, _, errors = await command(tmp_path, "alerts", "ack", "calendar/school")
+    assert (code, "there is no alert 'calendar/school'" in errors) == (2, True)
 
 
 async def test_a_calendar_of_fifty_megabytes_is_refused_unread(tmp_path: Path) -> None:

@@ -163,7 +163,11 @@ class TestSchedules:
             ("partitions arm house --target armed", "is no state to arm to; there is armed_home"),
             ("partitions hold hoem", "did you mean home?"),
             ("alerts ack", "say which alerts"),
-            ("alerts ack none", "there is no alert 'none'"),
+            (
+                "alerts ack none",
+                "there is no alert 'none', or it is no longer kept: `trioarm alerts list` shows the ids",
+            ),
+            ("alerts show partition/house", "or it is no longer kept: `trioarm alerts list` shows the ids"),
             ("store backup gone/copy.db", "gone/copy.db: No such file or directory"),
         ],
     )

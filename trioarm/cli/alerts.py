@@ -23,6 +23,7 @@ from trioarm.container import Container
 from trioarm.core.alerts import TOLD, AlertQuery, AlertState, Severity, StoredAlert
 from trioarm.core.codec import to_json
 from trioarm.core.counting import counted
+from trioarm.core.errors import UnknownAlert
 from trioarm.core.instants import as_datetime, render_instant
 from trioarm.core.jsonable import Json
 from trioarm.core.queries import PAGE_MAX
@@ -30,6 +31,8 @@ from trioarm.engine.ports import ScheduleRepository
 from trioarm.engine.scheduler import Alerts, Scheduler
 from trioarm.notify.ledger import records_of
 from trioarm.notify.telling import Record
+
+IDS: Final = "`trioarm alerts list` shows the ids"
 
 _STYLES: Final[dict[Severity, Style | None]] = {
     Severity.NOTICE: None,
@@ -130,7 +133,10 @@ def show(
     """
 
     async def work(container: Container) -> Exit:
-        stored = await container.get(Scheduler).alerts.get(id_)
+        try:
+            stored = await container.get(Scheduler).alerts.get(id_)
+        except UnknownAlert as error:
+            raise UnknownAlert(f"{error}: {IDS}") from None
         told = await _told(container, id_)
         if json:
             say_json(_as_json(stored, told))
@@ -177,7 +183,9 @@ def _history(record: Record, now: int) -> str:
 
 
 def ack(
-    *ids: Annotated[str, Parameter(name="ID", help="Which alerts.")],
+    *ids: Annotated[
+        str, Parameter(name="ID", help="Which alerts; or all that are open about a subject, such as partition/house.")
+    ],
     all_: Annotated[bool, Parameter(name="--all", help="All that are open.")] = False,
     note: Note = "",
     author: Author = None,
@@ -190,6 +198,7 @@ def ack(
     For example:
 
     - `trioarm alerts ack partition/house:arm_failed#3@2026-11-23T21:30:00Z --note "the back door was open"`
+    - `trioarm alerts ack partition/house`
     - `trioarm alerts ack --all`
     """
     if all_ == bool(ids):
@@ -198,13 +207,13 @@ def ack(
 
     async def work(container: Container) -> Exit:
         alerts = container.get(Scheduler).alerts
-        wanted = list(ids)
-        if all_:
-            query = AlertQuery(states=frozenset({AlertState.OPEN}), limit=PAGE_MAX)
-            wanted = [stored.id async for stored in _found(alerts, query)]
+        wanted = await _open(alerts, None) if all_ else [id_ for word in ids for id_ in await _meant(alerts, word)]
 
         async def act(alert_id: str) -> str:
-            kept = await alerts.ack(alert_id, by=by, note=note)
+            try:
+                kept = await alerts.ack(alert_id, by=by, note=note)
+            except UnknownAlert as error:
+                raise UnknownAlert(f"{error}: {IDS}") from None
             seen = None if kept.alert is None else kept.alert.acknowledged
             return "acknowledged" if seen is None or seen.by == by else f"acknowledged by {seen.by} before"
 
@@ -213,3 +222,13 @@ def ack(
         return await each(wanted, act, json=json, key="id")
 
     return with_store(config, store, work)
+
+
+async def _meant(alerts: Alerts, word: str) -> list[str]:
+    """Return the alerts that a word means: those that are open about a subject of that name, or the one of that id."""
+    return [word] if ":" in word else await _open(alerts, word) or [word]
+
+
+async def _open(alerts: Alerts, subject: str | None) -> list[str]:
+    query = AlertQuery(states=frozenset({AlertState.OPEN}), subject=subject, limit=PAGE_MAX)
+    return [stored.id async for stored in _found(alerts, query)]

@@ -1,7 +1,8 @@
 """Columns: a table that is written while its rows are read, so that a million of them need no memory.
 
-A column is as wide as what came so far. On a terminal no line is longer than it is wide; lines that are read by
-programs stay whole.
+A column is as wide as what came so far. On a terminal no line is longer than it is wide: its widest column gives way
+where that lets people see all others, such as the ids that other commands ask for; else the line is cut. Lines that are
+read by programs stay whole.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from trioarm.cli.terminal import Style, paint, say
 
 CHUNK: Final = 200  # rows whose widths are known before the first of them is written
 GAP: Final = "  "
+CUT_MIN: Final = 10  # what is left of a column that gives way: less says nothing
 
 
 class Columns:
@@ -63,10 +65,24 @@ class Columns:
         self._waiting.clear()
 
     def _line(self, cells: Sequence[str]) -> str:
-        line = GAP.join(cell.ljust(width) for cell, width in zip(cells, self._widths, strict=True)).rstrip()
-        if self._line_max is not None and len(line) > self._line_max:
-            return line[: self._line_max - 1] + "…"
-        return line
+        widths = self._fitting()
+        padded = (cut(cell, width).ljust(width) for cell, width in zip(cells, widths, strict=True))
+        line = GAP.join(padded).rstrip()
+        return line if self._line_max is None else cut(line, self._line_max)
+
+    def _fitting(self) -> list[int]:
+        """Return the widths of the columns, with a narrower one for the widest where that makes all of them fit."""
+        whole, line_max = sum(self._widths) + len(GAP) * (len(self._widths) - 1), self._line_max
+        if line_max is None or whole <= line_max:
+            return self._widths
+        widest = self._widths.index(max(self._widths))
+        width = self._widths[widest] - (whole - line_max)
+        return self._widths if width < CUT_MIN else [*self._widths[:widest], width, *self._widths[widest + 1 :]]
+
+
+def cut(text: str, most: int) -> str:
+    """Return a text of at most so many characters."""
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _line_max() -> int | None:

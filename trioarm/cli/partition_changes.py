@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from trioarm.arming.holds import PARTITION, SITE
 from trioarm.arming.installation import Installation
 from trioarm.arming.model import Premises, Target
-from trioarm.arming.panels.base import PanelReport
+from trioarm.arming.panels.base import PanelFailure, PanelReport
 from trioarm.arming.persons import Persons
 from trioarm.cli.each import each
 from trioarm.cli.exits import Exit, UsageError
@@ -96,8 +96,13 @@ def _command(
 
         async def command(name: str) -> str:
             tell = _silent if asked.json else _teller(name, target)
-            report = await installation.persons.arm(name, target, by=asked.by, on_progress=tell, confirm=not no_wait)
-            return reported(report)
+            try:
+                confirm = not no_wait
+                return reported(
+                    await installation.persons.arm(name, target, by=asked.by, on_progress=tell, confirm=confirm)
+                )
+            except PanelFailure as failure:  # which names the panel, if anything
+                raise PanelFailure(failure.kind, f"{name}: {failure}", failure.zones) from None
 
         async def command_one(name: str) -> None:
             exits.append(await each([name], command, json=asked.json))
