@@ -1,10 +1,11 @@
-"""Columns on a terminal: what people have to copy stays whole where it can, and no line is wider than the terminal."""
+"""Columns and sheets: what people have to copy stays whole where it can, and no line is wider than the terminal."""
 
 from __future__ import annotations
 
 import pytest
 
 from trioarm.cli.columns import Columns
+from trioarm.cli.sheet import say_sheet
 
 ROWS = [
     ("warning", "the panel has not answered for a long time, and nobody knows why", "partition/house:silent#3"),
@@ -48,3 +49,14 @@ def test_lines_for_programs_stay_whole(monkeypatch: pytest.MonkeyPatch, capsys: 
     """Nothing says how wide they may be."""
     monkeypatch.delenv("COLUMNS", raising=False)
     assert lines(capsys)[1] == f"warning   {ROWS[0][1]}  {ROWS[0][2]}"
+
+
+def test_a_label_never_touches_what_it_is_of(capsys: pytest.CaptureFixture[str]) -> None:
+    """Alerts have facts with names of their own, as long as these may be."""
+    say_sheet("an alert", [("state", "open"), ("last state", "disarmed"), ("", "or so")])
+    assert capsys.readouterr().out.splitlines() == [
+        "an alert",
+        "  state      open",
+        "  last state disarmed",
+        "             or so",
+    ]

@@ -11,7 +11,7 @@ from trioarm.cli.terminal import Style, paint, say, wrapped
 from trioarm.cli.wording import distance
 from trioarm.core.instants import SECOND, as_datetime, instant
 
-LABEL: Final = 10  # columns of the words in front
+LABEL: Final = 10  # columns of the words in front, or as many as the longest of them needs
 
 
 def say_sheet(title: str, entries: Iterable[tuple[str, str]]) -> None:
@@ -22,8 +22,10 @@ def say_sheet(title: str, entries: Iterable[tuple[str, str]]) -> None:
         entries: label and text of each; an empty label continues the entry before.
     """
     say(paint(title, Style.HEADING, sys.stdout))
-    for label, text in entries:
-        begin = f"  {label:<{LABEL}}"
+    lines = list(entries)
+    width = max([LABEL, *(len(label) + 1 for label, _ in lines)])
+    for label, text in lines:
+        begin = f"  {label:<{width}}"
         first, *more = wrapped(text, " " * len(begin))
         say(paint(begin, Style.FAINT, sys.stdout) + first[len(begin) :])
         for line in more:
