@@ -97,6 +97,6 @@ async def test_a_store_that_is_removed_under_an_idle_node_is_missed_at_once(tmp_
         (tmp_path / "go").touch()
         code, trouble = await _ended(program)
     assert code == 1
-    assert [text for text in trouble if "1 outcomes could not be kept: long@" in text and text.endswith("(ok)")]
+    assert [text for text in trouble if "1 outcome could not be kept: long@" in text and text.endswith("(ok)")]
     assert len([text for text in trouble if GONE in text]) <= 2
     assert "trioarm.db" not in os.listdir(tmp_path)

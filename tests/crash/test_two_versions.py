@@ -48,7 +48,7 @@ async def test_a_newer_node_changes_the_tables_while_an_older_one_works(tmp_path
     tellers = [line["logger"] for line in said if TOO_NEW in line["message"]]
     assert tellers in (["trioarm.store"], ["trioarm.engine"], ["trioarm.engine", "trioarm.store"]), said
     rest = [line for line in said if TOO_NEW not in line["message"]]
-    assert all(line["message"].startswith("1 outcomes could not be kept: beat@") for line in rest), said
+    assert all(line["message"].startswith("1 outcome could not be kept: beat@") for line in rest), said
     assert len(rest) <= 1, said
     assert not [line for line in older.lines[told:] if DECIDED in line]
     assert {run["state"] for run in runs} == {"succeeded"}

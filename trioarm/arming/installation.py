@@ -9,9 +9,9 @@ import trio
 
 from trioarm.arming.alerts import alert_rule
 from trioarm.arming.commanding.handler import ArmHandler
+from trioarm.arming.commanding.hastening import Hasten, Hastening, hastens_nothing
 from trioarm.arming.commanding.line import lines_to
 from trioarm.arming.commanding.pursuit import Way
-from trioarm.arming.commanding.recall import Hasten, Recall, hastens_nothing
 from trioarm.arming.compile import engine_schedules
 from trioarm.arming.conditions.asking import Conditions
 from trioarm.arming.conditions.sources import Means, make_source
@@ -97,7 +97,7 @@ class Installation:
         self.handlers: dict[str, Handler] = {HANDLER: self._handler.arm}
         warner = Warner(premises, ways, holds, repository, alerts, clock, discovery)
         self.watcher = Watcher(ways, repository, alerts, clock, self.desired, fire, announce)
-        self._recall = Recall(ways, repository, clock, hasten)
+        self._hastening = Hastening(ways, repository, clock, hasten)
         self.announcers: dict[str, Handler] = {WARN: warner.warn, WATCH: self.watcher.watch}
         self._supervisor = Supervisor(premises, ways, clock)
         self._reporter = Reporter(Maker(premises, self.schedules, repository, clock), alerts)
@@ -127,13 +127,13 @@ class Installation:
     async def listen(self) -> None:
         """Heed what panels say by themselves, and that they answer again, until cancelled."""
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._recall.listen)
+            nursery.start_soon(self._hastening.listen)
             if self.premises.watch_s:
                 nursery.start_soon(self.watcher.listen)
 
     def doubt(self) -> None:
         """Look at what other processes may have heard of panels."""
-        self._recall.doubt()
+        self._hastening.doubt()
 
     def declare(self, premises: Premises) -> None:
         """Take over other schedules and limits for the partitions there are.

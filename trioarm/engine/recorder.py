@@ -23,6 +23,7 @@ from trioarm.core.changes import (
     Verdict,
     restarted,
 )
+from trioarm.core.counting import counted
 from trioarm.core.errors import RepositoryError
 from trioarm.core.events import ResultRefused, RunFinished, RunRequeued, RunStarted
 from trioarm.core.failing import failure_in
@@ -151,7 +152,7 @@ class Recorder:
         if unkept:
             named = [f"{RunContext(one).id} ({type(one.outcome).__name__.lower()})" for one in unkept[:NAMED_MAX]]
             more = "" if len(unkept) <= NAMED_MAX else " and more"
-            _log.error("%d outcomes could not be kept: %s%s", len(unkept), ", ".join(named), more)
+            _log.error("%s could not be kept: %s%s", counted(len(unkept), "outcome"), ", ".join(named), more)
 
     async def _record_starts(self) -> None:
         """Record that handlers were called which have not ended yet; what is not kept is told by their ends."""

@@ -1,4 +1,4 @@
-"""Recall: runs that wait for a panel ask it once it is known to answer again, not when they had meant to.
+"""Hastening: runs that wait for a panel ask it once it is known to answer again, not when they had meant to.
 
 That it answers is found out by whoever asks: a look, a person, a run of another partition. Another process that was
 answered says so by what it keeps. Nothing is asked here, and nothing is awaited but news.
@@ -33,7 +33,7 @@ async def hastens_nothing(run: RunRecord, due_at: int) -> bool:
     return False
 
 
-class Recall:
+class Hastening:
     """Lets runs that wait for a panel ask it as soon as it answers.
 
     Args:
@@ -71,11 +71,11 @@ class Recall:
             await line.returned.wait()
             line.returned = trio.Event()
             try:
-                await self._recall(line)
+                await self._hasten_all(line)
             except RepositoryError as error:
                 _log.debug("%s: runs that wait for it are not looked at: %s", line.name, error)
 
-    async def _recall(self, line: Line) -> None:
+    async def _hasten_all(self, line: Line) -> None:
         """Let all that wait for a panel ask it, a second apart: they take turns anyhow."""
         now, begun = self._clock.look(), 0
         for partition in line.partitions:
