@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any, Final
 
 from tests.simulation.history import History, Joined, Killed, Put, Said, Stalled, Stepped, Stopped
-from trioarm import After, Cron, Every, Misfire, Once, RetryPolicy, Schedule
+from trioarm import After, Cron, Every, Misfire, Once, Overlap, RetryPolicy, Schedule
 from trioarm.core.instants import MINUTE
 from trioarm.testing import Fault
 from trioarm.testing.faults import Away
 from trioarm.testing.world import BEGIN
 
 QUICK: Final[dict[str, Any]] = {"timeout_s": 20.0, "retry": RetryPolicy(0)}
+
+
+OFTEN: Final[dict[str, Any]] = {"timeout_s": 20.0, "retry": RetryPolicy(2, base_s=5.0, max_s=30.0)}
 
 
 def _lane(name: str) -> Schedule:
@@ -91,6 +94,25 @@ CORPUS: Final = {
             workers=1,
             with_file=False,
         )
+    ),
+    "a run whose turn it was in a lane, and whose resource failed, kept another waiting": History(
+        schedules=(
+            Schedule("a", Every(20.0), handler="always_fails", lane="blue", **OFTEN),
+            Schedule(
+                "b",
+                Every(20.0),
+                handler="always_fails",
+                lane="blue",
+                overlap=Overlap.BUFFER_ONE,
+                priority=9,
+                resources=("mail",),
+                **OFTEN,
+            ),
+        ),
+        acts=((130.0, Joined()),),
+        faults={},
+        workers=1,
+        with_file=False,
     ),
     "a fixed delay whose clock was corrected during its last run was active for ever": History(
         schedules=(Schedule("a", After(45.0), handler="ignores_cancellation", max_runs=1, timeout_s=20.0),),

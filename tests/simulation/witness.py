@@ -10,7 +10,7 @@ import attrs
 import trio
 
 from tests.simulation.history import BEHAVIOURS
-from trioarm import Delivery, Discard, Retry, RunContext, Snooze
+from trioarm import Delivery, Discard, Retry, RunContext, Schedule, Snooze
 from trioarm.core.instants import SECOND
 from trioarm.testing import Node
 
@@ -31,7 +31,7 @@ class Call:
         run: its readable id.
         behaviour: of the handler.
         token: that it was called with.
-        delivery: that its schedule asked for then, and when it ended, if that was changed meanwhile.
+        delivery: that its schedule asked for then, and until the next call, if that was changed meanwhile.
         node: on which it was called.
         due_at: when its attempt was due.
         began_at: trio's time.
@@ -92,6 +92,12 @@ class Witness:
             return handler
 
         return {behaviour: make(behaviour) for behaviour in BEHAVIOURS}
+
+    def redefined(self, schedule: Schedule) -> None:
+        """Note that a schedule was put: what follows its last attempts may be decided by what it says now."""
+        for calls in self.calls.values():
+            if calls[-1].run.startswith(f"{schedule.name}@"):
+                calls[-1].delivery.add(schedule.delivery)
 
     def killed(self, node: Node) -> None:
         """Forget what worked on a node that was killed: it does not any more."""

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from tests.making import HOUR, MINUTE, NOW
-from tests.repositories.contract.acts import claim, decide, finish, put, ready_ids, remove, requeue, revise, run_of
+from tests.repositories.contract.acts import (
+    claim,
+    decide,
+    finish,
+    put,
+    ready_ids,
+    remove,
+    requeue,
+    revise,
+    run_of,
+    schedule_of,
+)
 from trioarm.core.states import State, Step
 from trioarm.engine.ports import ScheduleRepository
 
@@ -66,6 +77,30 @@ class ReadyContract:
             await claim(repository, run)
         assert await repository.read_ready(["work"], 9, closed=["nas"]) == []
         assert repository.may_be_ready(["work"])
+
+    async def test_what_needs_a_closed_resource_keeps_no_other_of_its_lane_waiting(
+        self, repository: ScheduleRepository
+    ) -> None:
+        """Once the lane is free, whoever of those that wait for it may begin is found (S5.5, S6.6)."""
+        records = [await put(repository, name, lane="house", next_due_at=None) for name in ("holder", "nas", "plain")]
+        holder = await claim(repository, await decide(repository, records[0], lane="house"))
+        nas, plain = [await decide(repository, record, lane="house") for record in records[1:]]
+        await revise(repository, await schedule_of(repository, "nas"), lane="house", priority=9, resources=["nas"])
+        late = await put(repository, "late", lane="house", priority=9, resources=["nas"], next_due_at=None)
+        waiting = [await decide(repository, late, NOW - number, lane="house") for number in (0, 1)]
+        await finish(repository, await run_of(repository, holder))
+        found = await repository.read_ready(["work"], 9, closed=["nas"])
+        assert [run.run_id for run in found] == [plain.run_id]
+        assert (await ready_ids(repository))[0] == waiting[1].run_id
+        await claim(repository, plain)
+        assert await repository.read_ready(["work"], 9) == []
+        await finish(repository, await run_of(repository, plain))
+        assert await repository.read_ready(["work"], 9, closed=["nas"]) == []
+        for run in (waiting[1], nas, waiting[0]):
+            assert await ready_ids(repository) == [run.run_id]
+            await claim(repository, await run_of(repository, run))
+            await finish(repository, await run_of(repository, run))
+        assert await ready_ids(repository) == []
 
     async def test_who_holds_a_resource_is_counted(self, repository: ScheduleRepository) -> None:
         """Claimed and running runs count, on whichever node; those that wait, also for another attempt, do not."""

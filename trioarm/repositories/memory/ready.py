@@ -19,6 +19,7 @@ from trioarm.core.run import BACKFILL_RANK, RunRecord, behind
 from trioarm.core.states import State, WaitingFor
 
 _Entry = tuple[int, int, int, int, RunRecord]  # (*urgency, token, run); one tuple, to be light on the collector
+_Kind = tuple[str, tuple[str, ...]]  # a handler, and what its runs need
 _SLACK: Final = 1_024  # used-up entries kept before they are swept away, so that taking is O(1) amortised
 
 
@@ -43,6 +44,10 @@ def _may_begin(run: RunRecord, closed: Collection[str]) -> bool:
 
 def _entry(run: RunRecord) -> _Entry:
     return (run.rank, run.due_at, run.run_id, run.token, run)
+
+
+def _kind(run: RunRecord) -> _Kind:
+    return run.schedule.schedule.handler, run.schedule.schedule.resources
 
 
 class ReadyQueue:
@@ -149,35 +154,35 @@ class Lane:
 
     unfinished: dict[int, RunRecord] = attrs.Factory(dict)
     holder: RunRecord | None = None
-    _waiting: dict[str, list[_Entry]] = attrs.Factory(dict)
+    _waiting: dict[_Kind, list[_Entry]] = attrs.Factory(dict)
 
     def wait(self, run: RunRecord) -> None:
         """Queue a run that could start but for the lane."""
         run.waiting_for = WaitingFor.LANE if run.lane is None else behind(run.lane)
-        queue = self._waiting.setdefault(run.schedule.schedule.handler, [])
-        heappush(queue, _entry(run))
+        heappush(self._waiting.setdefault(_kind(run), []), _entry(run))
 
     def first_waiters(self) -> list[RunRecord]:
-        """Take the run whose turn it is, of each handler: one without workers keeps no other from starting (S2.6)."""
+        """Take the run whose turn it is, of each handler and of those that need the same: one without workers,
+        or whose resource is closed, keeps no other from starting (S2.6, S6.6)."""
         found = []
-        for handler, queue in list(self._waiting.items()):
+        for kind, queue in list(self._waiting.items()):
             while queue:
                 entry = heappop(queue)
-                if self._waits(entry, handler):
+                if self._waits(entry, kind):
                     found.append(entry[4])
                     break
             if not queue:
-                del self._waiting[handler]
+                del self._waiting[kind]
         return found
 
     @staticmethod
-    def _waits(entry: _Entry, handler: str) -> bool:
+    def _waits(entry: _Entry, kind: _Kind) -> bool:
         rank, due_at, _, token, run = entry
         return (
             run.state is State.PENDING
             and run.token == token
             and run.due_at == due_at
             and (run.waiting_for is WaitingFor.LANE or run.waiting_for is WaitingFor.OVERLAP)
-            and run.schedule.schedule.handler == handler
+            and _kind(run) == kind
             and run.rank == rank
         )

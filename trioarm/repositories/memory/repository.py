@@ -349,7 +349,7 @@ class InMemoryScheduleRepository:
     def _queued_runs(self, record: ScheduleRecord, put: PutSchedule) -> list[RunRecord]:
         """Return the runs of a schedule that change their place in a queue when it is put anew."""
         before, after = record.schedule, put.schedule
-        if (before.handler, before.priority) == (after.handler, after.priority):
+        if (before.handler, before.priority, before.resources) == (after.handler, after.priority, after.resources):
             return []
         return [
             run
