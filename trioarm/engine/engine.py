@@ -204,8 +204,14 @@ class SchedulingEngine:
 
     async def _decide_chunk(self, now: int) -> Left:
         """Decide a chunk of what is due by `now`, and return what is left of it."""
-        async with self._deciding:
+        try:
+            self._deciding.acquire_nowait()  # as it mostly can, without a turn of the loop
+        except trio.WouldBlock:
+            await self._deciding.acquire()
+        try:
             return await self._decide_some(now)
+        finally:
+            self._deciding.release()
 
     async def _decide_some(self, now: int) -> Left:
         batch = self._batch()
