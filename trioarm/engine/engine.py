@@ -348,6 +348,9 @@ class SchedulingEngine:
         progress, self._opens_at = True, None
         if self._stopping or not self._may_hold():
             return progress
+        if not self._repository.may_be_ready(self._executor.handlers):  # as mostly: asked once, not once for each pool
+            self._executor.none_wait()
+            return progress
         closed: dict[str, int | None] = {}
         for pool in self._executor.pools:
             progress &= await self._claim_for_pool(pool, closed, now)

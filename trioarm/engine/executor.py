@@ -202,6 +202,12 @@ class RunExecutor:
             if pool is not None:
                 pool.backlog = True
 
+    def none_wait(self) -> None:
+        """Note that no run waits for a worker, nor for a resource."""
+        self.awaited = False
+        for pool in self.pools:
+            pool.backlog = False
+
     @property
     def handlers(self) -> Collection[str]:
         """The names of all handlers registered here."""

@@ -83,7 +83,7 @@ class Waiting:
 
     def may_be_ready(self, handlers: Collection[str]) -> bool:
         """Whether a queue of these handlers holds anything, be it used up."""
-        return any(handler in self._ready and bool(self._ready[handler]) for handler in handlers)
+        return any(queue and handler in handlers for handler, queue in self._ready.items())
 
     def ready(self, handlers: Collection[str], limit: int, aged_at: int, closed: Collection[str]) -> list[RunRecord]:
         """Return up to `limit` pending runs of these handlers that wait for nothing but a worker.
