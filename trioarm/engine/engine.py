@@ -6,7 +6,6 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum, auto
-from math import inf
 from operator import attrgetter
 from typing import Final
 
@@ -25,7 +24,7 @@ from trioarm.core.events import (
     ScheduleChange,
     ScheduleChanged,
 )
-from trioarm.core.instants import SECOND, render_instant
+from trioarm.core.instants import render_instant
 from trioarm.core.planning import Group, PlanRules, expire, lose, plan, quarantine
 from trioarm.core.record import ScheduleState
 from trioarm.core.run import Run, RunRecord
@@ -147,8 +146,10 @@ class SchedulingEngine:
             pause_s = await self._look(self._clock.almost_due_at or now)
             self._executor.look_for_stuck()
             self._metrics.passes += 1
-            look_at = now if pause_s else self._next_look_at(now)
+            look_at = now if pause_s else self._next_look_at()
             with self._clock.nap_until(look_at, at_least_s=pause_s, exactly=True) as self._nap:
+                if self._executor.watch_at < self._nap.deadline:
+                    self._nap.deadline = self._executor.watch_at
                 await wake.wait()
 
     async def _look(self, now: int) -> float:
@@ -184,15 +185,9 @@ class SchedulingEngine:
         self._wake = trio.Event()
         return self._wake
 
-    def _next_look_at(self, now: int) -> int | None:
-        due_at = self._repository.next_due_at
-        if self._opens_at is not None and (due_at is None or self._opens_at < due_at):
-            due_at = self._opens_at
-        if self._executor.watch_at == inf:
-            return due_at
-        watch_s = self._executor.watch_at - trio.current_time()
-        watch_at = now + int(max(0.0, watch_s) * SECOND) + 1  # rounded up: a nap that ends before it would be no nap
-        return watch_at if due_at is None else min(due_at, watch_at)
+    def _next_look_at(self) -> int | None:
+        due_at, opens_at = self._repository.next_due_at, self._opens_at
+        return opens_at if due_at is None or (opens_at is not None and opens_at < due_at) else due_at
 
     # Deciding
 
@@ -253,8 +248,9 @@ class SchedulingEngine:
             if step is not None:
                 move = freed(run, now)
                 changes.append(Change(steps=(step,), moved=() if move is None else (move,)))
-        gone_at = self._clock.now()  # a node that is found gone may have begun them after this pass did
-        changes += [lose(run, gone_at, self.rules) for run in view.lost]
+        if view.lost:
+            gone_at = self._clock.now()  # a node that is found gone may have begun them after this pass did
+            changes += [lose(run, gone_at, self.rules) for run in view.lost]
         begins = self._may_begin.is_set() and not self._stopping  # a command decides before and after that, too
         may_claim = begins and self._may_hold()
         admission = Admission(self._executor.rooms() if may_claim else {}, view.busy_lanes)
@@ -346,10 +342,10 @@ class SchedulingEngine:
         if self._in_doubt:
             await self._adopt()
         progress, self._opens_at = True, None
-        if self._stopping or not self._may_hold():
-            return progress
         if not self._repository.may_be_ready(self._executor.handlers):  # as mostly: asked once, not once for each pool
             self._executor.none_wait()
+            return progress
+        if self._stopping or not self._may_hold():
             return progress
         closed: dict[str, int | None] = {}
         for pool in self._executor.pools:

@@ -86,7 +86,8 @@ class Lease:
     @property
     def is_trusted(self) -> bool:
         """Whether nobody else can have taken over what this node holds."""
-        return trio.current_time() < self._executor.trusted_until
+        until = self._executor.trusted_until
+        return until == inf or trio.current_time() < until  # infinite where no lease is needed
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Take the lease and renew it until cancelled; where the repository knows none, only watch the loop.
