@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum, auto
-from operator import attrgetter
 from typing import Final
 
 import trio
@@ -28,7 +26,7 @@ from trioarm.core.instants import render_instant
 from trioarm.core.planning import Group, PlanRules, expire, lose, plan, quarantine
 from trioarm.core.record import ScheduleState
 from trioarm.core.run import Run, RunRecord
-from trioarm.core.states import CLAIMED, Reason, State, Step
+from trioarm.core.states import CLAIMED, PENDING, Reason, Step
 from trioarm.engine.announcing import announce
 from trioarm.engine.executor import Pool, RunExecutor
 from trioarm.engine.gatekeeper import Gatekeeper
@@ -227,7 +225,10 @@ class SchedulingEngine:
 
     def _batch(self) -> int:
         """Return how many due entries to decide at once: no more than can start, where that is worth a transaction."""
-        most, room = min(self.chunk, self._repository.batch), self._executor.room
+        most = min(self.chunk, self._repository.batch)
+        if most <= CHUNK_MIN:
+            return most
+        room = self._executor.room
         return min(most, max(room, CHUNK_MIN)) if room else most
 
     async def _commit(self, changes: list[Change]) -> list[Verdict]:
@@ -252,12 +253,13 @@ class SchedulingEngine:
             gone_at = self._clock.now()  # a node that is found gone may have begun them after this pass did
             changes += [lose(run, gone_at, self.rules) for run in view.lost]
         begins = self._may_begin.is_set() and not self._stopping  # a command decides before and after that, too
-        may_claim = begins and self._may_hold()
-        admission = Admission(self._executor.rooms() if may_claim else {}, view.busy_lanes)
         for change in changes:
             if documents := self._alerts(change):
                 change.documents = documents
-        start_at_once([run for change in changes for run in change.decided], admission, self.node)
+        decided = [run for change in changes for run in change.decided]
+        if decided and begins and self._may_hold():
+            rooms = self._executor.rooms({run.schedule.schedule.handler for run in decided})
+            start_at_once(decided, Admission(rooms, view.busy_lanes), self.node)
         return changes
 
     def _plans(self, groups: Iterable[Group], now: int) -> list[Change]:
@@ -294,10 +296,9 @@ class SchedulingEngine:
     def tell(self, kept: Sequence[Change]) -> None:
         """Act on changes that were kept: stop what they cancel, count and publish what they decide."""
         decided = [run for change in kept for run in change.decided]
-        states = Counter(map(attrgetter("state"), decided))
-        self._metrics.decided.update(states)
-        if State.PENDING in states:
-            self._executor.left_waiting(run for run in decided if run.state is State.PENDING)
+        self._metrics.decided.update([run.state for run in decided])
+        if waiting := [run for run in decided if run.state is PENDING]:
+            self._executor.left_waiting(waiting)
         for change in kept:
             for step in change.steps:
                 self._act_on(step)

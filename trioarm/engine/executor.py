@@ -144,6 +144,7 @@ class RunExecutor:
         self.awaited = False
         """Whether a run waits for a resource that others hold: whoever ends may let it begin."""
         self._is_ending = False
+        self._open = 0  # given and not yet ended, over all pools
         self._quiet = trio.Event()
         self._released = trio.Event()
 
@@ -168,14 +169,11 @@ class RunExecutor:
 
     # What the engine asks
 
-    def rooms(self) -> dict[str, Room]:
-        """Return what each handler's pool can take now; nothing for a pool that left runs waiting."""
-        rooms: dict[str, Room] = {}
-        for pool in self.pools:
-            room = Room(0, 0) if pool.backlog else pool.room()
-            for handler in pool.callable():
-                rooms[handler] = room
-        return rooms
+    def rooms(self, handlers: Iterable[str]) -> dict[str, Room]:
+        """Return what the pools of these handlers can take now; nothing for a pool that left runs waiting."""
+        pools = {handler: pool for handler in handlers if (pool := self._pool_of.get(handler)) is not None}
+        rooms = {pool: Room(0, 0) if pool.backlog else pool.room() for pool in pools.values()}
+        return {handler: rooms[pool] for handler, pool in pools.items() if pool.may_call(handler)}
 
     @property
     def room(self) -> int:
@@ -235,6 +233,7 @@ class RunExecutor:
             pool = self._pool_of[schedule.handler]
             pool.held[run.run_id] = schedule.handler
             pool.open += 1
+            self._open += 1
             if self._is_ending:
                 self._give_one_back(pool, run)
                 continue
@@ -369,7 +368,8 @@ class RunExecutor:
             late_s = (started_at - run.due_at) / SECOND if run.origin is not BACKFILL else None
             self._metrics.attempt_ended(late_s, (ended_at - started_at) / SECOND)
         self._recorder.ended(attempt)
-        if not pool.open and not any(other.open for other in self.pools):
+        self._open -= 1
+        if not self._open:
             self._watch_at = inf
             self._quiet.set()
 
@@ -447,7 +447,7 @@ class RunExecutor:
 
     async def _quiet_within(self, seconds: float) -> bool:
         with trio.move_on_after(seconds):
-            while any(pool.open for pool in self.pools):
+            while self._open:
                 self._quiet = trio.Event()
                 await self._quiet.wait()
-        return not any(pool.open for pool in self.pools)
+        return not self._open
