@@ -92,17 +92,17 @@ class History:
     def _too_many(self, retention: Retention) -> Iterator[RunRecord]:
         surpluses = [(kept.states, self._surplus(kept)) for kept in retention.kept]
         by_state = {state: surplus for states, surplus in surpluses for state in states}
-        if not any(surplus for _, surplus in surpluses):
-            return
+        left = sum(sum(surplus.values()) for _, surplus in surpluses)
         for run in self._runs.values():
+            if not left:
+                return
             if run.finished_at is None:
                 continue
             surplus, key = by_state[run.state], run.schedule.key
-            if key in surplus:
+            if surplus.get(key):
                 yield run
                 surplus[key] -= 1
-                if not surplus[key]:
-                    del surplus[key]
+                left -= 1
 
     def _surplus(self, kept: Kept) -> dict[int, int]:
         """Return how many runs of these states are too many, per schedule key."""
