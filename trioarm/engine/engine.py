@@ -180,7 +180,8 @@ class SchedulingEngine:
             await self._executor.wait_for_room(CHUNK_MIN, within_s=ROOM_WITHIN_S)
 
     def _rearm(self) -> trio.Event:
-        self._wake = trio.Event()
+        if self._wake.is_set():
+            self._wake = trio.Event()
         return self._wake
 
     def _next_look_at(self) -> int | None:
@@ -221,6 +222,8 @@ class SchedulingEngine:
             return Left.REFUSED
         for _ in range(2):  # workers begin first: in one turn of the loop they may come after this
             await trio.lowlevel.checkpoint()
+            if not self._executor.queued:
+                break
         return Left.MORE if len(changes) * 2 >= batch else Left.NOTHING  # what came due meanwhile is for the next pass
 
     def _batch(self) -> int:

@@ -145,6 +145,8 @@ class RunExecutor:
         """Whether a run waits for a resource that others hold: whoever ends may let it begin."""
         self._is_ending = False
         self._open = 0  # given and not yet ended, over all pools
+        self.queued = 0
+        """How many runs wait in the channels."""
         self._quiet = trio.Event()
         self._released = trio.Event()
 
@@ -171,9 +173,17 @@ class RunExecutor:
 
     def rooms(self, handlers: Iterable[str]) -> dict[str, Room]:
         """Return what the pools of these handlers can take now; nothing for a pool that left runs waiting."""
-        pools = {handler: pool for handler in handlers if (pool := self._pool_of.get(handler)) is not None}
-        rooms = {pool: Room(0, 0) if pool.backlog else pool.room() for pool in pools.values()}
-        return {handler: rooms[pool] for handler, pool in pools.items() if pool.may_call(handler)}
+        rooms: dict[str, Room] = {}
+        of_pools: dict[Pool, Room] = {}
+        for handler in handlers:
+            pool = self._pool_of.get(handler)
+            if pool is None or not pool.may_call(handler):
+                continue
+            room = of_pools.get(pool)
+            if room is None:
+                room = of_pools[pool] = Room(0, 0) if pool.backlog else pool.room()
+            rooms[handler] = room
+        return rooms
 
     @property
     def room(self) -> int:
@@ -227,13 +237,14 @@ class RunExecutor:
     def give(self, runs: Sequence[RunRecord]) -> None:
         """Take runs that are claimed for this node; there is room for them. A node that ends begins none of them."""
         self._metrics.claimed += len(runs)
+        self._open += len(runs)
+        self.queued += len(runs)
         stuck_at = trio.current_time() + STUCK_GRACE_S  # and its timeout; none begins earlier
         for run in runs:
             schedule = run.schedule.schedule
             pool = self._pool_of[schedule.handler]
             pool.held[run.run_id] = schedule.handler
             pool.open += 1
-            self._open += 1
             if self._is_ending:
                 self._give_one_back(pool, run)
                 continue
@@ -275,11 +286,6 @@ class RunExecutor:
         for run_id in self.held:
             self.cancel(run_id, reason)
         return asked
-
-    @property
-    def queued(self) -> int:
-        """How many runs wait in the channels."""
-        return sum(pool.open - len(pool.running) for pool in self.pools)
 
     @property
     def running(self) -> int:
@@ -325,7 +331,7 @@ class RunExecutor:
                 if turn == BURST - 1:
                     await trio.lowlevel.checkpoint()  # with nothing in hand, so that whoever records finds all ended
                     break
-                if pool.workers > pool.wanted:
+                if pool.workers > pool.wanted or not self.queued:
                     break
                 try:
                     run = pool.receive.receive_nowait()
@@ -334,6 +340,7 @@ class RunExecutor:
         pool.workers -= 1
 
     async def _attempt(self, pool: Pool, run: RunRecord, task: trio.lowlevel.Task) -> Attempt:
+        self.queued -= 1
         run_id, now = run.run_id, trio.current_time()
         handler = pool.held[run_id]
         deadline = now + (run.schedule.schedule.timeout_s or self.timeout_s)
@@ -428,6 +435,7 @@ class RunExecutor:
                     self._give_one_back(pool, run)
 
     def _give_one_back(self, pool: Pool, run: RunRecord) -> None:
+        self.queued -= 1
         handler = pool.held[run.run_id]
         self._ended(pool, Attempt(run, run.token, handler, outcome=Stopped(Reason.SHUTDOWN)))
 

@@ -204,8 +204,11 @@ class Recorder:
 
     async def _commit(self, changes: list[Change], steps: list[Finished | Requeued]) -> list[Verdict]:
         """Commit outcomes: together, but for failures that may pause their schedule, which count one by one."""
-        bad = [index for index, step in enumerate(steps) if step.step is not SUCCEED]
-        apart = [index for index in bad if failure_in(changes[index]) is not None]
+        apart = [
+            index
+            for index, step in enumerate(steps)
+            if step.step is not SUCCEED and failure_in(changes[index]) is not None
+        ]
         if not apart:
             return await self._repository.commit(changes)
         together = [change for index, change in enumerate(changes) if index not in apart]
