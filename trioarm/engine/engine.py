@@ -108,7 +108,8 @@ class SchedulingEngine:
         self._stopping = False
         self._in_doubt = False
         self._opens_at: int | None = None  # when a resource opens that runs wait for; None while time opens none
-        self._deciding = trio.Lock()  # what a command decides is given, or not, before anybody asks what is held
+        # What a command decides is given, or not, before anybody asks what is held. As a lock, but nobody owns it.
+        self._deciding = trio.Semaphore(1, max_value=1)
 
     def wake(self) -> None:
         """Make the engine look again now: something was put or released, or may start."""
@@ -299,9 +300,11 @@ class SchedulingEngine:
     def tell(self, kept: Sequence[Change]) -> None:
         """Act on changes that were kept: stop what they cancel, count and publish what they decide."""
         decided = [run for change in kept for run in change.decided]
-        self._metrics.decided.update([run.state for run in decided])
-        if waiting := [run for run in decided if run.state is PENDING]:
-            self._executor.left_waiting(waiting)
+        counts = self._metrics.decided
+        for run in decided:
+            counts[run.state] += 1
+            if run.state is PENDING:
+                self._executor.left_waiting(run)
         for change in kept:
             for step in change.steps:
                 self._act_on(step)

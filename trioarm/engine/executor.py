@@ -203,12 +203,11 @@ class RunExecutor:
                 self._released = trio.Event()
                 await self._released.wait()
 
-    def left_waiting(self, runs: Iterable[RunRecord]) -> None:
-        """Note that runs their pools could call wait, so that later ones do not overtake them."""
-        for run in runs:
-            pool = self._pool_of.get(run.schedule.schedule.handler)
-            if pool is not None:
-                pool.backlog = True
+    def left_waiting(self, run: RunRecord) -> None:
+        """Note that a run its pool could call waits, so that later ones do not overtake it."""
+        pool = self._pool_of.get(run.schedule.schedule.handler)
+        if pool is not None:
+            pool.backlog = True
 
     def none_wait(self) -> None:
         """Note that no run waits for a worker, nor for a resource."""

@@ -74,14 +74,14 @@ class Gatekeeper:
 
     # After an attempt
 
-    async def uses(self, ended: Iterable[tuple[RunRecord, Finished | Requeued]]) -> dict[str, Spoken]:
-        """Look at the resources whose breakers these attempts speak for or against.
+    async def uses(self, steps: Iterable[Finished | Requeued]) -> dict[str, Spoken]:
+        """Look at the resources whose breakers attempts that end by these steps speak for or against.
 
         None when the repository cannot be asked: what an attempt said of them is not worth losing its outcome.
         """
         if not self.resources:
             return {}
-        names = {name for run, step in ended for name in self._spoken_of(run, step)}
+        names = {name for step in steps for name in self._spoken_of(step.run, step)}
         try:
             return {name: await self._spoken(name) for name in sorted(names)}
         except RepositoryError:

@@ -177,7 +177,7 @@ class Recorder:
         told = 0
         try:
             steps = [self._settle(attempt) for attempt in ended]
-            uses = await self._gatekeeper.uses((one.run, step) for one, step in zip(ended, steps, strict=True))
+            uses = await self._gatekeeper.uses(steps)
             changes = [self._change(attempt, step, uses) for attempt, step in zip(ended, steps, strict=True)]
             verdicts = await self._commit(changes, steps)
             for attempt, step, change, verdict in zip(ended, steps, changes, verdicts, strict=True):
@@ -196,7 +196,7 @@ class Recorder:
         self._ended = unknown + self._ended
         self._in_doubt = len(unknown)
         again = [step for step in steps if isinstance(step, Requeued)]
-        if wanted or any(map(_lane, steps)) or any(step.due_at <= step.at for step in again):
+        if wanted or any(map(_lane, steps)) or (again and any(step.due_at <= step.at for step in again)):
             self._wake_engine()  # a lane was left, or a run given back: a run may be able to start now
         elif again or any(map(_moved, changes)):
             self._due_changed()  # something may be due earlier
@@ -269,7 +269,7 @@ class Recorder:
                 return self._not_ours(attempt, run), change
             attempt.run = run  # it was asked to stop, or its schedule has changed, since it was claimed
             step = self._settle(attempt)
-            uses = await self._gatekeeper.uses([(run, step)])
+            uses = await self._gatekeeper.uses([step])
             change = await self._fitting(attempt, self._change(attempt, step, uses))
             await pause_what_keeps_failing(self._repository, change)
         except RepositoryError:
