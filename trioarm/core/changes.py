@@ -31,6 +31,7 @@ class Verdict(StrEnum):
 # By themselves, as the states are that every run is asked for.
 DONE: Final = Verdict.DONE
 REFUSED: Final = Verdict.REFUSED
+UNKNOWN: Final = Verdict.UNKNOWN
 
 
 @attrs.define(slots=True, eq=False)

@@ -38,7 +38,8 @@ class DueIndex:
     @property
     def next_due_at(self) -> int | None:
         """The earliest instant of a live entry, or None when there is none."""
-        self._take_back()
+        if self._lent:
+            self._take_back()
         heap, live = self._heap, self._live
         while heap:
             entry = heap[0]
@@ -67,7 +68,8 @@ class DueIndex:
 
     def due(self, now: int, limit: int) -> list[int]:
         """Return up to `limit` keys due at or before `now`, in order."""
-        self._take_back()
+        if self._lent:
+            self._take_back()
         heap, live, lent = self._heap, self._live, self._lent
         while heap and len(lent) < limit and heap[0][0] <= now:
             entry = heappop(heap)

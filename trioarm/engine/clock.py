@@ -107,9 +107,10 @@ class SystemClock:
 
     def look(self) -> int:
         """Return what to take for now, after a look at whether the wall clock was set."""
-        reading = self._read()
-        self._note(self._course.look(reading, self.is_synchronised))
-        return self._course.now(reading)
+        reading, course = self._read(), self._course
+        if (step := course.look(reading, self.is_synchronised)) is not None:
+            self._note(step)
+        return reading.wall if course.doubt is None else course.now(reading)
 
     def trust(self) -> None:
         """Believe the wall, whatever it did: a person says that it is right."""
@@ -131,8 +132,8 @@ class SystemClock:
         """Return a cancel scope that ends at `due_at`, and in any case after `check_interval_s`."""
         nap_s = self.check_interval_s
         if due_at is not None:
-            nap_s = max(at_least_s, min(nap_s, (due_at - self.now()) / SECOND))
-        nap = trio.move_on_after(max(0.0, nap_s))
+            nap_s = max(0.0, at_least_s, min(nap_s, (due_at - self.now()) / SECOND))
+        nap = trio.CancelScope(deadline=trio.current_time() + nap_s)
         if exactly:
             self._nap = nap
             in_time = due_at is not None and at_least_s < nap_s < self.check_interval_s and self.doubt is None

@@ -11,7 +11,7 @@ import trio
 
 from trioarm.core.admission import Admission, start_at_once
 from trioarm.core.alerts import AlertRule, no_alerts
-from trioarm.core.changes import DONE, CancelAsked, Change, Claim, Finished, Requeued, RunStep, Verdict, freed
+from trioarm.core.changes import DONE, REFUSED, CancelAsked, Change, Claim, Finished, Requeued, RunStep, Verdict, freed
 from trioarm.core.errors import RepositoryError
 from trioarm.core.events import (
     NodeStarted,
@@ -211,15 +211,18 @@ class SchedulingEngine:
     async def _decide_some(self, now: int) -> Left:
         batch = self._batch()
         changes = self._decisions(await self._repository.read_due(now, batch), now)
-        await self._clock.see_out()  # the engine is awake a moment before: what can be done until then is done
+        if self._clock.almost_due_at is not None:
+            await self._clock.see_out()  # the engine is awake a moment before: what can be done until then is done
         if not changes:
             return Left.NOTHING
         for change in changes:
             if change.steps:
                 await pause_what_keeps_failing(self._repository, change)
-        verdicts = await self._commit(changes)
+        verdicts = await self._repository.commit(changes)
+        if REFUSED in verdicts:
+            await self._commit_without_alerts(changes, verdicts)
         self._settle(changes, verdicts)
-        if Verdict.DONE not in verdicts:
+        if DONE not in verdicts:
             return Left.REFUSED
         for _ in range(2):  # workers begin first: in one turn of the loop they may come after this
             await trio.lowlevel.checkpoint()
@@ -235,15 +238,12 @@ class SchedulingEngine:
         room = self._executor.room
         return min(most, max(room, CHUNK_MIN)) if room else most
 
-    async def _commit(self, changes: list[Change]) -> list[Verdict]:
-        """Commit decisions. One that is refused together with its alerts is tried without, so that it never waits."""
-        verdicts = await self._repository.commit(changes)
-        if Verdict.REFUSED in verdicts:
-            for index, change in enumerate(changes):
-                if change.documents and verdicts[index] is Verdict.REFUSED:
-                    change.documents = ()
-                    [verdicts[index]] = await self._repository.commit([change])
-        return verdicts
+    async def _commit_without_alerts(self, changes: list[Change], verdicts: list[Verdict]) -> None:
+        """Try decisions that were refused together with their alerts without, so that none waits for them."""
+        for index, change in enumerate(changes):
+            if change.documents and verdicts[index] is REFUSED:
+                change.documents = ()
+                [verdicts[index]] = await self._repository.commit([change])
 
     def _decisions(self, view: DueView, now: int) -> list[Change]:
         """Return what becomes of all that is due; what can start at once is claimed for this node already."""
@@ -403,9 +403,9 @@ class SchedulingEngine:
                     changes[-1].documents = gates.begin(named)
         pool.backlog |= len(runs) + shut < len(waiting)
         verdicts = await self._repository.commit(changes)
-        self._executor.give([run for run, verdict in zip(runs, verdicts, strict=True) if verdict is Verdict.DONE])
+        self._executor.give([run for run, verdict in zip(runs, verdicts, strict=True) if verdict is DONE])
         self._in_doubt |= Verdict.UNKNOWN in verdicts
-        claimed = verdicts.count(Verdict.DONE)
+        claimed = verdicts.count(DONE)
         return claimed, claimed == len(runs)
 
     def doubt(self) -> None:

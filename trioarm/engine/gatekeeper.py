@@ -79,8 +79,6 @@ class Gatekeeper:
 
         None when the repository cannot be asked: what an attempt said of them is not worth losing its outcome.
         """
-        if not self.resources:
-            return {}
         names = {name for step in steps for name in self._spoken_of(step.run, step)}
         try:
             return {name: await self._spoken(name) for name in sorted(names)}

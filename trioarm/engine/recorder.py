@@ -13,6 +13,7 @@ from trioarm.core.alerts import AlertRule, no_alerts
 from trioarm.core.changes import (
     DONE,
     REFUSED,
+    UNKNOWN,
     AppendJournal,
     Change,
     Finished,
@@ -125,7 +126,8 @@ class Recorder:
         while True:
             await self._wake.wait()
             self._wake = trio.Event()
-            await self._record_starts()
+            if lasting := self._lasting():
+                await self._record_starts(lasting)
             if not await self._record_batch():
                 with self._clock.nap_until(self._clock.now(), at_least_s=PAUSE_AFTER_UNKNOWN_S):
                     await trio.sleep_forever()
@@ -154,17 +156,18 @@ class Recorder:
             more = "" if len(unkept) <= NAMED_MAX else " and more"
             _log.error("%s could not be kept: %s%s", counted(len(unkept), "outcome"), ", ".join(named), more)
 
-    async def _record_starts(self) -> None:
-        """Record that handlers were called which have not ended yet; what is not kept is told by their ends."""
+    def _lasting(self) -> list[Attempt]:
+        """Take the attempts that have begun since the last look, and return those that have not ended."""
         begun, self._begun = self._begun, []
-        lasting = [attempt for attempt in begun if attempt.outcome is None and attempt.started_at is not None]
-        if not lasting:
-            return
+        return [attempt for attempt in begun if attempt.outcome is None and attempt.started_at is not None]
+
+    async def _record_starts(self, lasting: list[Attempt]) -> None:
+        """Record that handlers were called which have not ended yet; what is not kept is told by their ends."""
         steps = [Started(attempt.run, attempt.token, attempt.started_at or 0) for attempt in lasting]
         verdicts = await self._repository.commit([Change(steps=(step,)) for step in steps])
         if self._hub.observed:
             for attempt, verdict in zip(lasting, verdicts, strict=True):
-                if verdict is Verdict.DONE:
+                if verdict is DONE:
                     self._hub.publish(RunStarted(Run.of(attempt.run)))
 
     async def _record_batch(self) -> bool:
@@ -177,16 +180,17 @@ class Recorder:
         told = 0
         try:
             steps = [self._settle(attempt) for attempt in ended]
-            uses = await self._gatekeeper.uses(steps)
+            uses = await self._gatekeeper.uses(steps) if self._gatekeeper.resources else {}
             changes = [self._change(attempt, step, uses) for attempt, step in zip(ended, steps, strict=True)]
-            verdicts = await self._commit(changes, steps)
+            apart = _failures(changes, steps)
+            verdicts = await (self._commit(changes, apart) if apart else self._repository.commit(changes))
             for attempt, step, change, verdict in zip(ended, steps, changes, verdicts, strict=True):
                 if verdict is REFUSED:
                     verdict, change = await self._record_again(attempt, change)
                     step = _outcome(change)
                 if verdict is DONE:
                     self._recorded(attempt, step, change)
-                elif verdict is Verdict.UNKNOWN:
+                elif verdict is UNKNOWN:
                     unknown.append(attempt)
                 told += 1
         except BaseException:
@@ -202,15 +206,8 @@ class Recorder:
             self._due_changed()  # something may be due earlier
         return not unknown
 
-    async def _commit(self, changes: list[Change], steps: list[Finished | Requeued]) -> list[Verdict]:
-        """Commit outcomes: together, but for failures that may pause their schedule, which count one by one."""
-        apart = [
-            index
-            for index, step in enumerate(steps)
-            if step.step is not SUCCEED and failure_in(changes[index]) is not None
-        ]
-        if not apart:
-            return await self._repository.commit(changes)
+    async def _commit(self, changes: list[Change], apart: list[int]) -> list[Verdict]:
+        """Commit outcomes: together, but for those at some indices, one by one."""
         together = [change for index, change in enumerate(changes) if index not in apart]
         verdicts = await self._repository.commit(together) if together else []
         for index in apart:
@@ -221,7 +218,7 @@ class Recorder:
         try:
             await pause_what_keeps_failing(self._repository, change)
         except RepositoryError:
-            return Verdict.UNKNOWN
+            return UNKNOWN
         [verdict] = await self._repository.commit([change])
         return verdict
 
@@ -273,17 +270,17 @@ class Recorder:
             change = await self._fitting(attempt, self._change(attempt, step, uses))
             await pause_what_keeps_failing(self._repository, change)
         except RepositoryError:
-            return Verdict.UNKNOWN, change
+            return UNKNOWN, change
         [verdict] = await self._repository.commit([change])
-        return (Verdict.UNKNOWN if verdict is Verdict.REFUSED else verdict), change
+        return (UNKNOWN if verdict is REFUSED else verdict), change
 
     def _not_ours(self, attempt: Attempt, run: RunRecord | None) -> Verdict:
         """Return what became of an outcome whose run is held no more, by this claim at least."""
         if run is not None and run.token == attempt.token and run.finished_at == attempt.ended_at:
-            return Verdict.DONE  # an earlier write of unknown outcome was kept after all: who gave it up ended it later
+            return DONE  # an earlier write of unknown outcome was kept after all: who gave it up ended it later
         self._metrics.refused += 1
         self._hub.publish(ResultRefused(attempt.run.run_id, attempt.run.schedule.schedule.name, attempt.token))
-        return Verdict.REFUSED
+        return REFUSED
 
     async def _fitting(self, attempt: Attempt, change: Change) -> Change:
         """Take out of a change what somebody else was faster with; the outcome and the journal stay."""
@@ -324,6 +321,12 @@ class Recorder:
         for skipped in change.steps[change.steps.index(outcome) + 1 :]:
             self._metrics.finished[skipped.run.state] += 1
             self._hub.publish(RunFinished(Run.of(skipped.run)))
+
+
+def _failures(changes: list[Change], steps: list[Finished | Requeued]) -> list[int]:
+    """Return which outcomes are failures that may pause their schedule: they count one by one."""
+    bad = [index for index, step in enumerate(steps) if step.step is not SUCCEED]
+    return [index for index in bad if failure_in(changes[index]) is not None] if bad else bad
 
 
 def _outcome(change: Change) -> Finished | Requeued:
