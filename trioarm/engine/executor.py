@@ -145,8 +145,7 @@ class RunExecutor:
         """Whether a run waits for a resource that others hold: whoever ends may let it begin."""
         self._is_ending = False
         self._open = 0  # given and not yet ended, over all pools
-        self.queued = 0
-        """How many runs wait in the channels."""
+        self.queued = 0  # runs that wait in the channels
         self._quiet = trio.Event()
         self._released = trio.Event()
 
@@ -177,12 +176,10 @@ class RunExecutor:
         of_pools: dict[Pool, Room] = {}
         for handler in handlers:
             pool = self._pool_of.get(handler)
-            if pool is None or not pool.may_call(handler):
-                continue
-            room = of_pools.get(pool)
-            if room is None:
-                room = of_pools[pool] = Room(0, 0) if pool.backlog else pool.room()
-            rooms[handler] = room
+            if pool is not None and pool.may_call(handler):
+                if pool not in of_pools:
+                    of_pools[pool] = Room(0, 0) if pool.backlog else pool.room()
+                rooms[handler] = of_pools[pool]
         return rooms
 
     @property
