@@ -2,7 +2,8 @@
 
 The clock jumps to the next deadline whenever every task sleeps, so this is, 525 600 times, the cost of one
 turn of everything a node does: wake, decide, run, record, sleep. Expect 30 000 wakes/s or more of a bare
-loop that sleeps and calls, and a third of that from a whole node.
+loop that sleeps and calls, and a sixth of that from a whole node: a bare loop is one task that sleeps, a node three
+that take turns, with a cancel scope for each attempt, and half of what a run costs is trio's part in that.
 """
 
 from __future__ import annotations

@@ -224,11 +224,12 @@ class SchedulingEngine:
         self._settle(changes, verdicts)
         if DONE not in verdicts:
             return Left.REFUSED
-        for _ in range(2):  # workers begin first: in one turn of the loop they may come after this
+        has_more = len(changes) * 2 >= batch  # else what came due meanwhile is for the next pass
+        for _ in range(3 if has_more else 2):  # workers begin first, and between two chunks what they did is recorded
             await trio.lowlevel.checkpoint()
-            if not self._executor.queued:
+            if not has_more and not self._executor.queued:
                 break
-        return Left.MORE if len(changes) * 2 >= batch else Left.NOTHING  # what came due meanwhile is for the next pass
+        return Left.MORE if has_more else Left.NOTHING
 
     def _batch(self) -> int:
         """Return how many due entries to decide at once: no more than can start, where that is worth a transaction."""
