@@ -187,7 +187,7 @@ def test_an_outcome_waits_until_it_can_be_recorded() -> None:
             await scheduler.schedules.put(once())
             await trio.sleep(600)
             health = {item.component: item.reasons for item in (await scheduler.health()).components}
-            assert "1 outcomes" in health["recorder"][0]
+            assert "1 outcome " in health["recorder"][0]
             assert repository.struck < 600 * 11
             repository.left = 0
             await trio.sleep(1)
