@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from functools import partial
 
@@ -153,3 +154,35 @@ async def test_an_error_is_raised_where_the_call_was_made() -> None:
     with pytest.raises(OSError, match="no such device"):
         await thread.run(fail)
     assert await thread.run_or(lambda: None, lambda: 2) == 2
+
+
+class _Lock:
+    """A lock of a thread that somebody presses Ctrl-C at, once it is let go."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.presses = 1
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+        if self.presses and threading.current_thread() is threading.main_thread():
+            self.presses -= 1
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_ctrl_c_does_not_part_a_call_from_its_task() -> None:
+    """It comes while the task waits, which takes its call back or waits for its end; the next call is carried out."""
+    lock, thread = _Lock(), Thread()
+    vars(thread)["_lock"] = lock
+    with pytest.raises(KeyboardInterrupt):
+        trio.run(thread.run, lambda: 1)
+    assert lock.presses == 0
+
+    async def again() -> int:
+        with trio.fail_after(PATIENCE_S):
+            return await thread.run(lambda: 2)
+
+    assert trio.run(again) == 2

@@ -60,6 +60,7 @@ class Thread:
         finally:
             await trio.lowlevel.checkpoint_if_cancelled()  # whatever came of a call that was interrupted
 
+    @trio.lowlevel.enable_ki_protection  # Ctrl-C comes while a task waits, not between its call and its wait
     async def _carry_out(self, work: Callable[[], T], interrupt: Callable[[], None] = lambda: None) -> T:
         await trio.lowlevel.checkpoint_if_cancelled()
         call = _Call(work, trio.lowlevel.current_task(), trio.lowlevel.current_trio_token())

@@ -56,6 +56,7 @@ class Commits:
         self._queue: list[_Waiting] = []  # in order, without those that are being written
         self._is_writing = False
 
+    @trio.lowlevel.enable_ki_protection  # Ctrl-C comes while a task waits, and leaves no turn that nobody takes
     async def commit(self, changes: Sequence[Change]) -> list[Verdict]:
         """Keep each change that still fits, in order, and return what became of each.
 
