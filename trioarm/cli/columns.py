@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from trioarm.cli.terminal import Style, paint, say
+from trioarm.core.cutting import cut
 
 CHUNK: Final = 200  # rows whose widths are known before the first of them is written
 GAP: Final = "  "
@@ -78,11 +79,6 @@ class Columns:
         widest = self._widths.index(max(self._widths))
         width = self._widths[widest] - (whole - line_max)
         return self._widths if width < CUT_MIN else [*self._widths[:widest], width, *self._widths[widest + 1 :]]
-
-
-def cut(text: str, most: int) -> str:
-    """Return a text of at most so many characters."""
-    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _line_max() -> int | None:

@@ -15,6 +15,7 @@ import attrs
 
 from trioarm.core.changes import AppendJournal, Change, PutDocument
 from trioarm.core.codec import from_json, to_json
+from trioarm.core.cutting import cut
 from trioarm.core.errors import RepositoryError
 from trioarm.core.jsonable import Json
 from trioarm.core.queries import PAGE_MAX
@@ -46,7 +47,7 @@ class AlertState(StrEnum):
 
 def _line(text: str) -> str:
     folded = " ".join(text.split())
-    return folded if len(folded) <= TEXT_MAX else folded[: TEXT_MAX - 1] + "…"
+    return cut(folded, TEXT_MAX)
 
 
 @attrs.frozen(slots=True)

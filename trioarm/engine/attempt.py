@@ -17,6 +17,7 @@ import trio
 
 from trioarm.core.alerts import alert_id
 from trioarm.core.changes import AppendJournal, PutDocument
+from trioarm.core.cutting import cut
 from trioarm.core.instants import as_datetime
 from trioarm.core.jitter import starts_at
 from trioarm.core.jsonable import Json, as_json
@@ -360,4 +361,4 @@ def _one_line(error: BaseException, otherwise: str) -> str:
         said = str(error)
     text = " ".join(said.split()) or otherwise
     text = text.encode(errors="backslashreplace").decode()  # half of a surrogate pair cannot be kept
-    return text if len(text) <= ERROR_LENGTH_MAX else text[: ERROR_LENGTH_MAX - 1] + "…"
+    return cut(text, ERROR_LENGTH_MAX)

@@ -27,6 +27,7 @@ from trioarm.arming.installation import Installation
 from trioarm.arming.model import HANDLER, WARN, Reported
 from trioarm.arming.panels.base import PanelReport
 from trioarm.core.alerts import AlertQuery, Severity, StoredAlert
+from trioarm.core.cutting import cut
 from trioarm.core.forecast import local_time
 from trioarm.core.instants import localised, render_instant
 from trioarm.core.jsonable import Json
@@ -261,4 +262,4 @@ def _text(stored: StoredAlert, told: Told) -> str:
 def shortened(text: str) -> str:
     """Return a text in one line, short enough to be a state."""
     line = " ".join(text.split())
-    return line if len(line) <= STATE_MAX else line[: STATE_MAX - 1] + "…"
+    return cut(line, STATE_MAX)
