@@ -21,13 +21,14 @@ from trioarm.core.run import RunRecord
 from trioarm.engine.announcing import announce
 from trioarm.engine.clock import SystemClock
 from trioarm.engine.engine import SchedulingEngine
-from trioarm.engine.executor import Pool, PoolSettings, RunExecutor
+from trioarm.engine.executor import RunExecutor
 from trioarm.engine.gatekeeper import Gatekeeper
 from trioarm.engine.health import Health
 from trioarm.engine.hub import Hub
 from trioarm.engine.leases import Lease
 from trioarm.engine.loop_watch import LoopWatch
 from trioarm.engine.metrics import Metrics
+from trioarm.engine.pool import Pool, PoolSettings
 from trioarm.engine.ports import Chance, Clock, ScheduleRepository
 from trioarm.engine.progress import ProgressWriter
 from trioarm.engine.recorder import Recorder

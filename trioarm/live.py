@@ -42,11 +42,12 @@ from trioarm.core.schedule import Schedule
 from trioarm.engine.clock import SystemClock
 from trioarm.engine.commands import Beside
 from trioarm.engine.engine import SchedulingEngine
-from trioarm.engine.executor import PoolSettings, RunExecutor
+from trioarm.engine.executor import RunExecutor
 from trioarm.engine.gatekeeper import Gatekeeper
 from trioarm.engine.health import Health
 from trioarm.engine.hub import Hub
 from trioarm.engine.metrics import Metrics
+from trioarm.engine.pool import PoolSettings
 from trioarm.engine.ports import Clock, ScheduleRepository
 from trioarm.engine.recorder import Recorder
 from trioarm.engine.rivals import TRIES

@@ -30,10 +30,11 @@ from trioarm.engine.attempt import Handler
 from trioarm.engine.clock import SystemClock, VirtualClock
 from trioarm.engine.commands import Commands
 from trioarm.engine.engine import SchedulingEngine
-from trioarm.engine.executor import Pool, PoolSettings, RunExecutor
+from trioarm.engine.executor import RunExecutor
 from trioarm.engine.gatekeeper import Gatekeeper
 from trioarm.engine.hub import Hub
 from trioarm.engine.metrics import Metrics
+from trioarm.engine.pool import Pool, PoolSettings
 from trioarm.engine.ports import Clock
 from trioarm.engine.recorder import Recorder
 from trioarm.repositories.memory import InMemoryScheduleRepository

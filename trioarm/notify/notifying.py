@@ -18,9 +18,9 @@ from trioarm.core.jsonable import Json
 from trioarm.core.schedule import Overlap, Schedule
 from trioarm.core.triggers import Every
 from trioarm.engine.attempt import Handler, RunContext
-from trioarm.engine.executor import PoolSettings
 from trioarm.engine.health import ComponentHealth, Level
 from trioarm.engine.hub import Hub
+from trioarm.engine.pool import PoolSettings
 from trioarm.engine.ports import Clock, ScheduleRepository
 from trioarm.engine.scheduler import Scheduler
 from trioarm.notify.channels.base import Channel
