@@ -28,11 +28,12 @@ from trioarm.core.record import ScheduleState
 from trioarm.core.run import Run, RunRecord
 from trioarm.core.states import CLAIMED, PENDING, Reason, Step
 from trioarm.engine.announcing import announce
-from trioarm.engine.executor import Pool, RunExecutor
+from trioarm.engine.executor import RunExecutor
 from trioarm.engine.gatekeeper import Gatekeeper
 from trioarm.engine.hub import Hub
 from trioarm.engine.metrics import Metrics
 from trioarm.engine.pausing import pause_what_keeps_failing, paused_by
+from trioarm.engine.pool import Pool
 from trioarm.engine.ports import Clock, DueView, ScheduleRepository
 from trioarm.engine.timekeeping import Timekeeping
 
@@ -179,6 +180,7 @@ class SchedulingEngine:
                 return progress
             # What is decided when it may start is written once: as pending, it would be written again by its claim.
             await self._executor.wait_for_room(CHUNK_MIN, within_s=ROOM_WITHIN_S)
+            await trio.lowlevel.checkpoint()  # what workers did is recorded first: fewer runs are alive at a time
 
     def _rearm(self) -> trio.Event:
         if self._wake.is_set():
@@ -225,7 +227,7 @@ class SchedulingEngine:
         if DONE not in verdicts:
             return Left.REFUSED
         has_more = len(changes) * 2 >= batch  # else what came due meanwhile is for the next pass
-        for _ in range(3 if has_more else 2):  # workers begin first, and between two chunks what they did is recorded
+        for _ in range(2):  # workers begin first: in one turn of the loop they may come after this
             await trio.lowlevel.checkpoint()
             if not has_more and not self._executor.queued:
                 break
