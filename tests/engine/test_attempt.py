@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import pytest
 import trio
@@ -26,9 +27,10 @@ from trioarm import (
     current_run,
 )
 from trioarm.core.instants import HOUR, SECOND
+from trioarm.core.outcome import Failed, Ok, Outcome, Stopped, TimedOut
 from trioarm.core.run import RunRecord
 from trioarm.core.states import WaitingFor
-from trioarm.engine.attempt import ERROR_LENGTH_MAX, Attempt, call
+from trioarm.engine.attempt import ERROR_LENGTH_MAX, Attempt, Handler, attempt_of, call_some
 
 from .nodes import NEVER_AGAIN, a_config, at, keeping, once, rows_of, run_after
 
@@ -394,14 +396,118 @@ def test_a_schedule_may_name_another_handler_while_its_run_is_held() -> None:
     assert called == ["slow"]
 
 
+async def call_each(
+    attempts: Sequence[Attempt], handlers: Mapping[str, Handler], ended: Callable[[Attempt], None]
+) -> None:
+    """Call all of them, as a worker does."""
+    others = iter(attempts)
+    attempt = next(others, None)
+    while attempt is not None:
+        attempt = await call_some(attempt, others, handlers, ended)
+
+
 async def test_the_run_is_known_inside_its_call_and_nowhere_else() -> None:
     """Whatever is called next in the same task is of no run, or of another one."""
     seen: list[bool] = []
+    after: list[RunContext | None] = []
 
-    async def work(run: RunContext) -> None:
+    async def works(run: RunContext) -> None:
+        seen.append(current_run() is run)
+
+    async def fails(run: RunContext) -> None:
         seen.append(current_run() is run)
         raise OSError("no route")
 
     assert current_run() is None
-    await call(Attempt(a_run(), 1, "work"), work)
-    assert (seen, current_run()) == ([True], None)
+    attempts = [Attempt(a_run(), 1, handler) for handler in ("works", "fails", "works")]
+    handlers = {"works": works, "fails": fails}
+    await call_each(attempts, handlers, lambda attempt: after.append(current_run()))
+    assert (seen, after, current_run()) == ([True, True, True], [None, None, None], None)
+    assert [type(attempt.outcome) for attempt in attempts] == [Ok, Failed, Ok]
+
+
+class Scopes:
+    """A handler that notes its cancel scope, and does what it is told by the number of its call."""
+
+    def __init__(self, *deeds: Callable[[], Awaitable[object]]) -> None:
+        self._deeds = deeds
+        self.of: list[object] = []
+        self.deadlines: list[float] = []
+
+    async def work(self, run: RunContext) -> object:
+        """Note the scope, and do the next deed."""
+        self.of.append(attempt_of(run).scope)
+        self.deadlines.append(trio.current_effective_deadline())
+        return await self._deeds[len(self.of) - 1]()
+
+
+async def _returns() -> None:
+    await trio.lowlevel.checkpoint()
+
+
+async def _raises() -> None:
+    raise OSError("no route")
+
+
+async def _hangs() -> None:
+    await trio.sleep_forever()
+
+
+async def _returns_late() -> None:
+    with trio.CancelScope(shield=True):
+        await trio.sleep(10)
+
+
+@pytest.mark.parametrize(
+    ("first", "outcome", "shared"),
+    [(_returns, Ok, True), (_raises, Failed, False), (_hangs, TimedOut, False), (_returns_late, TimedOut, False)],
+)
+def test_calls_that_return_in_time_share_a_cancel_scope(
+    first: Callable[[], Awaitable[object]], outcome: type[Outcome], shared: bool
+) -> None:
+    """Whatever else one does, the next call begins under a scope that knows nothing of it, with a deadline of its own
+    (S6.3)."""
+    scopes = Scopes(first, _returns)
+
+    async def main() -> list[Attempt]:
+        began = trio.current_time()
+        attempts = [Attempt(a_run(), 1, "work", began + 5), Attempt(a_run(), 1, "work", began + 60)]
+        await call_each(attempts, {"work": scopes.work}, lambda attempt: None)
+        assert scopes.deadlines == [began + 5, began + 60]
+        return attempts
+
+    attempts = in_virtual_time(main)
+    assert [type(attempt.outcome) for attempt in attempts] == [outcome, Ok]
+    assert (scopes.of[0] is scopes.of[1]) is shared
+    assert [attempt.scope for attempt in attempts] == [None, None]
+
+
+def test_a_call_that_is_cancelled_takes_nobody_along() -> None:
+    """Somebody who cancels one run of a worker means that one alone, though others share its scope."""
+    attempts: list[Attempt] = []
+
+    async def cancelled() -> None:
+        attempts[1].cancel(Reason.USER)
+        await trio.sleep_forever()
+
+    scopes = Scopes(_returns, cancelled, _returns)
+
+    async def main() -> None:
+        attempts.extend(Attempt(a_run(), 1, "work") for _ in range(3))
+        await call_each(attempts, {"work": scopes.work}, lambda attempt: None)
+
+    in_virtual_time(main)
+    assert [attempt.outcome for attempt in attempts] == [Ok(), Stopped(Reason.USER), Ok()]
+    assert scopes.of[0] is scopes.of[1] is not scopes.of[2]
+
+
+async def test_what_is_told_of_ends_is_no_handler() -> None:
+    """A fault of the node itself is not put down to the handler whose outcome it was told."""
+
+    def ended(attempt: Attempt) -> None:
+        raise AssertionError("a fault of the node")
+
+    attempt = Attempt(a_run(), 1, "work")
+    with pytest.raises(AssertionError, match="of the node"):
+        await call_each([attempt], {"work": Scopes(_returns).work}, ended)
+    assert attempt.outcome == Ok()

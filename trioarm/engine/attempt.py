@@ -4,7 +4,7 @@ handler raises (S6.3, S6.7)."""
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
 from contextvars import ContextVar
 from datetime import datetime
@@ -266,38 +266,75 @@ def in_loop(ask: Callable[[], T]) -> T:
 Handler: TypeAlias = Callable[[RunContext], Awaitable[object]]
 
 
-async def call(attempt: Attempt, handler: Handler) -> None:
-    """Call the handler once and set the attempt's outcome, whatever it does; return once its thread has ended, too.
+async def call_some(
+    attempt: Attempt, others: Iterator[Attempt], handlers: Mapping[str, Handler], ended: Callable[[Attempt], None]
+) -> Attempt | None:
+    """Call the handlers of attempts and set the outcome of each, whatever they do, until one does not return in time.
+
+    They share a cancel scope: one that was not cancelled is as good as new, and making it is a third of a call.
+
+    Args:
+        attempt: the first.
+        others: that follow; the next one is asked for when the one before has ended, with its thread.
+        handlers: by registered name.
+        ended: told of each attempt whose outcome is set.
+
+    Returns:
+        the first of the others that has not been begun; None when there is none.
 
     Raises:
         trio.Cancelled: the node itself is cancelled; the outcome is set before it leaves.
         KeyboardInterrupt: likewise.
     """
-    attempt.scope = scope = trio.CancelScope(deadline=attempt.deadline)
-    run = RunContext(attempt)
-    outcome: Outcome | None = None
-    _running.set(run)
     try:
-        with scope:
-            result = await handler(run)
-            outcome = _WENT_WELL if result is None else _returned(result)
+        with trio.CancelScope(deadline=attempt.deadline) as scope:
+            while True:
+                outcome: Outcome | None = None
+                attempt.scope = scope
+                run = RunContext(attempt)
+                _running.set(run)
+                result = await handlers[attempt.handler](run)
+                outcome = _WENT_WELL if result is None else _returned(result)
+                if attempt.reason is not None or attempt.thread is not None or trio.current_time() >= attempt.deadline:
+                    break
+                _set_outcome(attempt, outcome)
+                ended(attempt)
+                following = next(others, None)
+                if following is None:
+                    return None
+                attempt = following
+                scope.deadline = attempt.deadline
         if outcome is None or (scope.cancel_called and attempt.reason is None):
             outcome = _cancelled(attempt)
     except BaseException as error:
-        try:
-            outcome = _raised(attempt, error)
-        except RecursionError as deep:  # a tree of nurseries, each of which wraps what it passes on
-            outcome = Failed(f"{type(error).__name__}: nested too deep to be looked into", kinds=kinds_of(deep))
+        if attempt.scope is None:
+            raise  # of ours: no handler is being called
+        outcome = _what_it_means(attempt, error)
         if outcome is None:
-            outcome = Stopped(Reason.SHUTDOWN)
+            _set_outcome(attempt, Stopped(Reason.SHUTDOWN))
+            ended(attempt)
             raise
+    _set_outcome(attempt, outcome)
+    try:
+        if attempt.thread is not None:  # a thread cannot be stopped: until it ends, its worker is lost to it
+            await attempt.thread.wait()
     finally:
-        if not attempt.abandoned:  # else it has an outcome, which may be waiting to be kept
-            attempt.outcome = outcome
-        attempt.scope = None  # thousands of them, each until its outcome is kept, would be work for the collector
-        _running.set(None)
-    if attempt.thread is not None:  # a thread cannot be stopped: until it ends, its worker is lost to it
-        await attempt.thread.wait()
+        ended(attempt)
+    return next(others, None)
+
+
+def _set_outcome(attempt: Attempt, outcome: Outcome) -> None:
+    if not attempt.abandoned:  # else it has an outcome, which may be waiting to be kept
+        attempt.outcome = outcome
+    attempt.scope = None
+    _running.set(None)
+
+
+def _what_it_means(attempt: Attempt, error: BaseException) -> Outcome | None:
+    try:
+        return _raised(attempt, error)
+    except RecursionError as deep:  # a tree of nurseries, each of which wraps what it passes on
+        return Failed(f"{type(error).__name__}: nested too deep to be looked into", kinds=kinds_of(deep))
 
 
 def _returned(result: object) -> Ok:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import partial
 from math import inf
 from typing import Final
 
@@ -15,7 +16,7 @@ from trioarm.core.instants import SECOND
 from trioarm.core.outcome import Stopped, TimedOut
 from trioarm.core.run import BACKFILL, RunRecord
 from trioarm.core.states import Reason
-from trioarm.engine.attempt import STUCK_GRACE_S, Attempt, Host, call
+from trioarm.engine.attempt import STUCK_GRACE_S, Attempt, Host, call_some
 from trioarm.engine.hub import Hub
 from trioarm.engine.metrics import Metrics
 from trioarm.engine.pool import Pool, PoolSettings
@@ -237,29 +238,38 @@ class RunExecutor:
 
     async def _work(self, pool: Pool) -> None:
         task = trio.lowlevel.current_task()
+        over = partial(self._over, pool)
         while pool.workers <= pool.wanted:
             run = await pool.receive.receive()
-            for turn in range(BURST):
-                if run is None:
-                    break
-                attempt = await self._attempt(pool, run, task)
-                if attempt.abandoned:
-                    del pool.stuck[run.run_id]
-                    pool.workers += 1  # it is back; another may have taken its place
-                    pool.recount()
-                    self._wake_engine()
-                if turn == BURST - 1:
-                    await trio.lowlevel.checkpoint()  # with nothing in hand, so that whoever records finds all ended
-                    break
-                if pool.workers > pool.wanted or not self.queued:
-                    break
-                try:
-                    run = pool.receive.receive_nowait()
-                except trio.WouldBlock:
-                    break
+            attempts = self._attempts(pool, run, task)
+            attempt = next(attempts, None)
+            while attempt is not None:
+                attempt = await call_some(attempt, attempts, pool.handlers, over)
+            if self.queued:
+                await trio.lowlevel.checkpoint()  # with nothing in hand, so that whoever records finds all ended
         pool.workers -= 1
 
-    async def _attempt(self, pool: Pool, run: RunRecord, task: trio.lowlevel.Task) -> Attempt:
+    def _attempts(self, pool: Pool, run: RunRecord | None, task: trio.lowlevel.Task) -> Iterator[Attempt]:
+        """Begin a run, and up to BURST of those that wait behind it: each when the one before is over."""
+        for left in range(BURST, 0, -1):
+            if run is None:
+                return
+            attempt = self._begin(pool, run, task)
+            if attempt.outcome is None:
+                yield attempt
+            run = self._next(pool) if left > 1 else None
+
+    def _next(self, pool: Pool) -> RunRecord | None:
+        """Return a run that waits in a pool, if a worker may begin it now."""
+        if pool.workers > pool.wanted or not self.queued:
+            return None
+        try:
+            return pool.receive.receive_nowait()
+        except trio.WouldBlock:
+            return None
+
+    def _begin(self, pool: Pool, run: RunRecord, task: trio.lowlevel.Task) -> Attempt:
+        """Return an attempt of a run; one that is not to be made any more has ended already."""
         self.queued -= 1
         run_id, now = run.run_id, trio.current_time()
         handler = pool.held[run_id]
@@ -276,13 +286,19 @@ class RunExecutor:
         attempt.started_at = self._clock.now()
         pool.running[run_id] = attempt
         self._recorder.begun(attempt)
-        try:
-            await call(attempt, pool.handlers[handler])
-        finally:
-            if not attempt.abandoned:
-                del pool.running[run_id]
-                self._ended(pool, attempt)
         return attempt
+
+    def _over(self, pool: Pool, attempt: Attempt) -> None:
+        """Let what a worker called be over; one that was given up is back, and another may have taken its place."""
+        run_id = attempt.run.run_id
+        if not attempt.abandoned:
+            del pool.running[run_id]
+            self._ended(pool, attempt)
+            return
+        del pool.stuck[run_id]
+        pool.workers += 1
+        pool.recount()
+        self._wake_engine()
 
     def _trust_ends(self) -> float:
         return self.trusted_until
