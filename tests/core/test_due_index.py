@@ -64,6 +64,17 @@ def test_what_a_key_had_before_is_passed_over() -> None:
     assert index.due(7, 10) == [2]
 
 
+def test_many_are_put_as_one_is() -> None:
+    """Whatever they had before is over, and the heap stays within its bound."""
+    index = DueIndex((at, 0, at) for at in range(10))
+    index.due(3, 10)
+    index.put_all((20 - key, 0, key) for key in range(10))
+    assert index.heap_size <= 20
+    index.put_all((30 - key, -key, key) for key in range(12))
+    assert index.heap_size <= 24
+    assert (len(index), index.due_at(0), index.due(22, 10), index.next_due_at) == (12, 30, [11, 10, 9, 8], 19)
+
+
 def test_an_index_says_when_a_key_is_due() -> None:
     """Also one that was handed out; none of a key that was discarded, or never put."""
     index = DueIndex()

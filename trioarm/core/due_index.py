@@ -61,6 +61,15 @@ class DueIndex:
         if len(self._heap) + len(self._lent) > 2 * len(self._live):
             self._compact()
 
+    def put_all(self, entries: Iterable[tuple[int, int, int]]) -> None:
+        """Set the entries of many keys at once, as (due_at, rank, key)."""
+        live, heap = self._live, self._heap
+        for entry in entries:
+            live[entry[2]] = entry
+            heappush(heap, entry)
+        if len(heap) + len(self._lent) > 2 * len(live):
+            self._compact()
+
     def discard(self, key: int) -> None:
         """Remove the entry of `key`, if it has one."""
         if self._live.pop(key, None) is not None and len(self._heap) + len(self._lent) > 2 * len(self._live):

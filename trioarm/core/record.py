@@ -180,7 +180,7 @@ def begins_at(schedule: Schedule, put_at: int) -> int:
     being heard of.
     """
     trigger = schedule.trigger
-    return min(put_at, trigger.at - 1) if isinstance(trigger, Once) else put_at
+    return trigger.at - 1 if isinstance(trigger, Once) and trigger.at <= put_at else put_at
 
 
 def first_record(key: int, schedule: Schedule, put_at: int, next_due_at: int | None) -> ScheduleRecord:

@@ -21,6 +21,7 @@ from trioarm.core.retry_policy import RetryPolicy
 from trioarm.core.triggers import After, Once, Trigger
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._/-]{0,62}")
+_is_name: Final = NAME.fullmatch
 TAGS_MAX: Final = 32
 RESOURCES_MAX: Final = 8
 HANDLER_LENGTH_MAX: Final = 255  # `module:qualname` of real programs stays far below
@@ -31,7 +32,6 @@ PRECEDENCE_MAX: Final = 999  # three digits: room for whoever ranks schedules by
 NO_ARGS: Final[dict[str, Json]] = {}
 PRIORITY: Final = 5
 PRECEDENCE: Final = 0
-_NO_BOUNDS: Final = (None,) * 7
 
 Order: TypeAlias = tuple[int, int, int, int, str]
 """Instant, nominal local time, priority, precedence, name."""
@@ -207,7 +207,8 @@ class Schedule:
 
     def __attrs_post_init__(self) -> None:
         """Check the values: most are the defaults, which need none."""
-        check_name(self.name, "schedule")
+        if not isinstance(self.name, str) or _is_name(self.name) is None:
+            check_name(self.name, "schedule")
         if not isinstance(self.handler, str) or not 0 < len(self.handler) <= HANDLER_LENGTH_MAX:
             raise InvalidSchedule(f"{self.name}: handler {self.handler!r} is no name of a handler")
         if self.priority is not PRIORITY:
@@ -216,15 +217,16 @@ class Schedule:
             self._check_lane()
         if self.precedence is not PRECEDENCE:
             self._check_precedence()
-        if (
-            self.tolerance_s,
-            self.misfire_window_s,
-            self.jitter_s,
-            self.timeout_s,
-            self.max_runs,
-            self.pause_after_failures,
-            self.end_at,
-        ) != _NO_BOUNDS:
+        if not (
+            self.tolerance_s
+            is self.misfire_window_s
+            is self.jitter_s
+            is self.timeout_s
+            is self.max_runs
+            is self.pause_after_failures
+            is self.end_at
+            is None
+        ):
             self._check_bounds()
 
     def _check_lane(self) -> None:

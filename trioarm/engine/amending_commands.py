@@ -239,7 +239,7 @@ class AmendingCommands(RunCommands):
         refused = 0
         while refused < TRIES:
             stored = await self._repository.get_schedules(names)
-            if not any(record is not None and _is_due(record, now) for record in stored):
+            if not [record for record in stored if record is not None and _is_due(record, now)]:
                 return stored
             refused += not await self._engine.decide_due(now)
         raise RevisionConflict(f"what is due of {names[0]} cannot be decided: {FASTER}")

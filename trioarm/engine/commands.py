@@ -66,7 +66,7 @@ class Commands(BulkCommands):
         """
         names: set[str] = set()
         for start in range(0, len(schedules), BULK):
-            names.update(_name_of(one, place) for place, one in enumerate(schedules[start : start + BULK], start + 1))
+            names.update(_names_of(schedules[start : start + BULK], start + 1))
             await trio.lowlevel.checkpoint()
         if len(names) < len(schedules):
             return await self._put_last(schedules, author)
@@ -106,9 +106,12 @@ class Commands(BulkCommands):
         now = self._clock.look()
         stored = await self._stored([schedule.name for schedule in chunk], now)
         new = [place for place, record in enumerate(stored) if record is None]
-        if len(new) > 1 and await self._add([chunk[place] for place in new], now, firsts, unnoted):
+        all_new = len(new) == len(chunk)
+        if len(new) > 1 and await self._add(
+            chunk if all_new else [chunk[place] for place in new], now, firsts, unnoted
+        ):
             became, noted = Became([PutOutcome.ADDED] * len(chunk), {}), True
-            if len(new) < len(chunk):
+            if not all_new:
                 others = [place for place, record in enumerate(stored) if record is not None]
                 some, records = [chunk[place] for place in others], [stored[place] for place in others]
                 became.correct(others, (await self._commit_puts(some, records, now, None))[0])
@@ -386,6 +389,13 @@ def _name_of(schedule: object, place: int) -> str:
     if not isinstance(schedule, Schedule):
         raise TypeError(f"number {place} of those to put is a {type(schedule).__name__}, no Schedule: nothing was put")
     return schedule.name
+
+
+def _names_of(schedules: Sequence[Schedule], first_place: int) -> list[str]:
+    if {*map(type, schedules)} != {Schedule}:
+        for place, schedule in enumerate(schedules, first_place):
+            _name_of(schedule, place)
+    return [schedule.name for schedule in schedules]
 
 
 def _puts(

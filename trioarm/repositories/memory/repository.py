@@ -225,7 +225,7 @@ class InMemoryScheduleRepository:
 
     def _schedule_fits(self, step: ScheduleStep) -> bool:
         if isinstance(step, AddSchedules):
-            return not any(self._shelf.has(schedule.name) for schedule in step.schedules)
+            return self._shelf.has_none([schedule.name for schedule in step.schedules])
         if not isinstance(step, PutSchedule):
             record = self._shelf.get(step.record.key)
             if record is None or record.revision != step.expected_revision:

@@ -13,6 +13,7 @@ from trioarm.core.changes import AddSchedules, Change, PutSchedule, apply_put
 from trioarm.core.due_index import DueIndex
 from trioarm.core.record import SCHEDULE_ACTIVE, ScheduleRecord, ScheduleState, begins_at, first_record
 from trioarm.core.schedule import Schedule
+from trioarm.core.triggers import Once
 
 
 class Shelf:
@@ -33,9 +34,9 @@ class Shelf:
         self._owned: Counter[str] = Counter()
         self._last_key = 0
 
-    def has(self, name: str) -> bool:
-        """Whether there is a schedule of that name."""
-        return name in self._keys
+    def has_none(self, names: Iterable[str]) -> bool:
+        """Whether there is no schedule of any of these names."""
+        return self._keys.keys().isdisjoint(names)
 
     def named(self, name: str) -> ScheduleRecord | None:
         """Return the schedule of that name, or None."""
@@ -86,19 +87,21 @@ class Shelf:
 
     def add_many(self, step: AddSchedules) -> None:
         """Store schedules for the first time; those that wait for their first occurrence get no record yet."""
-        put_at = step.at
+        by_key, keys, put_ats, put_at, key = self._by_key, self._keys, self._put_at, step.at, self._last_key
+        entries: list[tuple[int, int, int]] = []
         for schedule, next_due_at in zip(step.schedules, step.next_due_ats, strict=True):
-            self._last_key = key = self._last_key + 1
-            self._keys[schedule.name] = key
-            waits = next_due_at is not None and schedule.enabled and begins_at(schedule, put_at) == put_at
-            if next_due_at is None or not waits or schedule.supersede:
+            key += 1
+            keys[schedule.name] = key
+            if next_due_at is None or not _only_waits(schedule, put_at):
                 self._take(first_record(key, schedule, put_at, next_due_at))
                 continue
-            self._by_key[key] = schedule
-            self._put_at[key] = put_at
-            self._index.put(key, next_due_at, -schedule.priority)
+            by_key[key] = schedule
+            put_ats[key] = put_at
+            entries.append((next_due_at, -schedule.priority, key))
             if schedule.owner is not None:
                 self._owned[schedule.owner] += 1
+        self._last_key = key
+        self._index.put_all(entries)
 
     def add(self, put: PutSchedule) -> None:
         """Store a schedule for the first time."""
@@ -156,3 +159,10 @@ class Shelf:
             del members[record.key]
             if not members:
                 del self._lanes[lane]
+
+
+def _only_waits(schedule: Schedule, put_at: int) -> bool:
+    """Whether there is no more to say of a schedule than when it was put and is due: its cursor is where it was put."""
+    trigger = schedule.trigger
+    begins_before = isinstance(trigger, Once) and begins_at(schedule, put_at) != put_at
+    return schedule.enabled and not schedule.supersede and not begins_before
