@@ -23,6 +23,7 @@ from trioarm.repositories.sqlite import SqliteScheduleRepository
 from trioarm.repositories.sqlite.nodes import SystemBootClock
 
 DEADLINE_S = 20.0
+ANSWER_S = 0.3  # in which a loop answers that is not blocked, however busy the machine is
 LEASE_S = 3.0  # of the node on a real file
 GIVEN_UP = "nobody waits for it any longer"
 
@@ -101,7 +102,7 @@ async def test_somebody_stands_in_while_the_loop_does_not_turn() -> None:
         return 0.03
 
     with heard() as said:
-        async with watched(stand_in, 0.05, until_s=2 * DEADLINE_S):
+        async with watched(stand_in, ANSWER_S, until_s=2 * DEADLINE_S):
             block_until(lambda: len(calls) >= 3)
     assert calls[2] - calls[0] >= 0.06
     [line] = said.lines
@@ -118,7 +119,7 @@ async def test_nobody_stands_in_for_a_loop_that_has_not_turned_for_too_long() ->
         return 0.02
 
     with heard() as said:
-        async with watched(stand_in, 0.05, until_s=0.5) as watch:
+        async with watched(stand_in, ANSWER_S, until_s=1.0) as watch:
             for times in (1, 2):
                 block_until(lambda times=times: said.count(GIVEN_UP) == times)  # type: ignore[misc]
                 assert calls
