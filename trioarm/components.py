@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import secrets
+from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
@@ -14,6 +15,7 @@ from trioarm.arming.discovery.discovery import Discovery
 from trioarm.arming.discovery.settings import DiscoverySettings
 from trioarm.arming.installation import Installation
 from trioarm.arming.model import WATCH, InvalidRequest, Premises
+from trioarm.arming.panels.base import Panel
 from trioarm.config import MEMORY, SchedulerConfig
 from trioarm.container import Container
 from trioarm.core.record import ScheduleState
@@ -95,8 +97,12 @@ def scheduler_components(config: SchedulerConfig, handlers: Handlers = ()) -> Co
     return container
 
 
-def make_installation(c: Container, premises: Premises) -> Installation:
-    """Return the partitions of a node, which can have schedules fired by its scheduler."""
+def make_installation(c: Container, premises: Premises, panels: Mapping[str, Panel] | None = None) -> Installation:
+    """Return the partitions of a node, which can have schedules fired by its scheduler.
+
+    Args:
+        panels: drivers by partition, instead of those configured.
+    """
 
     async def fire(schedule: str) -> None:
         scheduler = c.get(Scheduler)  # made later: it knows the executor that calls this
@@ -110,7 +116,9 @@ def make_installation(c: Container, premises: Premises) -> Installation:
 
     tell = partial(announce, metrics=c.get(Metrics), hub=c.get(Hub))
     repository, clock, shown = c.get(ScheduleRepository), c.get(Clock), c.get(SchedulerConfig).discovery
-    return Installation(premises, repository, clock, fire=fire, announce=tell, hasten=hasten, discovery=shown)
+    return Installation(
+        premises, repository, clock, panels=panels, fire=fire, announce=tell, hasten=hasten, discovery=shown
+    )
 
 
 def _repository(c: Container) -> ScheduleRepository:

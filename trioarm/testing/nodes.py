@@ -3,6 +3,7 @@ nothing that reaches out of the world."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
@@ -12,6 +13,7 @@ import trio
 from trioarm.arming.discovery.discovery import Discovery
 from trioarm.arming.installation import Installation
 from trioarm.arming.model import Premises, VirtualPanel
+from trioarm.arming.panels.base import Panel
 from trioarm.bootstrap import SchedulerBootstrap
 from trioarm.components import discovery_of, make_installation, scheduler_components
 from trioarm.config import SchedulerConfig
@@ -71,6 +73,7 @@ class Parts:
         line: between it and the store.
         housekeeping: whether it prunes, looks at its health and tells its dead man's switch.
         make_channel: returns what takes messages in the place of real channels.
+        panels: of the test's own, by partition, in the place of those configured.
     """
 
     name: str
@@ -79,6 +82,7 @@ class Parts:
     line: Line
     housekeeping: bool
     make_channel: MakeChannel
+    panels: Mapping[str, Panel]
 
 
 def node_components(config: SchedulerConfig, handlers: Handlers, parts: Parts) -> Container:
@@ -91,7 +95,8 @@ def node_components(config: SchedulerConfig, handlers: Handlers, parts: Parts) -
     container.override(Feeds, lambda c: Feeds(c.get(ScheduleRepository), InlineThread(), FileFetcher(InlineThread())))
     container.override(DeadMan, lambda _: DeadMan())
     container.override(Discovery, lambda c: discovery_of(c, None))
-    container.override(Installation, partial(_installation, premises=without_hardware(config.premises)))
+    premises = without_hardware(config.premises)
+    container.override(Installation, lambda c: make_installation(c, premises, parts.panels))
     container.override(Injection, lambda c: Injection(c, run_inline))
     container.override(Notifying, partial(_notifying, make=parts.make_channel))
     if not parts.housekeeping:
@@ -111,10 +116,6 @@ def without_hardware(premises: Premises) -> Premises:
         for name, partition in premises.partitions.items()
     }
     return attrs.evolve(premises, partitions=partitions)
-
-
-def _installation(container: Container, premises: Premises) -> Installation:
-    return make_installation(container, premises)
 
 
 def _notifying(c: Container, make: MakeChannel) -> Notifying:

@@ -20,6 +20,7 @@ from typing import Final, TypeAlias, TypeVar
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from trioarm.arming.panels.base import Panel
 from trioarm.config import SchedulerConfig
 from trioarm.core.errors import UnknownSchedule
 from trioarm.core.instants import EARLIEST, LATEST, SECOND, instant, parse_instant, render_duration
@@ -102,6 +103,9 @@ class World:
         """What people were told by `[notify.NAME]`, had the world been real: no channel sends anything here."""
         self.channels: dict[str, Channel] = {}
         """Channels of the test's own by name, such as one that refuses, for nodes that are started from now on."""
+        self.panels: dict[str, Panel] = {}
+        """Panels of the test's own by partition, such as one that is cut off, for nodes that are started from now on.
+        They outlive nodes, as hardware does."""
         self._zone = zone_of(zone)
         self._chance = random.Random(seed)
         self._check_interval_s = check_interval_s
@@ -204,6 +208,7 @@ class World:
             line=line,
             housekeeping=self._housekeeping,
             make_channel=self._make_channel,
+            panels=self.panels,
         )
         container = node_components(config, handlers, parts)
         container.get(Health).check_interval_s = nap_s

@@ -167,9 +167,8 @@ class Pursuit(ABC):
     async def _send(self) -> None:
         """Store what is about to be sent, then send it (A3.1)."""
         code = _code(self.way.partition)
-        now = self.way.clock.look()
-        self.sent = await self.announce(now)
-        self.way.line.sent_at = now
+        self.sent = await self.announce(self.way.clock.look())
+        self.way.line.sent_at = self.way.clock.look()  # to be kept may have taken seconds
         await self.command(code)
 
     async def _nap(self, until: int) -> None:
