@@ -43,7 +43,7 @@ def test_every_name_of_the_page_is_one() -> None:
     owners = {"world": World, "node": Node, "Fault": Fault, "line": Line}
     named = re.findall(r"\b(world|node|Fault|line)\.([a-zA-Z_]+)", PAGE)
     assert len(set(named)) > 15
-    each = {"store", "calls", "messages", "channels"}
+    each = {"store", "calls", "messages", "channels", "panels"}
     kept = {("node", "line"), *(("world", name) for name in each)}  # not by the class, but by each one of it
     for owner, name in set(named) - kept:
         assert hasattr(owners[owner], name), f"{owner}.{name}"

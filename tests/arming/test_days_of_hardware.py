@@ -1,7 +1,7 @@
-"""Weeks of panels that are cut off, drop commands, lose answers and say little, on nodes that are killed and a store
+"""Days of panels that are cut off, drop commands, lose answers and say little, on nodes that are killed and a store
 that fails: what trioarm did to each is judged by what the panel itself remembers, and by nothing that trioarm keeps.
 
-WEEKS=40 in the environment plays forty of them; otherwise two.
+WEEKS=40 in the environment plays that forty times; otherwise twice.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from trioarm.arming.installation import Installation
 from trioarm.arming.model import Reported, Target, VirtualPanel
 from trioarm.arming.panels.base import OURSELVES
 from trioarm.config import SchedulerConfig
-from trioarm.core.alerts import AlertQuery, AlertState
+from trioarm.core.alerts import AlertQuery
 from trioarm.core.errors import TrioarmError
 from trioarm.core.instants import DAY, HOUR, MINUTE, SECOND
 from trioarm.core.queries import PAGE_MAX, RunQuery
@@ -74,7 +74,7 @@ def the_config() -> SchedulerConfig:
         a_partition(name, allow_disarm=name not in NEVER_OPENED, panel=panel, min_gap_s=GAP_S) for name in PANELS
     )
     schedules = [arming(name, target, when, *where) for name, (target, when, where) in SCHEDULES.items()]
-    return a_config(*schedules, partitions=partitions, watch_s=120.0)
+    return a_config(*schedules, partitions=partitions, watch_s=240.0)
 
 
 @attrs.frozen(kw_only=True)
@@ -101,7 +101,7 @@ class Held:
     until_at: int
 
 
-class Weeks:
+class Days:
     """Whatever a seed lets happen."""
 
     def __init__(self, world: World, seed: int) -> None:
@@ -225,7 +225,7 @@ class Weeks:
     # What must hold
 
     def occurrences(self, partition: str, until_at: int) -> Iterator[Occurrence]:
-        """Yield what came due for a partition since the week began, in order."""
+        """Yield what came due for a partition since they began, in order."""
         found: list[Occurrence] = []
         for name, (target, when, where) in SCHEDULES.items():
             nominal_at = when.next_after(self.began_at) if partition in where else None
@@ -292,8 +292,8 @@ class Weeks:
     async def judge_states(self) -> None:
         """Look at every partition: it is as it should be, or a person made it so, or people are told."""
         now = self.world.wall()
-        page = await self.world.scheduler.alerts.find(AlertQuery(states=None, limit=PAGE_MAX))
-        told = [one.alert for one in page.rows if one.alert is not None and one.state is AlertState.OPEN]
+        page = await self.world.scheduler.alerts.find(AlertQuery(limit=PAGE_MAX))
+        told = [one.alert for one in page.rows if one.alert is not None]
         for name, panel in self.panels.items():
             due = list(self.occurrences(name, now))
             if not due or now - due[-1].due_at < SETTLED:
@@ -315,21 +315,21 @@ class Weeks:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-async def test_a_week_of_hardware(autojump_clock: MockClock, seed: int) -> None:
+async def test_days_of_hardware(autojump_clock: MockClock, seed: int) -> None:
     """Nothing is commanded that should not be, and nothing that should be is left out in silence (A2, A3)."""
-    async with a_world(start_at="2025-03-25 12:00", zone=PRAGUE, seed=seed) as world:
-        week = Weeks(world, seed)
-        await world.start(config=week.config)
-        end = world.wall() + 7 * DAY
+    async with a_world(start_at="2025-03-27 12:00", zone=PRAGUE, seed=seed) as world:
+        days = Days(world, seed)
+        await world.start(config=days.config)
+        end = world.wall() + 5 * DAY  # with a change of offset in them
         while world.wall() < end:
-            await world.advance(week.chance.uniform(0, 3 * 3600))
-            await week.happen()
-            await week.settle()
-            await week.judge_states()
-        for panel in week.panels.values():
+            await world.advance(days.chance.uniform(0, 3 * 3600))
+            await days.happen()
+            await days.settle()
+            await days.judge_states()
+        for panel in days.panels.values():
             panel.heal()
         await world.advance(26 * 3600)
-        await week.judge_states()
-        assert week.judge_commands() > 20
-        week.judge_gaps()
-        assert week.as_wanted > 20
+        await days.judge_states()
+        assert days.judge_commands() > 15
+        days.judge_gaps()
+        assert days.as_wanted > 20
