@@ -212,11 +212,23 @@ class SchedulingEngine:
 
     async def _decide_some(self, now: int) -> Left:
         batch = self._batch()
+        decided = await self._decide_batch(now, batch)
+        if not decided:
+            return Left.NOTHING if decided is not None else Left.REFUSED
+        has_more = decided * 2 >= batch  # else what came due meanwhile is for the next pass
+        for _ in range(2):  # workers begin first: in one turn of the loop they may come after this
+            await trio.lowlevel.checkpoint()
+            if not has_more and not self._executor.queued:
+                break
+        return Left.MORE if has_more else Left.NOTHING
+
+    async def _decide_batch(self, now: int, batch: int) -> int | None:
+        """Decide up to `batch` due entries; return how many there were, None when the repository took none of them."""
         changes = self._decisions(await self._repository.read_due(now, batch), now)
         if self._clock.almost_due_at is not None:
             await self._clock.see_out()  # the engine is awake a moment before: what can be done until then is done
         if not changes:
-            return Left.NOTHING
+            return 0
         for change in changes:
             if change.steps:
                 await pause_what_keeps_failing(self._repository, change)
@@ -224,14 +236,7 @@ class SchedulingEngine:
         if REFUSED in verdicts:
             await self._commit_without_alerts(changes, verdicts)
         self._settle(changes, verdicts)
-        if DONE not in verdicts:
-            return Left.REFUSED
-        has_more = len(changes) * 2 >= batch  # else what came due meanwhile is for the next pass
-        for _ in range(2):  # workers begin first: in one turn of the loop they may come after this
-            await trio.lowlevel.checkpoint()
-            if not has_more and not self._executor.queued:
-                break
-        return Left.MORE if has_more else Left.NOTHING
+        return len(changes) if DONE in verdicts else None
 
     def _batch(self) -> int:
         """Return how many due entries to decide at once: no more than can start, where that is worth a transaction."""
