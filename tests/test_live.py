@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import attrs
 import pytest
@@ -26,7 +27,6 @@ from trioarm import (
     Scheduler,
     SchedulerBootstrap,
     SchedulerConfig,
-    ScheduleRepository,
     SchedulerStopped,
     State,
     open_scheduler,
@@ -46,7 +46,7 @@ from trioarm.engine.clock import VirtualClock
 from trioarm.engine.executor import RunExecutor
 from trioarm.engine.ports import Clock
 from trioarm.live import NAMED_MAX, LiveConfig
-from trioarm.repositories.sqlite import SqliteScheduleRepository
+from trioarm.repositories.sqlite import due, horizon
 
 
 @attrs.frozen
@@ -323,29 +323,24 @@ def test_every_live_key_is_looked_at() -> None:
     assert live == set(CASES) | OF_THE_LOG | {"scheduler.horizon"}  # see below: it is one of a file
 
 
-class FarSighted(SqliteScheduleRepository):
-    """A store that notes how far ahead it looks, in seconds."""
-
-    looked_s: ClassVar[list[int]] = []
-
-    async def _look_ahead(self, now: int, until_at: int) -> None:
-        self.looked_s.append((until_at - now) // SECOND)
-        await super()._look_ahead(now, until_at)
-
-
-async def test_the_horizon_of_a_store_is_live(tmp_path: Path) -> None:
+async def test_the_horizon_of_a_store_is_live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a reload a store looks as far ahead as it is told now, as soon as another process has written into it."""
+    looked_s: list[int] = []
+
+    def load(connection: sqlite3.Connection, now: int, until_at: int) -> horizon.Loaded:
+        looked_s.append((until_at - now) // SECOND)
+        return horizon.load(connection, now, until_at)
+
+    monkeypatch.setattr(due, "load", load)
     config = config_of(tmp_path, 'scheduler.horizon = "1h"\n')
-    container = scheduler_components(config)
-    container.override(ScheduleRepository, lambda _: FarSighted(config.store_path, horizon_s=3600))
     with trio.fail_after(20):
-        async with open_scheduler(container=container) as scheduler:
+        async with open_scheduler(container=scheduler_components(config)) as scheduler:
             write(tmp_path, 'scheduler.horizon = "2h"\n')
             assert (await scheduler.reload()).settings == (SettingChange("scheduler.horizon", "1h", "2h"),)
-            assert 7200 not in FarSighted.looked_s
+            assert 7200 not in looked_s
             async with open_store(config) as other:
                 await other.get(Scheduler).schedules.put(Schedule("theirs", Every(3600), handler="log"))
-            while 7200 not in FarSighted.looked_s:  # noqa: ASYNC110
+            while 7200 not in looked_s:  # noqa: ASYNC110
                 await trio.sleep(0.01)
 
 

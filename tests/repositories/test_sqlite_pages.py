@@ -13,7 +13,7 @@ import pytest
 from trioarm.core.queries import RunOrder, RunQuery, ScheduleOrder, ScheduleQuery
 from trioarm.core.record import ScheduleState
 from trioarm.core.states import State
-from trioarm.repositories.sqlite import statements
+from trioarm.repositories.sqlite import questions, statements
 from trioarm.repositories.sqlite.pages import (
     FEW,
     FEW_ENTRIES,
@@ -253,10 +253,10 @@ def _exact(connection: sqlite3.Connection) -> list[tuple[int, int, int]]:
 
 def test_counts_read_no_run_that_went_well(history: sqlite3.Connection) -> None:
     """They say what a look at every row says, in a tenth of the steps."""
-    counts = dict(history.execute(statements.RUN_COUNTS).fetchall())
+    counts = dict(history.execute(questions.RUN_COUNTS).fetchall())
     assert counts == dict(history.execute("SELECT state, count(*) FROM runs GROUP BY state").fetchall())
-    assert thousands_of_steps(history, lambda: history.execute(statements.RUN_COUNTS).fetchall()) < RUNS // 3_000
-    for statement in (statements.OLDEST_PENDING, statements.PENDING_COUNT, statements.HELD_COUNT):
+    assert thousands_of_steps(history, lambda: history.execute(questions.RUN_COUNTS).fetchall()) < RUNS // 3_000
+    for statement in (questions.OLDEST_PENDING, questions.PENDING_COUNT, questions.HELD_COUNT):
         assert thousands_of_steps(history, lambda text=statement: history.execute(text).fetchall()) < 2
 
 

@@ -18,7 +18,7 @@ from trioarm.core.changes import Change, Finished
 from trioarm.core.queries import RunOrder, RunQuery, ScheduleQuery
 from trioarm.core.record import ScheduleState
 from trioarm.core.states import FINAL, State, Step
-from trioarm.repositories.sqlite import statements
+from trioarm.repositories.sqlite import questions, statements
 from trioarm.repositories.sqlite.batching import batches
 from trioarm.repositories.sqlite.database import Database
 from trioarm.repositories.sqlite.pages import run_page, schedule_page, way_to
@@ -42,33 +42,33 @@ def plan_of(connection: sqlite3.Connection, statement: str) -> list[str]:
 
 
 HOT = [
-    (statements.DUE_SCHEDULES, "cursors_due"),
-    (statements.FIRST_BEYOND, "cursors_due"),
-    (statements.TIMED_RUNS, "runs_time"),
-    (statements.FIRST_RUN_BEYOND, "runs_time"),
-    (statements.WAITING_RUNS, "runs_give_up"),
-    (statements.FIRST_GIVE_UP_BEYOND, "runs_give_up"),
-    (statements.UNFINISHED_OF_KEYS, "runs_unfinished"),
-    (statements.BUSY_LANES, "runs_lane"),
-    (statements.HELD_NODES, "runs_held"),
-    (statements.HELD_BY, "runs_held"),
-    (statements.READY, "runs_ready"),
-    (statements.WAITING, "runs_ready"),
-    (statements.WAITING, "runs_queue"),
-    (statements.NEXT_LANE, "runs_queue"),
-    (statements.LANE_FIRST, "runs_queue"),
-    (statements.LANE_HOLDER, "runs_lane"),
-    (statements.MEMBERS, "schedules_lane"),
-    (statements.SCHEDULES_BY_NAME, "schedules_name"),
-    (statements.RUN_OF, "runs_occurrence"),
-    (statements.RETRIED, "runs_schedule (key=? AND rowid>?)"),
-    (statements.FIRST_DUE, "cursors_due"),
-    (statements.UNDECIDED, "cursors_due"),
-    (statements.UNFINISHED_OF_LANE, "runs_in_lane"),
-    (statements.OLDEST_PENDING, "runs_unfinished"),
-    (statements.PENDING_COUNT, "runs_unfinished"),
-    (statements.HELD_COUNT, "runs_unfinished"),
-    (statements.OVERDUE, "runs_unfinished"),
+    (questions.DUE_SCHEDULES, "cursors_due"),
+    (questions.FIRST_BEYOND, "cursors_due"),
+    (questions.TIMED_RUNS, "runs_time"),
+    (questions.FIRST_RUN_BEYOND, "runs_time"),
+    (questions.WAITING_RUNS, "runs_give_up"),
+    (questions.FIRST_GIVE_UP_BEYOND, "runs_give_up"),
+    (questions.UNFINISHED_OF_KEYS, "runs_unfinished"),
+    (questions.BUSY_LANES, "runs_lane"),
+    (questions.HELD_NODES, "runs_held"),
+    (questions.HELD_BY, "runs_held"),
+    (questions.READY, "runs_ready"),
+    (questions.WAITING, "runs_ready"),
+    (questions.WAITING, "runs_queue"),
+    (questions.NEXT_LANE, "runs_queue"),
+    (questions.LANE_FIRST, "runs_queue"),
+    (questions.LANE_HOLDER, "runs_lane"),
+    (questions.MEMBERS, "schedules_lane"),
+    (questions.SCHEDULES_BY_NAME, "schedules_name"),
+    (questions.RUN_OF, "runs_occurrence"),
+    (questions.RETRIED, "runs_schedule (key=? AND rowid>?)"),
+    (questions.FIRST_DUE, "cursors_due"),
+    (questions.UNDECIDED, "cursors_due"),
+    (questions.UNFINISHED_OF_LANE, "runs_in_lane"),
+    (questions.OLDEST_PENDING, "runs_unfinished"),
+    (questions.PENDING_COUNT, "runs_unfinished"),
+    (questions.HELD_COUNT, "runs_unfinished"),
+    (questions.OVERDUE, "runs_unfinished"),
 ]
 
 

@@ -297,7 +297,7 @@ async def test_what_is_kept_while_the_file_is_taken_away_is_in_doubt(tmp_path: P
 
     async with open_sqlite(path) as repository:
         with pytest.raises(RepositoryError, match="was removed or replaced"):
-            await repository._write(take_away)
+            await repository._file.write(take_away)
 
 
 async def test_another_file_in_its_place_is_left_alone(tmp_path: Path) -> None:

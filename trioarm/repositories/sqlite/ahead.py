@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 from trioarm.core.correcting import ROWS_MAX, Ahead
-from trioarm.repositories.sqlite import statements
+from trioarm.repositories.sqlite import questions
 from trioarm.repositories.sqlite.rows import Records, Row
 
 Found: TypeAlias = Sequence[tuple[Row, Sequence[Row]]]
@@ -15,15 +15,15 @@ Found: TypeAlias = Sequence[tuple[Row, Sequence[Row]]]
 
 def written(connection: sqlite3.Connection) -> tuple[int | None, str | None]:
     """Return the newest instant at which a node wrote to the file, and by which tz database; None when none did."""
-    written_at, zone_data = connection.execute(statements.WRITTEN).fetchone()
+    written_at, zone_data = connection.execute(questions.WRITTEN).fetchone()
     return written_at, zone_data
 
 
 def read(connection: sqlite3.Connection, *, now: int, after: int, limit: int) -> Found:
     """Return rows of schedules whose cursor is later than now, by key, each with those of its runs there."""
-    schedules = connection.execute(statements.SCHEDULES_AHEAD, (now, after, limit)).fetchall()
+    schedules = connection.execute(questions.SCHEDULES_AHEAD, (now, after, limit)).fetchall()
     return [
-        (row, connection.execute(statements.RUNS_AHEAD, (row[0], now, now, ROWS_MAX + 1)).fetchall())
+        (row, connection.execute(questions.RUNS_AHEAD, (row[0], now, now, ROWS_MAX + 1)).fetchall())
         for row in schedules
     ]
 

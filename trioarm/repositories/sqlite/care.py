@@ -21,7 +21,7 @@ from trioarm.core.chain import broken_links
 from trioarm.core.operations import JOURNAL
 from trioarm.core.record import ScheduleState
 from trioarm.core.states import Reason
-from trioarm.repositories.sqlite import statements
+from trioarm.repositories.sqlite import questions
 from trioarm.repositories.sqlite.database import (
     MODE,
     StoreDamaged,
@@ -221,7 +221,7 @@ def _schedules(connection: sqlite3.Connection, progress: Progress) -> Iterator[s
     """Find schedules that cannot be understood."""
     total = _count(connection, "schedules")
     records = Records()
-    for number, row in enumerate(connection.execute(statements.SCHEDULES)):
+    for number, row in enumerate(connection.execute(questions.SCHEDULES)):
         if number % ROWS == 0:
             progress("looking at schedules", number, total)
             records = Records()  # nothing of them is needed again
@@ -233,7 +233,7 @@ def _schedules(connection: sqlite3.Connection, progress: Progress) -> Iterator[s
 def _runs(connection: sqlite3.Connection, progress: Progress) -> Iterator[str]:
     """Find runs that cannot be understood."""
     total = _count(connection, "runs")
-    for number, row in enumerate(connection.execute(f"SELECT {statements.RUN} FROM runs r ORDER BY id")):
+    for number, row in enumerate(connection.execute(f"SELECT {questions.RUN} FROM runs r ORDER BY id")):
         if number % ROWS == 0:
             progress("looking at runs", number, total)
         [run] = Records().runs([row], {}, 0)
@@ -244,22 +244,22 @@ def _runs(connection: sqlite3.Connection, progress: Progress) -> Iterator[str]:
 def _strays(connection: sqlite3.Connection, progress: Progress) -> Iterator[str]:
     """Find rows that belong to nothing, or do not belong together."""
     progress("looking at what belongs together", 0, 0)
-    for run_id, key in connection.execute(statements.RUNS_OF_NOBODY):
+    for run_id, key in connection.execute(questions.RUNS_OF_NOBODY):
         yield f"run {run_id} belongs to no schedule: there is none with key {key}"
-    for name, key in connection.execute(statements.DISAGREEING):
+    for name, key in connection.execute(questions.DISAGREEING):
         yield f"schedule {name} (key {key}) and its cursor disagree on whether it was removed"
-    for (key,) in connection.execute(statements.CURSORS_OF_NOBODY):
+    for (key,) in connection.execute(questions.CURSORS_OF_NOBODY):
         yield f"a cursor belongs to no schedule: there is none with key {key}"
-    for tag, key in connection.execute(statements.TAGS_OF_NOBODY):
+    for tag, key in connection.execute(questions.TAGS_OF_NOBODY):
         yield f"tag {tag} belongs to no schedule: there is none with key {key}"
-    for resource, key in connection.execute(statements.NEEDS_OF_NOBODY):
+    for resource, key in connection.execute(questions.NEEDS_OF_NOBODY):
         yield f"resource {resource} is needed by no schedule: there is none with key {key}"
 
 
 def _lanes(connection: sqlite3.Connection, progress: Progress) -> Iterator[str]:
     """Find lanes that are held twice, without the index that should have refused it."""
     progress("looking at lanes", 0, 0)
-    for lane, holders in connection.execute(statements.LANES_HELD_TWICE):
+    for lane, holders in connection.execute(questions.LANES_HELD_TWICE):
         yield f"lane {lane} is held by {holders} runs at once"
 
 
@@ -268,6 +268,6 @@ def _papers(connection: sqlite3.Connection, progress: Progress) -> Iterator[str]
     progress("looking at documents and journals", 0, 0)
     for namespace, key in connection.execute("SELECT namespace, key FROM documents WHERE NOT json_valid(body)"):
         yield f"document {namespace}/{key} is no JSON"
-    entries = map(journal_entry, connection.execute(statements.JOURNALS))
+    entries = map(journal_entry, connection.execute(questions.JOURNALS))
     for namespace, journal in groupby(entries, key=attrgetter("namespace")):
         yield from broken_links(journal, whole=namespace != JOURNAL)

@@ -16,7 +16,7 @@ from trioarm.core.queries import Document, JournalEntry, Page, RunQuery, Schedul
 from trioarm.core.record import ScheduleRecord, ScheduleState
 from trioarm.core.run import Origin, RunRecord
 from trioarm.core.states import State
-from trioarm.repositories.sqlite import statements
+from trioarm.repositories.sqlite import questions, statements
 from trioarm.repositories.sqlite.database import Database
 from trioarm.repositories.sqlite.hot import Found, with_schedules
 from trioarm.repositories.sqlite.pages import (
@@ -47,13 +47,13 @@ class History:
 
     async def schedules(self, names: Sequence[str]) -> list[ScheduleRecord | None]:
         """Return the schedules of these names, None for each that is not there."""
-        rows = await self._rows(statements.SCHEDULES_BY_NAME, (json.dumps(names),))
+        rows = await self._rows(questions.SCHEDULES_BY_NAME, (json.dumps(names),))
         found = {row[1]: self._records.schedule(row) for row in rows}
         return [found.get(name) for name in names]
 
     async def count_owned(self, owner: str) -> int:
         """Return how many schedules an owner has stored."""
-        [(count,)] = await self._rows(statements.OWNED, (owner,))
+        [(count,)] = await self._rows(questions.OWNED, (owner,))
         return int(count)
 
     async def schedule_page(self, query: ScheduleQuery) -> Page[ScheduleRecord]:
@@ -92,15 +92,15 @@ class History:
 
     async def run_of(self, name: str, nominal_at: int, origin: Origin, epoch: int) -> RunRecord | None:
         """Return the run of an occurrence, or None."""
-        runs = await self.runs(statements.RUN_OF, (nominal_at, origin.value, epoch, name))
+        runs = await self.runs(questions.RUN_OF, (nominal_at, origin.value, epoch, name))
         return runs[0] if runs else None
 
     async def runs_of(self, schedule: int, instants: Sequence[int]) -> list[RunRecord]:
         """Return what stands for occurrences of a schedule, in order of decision."""
 
         def ask(connection: sqlite3.Connection) -> list[Row]:
-            each = connection.execute(statements.RUNS_OF_EACH, (schedule, json.dumps(instants), TIMES_MAX))
-            across = connection.execute(statements.RANGES_ACROSS, (schedule, instants[-1], instants[0]))
+            each = connection.execute(questions.RUNS_OF_EACH, (schedule, json.dumps(instants), TIMES_MAX))
+            across = connection.execute(questions.RANGES_ACROSS, (schedule, instants[-1], instants[0]))
             return sorted({row[0]: row for rows in (each, across) for row in rows}.values(), key=itemgetter(0))
 
         return await self._runs(ask)
@@ -116,7 +116,7 @@ class History:
         if node is not None:
             where.add(f"r.node = ? AND r.node IS NOT NULL AND r.{HELD}", node)
             index = "runs_held"
-        statement = f"SELECT {statements.RUN} FROM runs r INDEXED BY {index} WHERE {where.text()} ORDER BY r.id"
+        statement = f"SELECT {questions.RUN} FROM runs r INDEXED BY {index} WHERE {where.text()} ORDER BY r.id"
         return await self.runs(statement, where.values)
 
     async def retried(self, runs: Sequence[RunRecord]) -> frozenset[int]:
@@ -128,7 +128,7 @@ class History:
         def ask(connection: sqlite3.Connection) -> list[Row]:
             found: list[Row] = []
             for key, ids in of_keys.items():
-                found += connection.execute(statements.RETRIED, (key, min(ids), json.dumps(ids))).fetchall()
+                found += connection.execute(questions.RETRIED, (key, min(ids), json.dumps(ids))).fetchall()
             return found
 
         return frozenset(run_id for (run_id,) in await self._database.read(ask))
@@ -139,9 +139,9 @@ class History:
         def count(connection: sqlite3.Connection) -> tuple[list[Row], list[Row], list[Row], int | None]:
             connection.execute("BEGIN")  # one moment for all of it
             try:
-                questions = (statements.SCHEDULE_COUNTS, statements.RUN_COUNTS, statements.RANGE_COUNTS)
-                schedules, runs, ranges = (connection.execute(question).fetchall() for question in questions)
-                return schedules, runs, ranges, connection.execute(statements.OLDEST_PENDING).fetchone()[0]
+                asked = (questions.SCHEDULE_COUNTS, questions.RUN_COUNTS, questions.RANGE_COUNTS)
+                schedules, runs, ranges = (connection.execute(one).fetchall() for one in asked)
+                return schedules, runs, ranges, connection.execute(questions.OLDEST_PENDING).fetchone()[0]
             finally:
                 connection.execute("ROLLBACK")
 
@@ -162,11 +162,11 @@ class History:
 
     async def documents(self, namespace: str, after: str, limit: int) -> list[Document]:
         """Return up to `limit` documents of a namespace with keys greater than `after`, by key."""
-        return [document(row) for row in await self._rows(statements.DOCUMENTS, (namespace, after, limit))]
+        return [document(row) for row in await self._rows(questions.DOCUMENTS, (namespace, after, limit))]
 
     async def journal(self, namespace: str, after: int, limit: int) -> list[JournalEntry]:
         """Return up to `limit` entries with `seq` greater than `after`, by `seq`."""
-        return [journal_entry(row) for row in await self._rows(statements.JOURNAL, (namespace, after, limit))]
+        return [journal_entry(row) for row in await self._rows(questions.JOURNAL, (namespace, after, limit))]
 
     async def _rows(self, statement: str, values: Sequence[object]) -> list[Row]:
         return await self._database.read(lambda connection: connection.execute(statement, values).fetchall())

@@ -15,7 +15,7 @@ from trioarm.core.due_index import DueIndex
 from trioarm.core.record import ScheduleRecord
 from trioarm.core.run import RunRecord
 from trioarm.core.states import State
-from trioarm.repositories.sqlite import statements
+from trioarm.repositories.sqlite import questions
 from trioarm.repositories.sqlite.rows import Row
 
 ENTRIES_MAX: Final = 10_000  # due entries in memory: another process's change has them read anew, which must stay cheap
@@ -34,9 +34,9 @@ class Loaded:
 def load(connection: sqlite3.Connection, now: int, until_at: int) -> Loaded:
     """Read what is due until an instant, or less when that is more than memory is meant to hold."""
     most = ENTRIES_MAX + 1
-    schedules = connection.execute(statements.DUE_SCHEDULES, (until_at, most)).fetchall()
-    timed = connection.execute(statements.TIMED_RUNS, (now, until_at, most)).fetchall()
-    waiting = connection.execute(statements.WAITING_RUNS, (now, until_at, most)).fetchall()
+    schedules = connection.execute(questions.DUE_SCHEDULES, (until_at, most)).fetchall()
+    timed = connection.execute(questions.TIMED_RUNS, (now, until_at, most)).fetchall()
+    waiting = connection.execute(questions.WAITING_RUNS, (now, until_at, most)).fetchall()
     for rows in (schedules, timed, waiting):
         if len(rows) == most:
             until_at = min(until_at, rows.pop()[0] - 1)
@@ -44,8 +44,8 @@ def load(connection: sqlite3.Connection, now: int, until_at: int) -> Loaded:
 
 
 def _beyond(connection: sqlite3.Connection, until_at: int) -> int | None:
-    questions = (statements.FIRST_BEYOND, statements.FIRST_RUN_BEYOND, statements.FIRST_GIVE_UP_BEYOND)
-    found = [connection.execute(question, (until_at,)).fetchone()[0] for question in questions]
+    firsts = (questions.FIRST_BEYOND, questions.FIRST_RUN_BEYOND, questions.FIRST_GIVE_UP_BEYOND)
+    found = [connection.execute(first, (until_at,)).fetchone()[0] for first in firsts]
     return min((at for at in found if at is not None), default=None)
 
 

@@ -15,11 +15,11 @@ import attrs
 
 from trioarm.core.overlap import UNFINISHED_MAX
 from trioarm.core.run import BACKFILL_RANK
-from trioarm.repositories.sqlite import statements
+from trioarm.repositories.sqlite import questions
 from trioarm.repositories.sqlite.rows import Row
 
 RANKS: Final = range(-9, 1)  # of priorities 9 to 0: the most urgent first
-_LANE, _SUPERSEDE, _KEY = 13, 14, 1  # columns of statements.SCHEDULE, and that of statements.RUN
+_LANE, _SUPERSEDE, _KEY = 13, 14, 1  # columns of questions.SCHEDULE, and that of questions.RUN
 
 
 @attrs.define(slots=True, eq=False)
@@ -64,19 +64,19 @@ def read_due(
     """
     due = Due()
     if keys:
-        due.schedules = _by_number(connection.execute(statements.SCHEDULES_BY_KEY, (json.dumps(unknown),)))
+        due.schedules = _by_number(connection.execute(questions.SCHEDULES_BY_KEY, (json.dumps(unknown),)))
         asked = (json.dumps(keys), UNFINISHED_MAX)
-        due.unfinished = _by_number(connection.execute(statements.UNFINISHED_OF_KEYS, asked))
+        due.unfinished = _by_number(connection.execute(questions.UNFINISHED_OF_KEYS, asked))
         found = Counter(row[_KEY] for row in due.unfinished.values())
         due.many = frozenset(key for key, count in found.items() if count >= UNFINISHED_MAX)
         for lane in {row[_LANE] for row in due.schedules.values() if row[_SUPERSEDE]} | {*lanes}:
-            due.schedules |= _by_number(connection.execute(statements.MEMBERS, (lane,)))
-            due.unfinished |= _by_number(connection.execute(statements.UNFINISHED_OF_LANE, (lane,)))
-        due.busy_lanes = frozenset(lane for (lane,) in connection.execute(statements.BUSY_LANES))
+            due.schedules |= _by_number(connection.execute(questions.MEMBERS, (lane,)))
+            due.unfinished |= _by_number(connection.execute(questions.UNFINISHED_OF_LANE, (lane,)))
+        due.busy_lanes = frozenset(lane for (lane,) in connection.execute(questions.BUSY_LANES))
     if run_ids:
-        due.runs = connection.execute(statements.RUNS_BY_ID, (json.dumps(run_ids),)).fetchall()
+        due.runs = connection.execute(questions.RUNS_BY_ID, (json.dumps(run_ids),)).fetchall()
     if gone:
-        due.lost = connection.execute(statements.HELD_BY, (json.dumps(gone), limit)).fetchall()
+        due.lost = connection.execute(questions.HELD_BY, (json.dumps(gone), limit)).fetchall()
     for rows in (due.unfinished.values(), due.runs, due.lost):
         add_schedules(connection, due.schedules, rows)
     return due
@@ -90,7 +90,7 @@ def add_schedules(connection: sqlite3.Connection, schedules: dict[int, Row], run
     """Read the schedules of runs that are not at hand yet."""
     missing = {row[_KEY] for row in runs} - schedules.keys()
     if missing:
-        schedules |= _by_number(connection.execute(statements.SCHEDULES_BY_KEY, (json.dumps([*missing]),)))
+        schedules |= _by_number(connection.execute(questions.SCHEDULES_BY_KEY, (json.dumps([*missing]),)))
 
 
 @attrs.define(slots=True, eq=False)
@@ -154,7 +154,7 @@ def read_ready(connection: sqlite3.Connection, asked: Asked, known: Container[in
         known: runs whose rows are not asked for.
     """
     now, limit = asked.now, asked.limit
-    waiting = connection.execute(statements.WAITING, (json.dumps([*asked.handlers]),)).fetchall()
+    waiting = connection.execute(questions.WAITING, (json.dumps([*asked.handlers]),)).fetchall()
     values: dict[str, object] = {"closed": json.dumps([*asked.closed]), "limit": limit}
     places: list[Row] = []
     for handler, _, _, lane in waiting:
@@ -166,11 +166,11 @@ def read_ready(connection: sqlite3.Connection, asked: Asked, known: Container[in
         for handler, of_it in ranks.items():
             if rank in of_it:
                 of_one = {**values, "handler": handler, "rank": rank, "until": until}
-                places += connection.execute(statements.READY, of_one).fetchall()
+                places += connection.execute(questions.READY, of_one).fetchall()
     places.sort(key=asked.turn)
     run_ids = [run_id for _, _, run_id in places[:limit]]
     unknown = [run_id for run_id in run_ids if run_id not in known]
-    rows = connection.execute(statements.RUNS_BY_ID, (json.dumps(unknown),)).fetchall() if unknown else []
+    rows = connection.execute(questions.RUNS_BY_ID, (json.dumps(unknown),)).fetchall() if unknown else []
     return Ready(run_ids, with_schedules(connection, rows))
 
 
@@ -178,12 +178,12 @@ def _first_of_lanes(connection: sqlite3.Connection, values: dict[str, object]) -
     """Yield urgency and number of the first run of each lane of a handler that could start, from one lane on."""
     while values["lane"] is not None:
         yield from _first_of_lane(connection, values)
-        (lane,) = connection.execute(statements.NEXT_LANE, (values["handler"], values["lane"])).fetchone()
+        (lane,) = connection.execute(questions.NEXT_LANE, (values["handler"], values["lane"])).fetchone()
         values = {**values, "lane": lane}
 
 
 def _first_of_lane(connection: sqlite3.Connection, values: dict[str, object]) -> list[Row]:
-    holder = connection.execute(statements.LANE_HOLDER, (values["lane"],)).fetchone()
+    holder = connection.execute(questions.LANE_HOLDER, (values["lane"],)).fetchone()
     if holder is None:
-        return connection.execute(statements.LANE_FIRST, values).fetchall()
-    return connection.execute(statements.HOLDER_WAITS, {**values, "holder": holder[0]}).fetchall()
+        return connection.execute(questions.LANE_FIRST, values).fetchall()
+    return connection.execute(questions.HOLDER_WAITS, {**values, "holder": holder[0]}).fetchall()

@@ -18,7 +18,7 @@ import attrs
 
 from trioarm.core.errors import RepositoryError
 from trioarm.core.instants import SECOND
-from trioarm.repositories.sqlite import statements
+from trioarm.repositories.sqlite import questions, statements
 
 MARK: Final = ".node-"  # between the name of the store's file and that of the node
 LOCK_MODE: Final = 0o600
@@ -193,9 +193,9 @@ class Nodes:
     def others(self, connection: sqlite3.Connection) -> Others:
         """Find nodes that are gone: by their lock, their lease, another boot, or because nobody knows them."""
         now, boot = self._clock.now(), self._clock.boot()
-        strangers = {name for (name,) in connection.execute(statements.HELD_NODES) if name is not None}
+        strangers = {name for (name,) in connection.execute(questions.HELD_NODES) if name is not None}
         gone, look_after = [], None
-        for name, boot_then, expires_at in connection.execute(statements.NODES).fetchall():
+        for name, boot_then, expires_at in connection.execute(questions.NODES).fetchall():
             strangers.discard(name)
             if name == self.own:
                 continue

@@ -19,7 +19,7 @@ import attrs
 from trioarm.core.queries import RunOrder, RunQuery, ScheduleOrder, ScheduleQuery
 from trioarm.core.record import ScheduleState
 from trioarm.core.states import ACTIVE, State
-from trioarm.repositories.sqlite import statements
+from trioarm.repositories.sqlite import questions
 from trioarm.repositories.sqlite.rows import Row
 from trioarm.repositories.sqlite.schema import IDLE, TROUBLED, UNFINISHED
 from trioarm.repositories.sqlite.spans import EVERYWHERE, Piece, pieces
@@ -27,7 +27,7 @@ from trioarm.repositories.sqlite.spans import EVERYWHERE, Piece, pieces
 FEW: Final = 2_000  # rows that may be read and sorted for one page: measured, some milliseconds
 FEW_ENTRIES: Final = 20_000  # entries of an index that may be, likewise
 FEW_KEYS: Final = 500  # schedules whose runs are merged for one page: as many places of an index, likewise
-DUE_AT: Final = 5  # column of statements.RUN
+DUE_AT: Final = 5  # column of questions.RUN
 _NEVER: Final = 2**63 - 1  # sorts schedules with nothing to come behind all others, in every store
 _DUE: Final = f"coalesce(c.next_due_at, {_NEVER})"
 _WELL: Final = frozenset({*ACTIVE, State.SUCCEEDED})  # states whose rows are not in the indexes of troubled ones
@@ -84,8 +84,8 @@ def schedule_page(query: ScheduleQuery) -> Question:
     _after(where, query.after, columns, kinds, query.descending)
     way = "DESC" if query.descending else "ASC"
     order = f"s.name {way}" if by_name else f"{_DUE} {way}, s.name {way}"
-    table = f"schedules s {statements.AND_CURSOR}"
-    text = f"SELECT {statements.SCHEDULE} FROM {table} WHERE {where.text()} ORDER BY {order} LIMIT ?"
+    table = f"schedules s {questions.AND_CURSOR}"
+    text = f"SELECT {questions.SCHEDULE} FROM {table} WHERE {where.text()} ORDER BY {order} LIMIT ?"
     return text, [*where.values, query.limit + 1]
 
 
@@ -115,8 +115,8 @@ def schedules_in_order(query: ScheduleQuery) -> Question | None:
         )
         values += [*where.values, query.limit + 1]
     first = f"{parts[0]} UNION ALL {parts[1]} ORDER BY at, name LIMIT ?"
-    both = f"schedules s ON s.key = f.key {statements.AND_CURSOR}"
-    text = f"SELECT {statements.SCHEDULE} FROM ({first}) f CROSS JOIN {both} ORDER BY f.at, f.name"
+    both = f"schedules s ON s.key = f.key {questions.AND_CURSOR}"
+    text = f"SELECT {questions.SCHEDULE} FROM ({first}) f CROSS JOIN {both} ORDER BY f.at, f.name"
     return text, [*values, query.limit + 1]
 
 
@@ -209,10 +209,10 @@ def run_page(query: RunQuery, way: Way = Way.IN_ORDER, piece: Piece = EVERYWHERE
     rest = f"FROM runs r {_index(query, way)} WHERE {where.text()} ORDER BY {order} LIMIT ?"
     values = [*where.values, query.limit + 1 - found]
     if way is Way.IN_ORDER:
-        return f"SELECT {statements.RUN} {rest}", values
+        return f"SELECT {questions.RUN} {rest}", values
     # Sorted by their numbers, and read once they are known to be of the page.
     numbers = f"SELECT r.id {rest}"
-    return f"SELECT {statements.RUN} FROM ({numbers}) f CROSS JOIN runs r ON r.id = f.id ORDER BY {order}", values
+    return f"SELECT {questions.RUN} FROM ({numbers}) f CROSS JOIN runs r ON r.id = f.id ORDER BY {order}", values
 
 
 def way_to(query: RunQuery, connection: sqlite3.Connection) -> Way:
@@ -257,7 +257,7 @@ def _pieces(query: RunQuery, connection: sqlite3.Connection) -> list[Piece]:
 
 def _are_together(query: RunQuery, connection: sqlite3.Connection) -> bool:
     """Whether the runs of a range were decided one after the other, so that few others are met among them."""
-    (last,) = connection.execute(statements.LAST_RUN).fetchone()
+    (last,) = connection.execute(questions.LAST_RUN).fetchone()
     numbers = sum(min(upto, last or 0) - first + 1 for first, upto in _pieces(query, connection))
     return numbers <= FEW_ENTRIES
 

@@ -16,7 +16,7 @@ import attrs
 import trio
 
 from trioarm.core.queries import Kept, Retention
-from trioarm.repositories.sqlite import statements
+from trioarm.repositories.sqlite import questions, statements
 from trioarm.repositories.sqlite.surplus import KEYS, Surplus, keys_after, surplus_of
 
 ROWS: Final = 250  # taken away in one transaction, where they lie together
@@ -146,7 +146,7 @@ class Pruning:
         """Find those that are too old, each question going on where the one before came to."""
         befores = {state.value: kept.before for kept in retention.kept for state in kept.states}
         found: list[int] = []
-        (last,) = await self._read(lambda connection: connection.execute(statements.LAST_RUN).fetchone())
+        (last,) = await self._read(lambda connection: connection.execute(questions.LAST_RUN).fetchone())
         while last is not None and self._looked_upto < last and len(found) < retention.limit:
             upto, limit = min(last, self._looked_upto + LOOKED_AT), retention.limit - len(found)
             values = {**befores, "after": self._looked_upto, "upto": upto, "limit": limit}

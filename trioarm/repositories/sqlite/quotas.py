@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from trioarm.core.changes import Change
-from trioarm.repositories.sqlite import statements
+from trioarm.repositories.sqlite import questions
 
 
 class Quotas:
@@ -34,5 +34,5 @@ class Quotas:
 
     def _count(self, owner: str) -> int:
         if owner not in self._owned:
-            (self._owned[owner],) = self._connection.execute(statements.OWNED, (owner,)).fetchone()
+            (self._owned[owner],) = self._connection.execute(questions.OWNED, (owner,)).fetchone()
         return self._owned[owner]

@@ -11,7 +11,7 @@ from typing import Final, Protocol, TypeVar
 import attrs
 
 from trioarm.core.run import RunRecord
-from trioarm.repositories.sqlite import hot, statements
+from trioarm.repositories.sqlite import hot, questions
 from trioarm.repositories.sqlite.learning import Learning
 from trioarm.repositories.sqlite.recall import Recall
 
@@ -78,7 +78,7 @@ class Readiness:
             RepositoryError: the file cannot be read.
         """
         asked = (json.dumps([*resources]),)
-        return dict(await self._ask(lambda connection: connection.execute(statements.HELD_NEEDING, asked).fetchall()))
+        return dict(await self._ask(lambda connection: connection.execute(questions.HELD_NEEDING, asked).fetchall()))
 
     async def _readable(self, asked: hot.Asked) -> tuple[hot.Ready, list[RunRecord]]:
         """Find runs that could start, put those that cannot be read out of the way, and return the others."""

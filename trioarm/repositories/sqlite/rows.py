@@ -31,7 +31,7 @@ TROUBLE_MAX: Final = 500  # characters of what is said about an unreadable row
 # What making a value of a row raises when it is nonsense; the last one for JSON that is nested without end.
 _NONSENSE: Final = (ValueError, KeyError, TrioarmError, RecursionError)
 _UNREADABLE: Final = "unreadable"  # the name of what has none
-_TROUBLE, _AMENDMENTS, _OWNER, _EPOCH = 11, 15, 16, 17  # columns of statements.SCHEDULE
+_TROUBLE, _AMENDMENTS, _OWNER, _EPOCH = 11, 15, 16, 17  # columns of questions.SCHEDULE
 
 _E = TypeVar("_E", bound=StrEnum)
 
@@ -101,7 +101,7 @@ class Records:
         self._revisions.pop(key, None)
 
     def schedule(self, row: Row) -> ScheduleRecord:
-        """Return the record of a row of `statements.SCHEDULE`."""
+        """Return the record of a row of `questions.SCHEDULE`."""
         key, name, revision, text, cursor_at, due_at, anchor_at, runs, state, pause, removed, trouble, handler = row[
             :13
         ]
@@ -131,7 +131,7 @@ class Records:
         return {key: self.schedule(row) for key, row in rows.items()}
 
     def runs(self, rows: Iterable[Row], schedules: Mapping[int, ScheduleRecord], now: int) -> list[RunRecord]:
-        """Return the records of rows of `statements.RUN` whose schedules are at hand.
+        """Return the records of rows of `questions.RUN` whose schedules are at hand.
 
         Args:
             now: what is pending and due by now waits for its lane, or for a worker.

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Final, TypeAlias
 
 from trioarm.core.queries import RunQuery
-from trioarm.repositories.sqlite import statements
+from trioarm.repositories.sqlite import questions
 from trioarm.repositories.sqlite.schema import SPAN
 
 Piece: TypeAlias = tuple[int, int]
@@ -32,7 +32,7 @@ def pieces(query: RunQuery, after: int | None, connection: sqlite3.Connection) -
     if after is not None:
         first, last = (first, after - 1) if query.descending else (after + 1, last)
     values = {"from": query.due_from, "until": query.due_until, "first": first - SPAN, "last": last}
-    far = (first_id for (first_id,) in connection.execute(statements.FAR_SPANS, values))
+    far = (first_id for (first_id,) in connection.execute(questions.FAR_SPANS, values))
     found = list(_between(far, first, last))
     return found[::-1] if query.descending else found
 

@@ -14,7 +14,7 @@ import attrs
 
 from trioarm.core.alerts import NAMESPACE, Alert, AlertState, stored_alert
 from trioarm.core.instants import SECOND
-from trioarm.repositories.sqlite import statements
+from trioarm.repositories.sqlite import questions
 from trioarm.repositories.sqlite.care import reading
 from trioarm.repositories.sqlite.nodes import BootClock, NodeLock, SystemBootClock
 from trioarm.repositories.sqlite.rows import document
@@ -107,11 +107,11 @@ def read_vitals(path: Path, look: Look, clock: BootClock | None = None) -> Vital
     """
     with reading(path, WAIT_S) as connection:
         connection.execute("BEGIN")  # one moment for all of it
-        undecided = connection.execute(statements.UNDECIDED, (look.undecided_by, NAMED_MAX + 1))
-        overdue = connection.execute(statements.OVERDUE, (look.overdue_by, NAMED_MAX + 1))
-        first = connection.execute(statements.FIRST_DUE, (look.housekeeping,)).fetchone()
-        (pending,) = connection.execute(statements.PENDING_COUNT).fetchone()
-        (held,) = connection.execute(statements.HELD_COUNT).fetchone()
+        undecided = connection.execute(questions.UNDECIDED, (look.undecided_by, NAMED_MAX + 1))
+        overdue = connection.execute(questions.OVERDUE, (look.overdue_by, NAMED_MAX + 1))
+        first = connection.execute(questions.FIRST_DUE, (look.housekeeping,)).fetchone()
+        (pending,) = connection.execute(questions.PENDING_COUNT).fetchone()
+        (held,) = connection.execute(questions.HELD_COUNT).fetchone()
         alerts = _open_alerts(connection) if look.counts else None
         return Vitals(
             nodes=tuple(nodes_seen(path, connection, clock or SystemBootClock())),
@@ -120,7 +120,7 @@ def read_vitals(path: Path, look: Look, clock: BootClock | None = None) -> Vital
             overdue=tuple(Due(*row) for row in overdue),
             pending=pending,
             held=held,
-            schedules=dict(connection.execute(statements.SCHEDULE_COUNTS)) if look.counts else {},
+            schedules=dict(connection.execute(questions.SCHEDULE_COUNTS)) if look.counts else {},
             alerts_open=None if alerts is None else len(alerts),
             complaints=tuple(one.text for one in alerts or () if one is not None and one.kind in look.complaints),
         )
@@ -139,7 +139,7 @@ def is_inhabited(path: Path) -> bool:
 def nodes_seen(path: Path, connection: sqlite3.Connection, clock: BootClock) -> Iterator[NodeSeen]:
     """Yield the nodes of a store, and whether they live: by their boot, their lease and their lock (S7.1)."""
     now, boot = clock.now(), clock.boot()
-    for node, boot_then, expires_at, joined_at in connection.execute(statements.NODES_SINCE).fetchall():
+    for node, boot_then, expires_at, joined_at in connection.execute(questions.NODES_SINCE).fetchall():
         gone = None
         if boot_then != boot:
             gone = "the machine was started anew since"
@@ -153,6 +153,6 @@ def nodes_seen(path: Path, connection: sqlite3.Connection, clock: BootClock) -> 
 def _open_alerts(connection: sqlite3.Connection) -> list[Alert | None]:
     """Return the alerts that nobody acknowledged; None for each that cannot be read."""
     open_states = (AlertState.OPEN, AlertState.UNREADABLE)
-    rows = connection.execute(statements.DOCUMENTS, (NAMESPACE, "", -1))
+    rows = connection.execute(questions.DOCUMENTS, (NAMESPACE, "", -1))
     found = (stored_alert(one.key, one.body) for one in map(document, rows))
     return [stored.alert for stored in found if stored.state in open_states]
