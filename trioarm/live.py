@@ -24,7 +24,7 @@ from trioarm.arming.supervision.reporting import Often, reporting_schedules
 from trioarm.arming.supervision.supervising import supervising_schedules
 from trioarm.arming.watching import watching_schedules
 from trioarm.config import SchedulerConfig, unknown_handlers
-from trioarm.config.doubtful import mixed_up
+from trioarm.config.doubtful import held_back, mixed_up
 from trioarm.config.known import excepting, knowing, ready, waiting
 from trioarm.config.takeover import take_over
 from trioarm.config.unheeded import unheeded
@@ -149,7 +149,7 @@ class LiveConfig:
 
     async def _declare_own(self) -> None:
         now = self._container.get(Clock).look()
-        for line in islice(chain(unheeded(self.config), mixed_up(self.config, now)), NAMED_MAX):
+        for line in islice(chain(unheeded(self.config), mixed_up(self.config, now), held_back(self.config)), NAMED_MAX):
             _log.warning(line)
         declared = self._declared(self.config)
         if declared or self.config.owner:

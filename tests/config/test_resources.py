@@ -8,6 +8,8 @@ import pytest
 
 from tests.config.writing import config_of, problems_of
 from trioarm.config import SchedulerConfig
+from trioarm.config.doubtful import doubts
+from trioarm.core.planning import PlanRules
 from trioarm.core.resources import Breaker, Rate, Resource
 
 BACKUP = '[[schedule]]\nname = "backup"\nhandler = "log"\nevery = "1h"\nresources = {}\n'
@@ -52,3 +54,17 @@ def test_every_key_of_a_resource_is_read(tmp_path: Path) -> None:
 def test_mistakes_are_one_line(tmp_path: Path, text: str, line: str) -> None:
     """What is wrong is said with its path, its value and what would be right."""
     assert any(line in problem for problem in problems_of(tmp_path, text)), problems_of(tmp_path, text)
+
+
+def test_a_breaker_that_would_hold_back_arming_is_doubted(tmp_path: Path) -> None:
+    """Each panel has one that lets every schedule ask once; what else may be shared is nothing to warn of."""
+    arming = (
+        '[site.home]\ntimezone = "UTC"\n[partition.house]\nsite = "home"\n'
+        "[resource.line]\nbreaker = {}\n[resource.modem]\nlimit = 1\n" + BACKUP.format('["line"]') + "[[schedule]]\n"
+        'name = "night"\npartition = "house"\ntarget = "armed_night"\nweekly = { days = ["mon"], at = "22:30" }\n'
+    )
+    assert list(doubts(config_of(tmp_path, arming + 'resources = ["modem"]\n'), 0, PlanRules())) == []
+    assert list(doubts(config_of(tmp_path, arming + 'resources = ["modem", "line"]\n'), 0, PlanRules())) == [
+        'schedule "night": the breaker of resource "line" keeps it from asking its panel, however well that answers; '
+        "arming has a breaker of its own for each panel: give this resource none"
+    ]

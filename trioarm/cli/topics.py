@@ -136,7 +136,10 @@ attempts holds nothing. What could only begin later than its misfire_window is g
 After `failures` attempts in a row that failed, or took too long, a breaker opens: nothing begins that needs
 the resource, so that no attempts are wasted, and one alert says so. After `pause` one run at a time tries;
 the first that goes well closes the breaker and resolves the alert. `trioarm resources list` shows who holds what,
-and since when."""
+and since when.
+
+Each alarm panel has a breaker without this, by which every schedule still asks once at its instant. A schedule
+that arms may share a limit, a gap or a rate; a breaker would keep it from asking at all, and is warned of."""
 
 OVERLAP: Final = """\
 An occurrence may come due while an earlier run of its schedule is unfinished: it works, waits for a worker,

@@ -1,4 +1,4 @@
-"""What is allowed, and hardly meant: nights that people mix up, and commands undone soon after (A4.4)."""
+"""What is allowed, and hardly meant: nights that people mix up (A4.4), commands undone soon after, or held back."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from trioarm.core.planning import PlanRules
 
 
 def doubts(config: SchedulerConfig, now: int, rules: PlanRules) -> Iterator[str]:
-    """Yield a line for each time that may be meant for another night, and for what is undone soon within a week.
+    """Yield a line for each time that may be meant for another night, for what is undone soon within a week, and for
+    what a breaker may hold back.
 
     Args:
         config: whose schedules arm.
@@ -24,6 +25,7 @@ def doubts(config: SchedulerConfig, now: int, rules: PlanRules) -> Iterator[str]
         InvalidSchedule: one cannot be carried out as declared.
     """
     yield from mixed_up(config, now)
+    yield from held_back(config)
     yield from undone_soon(engine_schedules(ready(config).premises), now, rules)
 
 
@@ -32,3 +34,14 @@ def mixed_up(config: SchedulerConfig, now: int) -> Iterator[str]:
     for arming in ready(config).premises.schedules:
         for one in ambiguous(arming.schedule, now):
             yield f'schedule "{arming.schedule.name}": {one}'
+
+
+def held_back(config: SchedulerConfig) -> Iterator[str]:
+    """Yield a line for each schedule that arms, and does not even ask its panel while a breaker is open."""
+    breakers = {name for name, resource in config.resources.items() if resource.breaker is not None}
+    for arming in config.premises.schedules:
+        for name in filter(breakers.__contains__, arming.schedule.resources):
+            yield (
+                f'schedule "{arming.schedule.name}": the breaker of resource "{name}" keeps it from asking its panel, '
+                "however well that answers; arming has a breaker of its own for each panel: give this resource none"
+            )
