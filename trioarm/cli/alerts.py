@@ -66,7 +66,7 @@ def list_(
         query = attrs.evolve(query, states=states)
 
     async def work(container: Container) -> Exit:
-        columns, shown = Columns("RAISED", "STATE", "SEVERITY", "TOLD", "WHAT", "ID"), 0
+        columns, shown = Columns("RAISED", "STATE", "SEVERITY", "TOLD", "WHAT", "ID", ids=True), 0
         async for stored in _found(container.get(Scheduler).alerts, query):
             shown += 1
             told = await _told(container, stored.id)

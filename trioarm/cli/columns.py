@@ -1,8 +1,8 @@
 """Columns: a table that is written while its rows are read, so that a million of them need no memory.
 
 A column is as wide as what came so far. On a terminal no line is longer than it is wide: its widest column gives way
-where that lets people see all others, such as the ids that other commands ask for; else the line is cut. Lines that are
-read by programs stay whole.
+where that lets people see all others; else the line is cut. Ids, which other commands ask for, are never cut: where
+they do not fit beside the rest each has a line of its own below it. Lines that are read by programs stay whole.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from trioarm.cli.terminal import Style, paint, say
@@ -26,10 +26,12 @@ class Columns:
 
     Args:
         headings: of the columns; the last one may be cut.
+        ids: whether the last one is what other commands ask for.
     """
 
-    def __init__(self, *headings: str) -> None:
+    def __init__(self, *headings: str, ids: bool = False) -> None:
         self._headings = headings
+        self._ids = ids
         self._widths = [len(heading) for heading in headings]
         self._waiting: list[tuple[Sequence[str], Style | None]] = []
         self._begun = False
@@ -59,26 +61,42 @@ class Columns:
             self._widths = [max(width, len(cell)) for width, cell in zip(self._widths, cells, strict=True)]
         if not self._begun:
             self._begun = True
-            say(paint(self._line(self._headings), Style.FAINT, sys.stdout))
+            self._say(self._headings, Style.FAINT)
         for cells, style in self._waiting:
-            line = self._line(cells)
-            say(line if style is None else paint(line, style, sys.stdout))
+            self._say(cells, style)
         self._waiting.clear()
 
-    def _line(self, cells: Sequence[str]) -> str:
-        widths = self._fitting()
-        padded = (cut(cell, width).ljust(width) for cell, width in zip(cells, widths, strict=True))
-        line = GAP.join(padded).rstrip()
+    def _say(self, cells: Sequence[str], style: Style | None) -> None:
+        for line in self._lines(cells):
+            say(line if style is None else paint(line, style, sys.stdout))
+
+    def _lines(self, cells: Sequence[str]) -> Iterator[str]:
+        if not self._ids or self._line_max is None:
+            yield self._line(cells, _fitting(self._widths, self._line_max))
+            return
+        *beside, id_ = cells
+        *widths, of_ids = self._widths
+        fitting = _fitting(widths, self._line_max - len(GAP) - of_ids)
+        if fitting is not None:
+            yield self._line(cells, [*fitting, of_ids])
+        else:
+            yield self._line(beside, _fitting(widths, self._line_max))
+            yield f"{GAP}{id_}"
+
+    def _line(self, cells: Sequence[str], fitting: Sequence[int] | None) -> str:
+        widths = self._widths[: len(cells)] if fitting is None else fitting
+        line = GAP.join(cut(cell, width).ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
         return line if self._line_max is None else cut(line, self._line_max)
 
-    def _fitting(self) -> list[int]:
-        """Return the widths of the columns, with a narrower one for the widest where that makes all of them fit."""
-        whole, line_max = sum(self._widths) + len(GAP) * (len(self._widths) - 1), self._line_max
-        if line_max is None or whole <= line_max:
-            return self._widths
-        widest = self._widths.index(max(self._widths))
-        width = self._widths[widest] - (whole - line_max)
-        return self._widths if width < CUT_MIN else [*self._widths[:widest], width, *self._widths[widest + 1 :]]
+
+def _fitting(widths: Sequence[int], line_max: int | None) -> Sequence[int] | None:
+    """Return widths by which columns fit into a line, with a narrower one for the widest if need be; None if not."""
+    whole = sum(widths) + len(GAP) * (len(widths) - 1)
+    if line_max is None or whole <= line_max:
+        return widths
+    widest = widths.index(max(widths))
+    width = widths[widest] - (whole - line_max)
+    return None if width < CUT_MIN else [*widths[:widest], width, *widths[widest + 1 :]]
 
 
 def _line_max() -> int | None:

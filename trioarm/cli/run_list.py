@@ -151,7 +151,7 @@ class _Table:
     """Prints runs, for people or programs."""
 
     def __init__(self, json: bool) -> None:
-        self.columns = Columns("DUE", "SCHEDULE", "WHAT BECAME OF IT", "ID")
+        self.columns = Columns("DUE", "SCHEDULE", "WHAT BECAME OF IT", "ID", ids=True)
         self._json = json
 
     def add(self, record: RunRecord, following: Follower | None) -> None:
