@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Annotated, Final
 
 import attrs
@@ -31,8 +32,6 @@ from trioarm.engine.ports import ScheduleRepository
 from trioarm.engine.scheduler import Alerts, Scheduler
 from trioarm.notify.ledger import records_of
 from trioarm.notify.telling import Record
-
-IDS: Final = "`trioarm alerts list` shows the ids"
 
 _STYLES: Final[dict[Severity, Style | None]] = {
     Severity.NOTICE: None,
@@ -133,10 +132,8 @@ def show(
     """
 
     async def work(container: Container) -> Exit:
-        try:
+        with _where_ids_are_shown():
             stored = await container.get(Scheduler).alerts.get(id_)
-        except UnknownAlert as error:
-            raise UnknownAlert(f"{error}: {IDS}") from None
         told = await _told(container, id_)
         if json:
             say_json(_as_json(stored, told))
@@ -210,10 +207,8 @@ def ack(
         wanted = await _open(alerts, None) if all_ else [id_ for word in ids for id_ in await _meant(alerts, word)]
 
         async def act(alert_id: str) -> str:
-            try:
+            with _where_ids_are_shown():
                 kept = await alerts.ack(alert_id, by=by, note=note)
-            except UnknownAlert as error:
-                raise UnknownAlert(f"{error}: {IDS}") from None
             seen = None if kept.alert is None else kept.alert.acknowledged
             return "acknowledged" if seen is None or seen.by == by else f"acknowledged by {seen.by} before"
 
@@ -222,6 +217,15 @@ def ack(
         return await each(wanted, act, json=json, key="id")
 
     return with_store(config, store, work)
+
+
+@contextmanager
+def _where_ids_are_shown() -> Iterator[None]:
+    """Say where to whoever names an alert that there is not."""
+    try:
+        yield
+    except UnknownAlert as error:
+        raise UnknownAlert(f"{error}: `trioarm alerts list` shows the ids") from None
 
 
 async def _meant(alerts: Alerts, word: str) -> list[str]:
