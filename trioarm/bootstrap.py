@@ -36,7 +36,7 @@ FLUSH_S: Final = 5.0  # how long the last outcomes may take to be written once e
 
 
 class SchedulerBootstrap:
-    """Starts and stops one node.
+    """Starts and stops one node, for programs of which any task may say when it is to stop.
 
     Start order: clock, repository, connections to panels, recorder, executor, lease, declared schedules once the clock
     is set, engine. Stop order: the engine claims nothing more, runs end until the drain deadline, the rest is
@@ -142,7 +142,7 @@ class SchedulerBootstrap:
         return scheduler
 
     def request_stop(self) -> None:
-        """Begin to stop: runs may end until the drain deadline."""
+        """Begin to stop: runs may end until the drain deadline. Any task may call it, that of a run among them."""
         self._stop.set()
 
     def cancel(self) -> None:
@@ -153,6 +153,8 @@ class SchedulerBootstrap:
 
     async def stop(self) -> bool:
         """Stop, wait until everything has ended, and return whether every run ended by itself.
+
+        Any task may call it, and several may, but not that of a run, which would wait for itself.
 
         Raises:
             SchedulerStopped: the node was never started.
@@ -203,6 +205,8 @@ async def serve(
     task_status: trio.TaskStatus[Scheduler] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Run a whole node in the caller's nursery: `scheduler = await nursery.start(trioarm.serve, config)`.
+
+    It runs until it is cancelled; a node that lets runs end first is a `SchedulerBootstrap`.
 
     Raises:
         ConfigurationError: a declared schedule cannot be carried out here.

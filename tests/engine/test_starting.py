@@ -16,8 +16,10 @@ from trioarm import (
     Schedule,
     SchedulerBootstrap,
     SchedulerConfig,
+    ScheduleRepository,
     SchedulerStopped,
     State,
+    scheduler_components,
 )
 from trioarm.core.run import RunRecord
 from trioarm.handlers.housekeeping import OWNER
@@ -147,6 +149,53 @@ def test_a_node_started_in_a_nursery_stops_when_asked() -> None:
                 assert trio.current_time() - began == pytest.approx(0 if impatient else 19)
 
     in_virtual_time(main)
+
+
+def test_any_task_may_stop_a_node_and_several_may_wait_for_it() -> None:
+    """Whoever answers requests has no block to leave; a run asks for it, too, and does not wait for itself."""
+    ended: list[tuple[float, bool]] = []
+    bootstrap = SchedulerBootstrap(a_config(drain_s=60), {"work": takes_20_s})
+
+    async def wait_for_the_end() -> None:
+        drained = await bootstrap.stop()
+        ended.append((trio.current_time(), drained))
+
+    async def main() -> float:
+        async with trio.open_nursery() as requests:
+            async with trio.open_nursery() as nursery:
+                scheduler = await bootstrap.initialize(nursery)
+                await scheduler.schedules.put(Schedule("one", Every(3600), handler="work"))
+                await scheduler.runs.fire("one")
+                began = trio.current_time()
+                requests.start_soon(wait_for_the_end)
+                requests.start_soon(wait_for_the_end)
+            return began
+
+    began = in_virtual_time(main)
+    assert ended == [(pytest.approx(began + 20), True)] * 2
+
+
+def test_a_run_may_ask_for_the_end_of_its_node() -> None:
+    """It goes on to its own end, and the node ends with it."""
+
+    async def main() -> tuple[bool, State]:
+        async def ends_it(run: RunContext) -> None:
+            bootstrap.request_stop()
+            await trio.sleep(5)
+
+        repository = InMemoryScheduleRepository()
+        container = scheduler_components(a_config(drain_s=60), {"ends_it": ends_it})
+        container.override(ScheduleRepository, lambda _: repository)
+        bootstrap = SchedulerBootstrap(container=container)
+        schedule = Schedule("one", Every(3600), handler="ends_it")
+        async with trio.open_nursery() as nursery:
+            scheduler = await bootstrap.initialize(nursery)
+            await scheduler.schedules.put(schedule)
+            await scheduler.runs.fire("one")
+        [run] = await rows_of(repository, schedule)
+        return bootstrap.drained, run.state
+
+    assert in_virtual_time(main) == (True, State.SUCCEEDED)
 
 
 def test_the_built_in_schedules_belong_to_trioarm() -> None:

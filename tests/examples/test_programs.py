@@ -128,9 +128,9 @@ async def test_shutdown_saves_what_it_has_and_goes_on_from_there(tmp_path: Path)
     assert run.state is State.SUCCEEDED
 
 
-async def test_web_routes_and_the_scheduler_live_in_one_nursery(tmp_path: Path) -> None:
+async def test_web_routes_and_the_scheduler_live_and_end_together(tmp_path: Path) -> None:
     """Each route answers; what is not there, a client that hangs up and a store that is away end neither."""
-    async with started(tmp_path, ("-c", HEEDING_CTRL_C, "trioarm.examples.web", "0")) as program:
+    async with started(tmp_path, ("-m", "trioarm.examples.web", "0")) as program:
         port = int((await program.line_with("listening")).split()[-1])
         status, schedules = await ask(port, "GET /schedules")
         assert status == 200
@@ -149,9 +149,11 @@ async def test_web_routes_and_the_scheduler_live_in_one_nursery(tmp_path: Path) 
         assert (status, "web.db" in said["error"]) == (503, True)
         assert await ask(port, "GET /health") == (200, {"level": "degraded"})
         (tmp_path / "away.db").rename(tmp_path / "web.db")
-        program.process.send_signal(signal.SIGINT)
+        _, fired = await ask(port, "POST /schedules/report/fire")
+        await program.line_with(f"report: {fired['run']}")
+        program.process.send_signal(signal.SIGTERM)
         assert (await program.end())[0] == 0
-        assert program.lines[-1] == "stopped"
+        assert program.lines[-2:] == [f"reported: {fired['run']}", "stopped"]
 
 
 async def test_development_shows_what_is_decided_and_keeps_nothing(

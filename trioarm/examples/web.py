@@ -1,4 +1,4 @@
-"""A scheduler inside a web server: both live in one nursery; routes list the schedules, fire one, and say how it is.
+"""A scheduler inside a web server: routes list the schedules, fire one, and say how it is; SIGTERM lets runs end.
 
 python -m trioarm.examples.web 8100              # keeps web.db in this folder; then, for example:
 curl localhost:8100/schedules; curl -X POST localhost:8100/schedules/report/fire; curl localhost:8100/health
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 from contextlib import suppress
 from functools import partial
@@ -22,6 +23,7 @@ import trioarm
 
 REQUEST_MAX: Final = 8192  # bytes
 PATIENCE_S: Final = 10.0  # for a client that sends or reads slowly
+WORK_S: Final = 0.5
 
 Answer: TypeAlias = tuple[str, object]
 
@@ -87,17 +89,26 @@ async def converse(scheduler: trioarm.Scheduler, stream: trio.SocketStream) -> N
 async def report(run: trioarm.RunContext) -> None:
     """Do the work of the program."""
     print("report:", run.id, flush=True)
+    await trio.sleep(WORK_S)
+    print("reported:", run.id, flush=True)
 
 
 async def main(port: int) -> None:
-    """Run scheduler and server until interrupted; what ends one of them ends both."""
-    config = trioarm.SchedulerConfig.from_env(overrides={"scheduler.store": "sqlite:///web.db"})
-    async with trio.open_nursery() as nursery:
-        scheduler = await nursery.start(partial(trioarm.serve, config, handlers={"report": report}))
+    """Run scheduler and server until a signal comes: nobody is let in any more then, and runs that work may end.
+
+    To leave the block is to stop well. Without a block, `trioarm.SchedulerBootstrap` has `stop`, for any task to call.
+    """
+    config = trioarm.SchedulerConfig.from_env()
+    async with trioarm.open_scheduler("sqlite:///web.db", handlers={"report": report}, config=config) as scheduler:
         await scheduler.schedules.put(trioarm.Schedule("report", trioarm.Cron("0 6 * * *"), handler="report"))
         server = partial(trio.serve_tcp, partial(converse, scheduler), port, host="127.0.0.1")
-        listeners = await nursery.start(server)
-        print("listening on port", listeners[0].socket.getsockname()[1], flush=True)
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+            async with trio.open_nursery() as nursery:
+                listeners = await nursery.start(server)
+                print("listening on port", listeners[0].socket.getsockname()[1], flush=True)
+                await anext(signals)
+                nursery.cancel_scope.cancel()
+    print("stopped", flush=True)
 
 
 if __name__ == "__main__":
@@ -107,6 +118,6 @@ if __name__ == "__main__":
     try:
         trio.run(main, port)
     except* KeyboardInterrupt:
-        print("stopped")
+        print("stopped at once")
     except* OSError as error:
         sys.exit(f"port {port}: {error.exceptions[0]}")
