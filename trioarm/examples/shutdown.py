@@ -17,7 +17,7 @@ from trioarm import Every, RunContext, Schedule, SchedulerBootstrap, SchedulerCo
 
 PAGES: Final = 16
 PAGE_S: Final = 0.2
-PAGE_S_MAX: Final = 3.5  # on a bad day
+PAGE_S_MAX: Final = 10.5  # on a bad day
 
 
 async def copy(run: RunContext) -> None:
@@ -52,7 +52,7 @@ async def main() -> int:
         nursery.start_soon(heed_signals, node)
         async with trio.open_nursery() as inner:
             scheduler = await node.initialize(inner)
-            once = Schedule("copy", Every(1), handler="copy", max_runs=1, timeout_s=5)
+            once = Schedule("copy", Every(1), handler="copy", max_runs=1, timeout_s=12)
             await scheduler.schedules.put(once)
         nursery.cancel_scope.cancel()  # the node has ended: nobody is left to stop
     return 0 if node.drained else 3  # as `trioarm run` ends
