@@ -8,9 +8,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import trio
 
 from tests.cli.printing import ran, rows
+from trioarm import SchedulerConfig
+from trioarm.bootstrap import open_store
 from trioarm.cli.app import main
+from trioarm.handlers.housekeeping import Housekeeping
 
 HOUSE = """
 [site.home]
@@ -270,6 +274,37 @@ class TestStore:
         before = (house / "copy.db").read_bytes()
         assert ran(capsys, "store backup copy.db", 2)[1] == "error: copy.db is there already: name another file\n"
         assert (house / "copy.db").read_bytes() == before
+
+    def test_how_much_would_go_is_what_goes(self, capsys: pytest.CaptureFixture[str], house: Path) -> None:
+        """It is found out in a copy, of which nothing is left; the store keeps all until a node forgets it."""
+        assert ran(capsys, "store prune --dry-run")[0].endswith("\nnothing would go\n")
+        for _ in range(3):
+            run_id = ran(capsys, "schedules fire report")[0].split(": ")[1].strip()
+            ran(capsys, f"runs cancel {run_id}")
+        with closing(sqlite3.connect(house / "trioarm.db")) as file:
+            file.execute("UPDATE runs SET finished_at = finished_at - 100 * 86400 * 1000000 WHERE id < 3")
+            file.commit()
+        beside = {path.name for path in house.iterdir()}
+        told = {row["what"]: (row["kept"], row["would_go"]) for row in rows(capsys, "store prune --dry-run")}
+        assert told == {"runs: cancelled": (1, 2), "schedules: active": (4, 0), "others": (None, 0)}
+        lines = ran(capsys, "store prune --dry-run")[0].splitlines()
+        assert "runs: cancelled          1     2" in lines
+        assert lines[-1] == "2 rows would go; to have it done now: trioarm schedules fire trioarm/prune"
+        assert {path.name for path in house.iterdir()} == beside
+        assert len(rows(capsys, "runs list --all")) == 3
+
+        async def forget() -> int:
+            async with open_store(SchedulerConfig.from_file(house / "scheduler.toml")) as container:
+                return await container.get(Housekeeping).forget()
+
+        assert trio.run(forget) == 2
+        assert len(rows(capsys, "runs list --all")) == 1
+
+    def test_to_forget_is_for_a_node(self, capsys: pytest.CaptureFixture[str], house: Path) -> None:
+        """Who leaves out the dry run is told how it is done; a store that is not there is made by nobody."""
+        assert "trioarm schedules fire trioarm/prune" in ran(capsys, "store prune", 2)[1]
+        assert "there is no store yet" in ran(capsys, "store prune --dry-run --store sqlite:///none.db", 2)[1]
+        assert not (house / "none.db").exists()
 
     def test_nonsense_in_rows_is_told_line_by_line(self, capsys: pytest.CaptureFixture[str], house: Path) -> None:
         """Rows that somebody edited by hand into nonsense are problems of the check; nothing of them is changed."""

@@ -175,6 +175,7 @@ GROUPS: Final = {
             "migrate": "trioarm.cli.store:migrate",
             "backup": "trioarm.cli.store:backup",
             "check": "trioarm.cli.store:check",
+            "prune": "trioarm.cli.store_prune:prune",
         },
     ),
 }

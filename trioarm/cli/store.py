@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from trioarm.cli.exits import Exit, UsageError
 from trioarm.cli.options import AsJson, ConfigFile, StoreUrl
 from trioarm.cli.progress import ProgressLine
-from trioarm.cli.stored import must_exist, stored_config
+from trioarm.cli.stored import existing, stored_config
 from trioarm.cli.terminal import say, say_json
 from trioarm.core.counting import counted, grouped
 from trioarm.repositories.sqlite import care
@@ -83,6 +83,4 @@ def check(*, json: AsJson = False, config: ConfigFile = None, store: StoreUrl = 
 
 
 def _path(config: Path | None, store: str | None) -> Path:
-    path = stored_config(config, store).store_path
-    must_exist(path)
-    return path
+    return existing(stored_config(config, store))

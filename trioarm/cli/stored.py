@@ -93,6 +93,12 @@ def must_exist(path: Path) -> None:
         raise RepositoryError(f"{path}: there is no store yet: `trioarm run` makes it")
 
 
+def existing(config: SchedulerConfig) -> Path:
+    """Return where the store of a configuration is, which must be there; see `must_exist`."""
+    must_exist(config.store_path)
+    return config.store_path
+
+
 async def _carry_out(config: SchedulerConfig, work: Callable[[Container], Awaitable[Exit]]) -> Exit:
     async with open_store(config) as container:
         return await work(container)

@@ -288,6 +288,9 @@ disk, not on a network share. memory:// forgets all at the end, and no command c
                      exit code 1 when there is one
   store migrate      brings the tables up to date after trioarm was updated;
                      `run` does so, too, other commands refuse an older store
+  store prune --dry-run
+                     how much retention lets a node forget by now; forgets it
+                     in a copy of the store, which goes again
 
 To restore: stop the nodes, move trioarm.db, trioarm.db-wal and trioarm.db-shm away, put the copy there.
 What cannot be read is kept, shown as quarantined or unknown, and stops nothing else."""

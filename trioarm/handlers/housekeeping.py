@@ -65,7 +65,17 @@ class Housekeeping:
         return {PRUNE: self.prune, CHECK_HEALTH: self.check_health, DEAD_MAN: self.ping}
 
     async def prune(self, run: RunContext) -> Json:
-        """Forget what retention allows, a chunk at a time, and return how many rows and alerts (S9.1)."""
+        """Forget what retention allows; see `forget`."""
+        return await self.forget()
+
+    async def forget(self) -> int:
+        """Forget what retention allows now, a chunk at a time, and return how many rows and alerts (S9.1).
+
+        Raises:
+            RepositoryError: not all of it was forgotten.
+
+        Cancellation: between two transactions; what was forgotten is.
+        """
         retention = self.retention(self._clock.now())
         forgotten = await AlertCommands(self._repository, self._clock).forget(retention.runs_before)
         for _ in range(CHUNKS_MAX):
