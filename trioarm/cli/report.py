@@ -27,7 +27,7 @@ from trioarm.cli.wording import span
 from trioarm.container import Container
 from trioarm.core.alerts import StoredAlert
 from trioarm.core.forecast import local_time
-from trioarm.core.instants import DAY, SECOND, render_instant
+from trioarm.core.instants import DAY, MINUTE, SECOND, render_instant
 from trioarm.core.jsonable import Json
 from trioarm.core.triggers.zones import Zone
 
@@ -183,17 +183,23 @@ def _say_for_people(made: Made, now: int) -> None:
 
 def _cells(day: Day, zone: Zone) -> tuple[str, ...]:
     alerts = f"{len(day.alerts)}, {day.unseen} open" if day.unseen else str(len(day.alerts) or "-")
-    open_for = span(day.open_us // SECOND // MINUTE_S * MINUTE_S) if day.open_us else "?" if day.unknown_us else "-"
     return (
         date_of(day).strftime("%a %d %b"),
         day.partition,
         _turn(day.opened, zone),
         _turn(day.closed, zone),
-        open_for,
+        _open_for(day),
         str(day.failed or "-"),
         str(day.overridden or "-"),
         alerts,
     )
+
+
+def _open_for(day: Day) -> str:
+    if not day.open_us:
+        return "?" if day.unknown_us else "-"
+    minutes = day.open_us // MINUTE
+    return span(minutes * MINUTE_S) if minutes else "<1m"
 
 
 def _turn(turn: Turn | None, zone: Zone) -> str:
