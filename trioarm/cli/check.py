@@ -57,9 +57,12 @@ def check(
     found = read_config(config)
     schedules = declared_schedules(found)
     arming = len(found.premises.schedules)
-    parts = [counted(len(found.schedules) + arming, "schedule")]
+    declared = len(found.schedules) + arming
+    parts = [counted(declared, "schedule")]
     if arming:
         parts.append(f"{arming} of them arming {counted(len(found.premises.partitions), 'partition')}")
+    if len(schedules) != declared:  # as the start of a node, and listings, count
+        parts.append(f"{len(schedules)} with one for each partition and each warning")
     disabled = sum(not schedule.enabled for schedule in schedules)
     if disabled:
         parts.append(f"{disabled} disabled")

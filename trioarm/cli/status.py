@@ -144,7 +144,7 @@ def _entries(config: SchedulerConfig, current: Status, now: int) -> Iterator[tup
         yield "next", f"{vitals.next_due.name}, {here(vitals.next_due.due_at, now)}"
     yield "runs", f"{vitals.pending} pending, {vitals.held} held by nodes"
     states = ", ".join(f"{count} {state}" for state, count in sorted(vitals.schedules.items()))
-    yield "schedules", states or "none"
+    yield "schedules", f"{states}, built-in ones included" if states else "none"
     yield "alerts", f"{vitals.alerts_open} open"
     for number, complaint in enumerate(vitals.complaints):
         yield "" if number else "notify", complaint
