@@ -52,6 +52,13 @@ def test_what_an_entry_says_of_the_time_before_it_counts() -> None:
     assert [turn.at for turn in history.turns] == [1_100, 1_300, 1_300]
 
 
+def test_of_a_span_before_the_first_entry_of_all_nothing_is_known() -> None:
+    """Nobody looked then: whoever began in May was not found open in March."""
+    assert history_of((2_000, entry(SHUT, OPEN))).at(1_999) is None
+    assert history_of((2_000, entry(SHUT, OPEN)), (2_100, entry(OPEN, SHUT))).at(START) is None
+    assert history_of((2_000, entry(SHUT, OPEN, since_at=1_900))).at(1_899) is OPEN
+
+
 def test_what_the_panel_says_since_when_counts() -> None:
     """Only of what was observed, and never later than it was."""
     assert history_of((1_500, entry(SHUT, OPEN, since_at=1_400))).turns == [Turn(1_400, SHUT, "somebody")]
@@ -86,18 +93,22 @@ def audits(draw: st.DrawFn) -> list[tuple[int, AuditEntry]]:
 
 
 def oracle(audit: list[tuple[int, AuditEntry]], at: int) -> Reported | None:
-    """Replay all of it: the last state that had begun by then, each no later than any state after it."""
+    """Replay all of it: the last state that had begun by then, each no later than any state after it.
+
+    What it was at first is known where the first that is told of began within the span, or before.
+    """
     states: list[tuple[int, Reported]] = []
     first = None
     for when, each in audit:
         last = states[-1][1] if states else first
+        since = when if each.since_at is None else min(when, each.since_at)
         if each.before in STATES and each.before is not last:
             if last is None:
-                first = each.before
+                first = each.before if since < UNTIL else None
             else:
                 states.append((when, each.before))
         if each.after in STATES and each.after is not (states[-1][1] if states else first):
-            states.append((when if each.since_at is None else min(when, each.since_at), each.after))
+            states.append((since, each.after))
     begun = [state for index, (when, state) in enumerate(states) if min([when, *(t for t, _ in states[index:])]) <= at]
     return begun[-1] if begun else first
 

@@ -53,18 +53,22 @@ class History:
 
     def add(self, at: int, entry: AuditEntry) -> None:
         """Take in the next entry of the audit about the partition."""
+        since = at if entry.verb != OBSERVED or entry.since_at is None else min(at, entry.since_at)
         if entry.before in STATES:
-            self._was(at, entry.before)
+            self._was(at, since, entry.before)
         if entry.after in STATES:
-            since = at if entry.verb != OBSERVED or entry.since_at is None else min(at, entry.since_at)
             self._became(Turn(since, entry.after, entry.actor))
 
-    def _was(self, at: int, before: Reported) -> None:
-        """Heed what an entry says of the time before it: where that is no news, nothing was missed."""
+    def _was(self, at: int, since: int, before: Reported) -> None:
+        """Heed what an entry says of the time before it: where that is no news, nothing was missed.
+
+        The first of all says it of a span that it lies in, not of one that was over long before anybody looked.
+        """
         last = self._last
         if last is None and not self._heard and self.first is None:
-            self.first = Turn(self.start, before, None)
-            self._heard = True
+            if since < self.until:
+                self.first = Turn(self.start, before, None)
+                self._heard = True
         elif last is not None and last.state is not before:
             self._became(Turn(at, before, None))
 
