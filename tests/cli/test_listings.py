@@ -243,6 +243,15 @@ class TestSettings:
         assert "scheduler.check_interval = 30s" in text
         assert max(map(len, text.splitlines())) <= 100
 
+    def test_settings_can_be_asked_for_by_key_and_by_section(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """In the order of all; what there is not is one line, with what may have been meant."""
+        asked = rows(capsys, "config show log scheduler.drain --json")
+        assert asked[0]["key"] == "scheduler.drain"
+        assert {str(row["key"]).partition(".")[0] for row in asked[1:]} == {"log"}
+        assert printed(capsys, "config show scheduler.drain").startswith("scheduler.drain = 30s")
+        error = "error: there is no setting scheduler.drian, and no section; did you mean scheduler.drain?\n"
+        assert printed(capsys, "config show scheduler.drian", 2) == error
+
 
 class TestHelp:
     @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -18,19 +19,27 @@ from trioarm.config.local import alone, changed, find_key, write_local
 from trioarm.config.sources import LOCAL, read_toml
 from trioarm.core.errors import ConfigurationError
 from trioarm.core.jsonable import Json
+from trioarm.core.reading import suggest
 
 
-def show(*, config: ConfigFile = None, json: AsJson = False) -> Exit:
-    """Show every setting: its value, who said so, what is allowed, and the environment variable that sets it.
+def show(
+    *keys: Annotated[
+        str, Parameter(name="KEY", help="Only these, such as scheduler.drain, or a section, such as history.")
+    ],
+    config: ConfigFile = None,
+    json: AsJson = False,
+) -> Exit:
+    """Show the settings: each value, who said so, what is allowed, and the environment variable that sets it.
 
     Passwords in URLs are masked; codes of panels are not settings, and are shown nowhere.
 
     For example:
 
     - `trioarm config show`
+    - `trioarm config show scheduler.retention history`
     - `trioarm config show --json`
     """
-    settings = read_config(config).describe()
+    settings = _asked_for(keys, read_config(config).describe())
     if json:
         for setting in settings:
             say_json(_as_json(setting))
@@ -42,6 +51,16 @@ def show(*, config: ConfigFile = None, json: AsJson = False) -> Exit:
         for line in wrapped(about(setting), "    "):
             say(paint(line, Style.FAINT, sys.stdout))
     return Exit.CLEAN
+
+
+def _asked_for(keys: Sequence[str], settings: Sequence[Description]) -> Sequence[Description]:
+    """Return the settings that have these keys, or are in these sections; all when nothing is named."""
+    found = {key: [one for one in settings if one.key == key or one.key.startswith(f"{key}.")] for key in keys}
+    for key, of_it in found.items():
+        if not of_it:
+            raise UsageError(f"there is no setting {key}, and no section{suggest(key, [one.key for one in settings])}")
+    named = {one.key for of_it in found.values() for one in of_it}
+    return [one for one in settings if one.key in named] if keys else settings
 
 
 def set_(
