@@ -157,6 +157,17 @@ def test_shutdown_loses_what_runs_at_most_once() -> None:
     assert (untouched.step, untouched.attempt, untouched.started_at) == (Step.GIVE_BACK, 0, None)
 
 
+@pytest.mark.parametrize("outcome", [Failed("boom"), Snoozed(ENDED), Stopped(Reason.LOST)])
+def test_a_claim_that_came_to_nothing_makes_no_difference(outcome: Outcome) -> None:
+    """A node that stops before it calls a run gives back all that was known of the attempt before (S6.3)."""
+    run = _running()
+    apply(_settle(run, outcome))
+    before = (run.attempt, run.reason, run.error, run.started_at)
+    apply(Claim(run, run.token, "n2", ENDED))
+    apply(settle(run, Stopped(Reason.SHUTDOWN), started_at=None, at=ENDED, rules=PLAIN, chance=0.0))
+    assert (run.attempt, run.reason, run.error, run.started_at) == before
+
+
 @pytest.mark.parametrize("delivery", list(Delivery))
 @pytest.mark.parametrize("state", [State.CLAIMED, State.RUNNING])
 @pytest.mark.parametrize("outcome", [row[0] for row in (*FINAL, *SPENT, *FRESH, *UNCOUNTED, GIVEN_BACK)])

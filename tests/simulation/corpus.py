@@ -152,4 +152,14 @@ CORPUS: Final = {
         workers=1,
         with_file=False,
     ),
+    "a run whose node died was not told so, where another node had claimed it and stopped before it began": History(
+        schedules=(
+            Schedule("a", Once(BEGIN + 2 * MINUTE), handler="is_slow", timeout_s=100.0, priority=6),
+            Schedule("b", Once(BEGIN + MINUTE), handler="is_slow", timeout_s=100.0),
+        ),
+        acts=((125.0, Killed(0.0)), (1.0, Stopped(0.0))),
+        faults={},
+        workers=1,
+        with_file=False,
+    ),
 }

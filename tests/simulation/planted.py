@@ -15,7 +15,7 @@ from tests.simulation.planting import Planted, once
 from trioarm import Every, RetryPolicy, Schedule
 from trioarm.core import planning, retrying
 from trioarm.core.backfilling import Known
-from trioarm.core.changes import Change, Verdict
+from trioarm.core.changes import Change, Finished, Requeued, Verdict
 from trioarm.core.overlap import Earlier
 from trioarm.core.record import ScheduleRecord
 from trioarm.core.resources import Gate
@@ -315,6 +315,17 @@ def _does_not_wait_for_the_rest(patch: Patch) -> None:
     patch.setattr(VirtualClock, "see_out", see_out)
 
 
+def _hides_that_a_node_was_lost(patch: Patch) -> None:
+    after_loss = planning._after_loss
+
+    def hides(run: RunRecord, now: int, rules: planning.PlanRules) -> Finished | Requeued:
+        step = after_loss(run, now, rules)
+        step.reason = None
+        return step
+
+    patch.setattr(planning, "_after_loss", hides)
+
+
 def _runs_what_is_too_late(patch: Patch) -> None:
     patch.setattr(planning, "_oldest", lambda record, now, rules: 0)
 
@@ -324,6 +335,9 @@ PLANTED: Final = {
     "again": Planted("S2.1", "an occurrence may have two decisions", _decides_again),
     "not begun again": Planted(
         "S2.2", "runs of a node that is gone are left as they are", _does_not_start_again, made=CUT_SHORT
+    ),
+    "not told": Planted(
+        "S2.2", "nobody is told that the attempt before was lost", _hides_that_a_node_was_lost, made=CUT_SHORT
     ),
     "at most once": Planted("S2.2", "what runs at most once is called again", _calls_again_what_runs_once),
     "stale": Planted("S2.3", "results are taken whatever their token", _takes_stale_results, made=TAKEN_OVER),

@@ -156,6 +156,8 @@ class Witness:
             self.complaints.append(f"{call.run} is called with token {call.token} after {before[-1].token}")
         if before and before[-1].delivery == call.delivery == {Delivery.AT_MOST_ONCE}:
             self.complaints.append(f"{call.run} is called again, though it is delivered at most once")
+        if before and before[-1].node in self._dead and before[-1].ended_at is None and not call.after_loss:
+            self.complaints.append(f"{call.run} is not told that {before[-1].node} was lost while it worked")
 
     async def _behave(self, run: RunContext, behaviour: str) -> object:
         await trio.sleep(1)

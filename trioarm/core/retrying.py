@@ -212,15 +212,19 @@ def _first_due_at(run: RunRecord) -> int:
 
 
 def _stopped(run: RunRecord, reason: Reason, started_at: int | None, at: int) -> Finished | Requeued:
-    if reason is Reason.LOST and started_at is not None and not _once(run):
-        step = _requeued(run, Step.RETRY, WaitingFor.RETRY, run.attempt, at, started_at, at)
-        step.reason = reason
-        return step
     if reason is not Reason.SHUTDOWN and reason is not Reason.LOST:
         return Finished(run, run.token, Step.CANCEL, at, reason, None, None, started_at)
-    if started_at is not None and _once(run):
+    if _once(run) and started_at is not None:
         return Finished(run, run.token, Step.LOSE, at, reason, None, None, started_at)
-    return _requeued(run, Step.GIVE_BACK, WaitingFor.DUE, run.attempt - 1, at, started_at, at)
+    if reason is Reason.LOST and started_at is not None:
+        step = _requeued(run, Step.RETRY, WaitingFor.RETRY, run.attempt, at, started_at, at)
+    else:
+        step = _requeued(run, Step.GIVE_BACK, WaitingFor.DUE, run.attempt - 1, at, started_at, at)
+    if started_at is None:  # nothing came of this claim: what the attempt before came to still holds
+        step.reason, step.error = run.reason, run.error
+    else:
+        step.reason = reason
+    return step
 
 
 def _requeued(
