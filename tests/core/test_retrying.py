@@ -8,7 +8,7 @@ from tests.making import NOW, SECOND, a_record, a_run, a_schedule
 from trioarm.core.changes import Claim, Finished, Requeued, apply
 from trioarm.core.outcome import Failed, Ok, Outcome, Overridden, Snoozed, Stopped, TimedOut
 from trioarm.core.retry_policy import RetryPolicy
-from trioarm.core.retrying import SNOOZES_MAX, RetryRules, backoff_s, settle, sooner
+from trioarm.core.retrying import SNOOZES_MAX, RetryRules, backoff_s, not_again, settle, sooner
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import Delivery
 from trioarm.core.states import TABLE, Reason, State, Step, WaitingFor
@@ -157,6 +157,26 @@ def test_shutdown_loses_what_runs_at_most_once() -> None:
     assert (untouched.step, untouched.attempt, untouched.started_at) == (Step.GIVE_BACK, 0, None)
 
 
+@pytest.mark.parametrize(
+    ("outcome", "state", "reason", "error"),
+    [
+        (Failed("boom"), State.FAILED, Reason.DISCARDED, f"boom; {ONCE}"),
+        (TimedOut("too long"), State.FAILED, Reason.DISCARDED, f"too long; {ONCE}"),
+        (Snoozed(ENDED), State.FAILED, Reason.DISCARDED, f"it asked to be called later, but {ONCE}"),
+        (Stopped(Reason.SHUTDOWN), State.UNKNOWN, Reason.SHUTDOWN, None),
+        (Stopped(Reason.LOST), State.UNKNOWN, Reason.LOST, None),
+    ],
+)
+def test_what_was_called_is_not_called_again_once_its_schedule_is_at_most_once(
+    outcome: Outcome, state: State, reason: Reason, error: str | None
+) -> None:
+    """Whatever it waits for: the next claim ends it as what it is, failed, or unknown where it was cut short (S2.2)."""
+    run = _running()
+    apply(_settle(run, outcome))
+    run.schedule.schedule = a_schedule(delivery=Delivery.AT_MOST_ONCE)
+    assert _ended_uncalled(run) == (state, reason, error)
+
+
 @pytest.mark.parametrize("outcome", [Failed("boom"), Snoozed(ENDED), Stopped(Reason.LOST)])
 def test_a_claim_that_came_to_nothing_makes_no_difference(outcome: Outcome) -> None:
     """A node that stops before it calls a run gives back all that was known of the attempt before (S6.3)."""
@@ -166,6 +186,29 @@ def test_a_claim_that_came_to_nothing_makes_no_difference(outcome: Outcome) -> N
     apply(Claim(run, run.token, "n2", ENDED))
     apply(settle(run, Stopped(Reason.SHUTDOWN), started_at=None, at=ENDED, rules=PLAIN, chance=0.0))
     assert (run.attempt, run.reason, run.error, run.started_at) == before
+
+
+def test_what_was_never_called_is_called_however_often_it_was_claimed() -> None:
+    """A node that stopped before it called a run has not used the one call up; nor is another delivery concerned."""
+    run = a_run(a_record(a_schedule(delivery=Delivery.AT_MOST_ONCE)))
+    apply(Claim(run, run.token, "n1", NOW))
+    assert not_again(run) is None
+    apply(settle(run, Stopped(Reason.SHUTDOWN), started_at=None, at=ENDED, rules=PLAIN, chance=0.0))
+    apply(Claim(run, run.token, "n2", ENDED))
+    assert not_again(run) is None
+    again = _running()
+    apply(_settle(again, Failed("boom")))
+    apply(Claim(again, again.token, "n2", ENDED))
+    assert not_again(again) is None
+
+
+def _ended_uncalled(run: RunRecord) -> tuple[State, Reason | None, str | None]:
+    """Return what becomes of a run that is claimed and not called."""
+    apply(Claim(run, run.token, "n2", ENDED))
+    outcome = not_again(run)
+    assert outcome is not None
+    apply(settle(run, outcome, started_at=None, at=ENDED, rules=PLAIN, chance=0.0))
+    return run.state, run.reason, run.error
 
 
 @pytest.mark.parametrize("delivery", list(Delivery))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import trio
 
 from tests.world import a_node, in_virtual_time
@@ -9,6 +10,7 @@ from trioarm import (
     Delivery,
     InMemoryScheduleRepository,
     Reason,
+    RetryPolicy,
     RunContext,
     State,
 )
@@ -85,3 +87,27 @@ def test_what_runs_at_most_once_is_claimed_only_for_an_idle_worker() -> None:
             assert {run.state for run in await rows_of(repository, *schedules)} == {State.SUCCEEDED}
 
     in_virtual_time(main)
+
+
+def test_what_waits_for_another_attempt_is_not_called_once_it_is_to_run_at_most_once() -> None:
+    """Who asks for that does not want what failed before to be tried again in ten seconds (S2.2)."""
+    called: list[str] = []
+
+    async def work(run: RunContext) -> None:
+        called.append(run.id)
+        raise OSError("no answer")
+
+    async def main() -> list[RunRecord]:
+        repository = InMemoryScheduleRepository()
+        schedule = once(retry=RetryPolicy(3, base_s=10.0))
+        async with a_node({"work": work}, a_config(), store=keeping(repository)) as (scheduler, _):
+            await scheduler.schedules.put(schedule)
+            await trio.sleep(15)
+            await scheduler.schedules.put(attrs.evolve(schedule, delivery=Delivery.AT_MOST_ONCE))
+            await trio.sleep(600)
+            return await rows_of(repository, schedule)
+
+    [run] = in_virtual_time(main)
+    assert (run.state, run.reason) == (State.FAILED, Reason.DISCARDED)
+    assert run.error == "OSError: no answer; it runs at most once, so it is not called again"
+    assert len(called) == 1

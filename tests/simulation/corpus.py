@@ -25,6 +25,13 @@ def _every(name: str, period_s: float) -> Schedule:
     return Schedule(name, Every(period_s), handler="succeeds", **QUICK)
 
 
+ONCE_BY_NOW: Final = History(
+    schedules=(Schedule("a", Once(BEGIN + MINUTE), handler="always_fails", **OFTEN),),
+    acts=((65.0, Put(Schedule("a", Once(BEGIN + MINUTE), handler="always_fails", delivery="at_most_once", **OFTEN))),),
+    faults={},
+    workers=1,
+    with_file=False,
+)
 CORPUS: Final = {
     "a pause while its schedule is decided set its cursor back, and it stood still for ever": History(
         schedules=(_lane("a"), _lane("b")),
@@ -162,4 +169,5 @@ CORPUS: Final = {
         workers=1,
         with_file=False,
     ),
+    "what had failed was tried again although its schedule was delivered at most once by then": ONCE_BY_NOW,
 }

@@ -110,8 +110,6 @@ class Declaring:
                 if old is None or new is None or old.schedule != new.schedule:
                     schedule = None if new is None else new.schedule
                     self._course.definitions.append(Definition(name, schedule, from_at, self._course.highest))
-                    if schedule is not None:
-                        self._course.witness.redefined(schedule)
 
     async def _stored(self) -> dict[str, ScheduleRecord]:
         async with self._world._reading() as repository:

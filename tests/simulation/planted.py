@@ -9,6 +9,7 @@ import attrs
 import pytest
 import trio
 
+from tests.simulation.corpus import ONCE_BY_NOW
 from tests.simulation.history import History, Joined, Killed, Put, Said, Stalled
 from tests.simulation.planted_in_nodes import PLANTED_IN_NODES
 from tests.simulation.planting import Planted, once
@@ -21,7 +22,7 @@ from trioarm.core.record import ScheduleRecord
 from trioarm.core.resources import Gate
 from trioarm.core.run import RunRecord
 from trioarm.core.states import State
-from trioarm.engine import attempt, engine, pausing
+from trioarm.engine import attempt, engine, executor, pausing
 from trioarm.engine.clock import VirtualClock
 from trioarm.engine.executor import RunExecutor
 from trioarm.engine.leases import Lease
@@ -168,6 +169,10 @@ def _does_not_start_again(patch: Patch) -> None:
 
 def _calls_again_what_runs_once(patch: Patch) -> None:
     patch.setattr(retrying, "_once", lambda run: False)
+
+
+def _calls_again_what_runs_once_by_now(patch: Patch) -> None:
+    patch.setattr(executor, "not_again", lambda run: None)
 
 
 def _takes_stale_results(patch: Patch) -> None:
@@ -340,6 +345,12 @@ PLANTED: Final = {
         "S2.2", "nobody is told that the attempt before was lost", _hides_that_a_node_was_lost, made=CUT_SHORT
     ),
     "at most once": Planted("S2.2", "what runs at most once is called again", _calls_again_what_runs_once),
+    "by now": Planted(
+        "S2.2",
+        "what was called is called again, though it runs at most once by then",
+        _calls_again_what_runs_once_by_now,
+        made=ONCE_BY_NOW,
+    ),
     "stale": Planted("S2.3", "results are taken whatever their token", _takes_stale_results, made=TAKEN_OVER),
     "keys": Planted("S2.4", "the key of a removed schedule is used again", _uses_keys_again, made=REPLACED),
     "torn": Planted("S2.5", "a cursor moves on although its decisions are lost", _moves_without_deciding),

@@ -224,8 +224,6 @@ class _Player:
                 break
         self.look()
         self._course.definitions.append(Definition(name, schedule, from_at, self._course.highest))
-        if schedule is not None:
-            self._course.witness.redefined(schedule)
 
     async def _put(self, name: str, schedule: Schedule | None) -> bool:
         if self._node is not None and schedule is not None:

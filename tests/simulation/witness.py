@@ -10,7 +10,7 @@ import attrs
 import trio
 
 from tests.simulation.history import BEHAVIOURS
-from trioarm import Delivery, Discard, Retry, RunContext, Schedule, Snooze
+from trioarm import Delivery, Discard, Retry, RunContext, Snooze
 from trioarm.core.instants import SECOND
 from trioarm.testing import Node
 
@@ -31,7 +31,7 @@ class Call:
         run: its readable id.
         behaviour: of the handler.
         token: that it was called with.
-        delivery: that its schedule asked for then, and until the next call, if that was changed meanwhile.
+        delivery: that its schedule asked for then.
         node: on which it was called.
         due_at: when its attempt was due.
         began_at: trio's time.
@@ -49,7 +49,7 @@ class Call:
     run: str
     behaviour: str
     token: int
-    delivery: set[Delivery]
+    delivery: Delivery
     node: str
     due_at: int
     began_at: float
@@ -93,12 +93,6 @@ class Witness:
 
         return {behaviour: make(behaviour) for behaviour in BEHAVIOURS}
 
-    def redefined(self, schedule: Schedule) -> None:
-        """Note that a schedule was put: what follows its last attempts may be decided by what it says now."""
-        for calls in self.calls.values():
-            if calls[-1].run.startswith(f"{schedule.name}@"):
-                calls[-1].delivery.add(schedule.delivery)
-
     def killed(self, node: Node) -> None:
         """Forget what worked on a node that was killed: it does not any more."""
         self._dead.add(node.name)
@@ -110,7 +104,7 @@ class Witness:
         if node in self._dead:  # what is left of its tasks ends
             await trio.sleep_forever()
         record = run._attempt.run
-        delivery = {record.schedule.schedule.delivery}
+        delivery = record.schedule.schedule.delivery
         call = Call(
             record.run_id, run.id, behaviour, run.token, delivery, node, record.due_at, trio.current_time(), self.wall()
         )
@@ -135,7 +129,6 @@ class Witness:
         finally:
             if node not in self._dead:
                 call.ended_at, call.ended_wall = trio.current_time(), self.wall()
-                call.delivery.add(run._attempt.run.schedule.schedule.delivery)
                 if self._limited.get(call.run_id) is call:
                     del self._limited[call.run_id]
                 if self._working.get(call.run_id) is call:
@@ -154,7 +147,7 @@ class Witness:
             self.complaints.append(f"{call.run} waited for this attempt, and {between.run} was let into {lane}")
         if before and call.token <= before[-1].token:
             self.complaints.append(f"{call.run} is called with token {call.token} after {before[-1].token}")
-        if before and before[-1].delivery == call.delivery == {Delivery.AT_MOST_ONCE}:
+        if before and call.delivery is Delivery.AT_MOST_ONCE:
             self.complaints.append(f"{call.run} is called again, though it is delivered at most once")
         if before and before[-1].node in self._dead and before[-1].ended_at is None and not call.after_loss:
             self.complaints.append(f"{call.run} is not told that {before[-1].node} was lost while it worked")

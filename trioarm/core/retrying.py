@@ -154,6 +154,21 @@ def _once(run: RunRecord) -> bool:
     return run.schedule.schedule.delivery is Delivery.AT_MOST_ONCE
 
 
+def not_again(run: RunRecord) -> Outcome | None:
+    """Return how a run ends that was called while its schedule was delivered at least once, and is at most once now;
+    None for one to call.
+
+    Args:
+        run: the run, as claimed.
+    """
+    if run.token == 1 or not _once(run) or (run.attempt == 1 and run.started_at is None):
+        return None
+    if run.reason is Reason.LOST or run.reason is Reason.SHUTDOWN:  # nobody knows how far it came
+        return Stopped(run.reason)
+    said = f"it asked to be called later, but {_ONCE}" if run.error is None else f"{run.error}; {_ONCE}"
+    return Failed(said, final=True)
+
+
 def _snoozed(run: RunRecord, until_at: int, started_at: int | None, at: int) -> Finished | Requeued:
     if _once(run):
         return _failed(run, f"it asked to be called later, but {_ONCE}", started_at, at)
@@ -214,7 +229,7 @@ def _first_due_at(run: RunRecord) -> int:
 def _stopped(run: RunRecord, reason: Reason, started_at: int | None, at: int) -> Finished | Requeued:
     if reason is not Reason.SHUTDOWN and reason is not Reason.LOST:
         return Finished(run, run.token, Step.CANCEL, at, reason, None, None, started_at)
-    if _once(run) and started_at is not None:
+    if _once(run) and (started_at is not None or run.reason is reason):
         return Finished(run, run.token, Step.LOSE, at, reason, None, None, started_at)
     if reason is Reason.LOST and started_at is not None:
         step = _requeued(run, Step.RETRY, WaitingFor.RETRY, run.attempt, at, started_at, at)

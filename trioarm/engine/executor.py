@@ -14,6 +14,7 @@ from trioarm.core.admission import Room
 from trioarm.core.events import HandlerStuck
 from trioarm.core.instants import SECOND
 from trioarm.core.outcome import Stopped, TimedOut
+from trioarm.core.retrying import not_again
 from trioarm.core.run import BACKFILL, RunRecord
 from trioarm.core.states import Reason
 from trioarm.engine.attempt import STUCK_GRACE_S, Attempt, Host, call_some
@@ -279,6 +280,9 @@ class RunExecutor:
         unbegun = self._unbegun.pop(run_id, None) if self._unbegun else None
         if unbegun is not None or now >= self.trusted_until:
             attempt.outcome = Stopped(unbegun or Reason.LOST)
+        elif run.token > 1:  # it was claimed before
+            attempt.outcome = not_again(run)
+        if attempt.outcome is not None:
             self._ended(pool, attempt)
             return attempt
         if stuck_at < self._watch_at:
