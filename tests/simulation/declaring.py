@@ -97,6 +97,8 @@ class Declaring:
         """Note what was stored before and after, and what changed with it."""
         wanted = {one.name: attrs.evolve(one, owner=owner) for one in schedules}
         said, before, from_at = _Said(), await self._stored(), self._look()
+        for name in wanted:
+            self._course.witness.redefined(name)
         try:
             yield said
         finally:

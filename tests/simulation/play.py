@@ -213,6 +213,7 @@ class _Player:
     ) -> None:
         """Say something that changes a definition, until it is done, or refused."""
         from_at = self.look()
+        self._course.witness.redefined(name)
         for _ in range(AGAIN):
             try:
                 if not await say(name, schedule):

@@ -93,6 +93,10 @@ class Witness:
 
         return {behaviour: make(behaviour) for behaviour in BEHAVIOURS}
 
+    def redefined(self, name: str) -> None:
+        """Forget what runs of a schedule need that is put: its definition says who needs what, and it may change."""
+        self._limited = {run_id: call for run_id, call in self._limited.items() if call.run.split("@")[0] != name}
+
     def killed(self, node: Node) -> None:
         """Forget what worked on a node that was killed: it does not any more."""
         self._dead.add(node.name)

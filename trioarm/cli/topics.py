@@ -131,7 +131,8 @@ server, an alarm panel. What holds for it is said once, for all nodes of a store
 
 and a schedule names what its runs need: resources = ["nas"]. A run begins when all of them are free and a
 worker is, too; until then it waits, and keeps nobody waiting who needs other things. A run between two
-attempts holds nothing. What could only begin later than its misfire_window is given up, as missed.
+attempts holds nothing. What could only begin later than its misfire_window is given up, as missed. What a
+run needs is what its schedule says now: where a resource is taken out, a run that works with it counts no more.
 
 After `failures` attempts in a row that failed, or took too long, a breaker opens: nothing begins that needs
 the resource, so that no attempts are wasted, and one alert says so. After `pause` one run at a time tries;
