@@ -97,3 +97,11 @@ def test_when_a_run_starts_is_known_from_its_record() -> None:
         Amendment(AmendmentKind.POSTPONE, NOW, NOW + MINUTE, "anna", "", NOW, 1),
     )
     assert starts_at(a_run(record)) == NOW + MINUTE
+
+
+def test_the_last_run_of_a_schedule_starts_when_it_says() -> None:
+    """What follows after its end is no occurrence: jitter is not kept from it, in the plan as for the handler."""
+    record = a_record(a_schedule("nightly", Every(60), jitter_s=3_600, end_at=NOW + 30 * SECOND))
+    [run] = plan(Group([record]), NOW, PlanRules()).decided
+    assert run.due_at > NOW + MINUTE
+    assert starts_at(run) == run.due_at

@@ -39,5 +39,6 @@ def starts_at(run: RunRecord) -> int:
     for one in run.schedule.amendments:
         if one.nominal_at == run.nominal_at and one.until_at is not None:
             return one.until_at
-    following = run.schedule.trigger.next_after(run.nominal_at)
-    return run.nominal_at + jitter_of(run.schedule.schedule, run.nominal_at, following)
+    schedule = run.schedule.schedule
+    following = schedule.next_after(run.nominal_at, run.schedule.trigger)
+    return run.nominal_at + jitter_of(schedule, run.nominal_at, following)
