@@ -228,6 +228,15 @@ def test_a_fixed_delay_keeps_counting_over_revisions() -> None:
     assert (put.anchor_at, put.next_due_at) == (later, later + MINUTE)
 
 
+@pytest.mark.parametrize("start_at", [None, NOW + HOUR])
+def test_a_fixed_delay_counts_from_now_whose_start_came_nearer(start_at: int | None) -> None:
+    """Its delay had passed while it waited for the start: it is not at work, and nothing else would make it go on."""
+    before = a_schedule(trigger=After(3600), start_at=NOW + 9 * HOUR)
+    record = a_record(before, cursor_at=NOW)
+    put = revised(record, a_schedule(trigger=After(3600), start_at=start_at), NOW + 2 * HOUR, None)
+    assert (put.next_due_at, put.state) == (NOW + 3 * HOUR, ScheduleState.ACTIVE)
+
+
 def test_a_fixed_delay_whose_run_is_at_work_stays_active() -> None:
     """Nothing is to come until the run ends: that does not finish the schedule, whatever is changed meanwhile."""
     record = _delay()

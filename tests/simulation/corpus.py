@@ -170,4 +170,11 @@ CORPUS: Final = {
         with_file=False,
     ),
     "what had failed was tried again although its schedule was delivered at most once by then": ONCE_BY_NOW,
+    "a fixed delay whose delay had passed while it waited for its start stood still once it had none": History(
+        schedules=(Schedule("a", After(45.0), handler="succeeds", start_at=BEGIN + 5 * MINUTE, **QUICK),),
+        acts=((61.0, Put(Schedule("a", After(45.0), handler="succeeds", **QUICK))),),
+        faults={},
+        workers=1,
+        with_file=False,
+    ),
 }

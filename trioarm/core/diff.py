@@ -114,9 +114,19 @@ def revised(record: ScheduleRecord, schedule: Schedule, now: int, pause: Pause |
     if pause is not None and pause.until_at is not None and pause.until_at <= now:
         pause = None
     anchor_at, cursor_at = record.anchor_at, max(record.cursor_at, now)
-    if came_due(record, now) or schedule.trigger != record.schedule.trigger:
+    if came_due(record, now) or schedule.trigger != record.schedule.trigger or _is_over(record, schedule, cursor_at):
         anchor_at = cursor_at  # a fixed delay that came due while paused did not run, so it counts from now
     return _put(schedule, record, cursor_at, anchor_at, pause)
+
+
+def _is_over(record: ScheduleRecord, schedule: Schedule, now: int) -> bool:
+    """Whether the next occurrence of a fixed delay, which was still to come, lies in the past by a new definition: it
+    waited for a start that is none any more."""
+    return (
+        isinstance(schedule.trigger, After)
+        and record.next_due_at is not None
+        and schedule.anchored(record.anchor_at).next_after(now) is None
+    )
 
 
 def _put(
