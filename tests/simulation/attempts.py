@@ -70,7 +70,8 @@ def _follows_wrongly(row: RunRecord, before: Call, after: Call, course: Course) 
         yield f"attempt {after.attempt} is due at {after.due_at}, and not within {least} and {most}"
     if given_back:
         return
-    if policy.max_age_s is not None and after.due_at > _latest(row, policy.max_age_s):
+    latest = _latest(row, (policy.max_age_s or 0.0) + (row.schedule.schedule.jitter_s or 0.0))
+    if policy.max_age_s is not None and after.due_at > latest:
         yield "is tried again when it is too old"
 
 

@@ -12,6 +12,7 @@ from tests.simulation.witness import Witness
 from trioarm import Backfilled, Schedule
 from trioarm.core.diff import SyncDiff
 from trioarm.core.instants import SECOND
+from trioarm.core.operations import Operation
 from trioarm.core.record import ScheduleRecord
 from trioarm.core.run import RunRecord
 from trioarm.testing.world import BEGIN
@@ -134,6 +135,7 @@ class Course:
         spare: how many runs it may claim beyond those.
         records: of the schedules, as kept at last.
         rows: all of them.
+        journal: what was done by commands, and when, in order.
         alerts: what people were told of: the subjects of all alerts.
         now: what the wall showed when the world was healed.
         highest: the latest that it ever showed.
@@ -159,6 +161,7 @@ class Course:
     spare: int = 0
     records: list[ScheduleRecord] = attrs.Factory(list)
     rows: list[RunRecord] = attrs.Factory(list)
+    journal: list[tuple[int, Operation]] = attrs.Factory(list)
     alerts: set[str] = attrs.Factory(set)
     now: int = 0
     highest: int = 0

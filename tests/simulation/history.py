@@ -15,7 +15,10 @@ from trioarm.testing.faults import Away
 from trioarm.testing.world import BEGIN
 
 NAMES = ("a", "b", "c", "d")
-VERBS = ("pause", "resume", "remove", "remove", "fire", "cancel", "skip", "postpone", "backfill", "retry")
+VERBS = (
+    *("pause", "pause_for", "resume", "remove", "remove", "fire", "cancel", "backfill", "retry"),
+    *("skip", "skip_later", "postpone", "postpone_long", "undo"),
+)
 KINDS = (
     *("put", "put", "said", "said", "declared", "declared", "killed", "killed"),
     *("stopped", "stalled", "stepped", "corrected", "joined"),
@@ -223,6 +226,10 @@ POLICIES: dict[str, st.SearchStrategy[Any]] = {  # made once: to make what draws
     "pause_after_failures": st.sampled_from([None, None, None, None, None, None, 2]),
     "priority": st.integers(3, 6),
     "resources": st.sampled_from([(), (), (), (), (), ("nas",), ("mail",)]),
+    "jitter_s": st.sampled_from([None, None, None, None, 30.0, 1_000.0]),
+    "start_at": st.sampled_from([None, None, None, None, None, BEGIN + 5 * MINUTE]),
+    "end_at": st.sampled_from([None, None, None, None, None, BEGIN + 20 * MINUTE]),
+    "enabled": st.sampled_from([True, True, True, True, True, True, True, False]),
 }
 
 

@@ -19,6 +19,7 @@ from tests.simulation.ending import ended_badly
 from tests.simulation.idling import woke_for_nothing
 from tests.simulation.needs import needed_wrongly
 from tests.simulation.play import HEAL_S, SETTLED_S
+from tests.simulation.said import kept_to_wrongly
 from tests.simulation.sets import declared_wrongly
 from tests.simulation.turns import began_out_of_turn
 from tests.simulation.wishes import wished_wrongly
@@ -55,6 +56,7 @@ def violations(course: Course) -> list[str]:
         *tried_wrongly(course),
         *needed_wrongly(course),
         *wished_wrongly(course),
+        *kept_to_wrongly(course),
         *declared_wrongly(course),
         *began_out_of_turn(course),
         *ended_badly(course),
@@ -143,6 +145,8 @@ def _instants(row: RunRecord, life: list[Span]) -> list[int]:
 
 
 def _between(schedule: Schedule, after: int, until: int) -> Iterator[int]:
+    after = after if schedule.start_at is None else max(after, schedule.start_at - 1)
+    until = until if schedule.end_at is None else min(until, schedule.end_at)
     at = schedule.trigger.next_after(after)
     while at is not None and at <= until:
         yield at
@@ -220,6 +224,7 @@ def _ran_too_late(run: str, row: RunRecord) -> Iterator[str]:
     if row.origin is not Origin.SCHEDULE or row.state in NEVER_RAN or row.schedule.revision > 1:
         return
     tolerance_s = max(1.0, ON_TIME_S if schedule.tolerance_s is None else schedule.tolerance_s)
+    tolerance_s += schedule.jitter_s or 0.0
     late_s = (row.decided_at - row.nominal_at) / SECOND
     if schedule.misfire is Misfire.SKIP and late_s > tolerance_s and not row.schedule.amended:
         yield f"{run}: runs {late_s} s late, and nothing of it may"

@@ -128,6 +128,14 @@ ONE_AFTER_THE_OTHER: Final = attrs.evolve(
     BOTH_NEED_IT,
     schedules=tuple(once(name, 1, handler="breaks", resources=["mail"]) for name in ("a", "b")),
 )
+IS_TOLD: Final = attrs.evolve(
+    BACKFILLED_TWICE, acts=((130.0, Said("skip", "a")), (130.0, Said("pause_for", "a")), (700.0, Joined()))
+)
+PUT_OFF: Final = attrs.evolve(
+    IS_TOLD,
+    schedules=(once("a", 10, handler="succeeds"),),
+    acts=((61.0, Said("postpone_long", "a")), (550.0, Joined())),
+)
 NEVER_ANSWERED: Final = History(
     schedules=(Schedule("a", Every(20.0), handler="succeeds", timeout_s=20.0),),
     acts=((130.0, Joined()),),
@@ -320,6 +328,23 @@ def _does_not_wait_for_the_rest(patch: Patch) -> None:
     patch.setattr(VirtualClock, "see_out", see_out)
 
 
+def _runs_what_is_skipped(patch: Patch) -> None:
+    patch.setattr(planning, "skips", lambda *which: ())
+
+
+def _runs_what_is_postponed(patch: Patch) -> None:
+    patch.setattr(planning._Due, "starts_at", lambda self, nominal_at: nominal_at)
+
+
+def _makes_up_for_a_pause(patch: Patch) -> None:
+    ended = planning.end_of_pause
+
+    def end(record: ScheduleRecord, until_at: int, now: int) -> Change:
+        return ended(record, record.cursor_at + 1, now)
+
+    patch.setattr(planning, "end_of_pause", end)
+
+
 def _hides_that_a_node_was_lost(patch: Patch) -> None:
     after_loss = planning._after_loss
 
@@ -361,6 +386,9 @@ PLANTED: Final = {
     "backfilled": Planted(
         "S5.3", "what was backfilled is backfilled again", _backfills_what_went_well, made=BACKFILLED_TWICE
     ),
+    "made up": Planted("S5.3", "what came due in a pause runs after it", _makes_up_for_a_pause, made=IS_TOLD),
+    "skipped": Planted("S5.7", "what is skipped runs", _runs_what_is_skipped, made=IS_TOLD),
+    "postponed": Planted("S5.7", "what is postponed runs at its time", _runs_what_is_postponed, made=PUT_OFF),
     "apart": Planted(
         "S5.4", "runs of a schedule that keeps them apart overlap", _keeps_nothing_apart, made=WAITS_ITS_TURN
     ),

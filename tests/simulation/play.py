@@ -33,10 +33,12 @@ from trioarm import Schedule
 from trioarm.core.alerts import AlertQuery
 from trioarm.core.course import BELIEVED_MAX
 from trioarm.core.errors import InvalidSchedule, TrioarmError
-from trioarm.core.instants import HOUR, MINUTE, SECOND
+from trioarm.core.instants import HOUR, MINUTE, SECOND, instant
+from trioarm.core.operations import JOURNAL, Operation, read_operation
 from trioarm.core.queries import PAGE_MAX, RunQuery
 from trioarm.core.resources import Breaker, Resource
 from trioarm.core.states import ACTIVE, FAILURES
+from trioarm.engine.ports import ScheduleRepository
 from trioarm.testing import FileStore, MemoryDisk, Node, World, a_world, all_runs, in_virtual_time
 from trioarm.testing.faults import Away
 from trioarm.testing.world import BEGIN
@@ -47,7 +49,8 @@ SETTLED_S = 60.0  # within which the end of a run is kept, where calls of the st
 DRAIN_S = 5.0
 DEAD_S = 3.0  # until a node comes back that died while it declared a set
 AGAIN = 20  # times that something is said until it is done
-POSTPONED_S = 90.0
+POSTPONED_S, LONG_S = 90.0, 3_000.0
+PAUSED = 10 * MINUTE
 BACK = 15 * MINUTE  # what is backfilled: so long before it is said
 RESOURCES = {LIMITED: Resource(limit=LIMIT), "mail": Resource(gap_s=2.0, breaker=Breaker(failures=3, pause_s=30.0))}
 OUTAGE = 3 * HOUR  # a clock that is further behind than this opens a new epoch (S3.3)
@@ -87,6 +90,7 @@ async def _play(history: History, path: Path | None) -> Course:
         found = await repository.get_schedules(sorted({one.name for one in course.definitions}))
         course.records = [copy(one) for one in found if one is not None]
         alerts = await world.living[0].scheduler.alerts.find(AlertQuery(states=None, limit=PAGE_MAX))
+        course.journal = await _journal(repository)
         course.alerts = {stored.alert.subject for stored in alerts.rows if stored.alert is not None}
         course.now = player.look()
         if history.idles and not course.doubted:
@@ -94,6 +98,14 @@ async def _play(history: History, path: Path | None) -> Course:
         course.counts.update(world.calls)
     course.virtual_s = trio.current_time() - course.began_at
     return course
+
+
+async def _journal(repository: ScheduleRepository) -> list[tuple[int, Operation]]:
+    """Return what was done, and when, in order."""
+    found: list[tuple[int, Operation]] = []
+    while page := await repository.read_journal(JOURNAL, after=len(found), limit=PAGE_MAX):
+        found += ((entry.at, read_operation(entry)) for entry in page)
+    return found
 
 
 class _Player:
@@ -257,10 +269,21 @@ class _Player:
                 await scheduler.schedules.resume(name)
             case "fire":
                 await scheduler.runs.fire(name)
+            case "pause_for":
+                await scheduler.schedules.pause(name, until=now + PAUSED)
             case "skip":
                 await scheduler.schedules.skip_next(name)
+            case "skip_later":  # not the next one: the one after it
+                stored = await scheduler.schedules.get(name)
+                if stored.next_due_at is not None:
+                    after = stored.schedule.trigger.next_after(instant(stored.next_due_at))
+                    await scheduler.schedules.skip(name, after or now)
             case "postpone":
                 await scheduler.schedules.postpone(name, by_s=POSTPONED_S)
+            case "postpone_long":
+                await scheduler.schedules.postpone(name, by_s=LONG_S)
+            case "undo":
+                await scheduler.schedules.undo(name)
             case "cancel":
                 page = await scheduler.runs.find(RunQuery(schedule=name, limit=1000))
                 for run in [run for run in page.rows if run.state in ACTIVE][:1]:

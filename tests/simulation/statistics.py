@@ -29,6 +29,7 @@ class Statistics:
         self.counts["idle"] += bool(course.wakes)
         self.counts["dry runs"] += sum(one.dry_run for one in course.declarations)
         self.counts["refused starts"] += sum(one.refused is not None for one in course.declarations)
+        self.counts.update(f"said {one.verb}" for _, one in course.journal)
         self.counts["told"] += sum(life.told_at is not None for life in course.lives)
         self.counts["waited"] += waited_for_a_worker(course)
         self.counts["handlers called"] += sum(map(len, course.witness.calls.values()))
@@ -73,7 +74,9 @@ class Statistics:
             f"acts: {happened}; {of['corrections']} corrections of a clock",
             f"faults: {faults}",
             f"{sum(self.states.values())} rows: {states}",
-            f"of these {of['of manual']} fired, {of['of retry']} retried, {of['of backfill']} backfilled",
+            f"of these {of['of manual']} fired, {of['of retry']} retried, {of['of backfill']} backfilled; "
+            f"{of['said skip']} were to be skipped, {of['said postpone']} postponed, {of['said undo']} times undone; "
+            f"{of['said pause']} pauses",
             f"{of['dry runs']} declarations were dry runs, {of['refused starts']} starts were refused for their set; "
             f"{of['waited']} waits for a worker were judged; {of['idle']} worlds were left idle",
             f"{of['handlers called']} calls of handlers, {of['attempts that follow another']} of them after another of "

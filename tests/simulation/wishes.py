@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from math import inf
 
 from tests.simulation.attempts import unchanged
 from tests.simulation.course import Course
@@ -14,7 +13,7 @@ from trioarm import BackfillOutcome, State
 from trioarm.core.failing import AUTHOR, subject_of
 from trioarm.core.instants import SECOND
 from trioarm.core.run import Origin, RunRecord
-from trioarm.core.states import FAILURES, FINAL, NEVER_RAN, Reason
+from trioarm.core.states import FAILURES, FINAL, NEVER_RAN
 
 MICROSECONDS_MAX = 1_000  # by which runs are told apart that repeat one occurrence
 ENDED = (*FAILURES, State.SUCCEEDED)
@@ -22,24 +21,11 @@ ENDED = (*FAILURES, State.SUCCEEDED)
 
 def wished_wrongly(course: Course) -> Iterator[str]:
     """What was asked for came about, and nothing that nobody asked for."""
-    yield from _paused_for_nothing(course)
     yield from _paused_silently(course)
     if not any(course.counts[act] for act in ("Stalled", "Stepped")):
         yield from _runs_on(course)
     yield from _repeats_wrongly(course)
     yield from _backfilled_wrongly(course)
-
-
-def _paused_for_nothing(course: Course) -> Iterator[str]:
-    """What is skipped for a pause is of a schedule that somebody paused, or that kept failing (S5.3, S5.9)."""
-    said = {saying.name for saying in course.sayings if saying.verb == "pause"}
-    names = unchanged(course) - said
-    failed = Counter(row.schedule.key for row in course.rows if row.state in FAILURES)
-    for row in course.rows:
-        schedule = row.schedule.schedule
-        enough = schedule.pause_after_failures or inf
-        if schedule.name in names and row.reason is Reason.PAUSED and failed[row.schedule.key] < enough:
-            yield f"{row.readable_id}: is skipped for a pause that nobody asked for"
 
 
 def _paused_silently(course: Course) -> Iterator[str]:
