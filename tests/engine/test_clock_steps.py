@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import trio
 
-from trioarm import Container, RunContext, Schedule, Scheduler, ScheduleRepository
+from trioarm import Container, RetryPolicy, RunContext, Schedule, Scheduler, ScheduleRepository
 from trioarm.core.alerts import AlertQuery, AlertState
 from trioarm.core.changes import Change, PutDocument
 from trioarm.core.course import StepKind
@@ -243,6 +243,35 @@ class TestDoubt:
             assert [due_at for _, due_at, _ in house.did] == [at(60)]
 
         lives(main)
+
+    @pytest.mark.parametrize("years", [10, -10])
+    def test_what_ends_before_anybody_has_looked_ends_by_the_old_course(self, years: int) -> None:
+        """Its next attempt, and the next run of a fixed delay, are not put off for ten years, nor made at once."""
+        begun: list[tuple[str, float]] = []
+
+        async def work(run: RunContext) -> None:
+            begun.append((run.schedule, trio.current_time()))
+            await trio.sleep(10)
+            if run.attempt == 1 and run.schedule == "fails":
+                raise OSError("not yet")
+
+        async def main() -> None:
+            async with a_node({"work": work}, a_config(), check_interval_s=LOOKS_EVERY_S) as (scheduler, container):
+                clock = container.get(Clock)
+                assert isinstance(clock, VirtualClock)
+                retry = RetryPolicy(1, base_s=60.0, max_s=60.0)
+                await scheduler.schedules.put(Schedule("fails", Once(NOW + MINUTE), handler="work", retry=retry))
+                await scheduler.schedules.put(Schedule("goes-on", After(60.0), handler="work"))
+                began = trio.current_time()
+                await trio.sleep(65)
+                clock.step(years * YEAR / SECOND)
+                await trio.sleep(20)
+                clock.step(-years * YEAR / SECOND)
+                await trio.sleep(100)
+                times = sorted((round(time - began), name) for name, time in begun[:4])
+                assert times == [(60, "fails"), (60, "goes-on"), (130, "fails"), (130, "goes-on")]
+
+        in_virtual_time(main)
 
     def test_a_clock_that_keeps_its_course_is_believed(self) -> None:
         """A minute, and somebody who keeps it right: then it is downtime of that length."""

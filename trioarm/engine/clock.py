@@ -10,7 +10,7 @@ from typing import Final
 
 import trio
 
-from trioarm.core.course import ClockStep, Course, Doubt, Reading
+from trioarm.core.course import BELIEVED_MAX, ClockStep, Course, Doubt, Reading
 from trioarm.core.instants import EARLIEST, LATEST, SECOND, parse_instant, render_instant
 from trioarm.engine.kernel_clock import is_synchronised
 from trioarm.engine.ports import Clock
@@ -46,7 +46,9 @@ class SystemClock:
     ) -> None:
         self.check_interval_s = check_interval_s
         self._open_timer = open_timer
-        self._course = Course(self._read())
+        reading = self._read()
+        self._course = Course(reading)
+        self._looked_at = reading.wall
         self._steps: deque[ClockStep] = deque(maxlen=STEPS_MAX)
         self._timer: Timer | None = None
         self._nap: trio.CancelScope | None = None
@@ -99,18 +101,28 @@ class SystemClock:
 
     def now(self) -> int:
         """Return what to take for now, in microseconds since 1970 UTC: the wall, unless it is doubted."""
-        return self.wall() if self._course.doubt is None else self._course.now(self._read())
+        if self._course.doubt is not None:
+            return self._course.now(self._read())
+        wall = self.wall()
+        if 0 <= wall - self._looked_at <= BELIEVED_MAX:  # as mostly: whatever was done to it, it is believed
+            return wall
+        return self.look()
 
     def start(self, written_at: int | None) -> None:
         """Judge the wall by the newest instant at which anything was written, if anything was."""
-        self._note(self._course.start(self._read(), written_at))
+        reading = self._read()
+        self._looked_at = reading.wall
+        self._note(self._course.start(reading, written_at))
 
     def look(self) -> int:
         """Return what to take for now, after a look at whether the wall clock was set."""
         reading, course = self._read(), self._course
         if (step := course.look(reading, self.is_synchronised)) is not None:
             self._note(step)
-        return reading.wall if course.doubt is None else course.now(reading)
+        if course.doubt is not None:
+            return course.now(reading)
+        self._looked_at = reading.wall
+        return reading.wall
 
     def trust(self) -> None:
         """Believe the wall, whatever it did: a person says that it is right."""
@@ -260,6 +272,6 @@ async def wait_until_set(clock: Clock, stop: trio.Event) -> bool:
         with clock.nap_until(clock.now(), at_least_s=LOOK_S):
             await stop.wait()
             return False
+        clock.start(None)  # that leap is waited for: it is not judged by its course
     _log.warning("the clock is set: it shows %s", render_instant(clock.now()))
-    clock.start(None)  # that leap was waited for
     return True
