@@ -17,6 +17,7 @@ from tests.simulation.witness import AGAIN_S, SNOOZE_S, Call
 from trioarm import Delivery, RetryPolicy, State, Strategy
 from trioarm.core.instants import SECOND
 from trioarm.core.run import Origin, RunRecord
+from trioarm.core.states import WaitingFor
 
 ROUNDED = 2  # microseconds: delays are floats of seconds
 TIMED_OUT = "Cancelled"  # what a handler raises whose time is over
@@ -37,6 +38,8 @@ def tried_wrongly(course: Course) -> Iterator[str]:
         for before, after in itertools.pairwise(calls):
             if not after.after_loss:
                 yield from (f"{after.run}: {wrong}" for wrong in _follows_wrongly(row, before, after, course))
+        if calls and row.waiting_for is WaitingFor.RETRY:
+            yield from (f"{row.readable_id}: {wrong}" for wrong in _waits_wrongly(row, calls[-1], course))
         if calls and row.state is State.FAILED and _is_owed_another(row, calls[-1], course):
             yield f"{row.readable_id}: failed for good in attempt {row.attempt}, and another was to follow"
 
@@ -73,6 +76,14 @@ def _follows_wrongly(row: RunRecord, before: Call, after: Call, course: Course) 
     latest = _latest(row, (policy.max_age_s or 0.0) + (row.schedule.schedule.jitter_s or 0.0))
     if policy.max_age_s is not None and after.due_at > latest:
         yield "is tried again when it is too old"
+
+
+def _waits_wrongly(row: RunRecord, last: Call, course: Course) -> Iterator[str]:
+    if course.doubted or course.set_back or last.token != row.token or not last.gave_up:
+        return
+    _, most = _delays(last, _after(last, _policy(row)))
+    if row.due_at > last.ended_wall + most:
+        yield f"is tried again at {row.due_at}, and not before {last.ended_wall + most}"
 
 
 def _is_owed_another(row: RunRecord, last: Call, course: Course) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from tests.simulation.history import History, Joined, Killed, Put, Said, Stalled, Stepped, Stopped
+from tests.simulation.history import History, Joined, Killed, Put, Said, Stalled, Stepped, Stopped, Strayed
 from trioarm import After, Cron, Every, Misfire, Once, Overlap, RetryPolicy, Schedule
 from trioarm.core.instants import MINUTE
 from trioarm.testing import Fault
@@ -175,6 +175,16 @@ CORPUS: Final = {
         acts=((61.0, Put(Schedule("a", After(45.0), handler="succeeds", **QUICK))),),
         faults={},
         workers=1,
+        with_file=False,
+    ),
+    "what ended before anybody had looked at a clock that was astray was tried again a day later": History(
+        schedules=(
+            Schedule("a", Once(BEGIN + MINUTE), handler="fails_at_first", **OFTEN),
+            Schedule("b", After(60.0), handler="succeeds", **QUICK),
+        ),
+        acts=((60.5, Strayed(90_000.0, 20.0)), (130.0, Joined())),
+        faults={},
+        workers=2,
         with_file=False,
     ),
 }

@@ -21,7 +21,7 @@ VERBS = (
 )
 KINDS = (
     *("put", "put", "said", "said", "declared", "declared", "killed", "killed"),
-    *("stopped", "stalled", "stepped", "corrected", "joined"),
+    *("stopped", "stalled", "stepped", "corrected", "strayed", "joined"),
 )
 CODE = "config"  # whose set is declared again whenever a node starts
 OWNERS = ("file:scheduler.toml", "app", CODE)
@@ -41,6 +41,7 @@ BEHAVIOURS = (
     "is_slow",
 )
 STEPS_S = (2.0, 90.0, 3_000.0, 20_000.0, -2.0, -90.0, -3_000.0, -10_000.0)  # none but what S3.3 takes for an outage
+STRAYS_S = (90_000.0, 4_000_000.0, -90_000.0, -4_000_000.0)  # none of which is believed within a minute
 CORRECTIONS_S = (-14_400.0, -40_000.0)  # each opens a new epoch
 
 
@@ -117,9 +118,17 @@ class Stepped:
     by_s: float
 
 
-ACTS_SEEN = ("Put", "Said", "Declared", "Killed", "Stopped", "Stalled", "Joined", "Stepped")
+@attrs.frozen
+class Strayed:
+    """The clock goes astray, farther than anybody believes, and comes back within a minute: nothing comes of it."""
 
-Act: TypeAlias = "Put | Said | Declared | Killed | Stopped | Stalled | Joined | Stepped"
+    by_s: float
+    for_s: float
+
+
+ACTS_SEEN = ("Put", "Said", "Declared", "Killed", "Stopped", "Stalled", "Joined", "Stepped", "Strayed")
+
+Act: TypeAlias = "Put | Said | Declared | Killed | Stopped | Stalled | Joined | Stepped | Strayed"
 
 
 @attrs.frozen
@@ -278,6 +287,7 @@ def acts(down_s: Sequence[float], theme: Theme, declares: st.SearchStrategy[Decl
         "stalled": st.builds(Stalled, st.sampled_from([4.0, 24.0, 40.0, 200.0])),
         "stepped": st.builds(Stepped, st.sampled_from(STEPS_S)),
         "corrected": st.builds(Stepped, st.sampled_from(CORRECTIONS_S)),
+        "strayed": st.builds(Strayed, st.sampled_from(STRAYS_S), st.sampled_from([3.0, 20.0, 55.0])),
         "joined": st.builds(Joined),
     }
     return st.one_of([kinds[kind] for kind in theme.kinds])

@@ -24,7 +24,7 @@ ROUNDED_S = 0.001
 
 def needed_wrongly(course: Course) -> Iterator[str]:
     """Nobody begins before the gap or the pause of what it needs is over."""
-    if course.disturbed or course.counts["Stepped"]:
+    if course.disturbed or course.counts["Stepped"] or course.counts["Strayed"]:
         return
     killed_at = {life.node: life.killed_at - ROUNDED_S for life in course.lives}  # what ends in that moment is not kept
     for name, resource in RESOURCES.items():

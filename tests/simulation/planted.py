@@ -10,13 +10,14 @@ import pytest
 import trio
 
 from tests.simulation.corpus import ONCE_BY_NOW
-from tests.simulation.history import History, Joined, Killed, Put, Said, Stalled
+from tests.simulation.history import History, Joined, Killed, Put, Said, Stalled, Strayed
 from tests.simulation.planted_in_nodes import PLANTED_IN_NODES
 from tests.simulation.planting import Planted, once
 from trioarm import Every, RetryPolicy, Schedule
-from trioarm.core import planning, retrying
+from trioarm.core import course, planning, retrying
 from trioarm.core.backfilling import Known
 from trioarm.core.changes import Change, Finished, Requeued, Verdict
+from trioarm.core.instants import DAY
 from trioarm.core.overlap import Earlier
 from trioarm.core.record import ScheduleRecord
 from trioarm.core.resources import Gate
@@ -136,6 +137,7 @@ PUT_OFF: Final = attrs.evolve(
     schedules=(once("a", 10, handler="succeeds"),),
     acts=((61.0, Said("postpone_long", "a")), (550.0, Joined())),
 )
+ASTRAY: Final = attrs.evolve(BACKFILLED_TWICE, acts=((65.0, Strayed(90_000.0, 20.0)),))
 NEVER_ANSWERED: Final = History(
     schedules=(Schedule("a", Every(20.0), handler="succeeds", timeout_s=20.0),),
     acts=((130.0, Joined()),),
@@ -345,6 +347,10 @@ def _makes_up_for_a_pause(patch: Patch) -> None:
     patch.setattr(planning, "end_of_pause", end)
 
 
+def _believes_any_clock(patch: Patch) -> None:
+    patch.setattr(course, "BELIEVED_MAX", 100 * DAY)
+
+
 def _hides_that_a_node_was_lost(patch: Patch) -> None:
     after_loss = planning._after_loss
 
@@ -382,6 +388,7 @@ PLANTED: Final = {
     "junk": Planted("S2.6", "a node dies of what a handler returns", _dies_of_what_a_handler_returns, dies=BufferError),
     "busy": Planted("S2.7", "a count says who is busy, and is wrong at times", _counts_who_is_busy),
     "early": Planted("S3.2", "what is almost due is begun at once", _does_not_wait_for_the_rest),
+    "astray": Planted("S3.3", "a clock is believed whatever it shows", _believes_any_clock, made=ASTRAY),
     "late": Planted("S5.2", "nothing is too late to run", _runs_what_is_too_late, made=TOO_LATE),
     "backfilled": Planted(
         "S5.3", "what was backfilled is backfilled again", _backfills_what_went_well, made=BACKFILLED_TWICE

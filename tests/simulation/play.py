@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack, suppress
 from copy import copy
+from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -26,6 +27,7 @@ from tests.simulation.history import (
     Stalled,
     Stepped,
     Stopped,
+    Strayed,
 )
 from tests.simulation.idling import IDLE_S, watched
 from tests.simulation.witness import LIMIT, LIMITED, Witness
@@ -47,6 +49,7 @@ NODES_MAX = 3
 HEAL_S = 420.0  # enough for a lease to end, the longest handler, its retries and what waits behind it in a lane
 SETTLED_S = 60.0  # within which the end of a run is kept, where calls of the store go wrong
 DRAIN_S = 5.0
+LOOK_S = 60.0  # how seldom nodes look at the clock
 DEAD_S = 3.0  # until a node comes back that died while it declared a set
 AGAIN = 20  # times that something is said until it is done
 POSTPONED_S, LONG_S = 90.0, 3_000.0
@@ -73,9 +76,9 @@ async def _play(history: History, path: Path | None) -> Course:
     course = Course(Witness(), disturbed=away or bool(history.faults), workers=history.workers, spare=history.spare)
     course.several, course.began_at = history.with_file, trio.current_time()
     store = MemoryDisk(leased=True) if path is None else FileStore(path)
-    async with a_world(store, faults=history.faults, check_interval_s=60.0, housekeeping=True) as world:
-        course.witness.wall = world.wall
+    async with a_world(store, faults=history.faults, check_interval_s=LOOK_S, housekeeping=True) as world:
         player = _Player(world, history, course)
+        course.witness.wall = player.believed
         await player.start()
         if history.owner is not None:
             await player.do(Declared(history.owner, history.schedules))
@@ -116,6 +119,8 @@ class _Player:
         self._config = attrs.evolve(config, resources=RESOURCES, features=features)
         self._several = history.with_file
         self._began = trio.current_time()
+        self._astray = 0
+        self._right_since = -inf
         self._course = course
         self._declaring = Declaring(world, course, self.look)
 
@@ -164,6 +169,8 @@ class _Player:
                 self._world.step(by_s)
                 self._course.doubted |= abs(self._world.wall() - self._on_course()) > BELIEVED_MAX
                 self._course.corrected |= self.look() < self._course.highest - OUTAGE
+            case Strayed(by_s, for_s):
+                await self._stray(by_s, for_s)
             case Stalled(for_s) if node is not None:
                 node.line.stall()
                 await trio.sleep(for_s)
@@ -174,6 +181,18 @@ class _Player:
             case Stopped(down_s, at_once, away) if node is not None:
                 await self._stop(node, at_once, away)
                 await self._come_back(down_s)
+
+    async def _stray(self, by_s: float, for_s: float) -> None:
+        await trio.sleep_until(self._right_since + LOOK_S)  # else a node that looks that seldom takes two for one
+        self._astray = round(by_s * SECOND)
+        self._world.step(by_s)
+        await trio.sleep(for_s)
+        self._world.step(-by_s)
+        self._astray, self._right_since = 0, trio.current_time()
+
+    def believed(self) -> int:
+        """Return what the wall would show if it was not astray."""
+        return self._world.wall() - self._astray
 
     def _kill(self, node: Node) -> None:
         self._course.witness.killed(node)
