@@ -136,6 +136,7 @@ class Course:
         records: of the schedules, as kept at last.
         rows: all of them.
         journal: what was done by commands, and when, in order.
+        kept: number of the run and token of each attempt that handlers noted with its outcome.
         alerts: what people were told of: the subjects of all alerts.
         now: what the wall showed when the world was healed.
         highest: the latest that it ever showed.
@@ -162,6 +163,7 @@ class Course:
     records: list[ScheduleRecord] = attrs.Factory(list)
     rows: list[RunRecord] = attrs.Factory(list)
     journal: list[tuple[int, Operation]] = attrs.Factory(list)
+    kept: Counter[tuple[int, int]] = attrs.Factory(Counter)
     alerts: set[str] = attrs.Factory(set)
     now: int = 0
     highest: int = 0

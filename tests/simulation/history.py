@@ -37,6 +37,7 @@ BEHAVIOURS = (
     "snoozes",
     "discards",
     "returns_junk",
+    "keeps",
     "is_slow",
     "is_slow",
 )

@@ -194,6 +194,7 @@ def _ended_wrongly(course: Course) -> Iterator[str]:
         if row.unfinished == (row.finished_at is not None):
             yield f"{run}: is {row.state}, finished at {row.finished_at}"
         yield from _ran_too_late(run, row)
+        yield from (f"{run}: {wrong}" for wrong in _kept_wrongly(row, calls, course))
     if not course.set_back:
         yield from _began_too_early(course)
     yield from _ran_at_once(course)
@@ -216,6 +217,18 @@ def _is_result(call: Call, row: RunRecord, course: Course) -> bool:
     """Whether it was this call whose end is recorded, by the wall or by the course it is believed to have."""
     agree = call.ended_wall == row.finished_at or course.doubted
     return call.went_well and call.token == row.token and agree
+
+
+def _kept_wrongly(row: RunRecord, calls: list[Call], course: Course) -> Iterator[str]:
+    """What a handler keeps with an outcome is kept once if that counts, and not at all if it does not (S2.3)."""
+    for call, following in itertools.zip_longest(calls, calls[1:]):
+        times = course.kept[row.run_id, call.token]
+        is_lost = following is not None and following.after_loss
+        counts = call.gave_up if following is not None else row.state is State.SUCCEEDED and row.token == call.token
+        if times > 1 or (times and is_lost):
+            yield f"what call {call.token} had to keep was kept {times} times, and it was lost: {is_lost}"
+        if call.behaviour == "keeps" and counts and not is_lost and not times:
+            yield f"what call {call.token} had to keep is not kept"
 
 
 def _ran_too_late(run: str, row: RunRecord) -> Iterator[str]:

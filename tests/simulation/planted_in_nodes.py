@@ -17,6 +17,7 @@ from trioarm.core.diff import SyncDiff
 from trioarm.core.instants import EARLIEST
 from trioarm.core.queries import PAGE_MAX, Retention, ScheduleQuery
 from trioarm.core.run import RunRecord
+from trioarm.engine.attempt import Attempt
 from trioarm.engine.commands import Commands
 from trioarm.engine.ports import ScheduleRepository
 from trioarm.engine.recorder import Recorder
@@ -79,6 +80,7 @@ ENDS_ALONE: Final = History(
     with_file=False,
 )
 ENDS: Final = attrs.evolve(ENDS_ALONE, acts=((65.0, Stopped(3.0)),))
+KEEPS: Final = attrs.evolve(ENDS_ALONE, schedules=(once("a", 1, handler="keeps"),), acts=((61.0, Joined()),))
 IDLE: Final = attrs.evolve(ENDS_ALONE, acts=((61.0, Joined()),), idles=True)
 
 
@@ -150,6 +152,16 @@ def _forgets_at_its_end(patch: Patch) -> None:
     patch.setattr(Recorder, "flush", flush)
 
 
+def _loses_what_handlers_keep(patch: Patch) -> None:
+    change = Recorder._change
+
+    def loses(self: Recorder, attempt: Attempt, *how: Any) -> Change:
+        attempt.keep = None
+        return change(self, attempt, *how)
+
+    patch.setattr(Recorder, "_change", loses)
+
+
 def _has_a_timer_of_its_own(patch: Patch) -> None:
     async def heed(self: object, repository: ScheduleRepository, engine: object) -> None:
         for _ in range(100_000):
@@ -171,6 +183,7 @@ def _prunes_as_it_starts(patch: Patch) -> None:
 
 
 PLANTED_IN_NODES: Final = {
+    "kept": Planted("S2.3", "what a handler keeps with its outcome is lost", _loses_what_handlers_keep, made=KEEPS),
     "pruned": Planted("S5.8", "what others declared is pruned, too", _prunes_what_others_declared, made=TWO_OWNERS),
     "in part": Planted("S5.8", "a set is stored one by one", _stores_one_by_one, made=DECLARED_AND_DEAD),
     "dry run": Planted("S5.8", "a dry run changes what it names", _changes_what_it_is_only_asked, made=ONLY_ASKED),

@@ -30,14 +30,14 @@ from tests.simulation.history import (
     Strayed,
 )
 from tests.simulation.idling import IDLE_S, watched
-from tests.simulation.witness import LIMIT, LIMITED, Witness
+from tests.simulation.witness import KEPT, LIMIT, LIMITED, Witness
 from trioarm import Schedule
 from trioarm.core.alerts import AlertQuery
 from trioarm.core.course import BELIEVED_MAX
 from trioarm.core.errors import InvalidSchedule, TrioarmError
 from trioarm.core.instants import HOUR, MINUTE, SECOND, instant
-from trioarm.core.operations import JOURNAL, Operation, read_operation
-from trioarm.core.queries import PAGE_MAX, RunQuery
+from trioarm.core.operations import JOURNAL, read_operation
+from trioarm.core.queries import PAGE_MAX, JournalEntry, RunQuery
 from trioarm.core.resources import Breaker, Resource
 from trioarm.core.states import ACTIVE, FAILURES
 from trioarm.engine.ports import ScheduleRepository
@@ -93,7 +93,8 @@ async def _play(history: History, path: Path | None) -> Course:
         found = await repository.get_schedules(sorted({one.name for one in course.definitions}))
         course.records = [copy(one) for one in found if one is not None]
         alerts = await world.living[0].scheduler.alerts.find(AlertQuery(states=None, limit=PAGE_MAX))
-        course.journal = await _journal(repository)
+        course.journal = [(entry.at, read_operation(entry)) for entry in await _journal(repository, JOURNAL)]
+        course.kept.update((entry.body["run"], entry.body["token"]) for entry in await _journal(repository, KEPT))
         course.alerts = {stored.alert.subject for stored in alerts.rows if stored.alert is not None}
         course.now = player.look()
         if history.idles and not course.doubted:
@@ -103,11 +104,10 @@ async def _play(history: History, path: Path | None) -> Course:
     return course
 
 
-async def _journal(repository: ScheduleRepository) -> list[tuple[int, Operation]]:
-    """Return what was done, and when, in order."""
-    found: list[tuple[int, Operation]] = []
-    while page := await repository.read_journal(JOURNAL, after=len(found), limit=PAGE_MAX):
-        found += ((entry.at, read_operation(entry)) for entry in page)
+async def _journal(repository: ScheduleRepository, namespace: str) -> list[JournalEntry]:
+    found: list[JournalEntry] = []
+    while page := await repository.read_journal(namespace, after=len(found), limit=PAGE_MAX):
+        found += page
     return found
 
 

@@ -11,6 +11,7 @@ import trio
 
 from tests.simulation.history import BEHAVIOURS
 from trioarm import Delivery, Discard, Retry, RunContext, Snooze
+from trioarm.core.changes import AppendJournal
 from trioarm.core.instants import SECOND
 from trioarm.testing import Node
 
@@ -19,6 +20,7 @@ LIMITED, LIMIT = "nas", 1  # a resource, and how many runs may need it at once
 GAVE_UP = ("OSError", "Retry")  # what is raised by the handlers that fail
 AGAIN_S = 10.0  # after so long they want another attempt, where they say so
 SNOOZE_S = 60.0
+KEPT = "kept"  # the journal in which handlers note their attempts
 STUBBORN_S = 40.0  # how long a handler that ignores its cancellation goes on
 
 
@@ -174,8 +176,21 @@ class Witness:
                 raise Snooze(self.wall() + round(SNOOZE_S * SECOND))
             case "discards":
                 raise Discard("useless")
+            case "keeps":
+                self._keep(run)
+                if run.attempt == 1:
+                    raise OSError("at first")
             case "returns_junk":
                 return object()
             case "is_slow":
                 await trio.sleep(70)
         return None
+
+    def _keep(self, run: RunContext) -> None:
+        """Say how far an attempt is, and note it with its outcome; what was said before is known unless it was lost."""
+        *before, call = self.calls[run._attempt.run.run_id]
+        said = sum(other.behaviour == call.behaviour for other in before)
+        if not call.after_loss and run.last_progress != (said or None):
+            self.complaints.append(f"{call.run} finds {run.last_progress} after {said} calls said how far they were")
+        run.progress(said + 1)
+        run.keep(AppendJournal(KEPT, {"run": call.run_id, "token": call.token}, self.wall()))
