@@ -5,7 +5,7 @@ import pytest
 from tests.making import HOUR, MINUTE, NOW, a_record, a_run, a_schedule
 from trioarm.core.changes import CancelAsked, Change, Finished
 from trioarm.core.errors import InvalidSchedule
-from trioarm.core.overlap import UNFINISHED_MAX, Earlier, by_hand
+from trioarm.core.overlap import UNFINISHED_MAX, Earlier, by_hand, lane_by_hand, no_wait_for
 from trioarm.core.planning import Group, PlanRules, expire, plan
 from trioarm.core.record import ScheduleRecord
 from trioarm.core.run import Origin, RunRecord, behind
@@ -175,6 +175,24 @@ def test_runs_by_hand_keep_to_the_order_of_their_schedule() -> None:
     """Where a schedule keeps its runs apart, one that a person asks for waits for its turn, too (S5.3)."""
     assert by_hand(a_schedule()) is by_hand(a_schedule(overlap="allow")) is Overlap.ALLOW
     assert {by_hand(a_schedule(overlap=one)) for one in Overlap if one.keeps_apart} == {Overlap.BUFFER_ALL}
+
+
+@pytest.mark.parametrize("overlap", Overlap)
+def test_what_is_fired_shares_the_lane_of_runs_that_are_kept_apart(overlap: Overlap) -> None:
+    """Whatever becomes of those before it, what comes due while it works waits for it, unless both are to run."""
+    apart, beside = a_record(a_schedule(overlap=Overlap.BUFFER_ONE)), a_record(a_schedule(overlap=Overlap.SKIP))
+    assert lane_by_hand(apart, overlap) == (None if overlap is Overlap.ALLOW else "~1")
+    assert lane_by_hand(beside, overlap) == ("~1" if overlap.keeps_apart else None)
+    assert lane_by_hand(a_record(a_schedule(overlap=Overlap.SKIP, lane="nas")), overlap) == "nas"
+
+
+@pytest.mark.parametrize("overlap", Overlap)
+def test_nothing_waits_for_a_run_that_holds_no_lane(overlap: Overlap) -> None:
+    """It would begin at once, beside the one that it was to wait for."""
+    loose, held = _working(), a_run(None, NOW, lane="~1")
+    waits = overlap in (Overlap.BUFFER_ONE, Overlap.BUFFER_LATEST, Overlap.BUFFER_ALL)
+    assert no_wait_for(overlap, [held, loose]) is (loose if waits else None)
+    assert no_wait_for(overlap, [held]) is None
 
 
 def test_earlier_runs_are_told_apart_by_their_claims() -> None:

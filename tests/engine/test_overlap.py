@@ -157,6 +157,32 @@ def test_a_run_by_hand_waits_for_its_turn() -> None:
     in_virtual_time(main)
 
 
+def test_what_is_fired_to_run_alone_is_not_overtaken() -> None:
+    """What comes due while it works is kept apart from it as from any other run of the schedule (S5.4)."""
+
+    async def main() -> None:
+        async with a_world() as world:
+            work, _ = await _played(world, Overlap.BUFFER_ONE, 0.9)
+            await world.scheduler.runs.fire("each", overlap="skip")
+            await world.advance(160)
+            assert (len(work.began), work.most) == (2, 1)
+
+    in_virtual_time(main)
+
+
+def test_what_is_fired_to_wait_is_refused_where_runs_are_not_kept_apart() -> None:
+    """A run holds nothing there that another could wait for: beside it is not what was asked for."""
+
+    async def main() -> None:
+        async with a_world() as world:
+            await _played(world, Overlap.SKIP, 1.1)
+            with pytest.raises(InvalidSchedule, match="does not keep its runs apart, so none can wait for it here"):
+                await world.scheduler.runs.fire("each", overlap="buffer_all")
+            assert [one.origin for one in await world.decisions("each")] == [Origin.SCHEDULE]
+
+    in_virtual_time(main)
+
+
 def test_a_saturated_schedule_delays_nobody_else() -> None:
     """Runs that wait for their turn take no room of others (S6.6)."""
 

@@ -156,9 +156,11 @@ or for its next attempt. `overlap` says what happens then.
   cancel_running  the run before is cancelled, and it starts once that has ended
   allow           both run at once
 
-With the four in the middle, runs of the schedule never overlap, those fired by hand included. What waits
-shows as pending, with what it waits for. It is given up, as missed, when it could only start later than its
-misfire_window. In a superseding lane older runs give way, so there only skip and allow have a meaning."""
+With the four in the middle, runs of the schedule never overlap, those fired by hand included, unless that is
+done with `--overlap allow`. What waits shows as pending, with what it waits for. It is given up, as missed,
+when it could only start later than its misfire_window. In a superseding lane older runs give way, so there
+only skip and allow have a meaning. With skip and allow runs hold nothing that one fired by hand could wait for:
+asked to wait, it is refused; with `--overlap cancel_running` it starts while the one before is still ending."""
 
 DST: Final = """\
 Once a year clocks skip an hour, once they repeat one. `gap` and `fold` say what that means.

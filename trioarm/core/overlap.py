@@ -12,6 +12,7 @@ from typing import Final, assert_never
 import attrs
 
 from trioarm.core.changes import CancelAsked, Finished, RunStep
+from trioarm.core.record import ScheduleRecord
 from trioarm.core.run import Origin, RunRecord
 from trioarm.core.schedule import Overlap, Schedule
 from trioarm.core.states import Reason, State, Step
@@ -76,3 +77,20 @@ def give_way(run: RunRecord, now: int, reason: Reason = Reason.SUPERSEDED) -> Ru
 def by_hand(schedule: Schedule) -> Overlap:
     """Return how a run that a person asks for relates to others of its schedule, where the person says nothing."""
     return Overlap.BUFFER_ALL if schedule.overlap.keeps_apart else Overlap.ALLOW
+
+
+def lane_by_hand(record: ScheduleRecord, overlap: Overlap) -> str | None:
+    """Return the lane of a run that a person asks for; None for none.
+
+    It is the one of its schedule's runs wherever these are kept apart, whatever is to become of those that are
+    unfinished: what comes due while it works is kept apart from it, too, unless the person lets both run.
+    """
+    keeps_apart = record.schedule.overlap.keeps_apart and overlap is not Overlap.ALLOW
+    return record.lane(record.schedule.overlap if keeps_apart else overlap)
+
+
+def no_wait_for(overlap: Overlap, unfinished: Collection[RunRecord]) -> RunRecord | None:
+    """Return an unfinished run that one which is to wait could not wait for, since it holds no lane; None for none."""
+    if not overlap.keeps_apart or overlap is Overlap.CANCEL_RUNNING:
+        return None
+    return next((run for run in unfinished if run.lane is None), None)

@@ -16,7 +16,7 @@ from trioarm.core.diff import cancellation
 from trioarm.core.errors import InvalidSchedule, RepositoryError, RevisionConflict, UnknownRun, UnknownSchedule
 from trioarm.core.jsonable import Json
 from trioarm.core.operations import Operation, Verb, entry
-from trioarm.core.overlap import Earlier, by_hand, give_way, make_way
+from trioarm.core.overlap import Earlier, by_hand, give_way, lane_by_hand, make_way, no_wait_for
 from trioarm.core.record import ScheduleRecord
 from trioarm.core.retrying import sooner
 from trioarm.core.run import Origin, RunRecord
@@ -108,7 +108,7 @@ class RunCommands:
         refused = taken = 0
         while refused < TRIES:
             now = self._clock.look()
-            lane = record.lane(said.overlap)
+            lane = lane_by_hand(record, said.overlap)
             run = RunRecord(record, now + taken, now, now, lane, origin, args=args, retry_of=retry_of)
             run.epoch = record.epoch
             steps = await self._make_way(record, said.overlap, now)
@@ -143,6 +143,11 @@ class RunCommands:
                 others = f", and {more} more wait" if more else ""
                 raise InvalidSchedule(
                     f"{first.readable_id} is still {first.state}{others}: wait for it, cancel it, or let both run"
+                )
+            if (loose := no_wait_for(overlap, unfinished)) is not None:
+                raise InvalidSchedule(
+                    f"{loose.readable_id} is still {loose.state}, and its schedule does not keep its runs apart, so "
+                    "none can wait for it here: wait for it yourself, cancel it, or let both run"
                 )
             steps += make_way(overlap, unfinished, now)
         if record.schedule.supersede:
