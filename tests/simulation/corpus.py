@@ -187,4 +187,11 @@ CORPUS: Final = {
         workers=2,
         with_file=False,
     ),
+    "what was fired to run alone held no lane, and the next occurrence of its schedule ran beside it": History(
+        schedules=(Schedule("a", Every(600.0), handler="is_slow", overlap="buffer_one", timeout_s=100.0),),
+        acts=((550.0, Said("fire_alone", "a")),),
+        faults={},
+        workers=2,
+        with_file=False,
+    ),
 }

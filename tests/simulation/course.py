@@ -44,12 +44,16 @@ class Saying:
         name: of the schedule.
         at: what the wall showed before.
         results: of a backfill that was answered.
+        runs: readable ids of those that were fired, or cancelled, as was answered.
+        answered_at: when; trio's time.
     """
 
     verb: str
     name: str
     at: int
     results: Sequence[Backfilled] = ()
+    runs: Sequence[str] = ()
+    answered_at: float = inf
 
 
 @attrs.frozen

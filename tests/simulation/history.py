@@ -16,7 +16,7 @@ from trioarm.testing.world import BEGIN
 
 NAMES = ("a", "b", "c", "d")
 VERBS = (
-    *("pause", "pause_for", "resume", "remove", "remove", "fire", "cancel", "backfill", "retry"),
+    *("pause", "pause_for", "resume", "remove", "remove", "fire", "fire_alone", "cancel", "backfill", "retry"),
     *("skip", "skip_later", "postpone", "postpone_long", "undo"),
 )
 KINDS = (
@@ -208,7 +208,7 @@ CROWDED = st.builds(
     st.just(NAMES),
     st.just(("is_slow", "is_slow", "hangs", "fails_at_first", "succeeds", "always_fails")),
     st.just((None,)),
-    some(("fire", "fire", "backfill", "cancel", "retry", "postpone")),
+    some(("fire", "fire_alone", "backfill", "cancel", "cancel", "retry", "postpone")),
     st.just(()),
     some(("said", "said", "killed", "stopped")),
     st.just(True),

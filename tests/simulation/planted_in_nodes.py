@@ -9,7 +9,7 @@ import attrs
 import pytest
 import trio
 
-from tests.simulation.history import Declared, History, Joined, Stopped
+from tests.simulation.history import Declared, History, Joined, Said, Stopped
 from tests.simulation.planting import Planted, once
 from trioarm import Every, RetryPolicy, Schedule, bootstrap
 from trioarm.core.changes import Change
@@ -19,6 +19,7 @@ from trioarm.core.queries import PAGE_MAX, Retention, ScheduleQuery
 from trioarm.core.run import RunRecord
 from trioarm.engine.attempt import Attempt
 from trioarm.engine.commands import Commands
+from trioarm.engine.executor import RunExecutor
 from trioarm.engine.ports import ScheduleRepository
 from trioarm.engine.recorder import Recorder
 from trioarm.live import LiveConfig
@@ -81,6 +82,7 @@ ENDS_ALONE: Final = History(
 )
 ENDS: Final = attrs.evolve(ENDS_ALONE, acts=((65.0, Stopped(3.0)),))
 KEEPS: Final = attrs.evolve(ENDS_ALONE, schedules=(once("a", 1, handler="keeps"),), acts=((61.0, Joined()),))
+IS_CANCELLED: Final = attrs.evolve(ENDS_ALONE, acts=((65.0, Said("cancel", "a")),))
 IDLE: Final = attrs.evolve(ENDS_ALONE, acts=((61.0, Joined()),), idles=True)
 
 
@@ -152,6 +154,10 @@ def _forgets_at_its_end(patch: Patch) -> None:
     patch.setattr(Recorder, "flush", flush)
 
 
+def _cancels_in_vain(patch: Patch) -> None:
+    patch.setattr(RunExecutor, "cancel", lambda self, run_id, reason: None)
+
+
 def _loses_what_handlers_keep(patch: Patch) -> None:
     change = Recorder._change
 
@@ -184,6 +190,7 @@ def _prunes_as_it_starts(patch: Patch) -> None:
 
 PLANTED_IN_NODES: Final = {
     "kept": Planted("S2.3", "what a handler keeps with its outcome is lost", _loses_what_handlers_keep, made=KEEPS),
+    "cancelled": Planted("S6.3", "what is cancelled goes on", _cancels_in_vain, made=IS_CANCELLED),
     "pruned": Planted("S5.8", "what others declared is pruned, too", _prunes_what_others_declared, made=TWO_OWNERS),
     "in part": Planted("S5.8", "a set is stored one by one", _stores_one_by_one, made=DECLARED_AND_DEAD),
     "dry run": Planted("S5.8", "a dry run changes what it names", _changes_what_it_is_only_asked, made=ONLY_ASKED),

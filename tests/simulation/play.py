@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack, suppress
 from copy import copy
 from math import inf
@@ -39,7 +39,8 @@ from trioarm.core.instants import HOUR, MINUTE, SECOND, instant
 from trioarm.core.operations import JOURNAL, read_operation
 from trioarm.core.queries import PAGE_MAX, JournalEntry, RunQuery
 from trioarm.core.resources import Breaker, Resource
-from trioarm.core.states import ACTIVE, FAILURES
+from trioarm.core.states import FAILURES
+from trioarm.engine.bulk_commands import BulkOutcome
 from trioarm.engine.ports import ScheduleRepository
 from trioarm.testing import FileStore, MemoryDisk, Node, World, a_world, all_runs, in_virtual_time
 from trioarm.testing.faults import Away
@@ -303,17 +304,24 @@ class _Player:
                 await scheduler.schedules.postpone(name, by_s=LONG_S)
             case "undo":
                 await scheduler.schedules.undo(name)
+            case "fire_alone":
+                fired = await scheduler.runs.fire(name, overlap="skip")
+                self._answered([fired.id])
             case "cancel":
-                page = await scheduler.runs.find(RunQuery(schedule=name, limit=1000))
-                for run in [run for run in page.rows if run.state in ACTIVE][:1]:
-                    await scheduler.runs.cancel(run.id)
+                results = await scheduler.runs.cancel_many(RunQuery(schedule=name))
+                self._answered([one.item for one in results if one.outcome is BulkOutcome.CHANGED])
             case "retry":
                 page = await scheduler.runs.find(RunQuery(schedule=name, states=FAILURES, limit=1))
                 for run in page.rows:
                     await scheduler.runs.retry(run.id)
             case "backfill":
-                results = await scheduler.runs.backfill(name, now - BACK, now - SECOND)
-                self._course.sayings[-1] = attrs.evolve(self._course.sayings[-1], results=results)
+                done = await scheduler.runs.backfill(name, now - BACK, now - SECOND)
+                self._course.sayings[-1] = attrs.evolve(self._course.sayings[-1], results=done)
+
+    def _answered(self, runs: Sequence[str]) -> None:
+        """Note to which runs the last saying came."""
+        last = self._course.sayings[-1]
+        self._course.sayings[-1] = attrs.evolve(last, runs=runs, answered_at=trio.current_time())
 
     async def heal(self) -> None:
         """Let everything go well from now on, and wait until nothing has an excuse any more."""

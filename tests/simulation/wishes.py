@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from tests.simulation.attempts import unchanged
 from tests.simulation.course import Course
 from tests.simulation.play import SETTLED_S
+from tests.simulation.witness import STUBBORN
 from trioarm import BackfillOutcome, State
 from trioarm.core.failing import AUTHOR, subject_of
 from trioarm.core.instants import SECOND
@@ -16,6 +17,7 @@ from trioarm.core.run import Origin, RunRecord
 from trioarm.core.states import FAILURES, FINAL, NEVER_RAN
 
 MICROSECONDS_MAX = 1_000  # by which runs are told apart that repeat one occurrence
+MOMENT_S, OTHERS_S = 0.01, 2.0  # until what is cancelled ends, and until it does on another node
 ENDED = (*FAILURES, State.SUCCEEDED)
 
 
@@ -26,6 +28,8 @@ def wished_wrongly(course: Course) -> Iterator[str]:
         yield from _runs_on(course)
     yield from _repeats_wrongly(course)
     yield from _backfilled_wrongly(course)
+    yield from _cancelled_in_vain(course)
+    yield from _fired_beside(course)
 
 
 def _paused_silently(course: Course) -> Iterator[str]:
@@ -101,3 +105,36 @@ def _backfilled_wrongly(course: Course) -> Iterator[str]:
         for before, after in itertools.pairwise(same):
             if before.state not in FINAL or before.state is State.SUCCEEDED:
                 yield f"{after.readable_id}: is backfilled again, and {before.readable_id} is {before.state}"
+
+
+def _cancelled_in_vain(course: Course) -> Iterator[str]:
+    """Once it is answered that a run is cancelled, it is not called any more, and what works ends (S6.3)."""
+    if course.disturbed:
+        return
+    names, rows = unchanged(course), {row.readable_id: row for row in course.rows}
+    margin_s = OTHERS_S if course.several else MOMENT_S
+    for saying in course.sayings:
+        if saying.verb != "cancel" or saying.name not in names:
+            continue
+        for row in (rows[run] for run in saying.runs):
+            if row.state is State.PENDING:
+                yield f"{row.readable_id}: was cancelled, and waits"
+            for call in course.witness.calls.get(row.run_id, []):
+                if call.began_at > saying.answered_at + margin_s:
+                    yield f"{call.run}: was cancelled at {saying.answered_at}, and is called at {call.began_at}"
+                if (call.ended_at or 0.0) > saying.answered_at + margin_s and call.behaviour != STUBBORN:
+                    yield f"{call.run}: was cancelled at {saying.answered_at}, and ended at {call.ended_at}"
+
+
+def _fired_beside(course: Course) -> Iterator[str]:
+    """What was fired to run alone was, when it was decided (S5.4)."""
+    if course.set_back:
+        return
+    names, rows = unchanged(course), {row.readable_id: row for row in course.rows}
+    alone = {run: saying.name for saying in course.sayings if saying.verb == "fire_alone" for run in saying.runs}
+    for fired in (rows[run] for run, name in alone.items() if name in names):
+        for row in course.rows:
+            is_other = row.schedule.key == fired.schedule.key and row.run_id < fired.run_id
+            ran = row.origin is not Origin.BACKFILL and row.state not in NEVER_RAN
+            if is_other and ran and (row.finished_at or course.highest) > fired.decided_at:
+                yield f"{fired.readable_id}: was to run alone, and {row.readable_id} was unfinished"
