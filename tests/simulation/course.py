@@ -134,6 +134,7 @@ class Course:
         removals: likewise, those alone that were answered.
         lives: of nodes, the oldest first.
         several: whether nodes lived side by side.
+        lacks: whether some nodes lacked handlers.
         began_at: trio's time when the world began.
         workers: of each node.
         spare: how many runs it may claim beyond those.
@@ -161,6 +162,7 @@ class Course:
     removals: list[Removal] = attrs.Factory(list)
     lives: list[Life] = attrs.Factory(list)
     several: bool = False
+    lacks: bool = False
     began_at: float = 0.0
     workers: int = 1
     spare: int = 0

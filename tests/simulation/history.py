@@ -15,10 +15,8 @@ from trioarm.testing.faults import Away
 from trioarm.testing.world import BEGIN
 
 NAMES = ("a", "b", "c", "d")
-VERBS = (
-    *("pause", "pause_for", "resume", "remove", "remove", "fire", "fire_alone", "cancel", "backfill", "retry"),
-    *("skip", "skip_later", "postpone", "postpone_long", "undo"),
-)
+OF_WHAT_IS_TO_COME = ("pause", "pause_for", "resume", "skip", "skip_later", "postpone", "postpone_long", "undo", "undo")
+VERBS = (*OF_WHAT_IS_TO_COME, "remove", "remove", "fire", "fire_alone", "cancel", "backfill", "retry")
 KINDS = (
     *("put", "put", "said", "said", "declared", "declared", "killed", "killed"),
     *("stopped", "stalled", "stepped", "corrected", "strayed", "joined"),
@@ -144,6 +142,7 @@ class History:
         with_file: on a real file, with several nodes, instead of memory.
         spare: how many runs a node may claim beyond its workers.
         owner: who declares the first schedules, as a set; None for nobody: they are put one by one.
+        lacks: handlers that every second node does not have; at the end all do.
         idles: whether all is taken away at the end, to see whether nodes sleep that have nothing to do.
     """
 
@@ -155,6 +154,7 @@ class History:
     spare: int = 2
     owner: str | None = None
     idles: bool = False
+    lacks: tuple[str, ...] = ()
 
 
 TRIGGERS = st.one_of(
@@ -212,6 +212,15 @@ CROWDED = st.builds(
     st.just(()),
     some(("said", "said", "killed", "stopped")),
     st.just(True),
+)
+SPOKEN_OF = st.builds(  # by people who change their minds
+    Theme,
+    st.sampled_from([NAMES[:1], NAMES[:2]]),
+    some(BEHAVIOURS),
+    st.sampled_from([(None,), (None, *LANES), ("red",), ("blue",)]),
+    some(OF_WHAT_IS_TO_COME),
+    some(CALLS),
+    some(("said", "said", "said", "said", "killed", "stopped", "stalled")),
 )
 OFTEN = st.builds(Every, st.sampled_from([60.0, 97.0, 180.0, 600.0]))  # enough for workers to be wanting
 
@@ -308,13 +317,14 @@ def faults(theme: Theme) -> st.SearchStrategy[dict[tuple[str, int], Fault]]:
     )
 
 
-SEVENTH = st.one_of(*[THEMES] * 6, CROWDED)
+LACKS = st.sampled_from([(), (), (), ("succeeds", "is_slow", "fails_at_first"), tuple(BEHAVIOURS)])
+EIGHTH = st.one_of(*[THEMES] * 6, CROWDED, SPOKEN_OF)
 
 
 @st.composite
 def histories(draw: st.DrawFn, *, with_file: bool = False) -> History:
     """Draw some hours in the life of a store."""
-    theme = draw(THEMES if with_file else SEVENTH)
+    theme = draw(THEMES if with_file else EIGHTH)
     least = 3 if theme.crowded else 1
     first = tuple(draw(schedules(name, theme)) for name in theme.names[: draw(st.integers(least, len(theme.names)))])
     waits = st.sampled_from(WAITS_S[:5] if with_file or theme.crowded else WAITS_S)
@@ -326,4 +336,5 @@ def histories(draw: st.DrawFn, *, with_file: bool = False) -> History:
         then = ((0.0, Joined()), *then, (draw(waits), Stalled(draw(st.sampled_from([40.0, 200.0])))))
     workers, spare = draw(st.integers(1, 2 if theme.crowded else 3)), draw(st.sampled_from([0, 0, 2]))
     idles = not with_file and draw(RARELY)
-    return History(first, then, draw(faults(theme)), workers, with_file, spare, owner, idles)
+    lacks = () if theme.crowded else draw(LACKS)
+    return History(first, then, draw(faults(theme)), workers, with_file, spare, owner, idles, lacks)

@@ -8,6 +8,7 @@ from copy import copy
 from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import attrs
 import trio
@@ -75,6 +76,7 @@ def course_of(history: History) -> Course:
 async def _play(history: History, path: Path | None) -> Course:
     away = any(isinstance(act, Stalled) or (isinstance(act, Stopped) and act.away) for _, act in history.acts)
     course = Course(Witness(), disturbed=away or bool(history.faults), workers=history.workers, spare=history.spare)
+    course.lacks = bool(history.lacks)
     course.several, course.began_at = history.with_file, trio.current_time()
     store = MemoryDisk(leased=True) if path is None else FileStore(path)
     async with a_world(store, faults=history.faults, check_interval_s=LOOK_S, housekeeping=True) as world:
@@ -119,6 +121,7 @@ class _Player:
         features = attrs.evolve(config.features, advanced_retries=True)
         self._config = attrs.evolve(config, resources=RESOURCES, features=features)
         self._several = history.with_file
+        self._lacks = history.lacks
         self._began = trio.current_time()
         self._astray = 0
         self._right_since = -inf
@@ -132,13 +135,25 @@ class _Player:
             try:
                 async with self._declaring.by_start() as declared:
                     config = attrs.evolve(self._config, schedules=declared)
-                    await self._world.start(self._course.witness.handlers(name), config)
+                    needed = {schedule.handler for schedule in declared}
+                    handlers = self._course.witness.handlers(name)
+                    if len(self._world.nodes) % 2:
+                        handlers = {
+                            one: call for one, call in handlers.items() if one in needed or one not in self._lacks
+                        }
+                    await self._world.start(handlers, config)
             except* TrioarmError:
                 self._course.counts["failed starts"] += 1
                 await trio.sleep(1)
             else:
                 self._course.lives.append(Life(name, trio.current_time()))
                 return
+
+    def _handlers(self, name: str, declared: Sequence[Schedule]) -> dict[str, Any]:
+        """Return the handlers of a node: every second one lacks some, but for those of what it declares itself."""
+        lacks = {*self._lacks} - {schedule.handler for schedule in declared} if len(self._world.nodes) % 2 else ()
+        handlers = self._course.witness.handlers(name)
+        return {one: handler for one, handler in handlers.items() if one not in lacks}
 
     @property
     def _node(self) -> Node | None:
@@ -302,7 +317,8 @@ class _Player:
                 await scheduler.schedules.postpone(name, by_s=POSTPONED_S)
             case "postpone_long":
                 await scheduler.schedules.postpone(name, by_s=LONG_S)
-            case "undo":
+            case "undo":  # what was said first: mostly that the next one is skipped
+                await scheduler.schedules.skip_next(name)
                 await scheduler.schedules.undo(name)
             case "fire_alone":
                 fired = await scheduler.runs.fire(name, overlap="skip")
@@ -326,6 +342,9 @@ class _Player:
     async def heal(self) -> None:
         """Let everything go well from now on, and wait until nothing has an excuse any more."""
         self._world.faults.clear()
+        for node in self._world.living if self._lacks else ():
+            await self._stop(node, at_once=False, away=None)
+        self._lacks = ()
         if self._node is None:
             await self.start()
         for name in {one.name for one in self._course.definitions}:

@@ -108,7 +108,7 @@ def waited_for_a_worker(course: Course) -> int:
 
 def _turns_of_nodes(course: Course) -> Iterator[list[Turn]]:
     """Yield what waited for a worker of each node, where that can be told from outside."""
-    if not (course.disturbed or course.counts["Stepped"] or course.counts["Strayed"] or course.several):
+    if not (course.disturbed or course.counts["Stepped"] or course.counts["Strayed"] or course.several or course.lacks):
         for life in course.lives:
             yield _turns(course, life)
 
