@@ -109,6 +109,21 @@ def test_what_waits_for_another_attempt_need_not_wait_for_the_old_clock() -> Non
     )
 
 
+def test_what_waits_for_another_attempt_keeps_what_is_known_of_the_last() -> None:
+    """What it said when it failed, or that its node was lost, is no less true by another clock."""
+    record = a_record(cursor_at=OLD_NOW)
+    known = [("boom", None), (None, Reason.LOST)]
+    runs = [
+        a_run(record, NOW - MINUTE, due_at=OLD_NOW, attempt=1, token=1, error=error, reason=reason)
+        for error, reason in known
+    ]
+    change = take_back(Ahead(record, runs), NOW)
+    assert change is not None
+    for step in change.steps:
+        apply(step)
+    assert [(run.due_at, run.error, run.reason) for run in runs] == [(NOW, *one) for one in known]
+
+
 def test_what_waits_need_not_wait_for_the_next_wrong_clock_either() -> None:
     """A run that was voided by one correction, and waits for another attempt, is taken back by the next one."""
     record = hourly()

@@ -89,7 +89,9 @@ def _steps(run: RunRecord, now: int) -> list[RunStep]:
     is_over = any(isinstance(step, Finished) for step in steps)
     asked_for = run.waiting_for is WaitingFor.POSTPONE  # what a person asked for is meant by the wall
     if _waits(run, now) and not is_over and not asked_for:
-        steps.append(Requeued(run, run.token, Step.POSTPONE, now, run.attempt, now, WaitingFor.RETRY, run.reason))
+        steps.append(
+            Requeued(run, run.token, Step.POSTPONE, now, run.attempt, now, WaitingFor.RETRY, run.reason, run.error)
+        )
     return steps
 
 
