@@ -2,7 +2,8 @@
 
 What was cancelled, or not worth another attempt whoever had been asked, speaks neither for a resource nor against it.
 
-Only where the store answers at once and nobody sets the clock is it seen in calls of handlers what claims promise.
+Only where the store answers at once, nobody sets the clock, and no schedule changes that needs a resource, is it seen
+in calls of handlers what claims promise.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from math import inf
 from operator import itemgetter
 
+from tests.simulation.attempts import unchanged
 from tests.simulation.course import Course
 from tests.simulation.play import RESOURCES
 from tests.simulation.witness import Call
@@ -27,10 +29,13 @@ def needed_wrongly(course: Course) -> Iterator[str]:
     if course.disturbed or course.counts["Stepped"] or course.counts["Strayed"]:
         return
     killed_at = {life.node: life.killed_at - ROUNDED_S for life in course.lives}  # what ends in that moment is not kept
+    changed = {one.name for one in course.definitions} - unchanged(course)
     for name, resource in RESOURCES.items():
+        if any(one.schedule and name in one.schedule.resources and one.name in changed for one in course.definitions):
+            continue
         calls, ended = [], []
         for row in course.rows:
-            if name in row.schedule.schedule.resources and row.schedule.revision == 1:
+            if name in row.schedule.schedule.resources:
                 made = course.witness.calls.get(row.run_id, [])
                 said_nothing = row.state is State.CANCELLED or row.reason is Reason.DISCARDED
                 calls += made

@@ -77,6 +77,14 @@ AT_ONCE: Final = attrs.evolve(
     ),
 )
 TOO_LATE: Final = attrs.evolve(BOTH_DUE, schedules=(once("a", 10, handler="succeeds", misfire="skip"),))
+RETURNS_JUNK: Final = attrs.evolve(TOO_LATE, schedules=(once("a", 10, handler="returns_junk"),))
+GOES_ON: Final = History(
+    schedules=(Schedule("a", Every(20.0), handler="succeeds"),),
+    acts=((550.0, Joined()),),
+    faults={},
+    workers=1,
+    with_file=False,
+)
 TRIES_AGAIN: Final = History(  # and another is waiting for its lane meanwhile
     schedules=(
         once("a", 1, handler="always_fails", lane="blue", priority=9),
@@ -367,7 +375,7 @@ def _runs_what_is_too_late(patch: Patch) -> None:
 
 
 PLANTED: Final = {
-    "missed": Planted("S2.1", "occurrences that are missed have no row", _forgets_the_missed),
+    "missed": Planted("S2.1", "occurrences that are missed have no row", _forgets_the_missed, made=TOO_LATE),
     "again": Planted("S2.1", "an occurrence may have two decisions", _decides_again),
     "not begun again": Planted(
         "S2.2", "runs of a node that is gone are left as they are", _does_not_start_again, made=CUT_SHORT
@@ -385,8 +393,14 @@ PLANTED: Final = {
     "stale": Planted("S2.3", "results are taken whatever their token", _takes_stale_results, made=TAKEN_OVER),
     "keys": Planted("S2.4", "the key of a removed schedule is used again", _uses_keys_again, made=REPLACED),
     "torn": Planted("S2.5", "a cursor moves on although its decisions are lost", _moves_without_deciding),
-    "junk": Planted("S2.6", "a node dies of what a handler returns", _dies_of_what_a_handler_returns, dies=BufferError),
-    "busy": Planted("S2.7", "a count says who is busy, and is wrong at times", _counts_who_is_busy),
+    "junk": Planted(
+        "S2.6",
+        "a node dies of what a handler returns",
+        _dies_of_what_a_handler_returns,
+        dies=BufferError,
+        made=RETURNS_JUNK,
+    ),
+    "busy": Planted("S2.7", "a count says who is busy, and is wrong at times", _counts_who_is_busy, made=GOES_ON),
     "early": Planted("S3.2", "what is almost due is begun at once", _does_not_wait_for_the_rest),
     "astray": Planted("S3.3", "a clock is believed whatever it shows", _believes_any_clock, made=ASTRAY),
     "late": Planted("S5.2", "nothing is too late to run", _runs_what_is_too_late, made=TOO_LATE),
