@@ -30,6 +30,7 @@ class Statistics:
         self.counts["dry runs"] += sum(one.dry_run for one in course.declarations)
         self.counts["refused starts"] += sum(one.refused is not None for one in course.declarations)
         self.counts.update(f"said {one.verb}" for _, one in course.journal)
+        self.counts["lacks"] += course.lacks
         self.counts["told"] += sum(life.told_at is not None for life in course.lives)
         self.counts["waited"] += waited_for_a_worker(course)
         self.counts["handlers called"] += sum(map(len, course.witness.calls.values()))
