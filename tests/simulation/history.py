@@ -16,7 +16,7 @@ from trioarm.testing.world import BEGIN
 
 NAMES = ("a", "b", "c", "d")
 OF_WHAT_IS_TO_COME = ("pause", "pause_for", "resume", "skip", "skip_later", "postpone", "postpone_long", "undo", "undo")
-VERBS = (*OF_WHAT_IS_TO_COME, "remove", "remove", "fire", "fire_alone", "cancel", "backfill", "retry")
+VERBS = (*OF_WHAT_IS_TO_COME, "remove", "remove", "fire", "fire_alone", "fire_instead", "cancel", "backfill", "retry")
 KINDS = (
     *("put", "put", "said", "said", "declared", "declared", "killed", "killed"),
     *("stopped", "stalled", "stepped", "corrected", "strayed", "joined"),
@@ -208,7 +208,7 @@ CROWDED = st.builds(
     st.just(NAMES),
     st.just(("is_slow", "is_slow", "hangs", "fails_at_first", "succeeds", "always_fails")),
     st.just((None,)),
-    some(("fire", "fire_alone", "backfill", "cancel", "cancel", "retry", "postpone")),
+    some(("fire", "fire_alone", "fire_instead", "backfill", "cancel", "cancel", "retry", "postpone")),
     st.just(()),
     some(("said", "said", "killed", "stopped")),
     st.just(True),

@@ -323,6 +323,8 @@ class _Player:
             case "fire_alone":
                 fired = await scheduler.runs.fire(name, overlap="skip")
                 self._answered([fired.id])
+            case "fire_instead":
+                await scheduler.runs.fire(name, overlap="cancel_running")
             case "cancel":
                 results = await scheduler.runs.cancel_many(RunQuery(schedule=name))
                 self._answered([one.item for one in results if one.outcome is BulkOutcome.CHANGED])
