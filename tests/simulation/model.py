@@ -288,7 +288,8 @@ def _overlaps_anyway(course: Course) -> Iterator[str]:
     for rows in of_key.values():
         rows.sort(key=lambda row: row.decided_at)
         for before, after in itertools.pairwise(rows):
-            if after.decided_at < (before.finished_at or course.now):
+            known_at = after.decided_at + until_kept(course)  # of a store that is asked then, and answers later
+            if known_at < (before.finished_at or course.now):
                 yield f"{after.schedule.schedule.name}: {after.nominal_at} runs, and {before.nominal_at} is unfinished"
 
 
