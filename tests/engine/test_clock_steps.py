@@ -244,6 +244,19 @@ class TestDoubt:
 
         lives(main)
 
+    def test_it_is_over_where_a_clock_begins_anew(self) -> None:
+        """What was noticed while a node waited for its clock to be set is not acted on once it is."""
+
+        async def main() -> None:
+            clock = VirtualClock(NOW)
+            clock.step(10 * YEAR / SECOND)
+            assert clock.now() == NOW
+            assert clock.doubt is not None
+            clock.start(None)
+            assert (clock.doubt, clock.take_step(), clock.now()) == (None, None, NOW + 10 * YEAR)
+
+        in_virtual_time(main)
+
     @pytest.mark.parametrize("years", [10, -10])
     def test_what_ends_before_anybody_has_looked_ends_by_the_old_course(self, years: int) -> None:
         """Its next attempt, and the next run of a fixed delay, are not put off for ten years, nor made at once."""

@@ -83,7 +83,7 @@ class Course:
 
     def start(self, reading: Reading, written_at: int | None) -> ClockStep | None:
         """Begin anew, and judge the clock by the newest instant that anything was written at, if anything was."""
-        self._believed = reading
+        self._believed, self.doubt = reading, None
         if written_at is None or reading.wall - written_at > -STEP_MIN:
             return None
         by = reading.wall - written_at

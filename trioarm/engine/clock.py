@@ -112,6 +112,7 @@ class SystemClock:
         """Judge the wall by the newest instant at which anything was written, if anything was."""
         reading = self._read()
         self._looked_at = reading.wall
+        self._steps.clear()
         self._note(self._course.start(reading, written_at))
 
     def look(self) -> int:
