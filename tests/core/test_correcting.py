@@ -124,6 +124,16 @@ def test_what_waits_for_another_attempt_keeps_what_is_known_of_the_last() -> Non
     assert [(run.due_at, run.error, run.reason) for run in runs] == [(NOW, *one) for one in known]
 
 
+def test_what_jitter_keeps_waiting_gives_up_as_long_after_it_may_begin() -> None:
+    """It may begin now, and waits for a worker no longer than it would have."""
+    record = hourly(jitter_s=600)
+    waits = a_run(record, NOW - MINUTE, due_at=NOW + 5 * MINUTE, give_up_at=NOW + 15 * MINUTE)
+    change, _ = back(record, waits)
+    for step in change.steps:
+        apply(step)
+    assert (waits.due_at, waits.give_up_at) == (NOW, NOW + 10 * MINUTE)
+
+
 def test_what_waits_need_not_wait_for_the_next_wrong_clock_either() -> None:
     """A run that was voided by one correction, and waits for another attempt, is taken back by the next one."""
     record = hourly()

@@ -89,9 +89,10 @@ def _steps(run: RunRecord, now: int) -> list[RunStep]:
     is_over = any(isinstance(step, Finished) for step in steps)
     asked_for = run.waiting_for is WaitingFor.POSTPONE  # what a person asked for is meant by the wall
     if _waits(run, now) and not is_over and not asked_for:
-        steps.append(
-            Requeued(run, run.token, Step.POSTPONE, now, run.attempt, now, WaitingFor.RETRY, run.reason, run.error)
-        )
+        begin = Requeued(run, run.token, Step.POSTPONE, now, run.attempt, now, WaitingFor.RETRY, run.reason, run.error)
+        if run.give_up_at is not None:  # it may wait from now for as long as it might have
+            begin.give_up_at = now + run.give_up_at - run.due_at
+        steps.append(begin)
     return steps
 
 
