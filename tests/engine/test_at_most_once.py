@@ -24,24 +24,32 @@ def outcomes(rows: list[RunRecord]) -> list[tuple[str, State, Reason | None]]:
     return [(run.schedule.schedule.name, run.state, run.reason) for run in rows]
 
 
+class Fails:
+    """A handler that fails, and notes which runs it was called for."""
+
+    def __init__(self) -> None:
+        self.called: list[str] = []
+
+    async def work(self, run: RunContext) -> None:
+        """Fail."""
+        self.called.append(run.id)
+        raise OSError("no answer")
+
+
 def test_what_runs_at_most_once_is_called_once() -> None:
     """No retry follows a failure, whatever the retry policy says (S2.2)."""
-    called: list[str] = []
-
-    async def work(run: RunContext) -> None:
-        called.append(run.id)
-        raise OSError("no answer")
+    fails = Fails()
 
     async def main() -> list[RunRecord]:
         repository = InMemoryScheduleRepository()
         schedule = once(delivery=Delivery.AT_MOST_ONCE)
-        async with a_node({"work": work}, a_config(), store=keeping(repository)) as (scheduler, _):
+        async with a_node({"work": fails.work}, a_config(), store=keeping(repository)) as (scheduler, _):
             await scheduler.schedules.put(schedule)
             await trio.sleep(600)
             return await rows_of(repository, schedule)
 
     assert outcomes(in_virtual_time(main)) == [("one", State.FAILED, Reason.ERROR)]
-    assert len(called) == 1
+    assert len(fails.called) == 1
 
 
 def test_what_runs_at_most_once_and_was_called_when_the_node_stopped_is_unknown() -> None:
@@ -91,16 +99,12 @@ def test_what_runs_at_most_once_is_claimed_only_for_an_idle_worker() -> None:
 
 def test_what_waits_for_another_attempt_is_not_called_once_it_is_to_run_at_most_once() -> None:
     """Who asks for that does not want what failed before to be tried again in ten seconds (S2.2)."""
-    called: list[str] = []
-
-    async def work(run: RunContext) -> None:
-        called.append(run.id)
-        raise OSError("no answer")
+    fails = Fails()
 
     async def main() -> list[RunRecord]:
         repository = InMemoryScheduleRepository()
         schedule = once(retry=RetryPolicy(3, base_s=10.0))
-        async with a_node({"work": work}, a_config(), store=keeping(repository)) as (scheduler, _):
+        async with a_node({"work": fails.work}, a_config(), store=keeping(repository)) as (scheduler, _):
             await scheduler.schedules.put(schedule)
             await trio.sleep(15)
             await scheduler.schedules.put(attrs.evolve(schedule, delivery=Delivery.AT_MOST_ONCE))
@@ -110,4 +114,4 @@ def test_what_waits_for_another_attempt_is_not_called_once_it_is_to_run_at_most_
     [run] = in_virtual_time(main)
     assert (run.state, run.reason) == (State.FAILED, Reason.DISCARDED)
     assert run.error == "OSError: no answer; it runs at most once, so it is not called again"
-    assert len(called) == 1
+    assert len(fails.called) == 1

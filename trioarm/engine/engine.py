@@ -16,23 +16,18 @@ from trioarm.core.errors import RepositoryError
 from trioarm.core.events import (
     NodeStarted,
     NodeStopping,
-    RunDecided,
-    RunFinished,
-    RunRequeued,
     ScheduleChange,
     ScheduleChanged,
 )
-from trioarm.core.instants import render_instant
 from trioarm.core.planning import Group, PlanRules, expire, lose, plan, quarantine
-from trioarm.core.record import ScheduleState
-from trioarm.core.run import Run, RunRecord
+from trioarm.core.run import RunRecord
 from trioarm.core.states import CLAIMED, PENDING, Reason, Step
-from trioarm.engine.announcing import announce
+from trioarm.engine.announcing import announce, in_a_line, publish
 from trioarm.engine.executor import RunExecutor
 from trioarm.engine.gatekeeper import Gatekeeper
 from trioarm.engine.hub import Hub
 from trioarm.engine.metrics import Metrics
-from trioarm.engine.pausing import pause_what_keeps_failing, paused_by
+from trioarm.engine.pausing import pause_what_keeps_failing
 from trioarm.engine.pool import Pool
 from trioarm.engine.ports import Clock, DueView, ScheduleRepository
 from trioarm.engine.timekeeping import Timekeeping
@@ -43,7 +38,6 @@ ROOM_WITHIN_S: Final = 0.1  # for how long: workers that are slower are not wait
 PAUSE_WITHOUT_PROGRESS_S: Final = 0.05  # after a pass in which the repository took nothing
 PAUSE_IN_TROUBLE_S: Final = 1.0  # after a pass in which it could not be asked
 PAUSE_IN_DOUBT_S: Final = 1.0  # between two looks at a clock that is not believed
-PAUSE_OVER: Final = "its pause is over"
 
 _log = logging.getLogger("trioarm.engine")
 
@@ -320,10 +314,10 @@ class SchedulingEngine:
                 announce(change.documents, self._metrics, self._hub)
         if self._hub.observed:
             for change in kept:
-                self._publish(change)
+                publish(change, self._hub)
         if _log.isEnabledFor(logging.DEBUG):
             for run in decided:
-                _log.debug("%s", _line(run))
+                _log.debug("%s", in_a_line(run))
 
     def _act_on(self, step: RunStep) -> None:
         if isinstance(step, CancelAsked):
@@ -333,22 +327,6 @@ class SchedulingEngine:
         elif isinstance(step, Requeued) and step.step is not Step.POSTPONE:
             self._metrics.retried(Reason.LOST)
             _log.debug("%s: its node is gone, the run is begun again", step.run.schedule.schedule.name)
-
-    def _publish(self, change: Change) -> None:
-        for run in change.decided:
-            self._hub.publish(RunDecided(Run.of(run)))
-        for step in change.steps:
-            if isinstance(step, Finished):
-                self._hub.publish(RunFinished(Run.of(step.run)))
-            elif isinstance(step, Requeued) and step.step is not Step.POSTPONE:
-                self._hub.publish(RunRequeued(Run.of(step.run)))
-        if (paused := paused_by(change)) is not None:
-            self._hub.publish(paused)
-        for move in change.moved:
-            if move.resumed:
-                self._hub.publish(ScheduleChanged(move.record.schedule.name, ScheduleChange.RESUMED, PAUSE_OVER))
-            if move.state is ScheduleState.FINISHED:
-                self._hub.publish(ScheduleChanged(move.record.schedule.name, ScheduleChange.FINISHED))
 
     # Claiming
 
@@ -445,11 +423,3 @@ class SchedulingEngine:
         except RepositoryError:
             self._in_doubt = True
             raise
-
-
-def _line(run: RunRecord) -> str:
-    schedule = run.schedule.schedule
-    text = f"{schedule.name}: occurrence {render_instant(run.nominal_at)} decided {run.state}"
-    if run.count > 1:
-        text += f", {run.count} of them"
-    return f"{text} ({run.reason})" if run.reason else text
