@@ -111,7 +111,7 @@ async def test_a_zone_that_stands_open_does_not_hinder_disarming(autojump_clock:
 
 
 def _with_code(tmp_path: Path, sent: str) -> Partition:
-    (tmp_path / "expected").write_text("0407-expected\n")
+    (tmp_path / "expected").write_text("04x07-expected\n")
     (tmp_path / "sent").write_text(f"{sent}\n")
     panel = VirtualPanel(exit_delay_s=0, code=SecretRef(file=str(tmp_path / "expected")))
     return a_partition(panel=panel, code=SecretRef(file=str(tmp_path / "sent")))
@@ -131,12 +131,12 @@ async def test_the_right_code_is_accepted_and_kept_nowhere(
 ) -> None:
     """A code appears in no log, row, audit entry or result, leading zeros or not (A5.2)."""
     caplog.set_level(logging.DEBUG)
-    partition = _with_code(tmp_path, "0407-expected")
+    partition = _with_code(tmp_path, "04x07-expected")
     async with a_node(the_premises(arming("weeknight", NIGHT, 10), partitions=(partition,))) as node:
         await node.at(20)
         assert (await node.run_of("weeknight/house")).state is State.SUCCEEDED
-        assert "0407" not in await _everything_kept(node)
-        assert "0407" not in caplog.text
+        assert "04x07" not in await _everything_kept(node)
+        assert "04x07" not in caplog.text
 
 
 async def test_a_wrong_code_is_rejected_and_kept_nowhere(
@@ -144,15 +144,15 @@ async def test_a_wrong_code_is_rejected_and_kept_nowhere(
 ) -> None:
     """A rejected code ends the run without another try, and neither code appears anywhere (A3.3, A5.2)."""
     caplog.set_level(logging.DEBUG)
-    partition = _with_code(tmp_path, "0815-wrong")
+    partition = _with_code(tmp_path, "08x15-wrong")
     async with a_node(the_premises(arming("weeknight", NIGHT, 10), partitions=(partition,))) as node:
         await node.at(3600)
         run = await node.run_of("weeknight/house")
         assert (run.state, run.reason, run.attempt) == (State.FAILED, Reason.DISCARDED, 1)
         assert "refuses the code" in (run.error or "")
         everything = await _everything_kept(node) + caplog.text
-        assert "0407" not in everything
-        assert "0815" not in everything
+        assert "04x07" not in everything
+        assert "08x15" not in everything
         assert (await node.installation.reported("house")).state is Reported.DISARMED
 
 

@@ -47,7 +47,7 @@ from trioarm.engine.clock import SystemClock
 from trioarm.links.secrets import SecretRef
 from trioarm.repositories.memory import InMemoryScheduleRepository
 
-CODE: Final = "0042-öäü"  # leading zeros, and nothing that every encoding has
+CODE: Final = "00x42-öäü"  # leading zeros, and nothing that every encoding has
 EXIT_DELAY_S: Final = 0.3
 PROGRAM: Final = Path(__file__).with_name("alarm.py")
 WITHIN_S: Final = 10.0  # real seconds in which a panel of a rig does what it was told, on a busy machine
@@ -167,7 +167,7 @@ class CommandRig(Rig):
 
     async def talk_nonsense(self) -> None:
         """Let the program print three lines of something."""
-        self._change(nonsense="ERROR\n  line 3\n  0042")
+        self._change(nonsense="ERROR\n  line 3\n  00x42")
 
     async def fall_silent(self) -> None:
         """Let the program never end; nobody has to wait for long, for who is silent needs no time to answer."""
@@ -280,7 +280,7 @@ class MqttRig(Rig):
     async def talk_nonsense(self) -> None:
         """Something else speaks on its topic; whoever connects then never hears of a state."""
         self._alarm.kill()
-        self._broker.put(STATE, "ERROR\n  line 3\n  0042", retain=True)
+        self._broker.put(STATE, "ERROR\n  line 3\n  00x42", retain=True)
         await self.connect(timeout_s=1.0)
 
     async def fall_silent(self) -> None:

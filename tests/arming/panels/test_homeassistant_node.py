@@ -20,7 +20,7 @@ from trioarm.core.run import Run
 from trioarm.core.states import FINAL
 from trioarm.engine.scheduler import Scheduler
 
-CODE = "0042-öäü"
+CODE = "00x42-öäü"
 LOOK_S = 0.05  # between two looks into the store
 WITHIN_S = 60.0  # real seconds for a whole run, on a busy machine
 EVENING = "evening/house"
@@ -218,7 +218,7 @@ async def test_a_wrong_code_ends_the_run_at_once(
         [alert] = await evening.alerts("arm_failed")
         node = evening.scheduler
         answers = [node.metrics(), await node.health(), await node.statistics(), await node.explain(EVENING)]
-        for secret in (CODE, TOKEN, "0042"):
+        for secret in (CODE, TOKEN, "00x42"):
             assert secret not in f"{alert} {run} {answers} {caplog.text}"
 
 

@@ -23,7 +23,7 @@ from trioarm.core.errors import ConfigurationError
 from trioarm.links.homeassistant import Refused, State, link
 from trioarm.links.secrets import SecretRef
 
-CODE = "0042-öäü"
+CODE = "00x42-öäü"
 AWAY, NIGHT = Target.ARMED_AWAY, Target.ARMED_NIGHT
 REJECTED, BLOCKED, UNAVAILABLE = FailureKind.REJECTED, FailureKind.BLOCKED, FailureKind.UNAVAILABLE
 PATIENCE_S = 60.0
@@ -207,7 +207,7 @@ async def test_what_home_assistant_repeats_is_masked() -> None:
         home.rest = lambda *_: (400, spelt.encode())
         await home.restart()
         failure = await failure_of(driver, AWAY)
-        assert not any(secret in str(failure) for secret in (CODE, TOKEN, "0042"))
+        assert not any(secret in str(failure) for secret in (CODE, TOKEN, "00x42"))
     refused = Refused("service_validation_error", f"the code {CODE} is wrong")
     assert CODE not in refusal_of(refused, lambda text: text.replace(CODE, "***"))[1]
 

@@ -83,8 +83,8 @@ async def test_a_panel_that_repeats_secrets_is_not_repeated(answer: Answer, capl
     with a_web_server(answer) as web:
         assert await unread(a_driver(web))
         failure = await refused_or_taken(a_driver(web))
-        assert failure is None or not any("0042" in zone or "token" in zone for zone in failure.zones)
-    assert not any(secret in caplog.text for secret in ("0042", "hook-secret", "bearer.token"))
+        assert failure is None or not any("00x42" in zone or "token" in zone for zone in failure.zones)
+    assert not any(secret in caplog.text for secret in ("00x42", "hook-secret", "bearer.token"))
 
 
 async def test_names_do_not_repeat_secrets() -> None:

@@ -388,26 +388,26 @@ async def test_nothing_secret_is_said_of_what_it_says(
 ) -> None:
     """Though it repeats the code: in a state, in the names of its zones, in what it never was asked for (A5.2)."""
     caplog.set_level(logging.DEBUG, logger="trioarm")
-    monkeypatch.setitem(os.environ, "PANEL_CODE", "90210")
+    monkeypatch.setitem(os.environ, "PANEL_CODE", "9x210")
     code = SecretRef(env="PANEL_CODE")
     async with a_house(tmp_path, Preset.ALARMO, code=code, timeout_s=WITHIN_S) as (broker, driver):
-        broker.put(STATE, "wrong: 90210", retain=True)
+        broker.put(STATE, "wrong: 9x210", retain=True)
         lines = [await unread(driver)]
         async with a_link(broker.settings()) as panel, subscribed(panel, COMMAND) as commands:
 
             async def refuse() -> None:
                 await commands.receive()
-                sensors = [{"name": "Zone 90210"}, {"entity_id": "binary_sensor.door"}]
+                sensors = [{"name": "Zone 9x210"}, {"entity_id": "binary_sensor.door"}]
                 said = json.dumps({"event": "FAILED_TO_ARM", "sensors": sensors})
                 await panel.publish(EVENT, said, within_s=PATIENCE_S)
 
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(refuse)
-                failure = await failure_of(driver, "90210")
+                failure = await failure_of(driver, "9x210")
     assert (failure.kind, failure.zones) == (FailureKind.BLOCKED, ("Zone ***", "binary_sensor.door"))
     lines += [str(failure), *(record.getMessage() for record in caplog.records)]
     assert "***" in lines[0]
-    assert "90210" not in "\n".join(lines)
+    assert "9x210" not in "\n".join(lines)
 
 
 async def test_a_password_of_the_broker_is_shown_to_nobody(tmp_path: Path) -> None:
