@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from tests.arming.premises import virtual_clock
 from trioarm.arming.discovery.answers import NAMESPACE, PRESSES, SAME, Answer, Answers
@@ -32,9 +33,9 @@ async def opened(path: Path) -> AsyncIterator[SqliteScheduleRepository]:
         await repository.close()
 
 
-async def test_of_many_that_hear_a_press_one_obeys(tmp_path: Path) -> None:
-    """Over connections of their own to one store, all at the same time."""
-    path = tmp_path / "store.db"
+async def test_of_many_that_hear_a_press_one_obeys(tmp_path: Path, mock_clock: MockClock) -> None:
+    """Over connections of their own to one store, all at the same time, however long each of them takes."""
+    path, clock = tmp_path / "store.db", virtual_clock()
     obeying = []
 
     async def hear(answers: Answers) -> None:
@@ -43,7 +44,7 @@ async def test_of_many_that_hear_a_press_one_obeys(tmp_path: Path) -> None:
 
     async with opened(path) as one, opened(path) as two, opened(path) as three, trio.open_nursery() as nursery:
         for repository in (one, two, three):
-            nursery.start_soon(hear, Answers(repository, SystemClock()))
+            nursery.start_soon(hear, Answers(repository, clock))
     assert len(obeying) == 1
 
 
