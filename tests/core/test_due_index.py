@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trioarm.core.due_index import DueIndex
+from trioarm.core.instants import EARLIEST, LATEST
 
 
 def test_an_empty_index_has_nothing_due() -> None:
@@ -68,9 +69,9 @@ def test_many_are_put_as_one_is() -> None:
     """Whatever they had before is over, and the heap stays within its bound."""
     index = DueIndex((at, 0, at) for at in range(10))
     index.due(3, 10)
-    index.put_all((20 - key, 0, key) for key in range(10))
+    index.put_all(range(10), range(20, 10, -1), [0] * 10)
     assert index.heap_size <= 20
-    index.put_all((30 - key, -key, key) for key in range(12))
+    index.put_all(range(12), range(30, 18, -1), range(0, -12, -1))
     assert index.heap_size <= 24
     assert (len(index), index.due_at(0), index.due(22, 10), index.next_due_at) == (12, 30, [11, 10, 9, 8], 19)
 
@@ -133,11 +134,11 @@ def test_updates_of_lent_entries_leave_a_small_heap() -> None:
             assert index.heap_size <= 2 * len(index)
 
 
-_keys = st.integers(0, 5)
-_instants = st.integers(0, 20)
+_keys = st.sampled_from([1 - 2**47, -2, -1, 0, 1, 2**47 - 1])
+_instants = st.one_of(st.integers(-3, 20), st.sampled_from([EARLIEST, LATEST]))
 _operations = st.lists(
     st.one_of(
-        st.tuples(st.just("put"), _keys, _instants, st.integers(-9, 0)),
+        st.tuples(st.just("put"), _keys, _instants, st.integers(-63, 63)),
         st.tuples(st.just("discard"), _keys, st.just(0), st.just(0)),
         st.tuples(st.just("due"), _instants, st.integers(1, 7), st.just(0)),
         st.tuples(st.just("next"), st.just(0), st.just(0), st.just(0)),

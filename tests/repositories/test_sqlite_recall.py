@@ -84,13 +84,13 @@ def test_an_answer_that_came_too_late_is_not_remembered() -> None:
     recall = Recall(Records())
     recall.now = NOW
     recall.keep(Change(schedules=[putting(a_schedule())]), Kept(keys=[1]))
-    [group] = recall.remembered_groups([1]) or []
+    [group] = recall.singles([1])
     age = recall.age
     recall.keep(Change(decided=[a_run(group.schedules[0])]), Kept(first_run_id=1))
     recall.learn_unfinished([1], [], age)
-    assert recall.remembered_groups([1]) is None
+    assert recall.in_doubt([1]) == [1]
     recall.learn_unfinished([1], [], recall.age)
-    assert recall.remembered_groups([1]) is not None
+    assert recall.in_doubt([1]) == []
 
 
 def test_a_schedule_that_was_forgotten_while_it_was_decided_is_asked_for_again() -> None:
@@ -98,14 +98,29 @@ def test_a_schedule_that_was_forgotten_while_it_was_decided_is_asked_for_again()
     recall = Recall(Records())
     recall.now = NOW
     recall.keep(Change(schedules=[putting(a_schedule(trigger=Every(60)))]), Kept(keys=[1]))
-    [group] = recall.remembered_groups([1]) or []
+    [group] = recall.singles([1])
     change = plan(group, NOW, PlanRules())
     recall.forget()
     recall.keep(change, Kept(first_run_id=1))
     recall.now = NOW + MINUTE
-    assert recall.remembered_groups([1]) is None
+    assert recall.in_doubt([1]) == [1]
     recall.learn_unfinished([1], [], recall.age)
-    assert len(recall.remembered_groups([1]) or ()) == 1
+    assert recall.in_doubt([1]) == []
+
+
+async def test_only_what_was_forgotten_is_asked_for(tmp_path: Path) -> None:
+    """One schedule that is not remembered has no others asked for; all that is due comes in order."""
+    async with open_sqlite(tmp_path / "trioarm.db") as repository:
+        records = [await put(repository, name, trigger=Every(60)) for name in ("first", "second", "third")]
+        [due, *_] = sorted(at for record in records if (at := record.next_due_at) is not None)
+        recall = repository._recall
+        recall.now = due
+        keys = [record.key for record in records]
+        del recall.schedules[keys[1]]
+        assert recall.in_doubt(keys) == [keys[1]]
+        groups = (await repository.read_due(due, 10)).groups
+        assert [group.schedules[0].schedule.name for group in groups] == ["first", "second", "third"]
+        assert recall.in_doubt(keys) == []
 
 
 def test_a_run_that_waits_is_read_again_once_a_schedule_that_was_forgotten_is_revised() -> None:
@@ -128,7 +143,7 @@ def test_a_schedule_that_is_finished_is_forgotten_with_the_end_of_its_last_run()
     recall = Recall(Records())
     recall.now = NOW
     recall.keep(Change(schedules=[putting(a_schedule(trigger=Once(NOW)))]), Kept(keys=[1]))
-    [group] = recall.remembered_groups([1]) or []
+    [group] = recall.singles([1])
     change = plan(group, NOW, PlanRules())
     recall.keep(change, Kept(first_run_id=1))
     assert recall.schedules[1].state is ScheduleState.FINISHED

@@ -2,29 +2,52 @@
 
 Entries handed out by `due` stay live until their key is put again or discarded; one that is not comes back at the next
 look, so that a decision which was refused is simply decided again.
+
+An entry is one number: the instant, below it the rank, below that the key. Numbers compare in that order, and a million
+of them are nothing to the garbage collector.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from heapq import heapify, heappop, heappush
+from typing import Final
+
+_KEY_BITS: Final = 48
+_BITS: Final = _KEY_BITS + 8  # of key and rank: either may be negative, and takes half of what it has room for
+_KEY_HALF: Final = 1 << _KEY_BITS - 1
+_HALF: Final = 1 << _BITS - 1
+_KEY_MASK: Final = (1 << _KEY_BITS) - 1
+
+
+def _entry(due_at: int, rank: int, key: int) -> int:
+    return (due_at << _BITS) + (rank << _KEY_BITS) + key
+
+
+def _due_at(entry: int) -> int:
+    return (entry + _HALF) >> _BITS
+
+
+def _key(entry: int) -> int:
+    return ((entry + _KEY_HALF) & _KEY_MASK) - _KEY_HALF
 
 
 class DueIndex:
-    """A heap ordered by (due_at, rank, key); dead entries are dropped when they surface or outnumber the live ones.
+    """A heap ordered by instant, rank and key; dead entries are dropped when they surface or outnumber the live ones.
 
     Args:
         entries: to begin with, as (due_at, rank, key).
 
-    Keys are integers. Every operation is O(log n) amortised, and the heap never holds more than twice the live entries.
+    Keys are integers of up to 47 bits, ranks of up to 6. Every operation is O(log n) amortised, and the heap never
+    holds more than twice the live entries.
     """
 
     __slots__ = ("_heap", "_lent", "_live")
 
     def __init__(self, entries: Iterable[tuple[int, int, int]] = ()) -> None:
-        self._heap: list[tuple[int, int, int]] = sorted(entries)  # in order it is a heap, too
-        self._live: dict[int, tuple[int, int, int]] = {entry[2]: entry for entry in self._heap}
-        self._lent: list[tuple[int, int, int]] = []
+        self._heap = sorted(_entry(*entry) for entry in entries)  # in order it is a heap, too
+        self._live = {_key(entry): entry for entry in self._heap}
+        self._lent: list[int] = []
 
     def __len__(self) -> int:
         """Return how many keys have an entry."""
@@ -43,29 +66,29 @@ class DueIndex:
         heap, live = self._heap, self._live
         while heap:
             entry = heap[0]
-            if live.get(entry[2]) is entry:
-                return entry[0]
+            if live.get(_key(entry)) is entry:
+                return _due_at(entry)
             heappop(heap)
         return None
 
     def due_at(self, key: int) -> int | None:
         """Return the instant of the entry of `key`, or None when it has none."""
         entry = self._live.get(key)
-        return None if entry is None else entry[0]
+        return None if entry is None else _due_at(entry)
 
     def put(self, key: int, due_at: int, rank: int = 0) -> None:
         """Set the one entry of `key`; a lower rank comes first among equal instants."""
-        entry = (due_at, rank, key)
+        entry = _entry(due_at, rank, key)
         self._live[key] = entry
         heappush(self._heap, entry)
         if len(self._heap) + len(self._lent) > 2 * len(self._live):
             self._compact()
 
-    def put_all(self, entries: Iterable[tuple[int, int, int]]) -> None:
-        """Set the entries of many keys at once, as (due_at, rank, key)."""
+    def put_all(self, keys: Iterable[int], due_ats: Iterable[int], ranks: Iterable[int]) -> None:
+        """Set the entries of many keys at once."""
         live, heap = self._live, self._heap
-        for entry in entries:
-            live[entry[2]] = entry
+        for key, due_at, rank in zip(keys, due_ats, ranks, strict=True):
+            live[key] = entry = (due_at << _BITS) + (rank << _KEY_BITS) + key
             heappush(heap, entry)
         if len(heap) + len(self._lent) > 2 * len(live):
             self._compact()
@@ -80,25 +103,29 @@ class DueIndex:
         if self._lent:
             self._take_back()
         heap, live, lent = self._heap, self._live, self._lent
-        while heap and len(lent) < limit and heap[0][0] <= now:
+        keys: list[int] = []
+        beyond = (now << _BITS) + _HALF
+        while heap and len(lent) < limit and heap[0] < beyond:
             entry = heappop(heap)
-            if live.get(entry[2]) is entry:
+            key = _key(entry)
+            if live.get(key) is entry:
                 lent.append(entry)
-        return [entry[2] for entry in lent]
+                keys.append(key)
+        return keys
 
     def shorten(self, keep: int) -> int:
         """Forget all but the `keep` entries that come first, of more than that; return the instant of the next one."""
         self._lent.clear()
         self._heap = sorted(self._live.values())  # in order it is a heap, too
-        for _, _, key in self._heap[keep:]:
-            del self._live[key]
-        first_forgotten = self._heap[keep][0]
+        for entry in self._heap[keep:]:
+            del self._live[_key(entry)]
+        first_forgotten = self._heap[keep]
         del self._heap[keep:]
-        return first_forgotten
+        return _due_at(first_forgotten)
 
     def _take_back(self) -> None:
         for entry in self._lent:
-            if self._live.get(entry[2]) is entry:
+            if self._live.get(_key(entry)) is entry:
                 heappush(self._heap, entry)
         self._lent.clear()
 

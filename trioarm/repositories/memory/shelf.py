@@ -88,7 +88,9 @@ class Shelf:
     def add_many(self, step: AddSchedules) -> None:
         """Store schedules for the first time; those that wait for their first occurrence get no record yet."""
         by_key, keys, put_ats, put_at, key = self._by_key, self._keys, self._put_at, step.at, self._last_key
-        entries: list[tuple[int, int, int]] = []
+        waiting: list[int] = []
+        due_ats: list[int] = []
+        ranks: list[int] = []
         for schedule, next_due_at in zip(step.schedules, step.next_due_ats, strict=True):
             key += 1
             keys[schedule.name] = key
@@ -97,11 +99,13 @@ class Shelf:
                 continue
             by_key[key] = schedule
             put_ats[key] = put_at
-            entries.append((next_due_at, -schedule.priority, key))
+            waiting.append(key)
+            due_ats.append(next_due_at)
+            ranks.append(-schedule.priority)
             if schedule.owner is not None:
                 self._owned[schedule.owner] += 1
         self._last_key = key
-        self._index.put_all(entries)
+        self._index.put_all(waiting, due_ats, ranks)
 
     def add(self, put: PutSchedule) -> None:
         """Store a schedule for the first time."""

@@ -5,14 +5,13 @@ What could start, with nothing left to decide, is in `readiness`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
 import trio
 
 from trioarm.core.instants import LATEST, SECOND
-from trioarm.core.planning import Group
 from trioarm.core.record import ScheduleRecord
 from trioarm.core.run import RunRecord
 from trioarm.core.states import State
@@ -86,17 +85,18 @@ class DueEntries:
         keys = await self._keys(now, limit)
         if not keys and not gone:
             return DueView([], [], ())
-        if not gone and (groups := self._remembered(keys)):
-            return DueView(groups, [], ())
+        asked = self._in_doubt(keys)
+        if not gone and not asked:
+            return DueView(self._recall.singles(keys), [], ())
         age = self._recall.age
-        due = await self._ask(keys, gone)
+        due = await self._ask(asked, gone)
         if self._recall.is_stale:  # another process committed since: what is remembered was forgotten, so ask for all
-            age = self._recall.age
-            due = await self._ask(keys, gone)
+            asked, age = keys, self._recall.age
+            due = await self._ask(asked, gone)
         records = {key: record for key in keys if (record := self._recall.schedules.get(key)) is not None}
         records |= await self._learning.schedules(due.schedules)
         unfinished = await self._learning.runs(due.unfinished.values(), records)
-        self._recall.learn_unfinished((key for key in keys if key >= 0 and key not in due.many), unfinished, age)
+        self._recall.learn_unfinished((key for key in asked if key >= 0 and key not in due.many), unfinished, age)
         view = DueView(self._recall.groups(keys, unfinished, records), [], due.busy_lanes)
         self._sort_runs(keys, due, records, view)
         view.lost += await self._learning.runs(due.lost, records)
@@ -118,9 +118,9 @@ class DueEntries:
         loaded = await self._file.ask(partial(load, now=now, until_at=until_at))
         self._recall.look_from(loaded)
 
-    def _remembered(self, keys: Sequence[int]) -> Collection[Group] | None:
-        """Return what is due without asking the file, which was seen a moment ago; None where that is not enough."""
-        return self._recall.remembered_groups(keys) if trio.current_time() < self._file.seen_at + SEEN_S else None
+    def _in_doubt(self, keys: list[int]) -> list[int]:
+        """Return for which of these due keys the file has to be asked: for all, where it was not seen a moment ago."""
+        return self._recall.in_doubt(keys) if trio.current_time() < self._file.seen_at + SEEN_S else keys
 
     async def _ask(self, keys: Sequence[int], gone: Sequence[str]) -> hot.Due:
         """Ask the file for what is due, but for the schedules that are remembered."""

@@ -241,18 +241,19 @@ class Recall:
             if (record := self.schedules.get(key)) is not None:
                 record.unfinished = found[key]
 
-    def remembered_groups(self, keys: Iterable[int]) -> Collection[Group] | None:
-        """Return a group for each of these due schedules; None when the file has to be asked.
+    def in_doubt(self, keys: Iterable[int]) -> list[int]:
+        """Return those of these due keys that the file has to be asked for.
 
         It need not be for schedules that are known to have nothing to go, and share no lane.
         """
-        records = []
-        for key in keys:
-            record = self.schedules.get(key)
-            if record is None or record.unfinished != 0 or record.schedule.lane is not None or not self._is_due(record):
-                return None
-            records.append(record)
-        return _Singles(records)
+        return [key for key in keys if not self._is_enough(self.schedules.get(key))]
+
+    def _is_enough(self, record: ScheduleRecord | None) -> bool:
+        return record is not None and record.unfinished == 0 and record.schedule.lane is None and self._is_due(record)
+
+    def singles(self, keys: Iterable[int]) -> Collection[Group]:
+        """Return a group for each of these due schedules, none of which is in doubt."""
+        return _Singles([self.schedules[key] for key in keys])
 
     def groups(
         self, keys: Iterable[int], unfinished: Sequence[RunRecord], records: Mapping[int, ScheduleRecord]
