@@ -30,7 +30,7 @@ from trioarm.core.instants import HOUR, SECOND
 from trioarm.core.outcome import Failed, Ok, Outcome, Stopped, TimedOut
 from trioarm.core.run import RunRecord
 from trioarm.core.states import WaitingFor
-from trioarm.engine.attempt import ERROR_LENGTH_MAX, Attempt, Handler, attempt_of, call_some
+from trioarm.engine.attempt import ERROR_LENGTH_MAX, LATE_S, Attempt, Handler, attempt_of, call_some
 
 from .nodes import NEVER_AGAIN, a_config, at, keeping, once, rows_of, run_after
 
@@ -466,20 +466,37 @@ def test_calls_that_return_in_time_share_a_cancel_scope(
     first: Callable[[], Awaitable[object]], outcome: type[Outcome], shared: bool
 ) -> None:
     """Whatever else one does, the next call begins under a scope that knows nothing of it, with a deadline of its own
-    (S6.3)."""
+    (S6.3); of a scope that is shared it comes a moment later."""
     scopes = Scopes(first, _returns)
 
     async def main() -> list[Attempt]:
         began = trio.current_time()
         attempts = [Attempt(a_run(), 1, "work", began + 5), Attempt(a_run(), 1, "work", began + 60)]
         await call_each(attempts, {"work": scopes.work}, lambda attempt: None)
-        assert scopes.deadlines == [began + 5, began + 60]
+        assert scopes.deadlines == [began + 5, began + 60 + (LATE_S if shared else 0)]
         return attempts
 
     attempts = in_virtual_time(main)
     assert [type(attempt.outcome) for attempt in attempts] == [outcome, Ok]
     assert (scopes.of[0] is scopes.of[1]) is shared
     assert [attempt.scope for attempt in attempts] == [None, None]
+
+
+def test_the_deadline_of_a_shared_scope_is_moved_as_seldom() -> None:
+    """It is never earlier than that of the call, and no more than a moment later, wherever that lies."""
+    timeouts = (5, 5, 5 + LATE_S / 4, 5 + LATE_S, 60, 5, 5 + LATE_S / 2)
+    scopes = Scopes(*[_returns for _ in timeouts])
+
+    async def main() -> list[float]:
+        began = trio.current_time()
+        attempts = [Attempt(a_run(), 1, "work", began + timeout) for timeout in timeouts]
+        await call_each(attempts, {"work": scopes.work}, lambda attempt: None)
+        late = [at - one.deadline for at, one in zip(scopes.deadlines, attempts, strict=True)]
+        assert all(0 <= one < LATE_S * 1.001 for one in late)
+        return scopes.deadlines
+
+    first, second, third, *others = in_virtual_time(main)
+    assert (first == second, third == others[0], others[2] == others[3]) == (True, True, True)
 
 
 def test_a_call_that_is_cancelled_takes_nobody_along() -> None:

@@ -34,6 +34,6 @@ def test_to_remember_one_more_costs_the_same_however_many_were_forgotten() -> No
     meet(REMEMBERED_MAX, MORE)
     assert meet(REMEMBERED_MAX + MORE, MORE) < SLOWER_MAX * before_s
     last = REMEMBERED_MAX + 2 * MORE - 1
-    assert REMEMBERED_MAX - TOGETHER < len(recall.schedules) <= REMEMBERED_MAX
+    assert REMEMBERED_MAX <= len(recall.schedules) <= REMEMBERED_MAX + TOGETHER
     assert last in recall.schedules
-    assert 2 * MORE - 1 not in recall.schedules
+    assert 2 * MORE - TOGETHER - 1 not in recall.schedules

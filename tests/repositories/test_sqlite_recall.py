@@ -18,7 +18,6 @@ from trioarm.links.threads import Thread
 from trioarm.repositories.sqlite import SqliteScheduleRepository
 from trioarm.repositories.sqlite.database import StoreUnavailable
 from trioarm.repositories.sqlite.horizon import Loaded
-from trioarm.repositories.sqlite.oldest import forget_oldest
 from trioarm.repositories.sqlite.recall import RUNS_MAX, Recall
 from trioarm.repositories.sqlite.rows import Records
 from trioarm.repositories.sqlite.writing import Kept
@@ -133,7 +132,7 @@ def test_a_run_that_waits_is_read_again_once_a_schedule_that_was_forgotten_is_re
     known = recall.ready(7)
     assert known is not None
     assert known.schedule.schedule.handler == "other"
-    forget_oldest(recall.schedules)
+    del recall.schedules[1]
     recall.keep(Change(schedules=[putting(a_schedule(handler="third"), 2, 1)]), Kept(keys=[1]))
     assert recall.ready(7) is None
 

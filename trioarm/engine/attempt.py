@@ -42,6 +42,7 @@ from trioarm.core.states import Reason
 T = TypeVar("T")
 
 STUCK_GRACE_S: Final = 5.0  # what a cancelled handler may take to clean up before its worker is replaced
+LATE_S: Final = 0.001  # by which the end of a shared scope may be late: trio's loop wakes on whole milliseconds
 ERROR_LENGTH_MAX: Final = 500  # characters of a handler's own words that are kept
 
 _running: ContextVar[RunContext | None] = ContextVar("trioarm_run", default=None)
@@ -271,7 +272,8 @@ async def call_some(
 ) -> Attempt | None:
     """Call the handlers of attempts and set the outcome of each, whatever they do, until one does not return in time.
 
-    They share a cancel scope: one that was not cancelled is as good as new, and making it is a third of a call.
+    They share a cancel scope: one that was not cancelled is as good as new, and making it is a third of a call. Its
+    deadline is moved only where that is too early, or a moment too late.
 
     Args:
         attempt: the first.
@@ -287,7 +289,8 @@ async def call_some(
         KeyboardInterrupt: likewise.
     """
     try:
-        with trio.CancelScope(deadline=attempt.deadline) as scope:
+        ends_at = attempt.deadline
+        with trio.CancelScope(deadline=ends_at) as scope:
             while True:
                 outcome: Outcome | None = None
                 attempt.scope = scope
@@ -303,7 +306,8 @@ async def call_some(
                 if following is None:
                     return None
                 attempt = following
-                scope.deadline = attempt.deadline
+                if not attempt.deadline <= ends_at <= attempt.deadline + LATE_S:
+                    scope.deadline = ends_at = attempt.deadline + LATE_S
         if outcome is None or (scope.cancel_called and attempt.reason is None):
             outcome = _cancelled(attempt)
     except BaseException as error:

@@ -9,13 +9,16 @@ from __future__ import annotations
 from itertools import islice
 from typing import Final, TypeVar
 
-TOGETHER: Final = 1_000  # forgotten at once; a bound is kept to within so many
+TOGETHER: Final = 1_000  # forgotten at once: so many more than its bound may be remembered
 
 T = TypeVar("T")
 
 
-def forget_oldest(remembered: dict[int, T]) -> list[int]:
-    """Take the keys that have been there for longest out of a dict, and return them."""
+def forget_oldest(remembered: dict[int, T], bound: int) -> list[int]:
+    """Make room in a dict that holds as many more than its bound as go at once: take out the keys that have been there
+    for longest, and return them."""
+    if len(remembered) < bound + TOGETHER:
+        return []
     keys = [*islice(remembered, TOGETHER)]
     for key in keys:
         del remembered[key]

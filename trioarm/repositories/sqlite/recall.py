@@ -111,8 +111,8 @@ class Recall:
 
     def remember(self, record: ScheduleRecord) -> None:
         """Remember a schedule as it was read or written."""
-        if len(self.schedules) >= REMEMBERED_MAX and record.key not in self.schedules:
-            forget_oldest(self.schedules)
+        if record.key not in self.schedules:
+            forget_oldest(self.schedules, REMEMBERED_MAX)
         self.schedules[record.key] = record
 
     def keep(self, change: Change, kept: Kept) -> None:

@@ -90,8 +90,8 @@ class Records:
 
     def keep(self, key: int, revision: int, schedule: Schedule) -> None:
         """Remember a definition, and forget the oldest when there are too many."""
-        if len(self._definitions) >= DEFINITIONS_MAX and key not in self._definitions:
-            for oldest in forget_oldest(self._definitions):
+        if key not in self._definitions:
+            for oldest in forget_oldest(self._definitions, DEFINITIONS_MAX):
                 del self._revisions[oldest]
         self._definitions[key], self._revisions[key] = schedule, revision
 
