@@ -135,13 +135,7 @@ class _Player:
             try:
                 async with self._declaring.by_start() as declared:
                     config = attrs.evolve(self._config, schedules=declared)
-                    needed = {schedule.handler for schedule in declared}
-                    handlers = self._course.witness.handlers(name)
-                    if len(self._world.nodes) % 2:
-                        handlers = {
-                            one: call for one, call in handlers.items() if one in needed or one not in self._lacks
-                        }
-                    await self._world.start(handlers, config)
+                    await self._world.start(self._handlers(name, declared), config)
             except* TrioarmError:
                 self._course.counts["failed starts"] += 1
                 await trio.sleep(1)
