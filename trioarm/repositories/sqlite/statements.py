@@ -146,12 +146,15 @@ INSERT_SCHEDULE: Final = (
 )
 LAST_KEY: Final = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'schedules'"
 INSERT_NEW_SCHEDULES: Final = ForRows(
-    "INSERT INTO schedules (key, definition, amendments, owner, handler, lane, supersede, name) VALUES ", 8
+    "INSERT INTO schedules (key, name, definition, handler, owner, lane, supersede) VALUES ",
+    7,
+    nullable=frozenset({4, 5}),
 )
 INSERT_NEW_CURSORS: Final = ForRows(
-    "INSERT INTO cursors (key, revision, cursor_at, next_due_at, wake_at, rank, anchor_at, state, pause, runs) VALUES ",
-    9,
-    same=", 0",
+    "INSERT INTO cursors (key, cursor_at, next_due_at, wake_at, rank, anchor_at, state, revision, runs) VALUES ",
+    7,
+    nullable=frozenset({2, 3}),
+    same=", 1, 0",
 )
 REVISE: Final = (
     "UPDATE schedules SET definition = ?, amendments = ?, owner = ?, handler = ?, lane = ?, supersede = ?, "

@@ -23,7 +23,7 @@ from trioarm.core.changes import (
     Voided,
 )
 from trioarm.core.jsonable import write_json
-from trioarm.core.record import SCHEDULE_ACTIVE, SCHEDULE_FINISHED, Amendment, ScheduleRecord, wakes_at
+from trioarm.core.record import SCHEDULE_ACTIVE, SCHEDULE_FINISHED, ScheduleRecord, wakes_at
 from trioarm.core.run import SCHEDULED, RunRecord
 from trioarm.core.schedule import Schedule
 from trioarm.core.states import CLAIMED, SUCCEED, TABLE, Step, WaitingFor
@@ -199,7 +199,11 @@ def schedule_values(put: PutSchedule) -> Values:
     Raises:
         InvalidSchedule: it has no form in a file.
     """
-    return _definition(put.schedule, put.amendments)
+    schedule = put.schedule
+    return (
+        write_definition(schedule), write_amendments(put.amendments), schedule.owner, schedule.handler, schedule.lane,
+        int(schedule.supersede), schedule.name,
+    )  # fmt: skip
 
 
 def cursor_values(put: PutSchedule, key: int) -> Values:
@@ -220,16 +224,13 @@ def new_values(records: Iterable[ScheduleRecord]) -> tuple[list[object], list[ob
     schedules: list[object] = []
     cursors: list[object] = []
     for record in records:
-        schedules += (record.key, *_definition(record.schedule, ()))
+        schedule, key = record.schedule, record.key
+        schedules += (
+            key, schedule.name, write_definition(schedule), schedule.handler, _or_null(schedule.owner),
+            _or_null(schedule.lane), int(schedule.supersede),
+        )  # fmt: skip
         cursors += (
-            record.key, 1, record.cursor_at, record.next_due_at, record.wakes_at, -record.schedule.priority,
-            record.anchor_at, record.state.value, None,
+            key, record.cursor_at, _or_null(record.next_due_at), _or_null(record.wakes_at), -schedule.priority,
+            record.anchor_at, record.state.value,
         )  # fmt: skip
     return schedules, cursors
-
-
-def _definition(schedule: Schedule, amendments: tuple[Amendment, ...]) -> Values:
-    return (
-        write_definition(schedule), write_amendments(amendments), schedule.owner, schedule.handler, schedule.lane,
-        int(schedule.supersede), schedule.name,
-    )  # fmt: skip
