@@ -209,12 +209,11 @@ class SchedulingEngine:
         decided = await self._decide_batch(now, batch)
         if not decided:
             return Left.NOTHING if decided is not None else Left.REFUSED
-        has_more = decided * 2 >= batch  # else what came due meanwhile is for the next pass
+        if decided * 2 < batch:
+            return Left.NOTHING  # what else came due meanwhile is for the next pass
         for _ in range(2):  # workers begin first: in one turn of the loop they may come after this
             await trio.lowlevel.checkpoint()
-            if not has_more and not self._executor.queued:
-                break
-        return Left.MORE if has_more else Left.NOTHING
+        return Left.MORE
 
     async def _decide_batch(self, now: int, batch: int) -> int | None:
         """Decide up to `batch` due entries; return how many there were, None when the repository took none of them."""
