@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from base64 import b64encode
 from http.server import BaseHTTPRequestHandler
@@ -201,4 +202,4 @@ async def test_what_is_no_file_is_said(tmp_path: Path) -> None:
     assert (await refusal(str(tmp_path / "none.ics"))).endswith("No such file or directory")
     assert (await refusal(str(tmp_path))).endswith(" is no file")
     assert (await refusal(str(tmp_path / "pipe"))).endswith(" is no file")
-    assert await refusal("a\0b") == '"a\\x00b": embedded null byte'
+    assert re.fullmatch(r'"a\\x00b": .*embedded null .*', await refusal("a\0b"))  # in words of this Python

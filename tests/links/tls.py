@@ -36,9 +36,10 @@ def a_certificate(directory: Path, host: str = f"IP:{HOST}") -> Certificate:
     directory.mkdir(parents=True, exist_ok=True)
     openssl = partial(_openssl, program_named("openssl", "openssl"), directory)
     made = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-    openssl("req", "-x509", *made, "-subj", "/CN=a test", "-keyout", "ca.key", "-out", "ca.pem")
+    may_sign = ["-addext", "keyUsage=critical,keyCertSign,cRLSign"]
+    openssl("req", "-x509", *made, "-subj", "/CN=a test", *may_sign, "-keyout", "ca.key", "-out", "ca.pem")
     openssl("req", *made[:-2], "-subj", "/CN=a server", "-keyout", "key.pem", "-out", "request.pem")
-    (directory / "names").write_text(f"subjectAltName={host}\n")
+    (directory / "names").write_text(f"subjectAltName={host}\nauthorityKeyIdentifier=keyid\n")
     signed = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "names"]
     openssl("x509", "-req", "-in", "request.pem", *signed, "-out", "chain.pem")
     return Certificate(directory / "ca.pem", directory / "chain.pem", directory / "key.pem")

@@ -148,10 +148,14 @@ class World:
             raise RuntimeError("this world has begun already: each is lived through once")
         self._offset -= round(trio.current_time() * SECOND)
         with _without_group():
-            async with trio.open_nursery() as self._nursery:
-                yield
-                for node in self.living:
-                    await node.stop()
+            try:
+                async with trio.open_nursery() as self._nursery:
+                    yield
+                    for node in self.living:
+                        await node.stop()
+            finally:
+                for node in self.nodes:  # of those that were killed, the system would have closed what they had open
+                    await node.repository.close()
 
     # Nodes
 
