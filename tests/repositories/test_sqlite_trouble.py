@@ -33,7 +33,7 @@ from trioarm.core.queries import Retention, RunQuery, ScheduleQuery
 from trioarm.core.record import ScheduleState, StoredSchedule
 from trioarm.core.run import Run
 from trioarm.core.states import Reason, State
-from trioarm.repositories.sqlite import care
+from trioarm.repositories.sqlite import SqliteScheduleRepository, care
 
 ROOM = 2 * 1024 * 1024  # bytes of the small disk
 
@@ -387,8 +387,9 @@ async def test_a_file_damaged_in_the_middle_says_so(tmp_path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[4096:-4096] = b"\xa5" * (len(content) - 8192)
     path.write_bytes(content)
-    repository = None
+    damaged = SqliteScheduleRepository(path)
     with pytest.raises(RepositoryError, match=r"trioarm\.db is damaged .*restore a backup"):
-        async with open_sqlite(path) as repository:
-            await repository.find_schedules(ScheduleQuery())
+        await damaged.open()
+    with pytest.raises(RepositoryError, match="is closed"):
+        await damaged.find_schedules(ScheduleQuery())
     assert path.read_bytes() == bytes(content)

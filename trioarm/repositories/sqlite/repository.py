@@ -102,12 +102,16 @@ class SqliteScheduleRepository:
         """Open the file, and fill the due index with what comes first.
 
         Raises:
-            RepositoryError: it cannot be opened; the message says what to do.
+            RepositoryError: it cannot be opened, and is closed; the message says what to do.
         """
         await self._database.open(migrate=self._migrate)
         self._opened_by = current_run()
-        await self._due.fill()
-        self.written_at, self.zone_data = await self._file.ask(ahead.written)
+        try:
+            await self._due.fill()
+            self.written_at, self.zone_data = await self._file.ask(ahead.written)
+        except BaseException:
+            await self._database.close()
+            raise
 
     async def close(self) -> None:
         """Close the file. Calling it again does nothing.
