@@ -153,10 +153,12 @@ def _free_port() -> int:
 
 
 @asynccontextmanager
-async def a_link(broker: Broker, connected: bool = True, limits: Limits | None = None) -> AsyncIterator[Mqtt]:
+async def a_link(
+    broker: Broker, connected: bool = True, limits: Limits | None = None, speaks_apart: bool = False
+) -> AsyncIterator[Mqtt]:
     """Run a link while the context lasts."""
     async with trio.open_nursery() as nursery:
-        mqtt = Mqtt(broker, limits=limits)
+        mqtt = Mqtt(broker, limits=limits, speaks_apart=speaks_apart)
         await nursery.start(mqtt.run)
         if connected:
             with trio.fail_after(PATIENCE_S):
@@ -217,9 +219,9 @@ class Relay:
             self._moved = trio.Event()
             await self._moved.wait()
 
-    async def cut(self) -> None:
-        """Cut all connections, on both sides."""
-        for stream in self._open:
+    async def cut(self, which: int | None = None) -> None:
+        """Cut a connection, by its number since the last cut, or all of them, on both sides."""
+        for stream in self._open if which is None else self._open[2 * which : 2 * which + 2]:
             await trio.aclose_forcefully(stream)
         self._open.clear()
 

@@ -440,6 +440,52 @@ async def test_many_may_publish_at_once(broker: Mosquitto) -> None:
             assert len({(await many.receive()).topic for _ in range(100)}) == 100
 
 
+# hearing and speaking on lines of their own
+
+
+async def test_who_speaks_apart_is_heard_and_hears(broker: Mosquitto) -> None:
+    """What is said comes back on the other line, in whose name the will was left; leaving, both say goodbye."""
+    async with a_link(broker.settings()) as other, subscribed(other, "alive") as alive, a_relay(broker.port) as relay:
+        settings = broker.settings(port=relay.port, will=WILL)
+        async with a_link(settings, speaks_apart=True) as mqtt, subscribed(mqtt, "home/#") as states:
+            await mqtt.publish("home/door", "open", within_s=PATIENCE_S)
+            with trio.fail_after(PATIENCE_S):
+                assert (await states.receive()).payload == b"open"
+        with trio.fail_after(PATIENCE_S):
+            assert await alive.receive() == Message("alive", b"offline", is_retained=False)
+        assert relay.connections == 2
+        assert relay.sent.count(b"offline") == 2  # in one greeting, and at the end
+        assert relay.sent.count(DISCONNECT) == 2
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["hearing", "speaking"])
+async def test_who_loses_one_line_loses_both(broker: Mosquitto, which: int) -> None:
+    """Nothing is believed any more that was heard; both are made again, and it is heard anew."""
+    broker.put("home/door", "open", retain=True)
+    async with a_relay(broker.port) as relay, a_link(broker.settings(port=relay.port), speaks_apart=True) as mqtt:
+        with trio.fail_after(PATIENCE_S), mqtt.subscribe("home/door") as states:
+            await states.receive()
+            await relay.cut(which)
+            await mqtt.wait_lost()
+            assert states.latest("home/door") is None
+            assert mqtt.trouble == "it closed the connection"
+            await mqtt.wait_connected()
+            assert (await states.receive()).payload == b"open"
+        assert relay.connections == 4
+
+
+async def test_who_may_not_speak_is_not_connected(tmp_path: Path) -> None:
+    """One line says why, though the broker lets us hear."""
+    with a_broker(tmp_path, more="max_connections 1\n") as broker:
+        async with a_link(broker.settings(), connected=False, speaks_apart=True) as mqtt:
+            with trio.fail_after(PATIENCE_S):
+                while mqtt.trouble != "it closed the connection at once":
+                    await mqtt.wait_change()
+            assert not mqtt.is_connected
+            with pytest.raises(MqttFailed, match="not connected to the broker"):
+                await mqtt.publish("a", "", within_s=PATIENCE_S)
+
+
 # leaving
 
 

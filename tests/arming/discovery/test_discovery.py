@@ -197,7 +197,7 @@ async def test_a_newer_command_takes_the_place_of_one_on_its_way_and_the_same_tw
 
 
 async def test_a_panel_at_the_same_broker_shares_the_connection(tmp_path: Path) -> None:
-    """One client of ours is there, and its last will is that of discovery."""
+    """One link of ours is there, and its last will is that of discovery."""
     panel = 'panel = { kind = "mqtt", broker = "home", preset = "manual_mqtt", state_topic = "s", command_topic = "c" }'
     with a_broker(tmp_path) as broker:
         shed = f'[partition.shed]\nsite = "home"\n{panel}\n'
@@ -209,7 +209,7 @@ async def test_a_panel_at_the_same_broker_shares_the_connection(tmp_path: Path) 
                 await home.shows("trioarm_partition_shed_state", "disarmed")
             await home.until(lambda: home.values["trioarm/availability"] == b"offline")
         ours = [line for line in broker.said if " connected from " in line and " as trioarm-" in line]
-        assert len(ours) == 2  # that which looks on, and that of the node
+        assert len(ours) == 3  # that which looks on, and both lines of the node
 
 
 async def test_where_it_is_not_allowed_nobody_listens(tmp_path: Path) -> None:

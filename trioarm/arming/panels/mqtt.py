@@ -280,7 +280,7 @@ def broker_link(broker: MqttBroker, connections: Connections) -> Mqtt:
         ConfigurationError: there can be none: paho-mqtt is not installed.
     """
     try:
-        return connections.get(broker, partial(make_link, broker))
+        return connections.get(broker, partial(make_link, broker, speaks_apart=True))
     except MqttFailed as error:
         raise ConfigurationError((f"mqtt.{broker.name}: {error}",)) from None
 

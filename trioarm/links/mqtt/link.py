@@ -6,7 +6,7 @@ import logging
 import random
 from functools import partial
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import attrs
 import trio
@@ -14,13 +14,15 @@ import trio
 from trioarm.engine.ports import Chance
 from trioarm.links.backoff import STEADY_S, pause_s
 from trioarm.links.mqtt.broker import Broker, Limits, MqttFailed, Will, check_payload
-from trioarm.links.mqtt.dial import dial, read_credentials
+from trioarm.links.mqtt.dial import Credentials, dial, read_credentials
 from trioarm.links.mqtt.inbox import Heed, Inboxes, Subscription
 from trioarm.links.mqtt.topics import check_topic
 from trioarm.links.threads import Thread
 
 if TYPE_CHECKING:
     from trioarm.links.mqtt.session import Session
+
+APART: Final = "-s"  # what the name we have there ends with on a line on which we only speak
 
 _log = logging.getLogger(__name__)
 
@@ -33,6 +35,9 @@ class Mqtt:
         chance: spreads the attempts of many nodes that lost the same broker.
         thread: where passwords and certificates are read.
         limits: of its patience.
+        speaks_apart: whether what we say has a line of its own beside that on which we hear, made with it and lost with
+            it. A broker drops what it cannot hand on as fast as it comes, and mosquitto does not spare what it owes:
+            where a topic is flooded, what is published on the same line may never be acknowledged.
 
     Raises:
         MqttFailed: paho-mqtt is not installed; the line says what to install.
@@ -45,6 +50,7 @@ class Mqtt:
         chance: Chance | None = None,
         thread: Thread | None = None,
         limits: Limits | None = None,
+        speaks_apart: bool = False,
     ) -> None:
         if find_spec("paho") is None:
             raise MqttFailed("MQTT needs paho-mqtt: python -m pip install 'trioarm[mqtt]'")
@@ -53,7 +59,9 @@ class Mqtt:
         self._thread = thread or Thread()
         self._limits = limits or Limits()
         self._inboxes = Inboxes()
-        self._session: Session | None = None
+        self._speaks_apart = speaks_apart
+        self._session: Session | None = None  # in which we hear
+        self._speaking: Session | None = None  # in which we speak: the same, unless that is done apart
         self._connected_at: float | None = None
         self._alone_at: float | None = None  # since when there is no connection; None before `run`, and if there is one
         self._trouble = "no connection has been tried yet"
@@ -66,7 +74,7 @@ class Mqtt:
     @property
     def is_connected(self) -> bool:
         """Whether the broker has accepted us and answered all subscriptions, and is still there as far as we know."""
-        return self._session is not None and self._session.is_established
+        return self._connected_at is not None and all(session.is_established for session in self._sessions())
 
     @property
     def dropped(self) -> int:
@@ -78,7 +86,7 @@ class Mqtt:
         """Why there is no connection, in a line without what we authenticate with; None if there is one."""
         if self.is_connected:
             return None
-        return (self._session and self._session.reason) or self._trouble
+        return next((session.reason for session in self._sessions() if session.reason), self._trouble)
 
     @property
     def steady_s(self) -> float:
@@ -163,8 +171,8 @@ class Mqtt:
             check_payload(data)
         except ValueError as error:  # of a text that is no UTF-8, too
             raise MqttFailed(str(error)) from None
-        session = self._session
-        if session is None or not session.is_established:
+        session = self._speaking
+        if session is None or not self.is_connected:
             await trio.lowlevel.checkpoint()
             raise MqttFailed(f"not connected to the broker {self.broker}: {self.trouble}")
         with trio.move_on_after(within_s):
@@ -187,22 +195,56 @@ class Mqtt:
 
     async def _connect(self) -> float:
         """Connect, and stay until the connection is lost; return for how many seconds it stood."""
-        from trioarm.links.mqtt.session import Session
-
         try:
             credentials = await self._thread.run(partial(read_credentials, self.broker))
-            stream, carrier = await dial(self.broker, credentials.tls, self._limits.dial_s)
+            session = await self._open(self.broker, credentials, self._inboxes)
         except MqttFailed as error:
             self._tell(str(error))
             self._change()
             return 0.0
-        session = Session(self.broker, credentials.password, stream, carrier, self._inboxes, self._limits)
         self._session = session
         try:
-            await session.run(self._on_established)
+            if self._speaks_apart:
+                await self._hear_and_speak(session, credentials)
+            else:
+                self._speaking = session
+                await session.run(self._on_established)
         finally:
             stood_s = self._on_lost(session)
         return stood_s
+
+    async def _hear_and_speak(self, hearing: Session, credentials: Credentials) -> None:
+        """Stay until one of the two lines is lost, which ends the other: who is not heard believes nothing it hears."""
+
+        async def speak() -> None:
+            broker = attrs.evolve(self.broker, client_id=f"{self.broker.client_id}{APART}", will=None)
+            try:
+                self._speaking = speaking = await self._open(broker, credentials, Inboxes())
+            except MqttFailed as error:
+                hearing.end(str(error))
+                return
+            await speaking.run(self._on_established)
+            hearing.end(str(speaking.reason))
+
+        async with trio.open_nursery() as nursery:
+            await hearing.run(lambda: nursery.start_soon(speak))
+            if self._speaking is not None:
+                self._speaking.end(str(hearing.reason))
+            nursery.cancel_scope.cancel()
+
+    async def _open(self, broker: Broker, credentials: Credentials, inboxes: Inboxes) -> Session:
+        """Return a session that has yet to be run.
+
+        Raises:
+            MqttFailed: the broker is not reached.
+        """
+        from trioarm.links.mqtt.session import Session
+
+        stream, carrier = await dial(broker, credentials.tls, self._limits.dial_s)
+        return Session(broker, credentials.password, stream, carrier, inboxes, self._limits)
+
+    def _sessions(self) -> list[Session]:
+        return [session for session in (self._session, self._speaking) if session is not None]
 
     def _on_established(self) -> None:
         self._connected_at, self._alone_at = trio.current_time(), None
@@ -212,7 +254,7 @@ class Mqtt:
 
     def _on_lost(self, session: Session) -> float:
         """Believe nothing any more that was heard; return for how many seconds the connection stood."""
-        self._session = None
+        self._session = self._speaking = None
         self._inboxes.forget()
         connected_at, self._connected_at = self._connected_at, None
         self._alone_at = self._alone_at or trio.current_time()

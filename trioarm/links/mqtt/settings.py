@@ -15,7 +15,7 @@ from trioarm.links.secrets import SecretRef, read_key
 
 @attrs.frozen(slots=True, kw_only=True)
 class MqttBroker:
-    """Settings of a broker: `[mqtt.NAME]`. Whatever is reached by the same one, and stays, shares one connection.
+    """Settings of a broker: `[mqtt.NAME]`. Whatever is reached by the same one, and stays, shares one link.
 
     Args:
         name: as configured.
@@ -42,8 +42,12 @@ class MqttBroker:
     client_id: str = "trioarm"
 
 
-def make_link(broker: MqttBroker) -> Mqtt:
+def make_link(broker: MqttBroker, *, speaks_apart: bool = False) -> Mqtt:
     """Return a link to a broker, which has yet to be run.
+
+    Args:
+        broker: as configured.
+        speaks_apart: see `Mqtt`; without need where nothing is subscribed to.
 
     Raises:
         MqttFailed: paho-mqtt is not installed; the line says what to install.
@@ -58,4 +62,5 @@ def make_link(broker: MqttBroker) -> Mqtt:
         version=broker.version,
         keepalive_s=broker.keepalive_s,
     )
-    return Mqtt(settings if broker.port is None else attrs.evolve(settings, port=broker.port))
+    at = settings if broker.port is None else attrs.evolve(settings, port=broker.port)
+    return Mqtt(at, speaks_apart=speaks_apart)
