@@ -519,38 +519,41 @@ async def test_who_leaves_says_so(broker: Mosquitto, version: Version) -> None:
 
 
 @pytest.mark.parametrize("is_frozen", [False, True], ids=["a broker that lives", "one that is frozen"])
-async def test_leaving_takes_a_second_at_most(broker: Mosquitto, is_frozen: bool) -> None:
-    """Whatever the broker does, and whatever is under way."""
+async def test_leaving_takes_a_second_at_most(
+    broker: Mosquitto, is_frozen: bool, mock_clock: trio.testing.MockClock
+) -> None:
+    """Of a broker that does not answer; no time is waited for with one that does."""
     async with trio.open_nursery() as nursery:
         mqtt = Mqtt(broker.settings(will=WILL))
         await nursery.start(mqtt.run)
-        with trio.fail_after(PATIENCE_S):
-            await mqtt.wait_connected()
+        await mqtt.wait_connected()
         if is_frozen:
             broker.freeze()
+            mock_clock.autojump_threshold = 0
         before = trio.current_time()
         nursery.cancel_scope.cancel()
-    assert trio.current_time() - before < 1.0 + 2.0  # the machine may be busy
+    assert trio.current_time() - before == (1.0 if is_frozen else 0.0)
     broker.thaw()
 
 
 @pytest.mark.parametrize("first", ["connect", "publish"])
-async def test_cancelled_at_any_moment_it_ends(broker: Mosquitto, first: str) -> None:
-    """After each number of steps of the loop, from the first one on or from a publish on: within a second, and well."""
+async def test_cancelled_at_any_moment_it_ends(
+    broker: Mosquitto, first: str, mock_clock: trio.testing.MockClock
+) -> None:
+    """After each number of steps of the loop, from the first one on or from a publish on: well, though time stands
+    still, so that nobody has to be given up."""
     for steps in (*range(20), *range(20, 300, 20)):
-        with trio.fail_after(PATIENCE_S):
-            async with trio.open_nursery() as nursery:
-                mqtt = Mqtt(broker.settings(will=WILL))
-                await nursery.start(mqtt.run)
-                if first == "publish":
-                    await mqtt.wait_connected()
-                    nursery.start_soon(partial(mqtt.publish, "a", "", within_s=PATIENCE_S))
-                for _ in range(steps):
-                    await trio.lowlevel.checkpoint()
-                nursery.cancel_scope.cancel()
-                before = trio.current_time()
-        assert trio.current_time() - before < 1.0 + 2.0  # the machine may be busy
+        async with trio.open_nursery() as nursery:
+            mqtt = Mqtt(broker.settings(will=WILL))
+            await nursery.start(mqtt.run)
+            if first == "publish":
+                await mqtt.wait_connected()
+                nursery.start_soon(partial(mqtt.publish, "a", "", within_s=PATIENCE_S))
+            for _ in range(steps):
+                await trio.lowlevel.checkpoint()
+            nursery.cancel_scope.cancel()
         assert not mqtt.is_connected
+    assert trio.current_time() == 0
 
 
 async def test_idle_it_sleeps(broker: Mosquitto) -> None:
