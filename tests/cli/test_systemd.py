@@ -13,6 +13,7 @@ from time import monotonic_ns
 
 import pytest
 import trio
+import trio.testing
 
 from tests.cli.programs import DEADLINE_S, started
 from tests.world import a_node, in_virtual_time
@@ -24,7 +25,11 @@ from trioarm.engine.health import LATE_PASS_S
 from trioarm.engine.ports import DueView
 
 RUN = ("-m", "trioarm", "run")
-JUST_NOW = datetime.now(UTC).isoformat()
+
+
+def just_now() -> str:
+    """Return what is due already, and not late."""
+    return datetime.now(UTC).isoformat()
 
 
 class Ear:
@@ -86,20 +91,33 @@ async def test_a_life_is_told_from_start_to_end(abstract: bool, tmp_path: Path) 
         assert await program.end() == (0, "")
 
 
-async def test_signs_of_life_come_faster_than_they_are_waited_for(tmp_path: Path) -> None:
-    """The time between two is less than half of what is allowed, while a run is drained, too."""
-    argv = '["/bin/sleep", "3"]'
-    beating(tmp_path, f'handler = "command"\nargs = {{ argv = {argv} }}\nonce = "{JUST_NOW}"')
+async def test_signs_of_life_come_faster_than_they_are_waited_for(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    """The time between two is less than half of what is allowed."""
+    address = str(tmp_path / "notify")
+    async with an_ear(address) as ear, trio.open_nursery() as nursery:
+        nursery.start_soon(ServiceManager(address, 1.0).keep_watch, lambda: True)
+        await ear.message_with("WATCHDOG")
+        seen_at = trio.current_time()
+        await ear.message_with("WATCHDOG")
+        assert 0 < trio.current_time() - seen_at < 0.5
+        nursery.cancel_scope.cancel()
+
+
+async def test_signs_of_life_go_on_while_a_run_is_drained(tmp_path: Path) -> None:
+    """Until it has ended."""
+    argv = '["/bin/sh", "-c", "until test -e go; do sleep 0.05; done"]'
+    beating(tmp_path, f'handler = "command"\nargs = {{ argv = {argv} }}\nonce = "{just_now()}"')
     environ = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "1000000", "WATCHDOG_PID": ""}
     debug = (*RUN, "--set", "log.level=debug")
     async with an_ear(environ["NOTIFY_SOCKET"]) as ear, started(tmp_path, debug, environ) as program:
         await program.line_with("beat  running")
         program.process.send_signal(signal.SIGTERM)
         await ear.message_with("STOPPING")
-        await ear.message_with("WATCHDOG")
-        seen_at = trio.current_time()
-        await ear.message_with("WATCHDOG")
-        assert trio.current_time() - seen_at < 0.5
+        for _ in range(2):
+            await ear.message_with("WATCHDOG")
+        (tmp_path / "go").touch()
         assert await program.end() == (0, "")
 
 
@@ -116,7 +134,7 @@ async def test_a_watchdog_of_another_process_is_not_fed(tmp_path: Path) -> None:
 async def test_programs_of_handlers_cannot_speak_for_the_node(tmp_path: Path) -> None:
     """What the supervisor said to the node is not handed on to the programs it starts."""
     argv = '["/bin/sh", "-c", "test -z \\"$NOTIFY_SOCKET$WATCHDOG_USEC$WATCHDOG_PID\\""]'
-    beating(tmp_path, f'handler = "command"\nargs = {{ argv = {argv} }}\nonce = "{JUST_NOW}"')
+    beating(tmp_path, f'handler = "command"\nargs = {{ argv = {argv} }}\nonce = "{just_now()}"')
     environ = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "1000000"}
     async with (
         an_ear(environ["NOTIFY_SOCKET"]) as ear,
