@@ -20,6 +20,7 @@ from trioarm.cli.lines import WAITING_MAX, Lines
 
 PIPE = 4096  # bytes: the least a pipe holds
 ARMED = ("runs", "list", "beat/house")
+LATER = ("superseded", "cancelled")  # by the next one, on a machine that needs more than a second for one
 
 
 @pytest.fixture
@@ -135,11 +136,12 @@ async def test_a_node_whose_output_nobody_reads_arms_on_time_and_stops_when_aske
     try:
         await Program(process).line_with("started: ")
         with trio.fail_after(DEADLINE_S):
-            while len(done := [run for run in await rows(tmp_path, *ARMED) if run["finished_at"]]) < 5:
+            while len(await rows(tmp_path, *ARMED, "--state", "succeeded")) < 5:
                 await trio.lowlevel.checkpoint()
             process.send_signal(signal.SIGTERM)
             assert await process.wait() == 0
-        assert {run["state"] for run in done} == {"succeeded"}
+        ended = {run["state"] for run in await rows(tmp_path, *ARMED) if run["finished_at"]}
+        assert ended <= {"succeeded", *LATER}
     finally:
         if process.returncode is None:
             process.kill()
