@@ -137,6 +137,14 @@ class Endless(dict[str, object]):
         return ((str(number), number) for number in without_end())
 
 
+class EndlessList(list[int]):
+    """A list whose items never end."""
+
+    def __iter__(self) -> Iterator[int]:
+        """Yield for ever."""
+        return without_end()
+
+
 @pytest.mark.parametrize(
     ("make", "why"),
     [
@@ -144,7 +152,7 @@ class Endless(dict[str, object]):
         (lambda: "x" * 100_000_000, "a text of 100000000 bytes cannot be kept: at most 65536"),
         (lambda: "é" * 50_000_000, "a text of at least 50000000 bytes cannot be kept"),
         (lambda: bytes(100_000_000), "a bytes cannot be kept"),
-        (lambda: [0] * 100_000_000, "too large to keep"),
+        (EndlessList, "too large to keep"),
         (lambda: ["x" * 60_000] * 9_000, "too large to keep"),
         (Endless, "too large to keep"),
         (lambda: float("nan"), "nan cannot be kept as JSON"),
