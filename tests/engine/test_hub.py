@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import trio
+import trio.testing
 
 from trioarm.core.events import (
     Event,
@@ -106,7 +107,7 @@ async def test_after_the_end_there_is_nothing_to_hear() -> None:
     hub.close()
 
 
-async def test_an_observer_may_leave_in_the_middle() -> None:
+async def test_an_observer_may_leave_in_the_middle(autojump_clock: trio.testing.MockClock) -> None:
     """Leaving its context ends its iteration, wherever that is."""
     hub = Hub()
     with hub.subscribe() as events:
