@@ -39,6 +39,7 @@ from trioarm.links.mqtt.broker import PAYLOAD_MAX
 from trioarm.links.mqtt.settings import MqttBroker
 from trioarm.links.secrets import SecretRef
 
+STEPS = 20  # of the loop, in which whoever does not wait has ended
 YES, NO, UNKNOWN = Truth.YES, Truth.NO, Truth.UNKNOWN
 TOPIC = "presence/house"
 FAMILY = "group.family"
@@ -54,6 +55,20 @@ class Asked:
     async def ask(self, within_s: float = PATIENCE_S) -> Answer:
         with trio.fail_after(within_s):
             return await self.source.ask()
+
+    async def at_once(self) -> Answer:
+        """Return an answer that nobody waits for: neither for a moment nor for the network."""
+        found: list[Answer] = []
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._into, found)
+            for _ in range(STEPS):
+                await trio.lowlevel.checkpoint()
+            nursery.cancel_scope.cancel()
+        [answer] = found
+        return answer
+
+    async def _into(self, found: list[Answer]) -> None:
+        found.append(await self.source.ask())
 
     async def until(self, wanted: Truth | str) -> Answer:
         """Return the first answer of that kind, or that says so."""
@@ -154,9 +169,7 @@ async def test_a_broker_that_is_away_is_unknown_within_the_limit(tmp_path: Path)
             assert answer.truth is UNKNOWN
             assert answer.why.startswith("mqtt home: not connected: ")
             assert "connection refused" in answer.why
-            began = trio.current_time()
-            assert (await asking.ask()).truth is UNKNOWN
-            assert trio.current_time() - began < 0.5
+            assert (await asking.at_once()).truth is UNKNOWN
             broker.start()
             broker.put(TOPIC, "away", retain=True)
             await asking.until(NO)
@@ -205,9 +218,7 @@ async def test_a_flood_is_one_message(tmp_path: Path) -> None:
             await flooder.publish(TOPIC, "home", retain=True, within_s=PATIENCE_S)
             answer = await asking.until(YES)
             assert answer.why == 'presence/house says "home"'
-            began = trio.current_time()
-            assert (await asking.ask()).truth is YES
-            assert trio.current_time() - began < 1.0
+            assert (await asking.at_once()).truth is YES
 
 
 async def test_what_is_old_is_unknown(tmp_path: Path) -> None:
@@ -333,9 +344,7 @@ async def test_a_program_answers_by_its_exit_code(script: str, answer: Answer) -
 async def test_a_program_that_hangs_is_unknown_within_the_limit() -> None:
     """It is ended with all it started."""
     async with asked(a_program("sh", "-c", "echo looking; sleep 600", timeout_s=1.0)) as asking:
-        began = trio.current_time()
         assert await asking.ask() == Answer(UNKNOWN, "sh did not end within 1s: it said looking")
-        assert trio.current_time() - began < 10.0
 
 
 async def test_a_program_that_floods_is_bounded() -> None:
