@@ -46,6 +46,8 @@ MESSAGE = Message(
 )
 SECRET = "very-secret-4711"
 PORT_OF_NOBODY = 9
+PATIENCE_S = 30.0  # of a test, on a busy machine
+HANGS_S = 600.0  # whoever does not answer
 
 
 @pytest.fixture(autouse=True)
@@ -149,12 +151,13 @@ def garbage(request: BaseHTTPRequestHandler) -> None:
 async def test_trouble_on_the_web_is_tried_again(what: str) -> None:
     """Nobody there, no HTTP, no answer: within the time it has."""
     with a_web_server() as web:
-        web.answer = {"garbage": garbage, "silence": lambda _: bool(web.over.wait(30)) or None}.get(what, status(204))
+        web.answer = {"garbage": garbage, "silence": lambda _: bool(web.over.wait(HANGS_S)) or None}.get(
+            what, status(204)
+        )
         url = f"http://127.0.0.1:{PORT_OF_NOBODY}/" if what == "nobody" else web.url()
         for way in both(url):
-            began = trio.current_time()
-            assert isinstance(await send(way, timeout_s=1.0), TryAgain)
-            assert trio.current_time() - began < 5
+            with trio.fail_after(PATIENCE_S):
+                assert isinstance(await send(way, timeout_s=1.0), TryAgain)
         web.over.set()
 
 
@@ -257,9 +260,8 @@ async def test_what_a_mail_server_says_decides(answers: Mapping[str, str], expec
 async def test_a_mail_server_that_is_silent_or_talks_nonsense_is_tried_again(answers: Mapping[str, str]) -> None:
     """Within the time it has, and the line is cut."""
     async with a_mail_server(answers) as server:
-        began = trio.current_time()
-        assert isinstance(await send(mail(server.port), timeout_s=1.0), TryAgain)
-        assert trio.current_time() - began < 5
+        with trio.fail_after(PATIENCE_S):
+            assert isinstance(await send(mail(server.port), timeout_s=1.0), TryAgain)
     assert not server.mails
 
 
@@ -318,16 +320,15 @@ async def test_apprise_must_know_the_service(url: str, why: str, monkeypatch: py
 async def test_apprise_that_hangs_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many messages hang there: each ends in time, and two threads are all that it costs."""
     with a_web_server() as web:
-        web.answer = lambda _: bool(web.over.wait(60)) or None
-        monkeypatch.setenv("PHONE_URL", f"json://127.0.0.1:{web.port}/?rto=60")
+        web.answer = lambda _: bool(web.over.wait(HANGS_S)) or None
+        monkeypatch.setenv("PHONE_URL", f"json://127.0.0.1:{web.port}/?rto={HANGS_S:.0f}")
         settings = ChannelSettings(name="phone", way=AppriseWay(SecretRef(env="PHONE_URL")))
         channel = make_channel(settings, SystemClock(60.0))
-        began = trio.current_time()
-        for _ in range(4):
-            with trio.move_on_after(0.5) as scope:
-                await channel.send(MESSAGE)
-            assert scope.cancelled_caught
-        assert trio.current_time() - began < 10
+        with trio.fail_after(PATIENCE_S):
+            for _ in range(4):
+                with trio.move_on_after(0.5) as scope:
+                    await channel.send(MESSAGE)
+                assert scope.cancelled_caught
         assert len(web.asked) <= 2
         web.over.set()
 
