@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -341,9 +342,22 @@ async def test_a_program_answers_by_its_exit_code(script: str, answer: Answer) -
         assert await asking.ask() == answer
 
 
-async def test_a_program_that_hangs_is_unknown_within_the_limit() -> None:
-    """It is ended with all it started."""
-    async with asked(a_program("sh", "-c", "echo looking; sleep 600", timeout_s=1.0)) as asking:
+async def test_a_program_that_hangs_is_unknown_within_the_limit(
+    tmp_path: Path, mock_clock: trio.testing.MockClock
+) -> None:
+    """It is ended with all it started. Time stands still until it has said something."""
+
+    async def listen() -> None:
+        while not os.listdir(tmp_path):
+            os.sched_yield()
+            await trio.lowlevel.checkpoint()
+        await trio.testing.wait_all_tasks_blocked()  # that is heard
+        mock_clock.jump(1.0)
+        mock_clock.rate = 1
+
+    script = f"echo looking; touch {tmp_path}/said; sleep 600"
+    async with asked(a_program("sh", "-c", script, timeout_s=1.0)) as asking, trio.open_nursery() as nursery:
+        nursery.start_soon(listen)
         assert await asking.ask() == Answer(UNKNOWN, "sh did not end within 1s: it said looking")
 
 

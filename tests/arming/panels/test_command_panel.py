@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 
 from tests.arming.premises import some_parts
 from trioarm.arming.commanding.line import lines_to
@@ -24,7 +25,7 @@ from trioarm.links.secrets import SecretRef
 CODE = "00x42-öäü"
 AWAY = Target.ARMED_AWAY
 ENDS_S = 60.0  # real seconds within which a program that ends has ended, on a busy machine
-LATE_S = 2  # real seconds after which one that does not end is given up: by then it has said what it has to say
+LATE_S = 2  # after which one that does not end is given up
 FLOOD = 30_000_000  # bytes: more than a node may lose to one program
 
 
@@ -45,6 +46,32 @@ async def failure_of(driver: CommandDriver, code: str | None = None, *, reads: b
     assert message.isprintable()
     assert len(message) < 1_000 or caught.value.zones
     return caught.value
+
+
+async def given_up(
+    script: str, said: Path, count: int, clock: trio.testing.MockClock, code: str | None = None
+) -> PanelFailure:
+    """Return how a command fails that does not end. Time stands still until it has said what it has to say.
+
+    Args:
+        script: makes a file once it has said something.
+        said: a directory for those.
+        count: of them.
+        clock: which stands still, and is too late then.
+        code: handed to it.
+    """
+
+    async def listen() -> None:
+        while len(os.listdir(said)) < count:
+            os.sched_yield()
+            await trio.lowlevel.checkpoint()
+        await trio.testing.wait_all_tasks_blocked()  # that is heard
+        clock.jump(LATE_S)
+        clock.rate = 1
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(listen)
+        return await failure_of(a_driver(script, timeout_s=LATE_S), code)
 
 
 # What the setting program says
@@ -293,10 +320,11 @@ def living(pids: Sequence[str]) -> list[str]:
     return found
 
 
-async def test_a_family_that_will_not_end_is_ended() -> None:
+async def test_a_family_that_will_not_end_is_ended(tmp_path: Path, mock_clock: trio.testing.MockClock) -> None:
     """Who ignores being told to terminate is killed with all it started; the wait is bounded."""
-    script = "trap '' TERM; for i in 1 2; do sh -c 'echo $$; exec sleep 3600' & done; echo $$; wait"
-    failure = await failure_of(a_driver(script, timeout_s=LATE_S))
+    say = f"echo $$; touch {tmp_path}/$$"
+    script = f"trap '' TERM; for i in 1 2; do sh -c '{say}; exec sleep 3600' & done; {say}; wait"
+    failure = await given_up(script, tmp_path, 3, mock_clock)
     assert str(failure).startswith(f"/bin/sh did not end within {LATE_S}s: it said ")
     pids = str(failure).rpartition("it said ")[2].split()
     assert len(pids) == 3
@@ -327,10 +355,12 @@ async def test_who_is_not_waited_for_any_more_is_ended(tmp_path: Path) -> None:
     assert living([pid]) == []
 
 
-async def test_an_end_of_the_output_is_no_end_of_the_program() -> None:
+async def test_an_end_of_the_output_is_no_end_of_the_program(
+    tmp_path: Path, mock_clock: trio.testing.MockClock
+) -> None:
     """It is waited for until its time is over; what it said until then is shown, but not the code."""
-    script = 'read -r code; echo "have $code"; exec >&- 2>&-; exec sleep 3600'
-    failure = await failure_of(a_driver(script, timeout_s=LATE_S), CODE)
+    script = f'read -r code; echo "have $code"; exec >&- 2>&-; touch {tmp_path}/said; exec sleep 3600'
+    failure = await given_up(script, tmp_path, 1, mock_clock, CODE)
     assert str(failure) == f"/bin/sh did not end within {LATE_S}s: it said have ***"
 
 
