@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
@@ -20,6 +19,7 @@ import attrs
 import trio
 from paho.mqtt import publish
 
+from tests.links.ports import free_port
 from tests.links.tls import HOST, Certificate
 from tests.needs import program_named
 from trioarm.links.mqtt import Broker, Limits, Mqtt, Subscription, Tls
@@ -115,7 +115,7 @@ def a_broker(
         more: lines of its configuration.
     """
     for attempt in range(TRIES):
-        broker = Mosquitto(directory, _free_port(), None if certificate is None else Tls(ca_file=certificate.ca))
+        broker = Mosquitto(directory, free_port(), None if certificate is None else Tls(ca_file=certificate.ca))
         (directory / "mosquitto.conf").write_text(_configuration(broker, users, certificate) + more)
         try:
             broker.start()
@@ -143,13 +143,6 @@ def _configuration(broker: Mosquitto, users: Mapping[str, str] | None, certifica
     if certificate is not None:
         lines += [f"certfile {certificate.chain}", f"keyfile {certificate.key}"]
     return "\n".join(lines) + "\n"
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind((HOST, 0))
-        port: int = one.getsockname()[1]
-        return port
 
 
 @asynccontextmanager

@@ -17,6 +17,8 @@ import trio
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, CloseConnection, Ping, Request, TextMessage
 
+from tests.links.ports import free_port
+
 TOKEN: Final = "eyJhbGciOiJIUzI1NiJ9.a-long-lived.token"
 HOUSE: Final = "alarm_control_panel.house"
 FEATURES: Final = {"armed_home": 1, "armed_away": 2, "armed_night": 4, "armed_custom_bypass": 16, "armed_vacation": 32}
@@ -145,7 +147,7 @@ class FakeHomeAssistant:
     async def start(self, *, is_ready: bool = True) -> None:
         """Listen; entities are there at once, or when `ready` is called."""
         assert self._nursery is not None
-        listeners = await trio.open_tcp_listeners(self.port, host="127.0.0.1")
+        listeners = await trio.open_tcp_listeners(self.port or free_port(), host="127.0.0.1")
         self.port = listeners[0].socket.getsockname()[1]
         if is_ready and not self.states:
             self.ready()
