@@ -14,7 +14,7 @@ from tests.links.web import a_web_server, status
 from trioarm.links.ping import REDIRECTS_MAX, Pinger, PingFailed
 
 SOON_S = 0.3
-PATIENCE_S = 5.0
+PATIENCE_S = 30.0
 
 
 async def refusal(url: str, deadline_s: float = PATIENCE_S) -> str:
