@@ -182,7 +182,7 @@ async def test_nothing_of_a_whole_run_shows_a_secret(house: Path, server: Web) -
 
 async def all_that_is_shown(house: Path) -> dict[str, bytes]:
     """Run a node until all that can fail has failed; return what it and every command said, and what is on the disk."""
-    async with node(house, "--for", "60s") as program:
+    async with node(house) as program:
         with trio.fail_after(DEADLINE_S):
             while await raised(house) != {"arm_failed": 2, "channel_failed": 2}:
                 assert program.process.returncode is None

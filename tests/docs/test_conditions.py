@@ -32,7 +32,7 @@ async def test_its_example_does_what_the_page_shows(tmp_path: Path) -> None:
         for line, shown in asked:
             if line == "trioarm audit list":
                 await said(tmp_path, "schedules", "fire", "evening/house")
-                await said(tmp_path, "run", "--for", "3s")
+                await said(tmp_path, "run", "--until-idle")
             printed = await said(tmp_path, *shlex.split(line)[1:])
             assert matches(shown, printed), f"{line}\n{printed}"
 
