@@ -54,17 +54,20 @@ def runs(folder: Path, *argv: str) -> None:
     )
 
 
-@pytest.mark.parametrize(("drain", "code", "said"), [("30s", 0, "1 succeeded"), ("0s", 3, "given back")])
+@pytest.mark.parametrize(("drain", "code", "said"), [("60s", 0, "1 succeeded"), ("0s", 3, "given back")])
 async def test_signals_reach_the_node_and_its_exit_code_comes_back(
     drain: str, code: int, said: str, tmp_path: Path
 ) -> None:
     """SIGTERM to PID 1 drains, and the container ends as the node does: 0, or 3 when the deadline was hit."""
-    runs(tmp_path, "/bin/sleep", "1.2")
+    awake = tmp_path / "awake"
+    runs(tmp_path, "/bin/sh", "-c", f"until test -e {awake}; do sleep 0.05; done")
     settings = ("--set", "log.level=debug", "--set", f"scheduler.drain={drain}")
     async with a_container(tmp_path, "run", *settings) as (program, first):
         await program.line_with("nap  running")
         os.kill(first, signal.SIGTERM)
         await program.line_with("SIGTERM: stopping")
+        if code == 0:
+            awake.touch()
         assert said in await program.line_with("stopped")
         assert await program.end() == (code, "")
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import trio
 
-from tests.cli.programs import started
+from tests.cli.programs import DEADLINE_S, started
 
 RUN = ("-m", "trioarm", "run")
 JUST_NOW = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
@@ -23,6 +25,15 @@ once = "{JUST_NOW}"
 """
 
 
+LONG = f"""
+[[schedule]]
+name = "nap"
+handler = "command"
+args = {{ argv = ["/bin/sh", "-c", "until test -e awake; do sleep 0.05; done"] }}
+once = "{JUST_NOW}"
+"""
+
+
 def napping(folder: Path, seconds: str) -> None:
     (folder / "scheduler.toml").write_text(NAP.replace("SECONDS", seconds))
 
@@ -30,12 +41,13 @@ def napping(folder: Path, seconds: str) -> None:
 class TestEnding:
     async def test_the_first_sigterm_lets_runs_end(self, tmp_path: Path) -> None:
         """A run that works when SIGTERM comes ends by itself, and the exit code is 0 (S8.2)."""
-        napping(tmp_path, "1.2")
+        (tmp_path / "scheduler.toml").write_text(LONG)
         async with started(tmp_path, (*RUN, "--set", "log.level=debug")) as program:
             await program.line_with("nap  running")
             program.process.send_signal(signal.SIGTERM)
             stopping = await program.line_with("SIGTERM: stopping")
             assert "1 run may go on for 30 s" in stopping
+            (tmp_path / "awake").touch()
             await program.line_with("nap  succeeded")
             assert "runs: 1 succeeded" in await program.line_with("stopped after")
             assert await program.end() == (0, "")
@@ -99,16 +111,22 @@ class TestEnding:
         (tmp_path / "scheduler.toml").write_text(
             f'[[schedule]]\nname = "beat"\nhandler = "command"\nargs = {{ argv = {argv} }}\nevery = "50ms"\n'
         )
-        async with started(tmp_path, (*RUN, "--for", "1s")) as program:
+        async with started(tmp_path, RUN) as program:
             await program.line_with("beat  succeeded")
             assert program.process.stdout is not None
             before = beats.read_text().count("beat")
             await program.process.stdout.aclose()
-            assert await program.process.wait() == 0
-            assert beats.read_text().count("beat") > before + 2
+            with trio.fail_after(DEADLINE_S):
+                while beats.read_text().count("beat") <= before + 2:
+                    os.sched_yield()
+                    await trio.lowlevel.checkpoint()
+                program.process.send_signal(signal.SIGTERM)
+                assert await program.process.wait() == 0
 
 
 STUCK = """
+import os
+import signal
 import sys
 import trio
 from trioarm import Every, Schedule, SchedulerConfig
@@ -117,6 +135,7 @@ from trioarm.cli.run import run_node
 from trioarm.config import SchedulerSettings
 
 async def deaf(run):
+    os.kill(os.getpid(), signal.SIGTERM)
     with trio.CancelScope(shield=True):
         await trio.sleep_forever()
 
@@ -124,7 +143,7 @@ config = SchedulerConfig(
     scheduler=SchedulerSettings(drain_s=0.0),
     schedules=(Schedule("stuck", Every(0.1), handler="deaf"),),
 )
-sys.exit(run_node(config, Until(after_s=0.5), {"deaf": deaf}))
+sys.exit(run_node(config, Until(), {"deaf": deaf}))
 """
 
 
