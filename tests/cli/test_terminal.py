@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.programs import environment
+from tests.cli.programs import DEADLINE_S, environment
 
 BAD = '[[schedule]]\nname = "a"\nhandler = "log"\nevery = "now"\n'
 
@@ -24,7 +24,7 @@ def on_a_terminal(folder: Path, environ: Mapping[str, str]) -> str:
             cwd=folder,
             stderr=theirs,
             env=environment({"TERM": "xterm", **environ}),
-            timeout=20,
+            timeout=DEADLINE_S,
             check=False,
         )
         assert process.returncode == 2

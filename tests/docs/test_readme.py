@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.programs import DEADLINE_S
 from trioarm import SchedulerConfig
 
 ROOT = Path(__file__).parents[2]
@@ -39,7 +40,9 @@ def test_the_program_runs_as_it_stands(tmp_path: Path) -> None:
     [program] = blocks("python")
     path = tmp_path / "program.py"
     path.write_text(program, encoding="utf-8")
-    ended = subprocess.run([sys.executable, path], capture_output=True, text=True, timeout=30, check=False, cwd=ROOT)
+    ended = subprocess.run(
+        [sys.executable, path], capture_output=True, text=True, timeout=DEADLINE_S, check=False, cwd=ROOT
+    )
     assert (ended.returncode, ended.stderr) == (0, "")
     lines = ended.stdout.splitlines()
     assert 2 <= len(lines) <= 3
@@ -55,7 +58,7 @@ def test_the_commands_print_what_is_shown(command: str, shown: str) -> None:
         [sys.executable, "-m", "trioarm", *command.split()],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=DEADLINE_S,
         check=False,
         cwd=ROOT,
         env={name: value for name, value in os.environ.items() if name != "COLUMNS"},  # as wide as it wants to be
