@@ -104,6 +104,17 @@ class KeepingContract:
             pass
         assert await _kept(repository) == [lasting.run_id]
 
+    async def test_what_was_decided_before_a_clock_was_set_back_keeps_nothing_else(
+        self, repository: ScheduleRepository
+    ) -> None:
+        """By age: what is old by the clock goes, whatever was decided before it at a later instant."""
+        record = await put(repository)
+        before = await decide(repository, record, NOW, decided_at=NOW + HOUR)
+        after = await _ended(repository, record, 1)
+        assert await repository.prune(_retention(runs_before=NOW + 2)) == 1
+        assert await _kept(repository) == [before.run_id]
+        assert await repository.get_run(after.run_id) is None
+
     async def test_states_are_kept_apart(self, repository: ScheduleRepository) -> None:
         """What failed is kept longer than what went well, and is pushed out by no number of it; what was missed, less
         long; all others share an age and a count."""

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, ValuesView
 from itertools import islice
 
+from trioarm.core.instants import EARLIEST
 from trioarm.core.queries import Kept, Retention
 from trioarm.core.run import Origin, RunRecord
 from trioarm.core.states import FINAL, State
@@ -14,13 +15,15 @@ from trioarm.core.states import FINAL, State
 class History:
     """Runs in the order in which they were decided."""
 
-    __slots__ = ("_final", "_last_run_id", "_occurrences", "_runs")
+    __slots__ = ("_final", "_in_order", "_last_decided_at", "_last_run_id", "_occurrences", "_runs")
 
     def __init__(self) -> None:
         self._runs: dict[int, RunRecord] = {}
         self._occurrences: dict[Origin, dict[tuple[int, int, int], RunRecord]] = {origin: {} for origin in Origin}
         self._final: dict[State, dict[int, int]] = {state: {} for state in FINAL}  # runs per state and schedule key
         self._last_run_id = 0
+        self._last_decided_at = EARLIEST
+        self._in_order = True  # whether what was decided later was so at a later instant: no clock was set back
 
     def add(self, run: RunRecord) -> None:
         """Keep a newly decided run and give it its number."""
@@ -28,6 +31,9 @@ class History:
         run.run_id = self._last_run_id
         self._runs[run.run_id] = run
         self._occurrences[run.origin][run.occurrence] = run
+        if run.decided_at < self._last_decided_at:
+            self._in_order = False
+        self._last_decided_at = run.decided_at
 
     def ended(self, run: RunRecord) -> None:
         """Note that a kept run is final."""
@@ -84,7 +90,7 @@ class History:
         before = {state: kept.before for kept in retention.kept for state in kept.states}
         latest = max(before.values())
         for run in self._runs.values():
-            if run.decided_at >= latest:
+            if run.decided_at >= latest and self._in_order:
                 return
             if run.finished_at is not None and run.finished_at < before[run.state]:
                 yield run
