@@ -38,6 +38,7 @@ from trioarm.core.errors import (
     SchedulerStopped,
 )
 from trioarm.core.events import ConfigChanged
+from trioarm.core.owners import CODE_OWNER
 from trioarm.core.schedule import Schedule
 from trioarm.engine.clock import SystemClock
 from trioarm.engine.commands import Beside
@@ -59,7 +60,6 @@ from trioarm.notify import notifying
 from trioarm.notify.notifying import Notifying, notifying_schedules, workers_for
 from trioarm.repositories.sqlite import SqliteScheduleRepository
 
-CODE_OWNER: Final = "config"  # who owns schedules of a configuration that was made in code, not read from a file
 NAMED_MAX: Final = 5  # schedules named of which something is not heeded, or hardly meant: `trioarm check` names all
 AGAIN_S: Final = 5.0  # after which exceptions are looked at again that could not be heeded
 POOL: Final = "default"  # the pool of all handlers that have none of their own

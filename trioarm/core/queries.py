@@ -172,7 +172,8 @@ class Retention:
         runs_max: final runs beyond this many per schedule, the oldest first; those that are too old count no more.
         apart: final states for which something else holds; they are counted apart from all others. A state is in no
             more than one of them.
-        schedules_before: finished schedules whose last occurrence was decided before this instant.
+        schedules_before: finished schedules whose last occurrence was decided before this instant; not those that a
+            file or a configuration declares: at the next start they would be new, and their past would come again.
         journal: a journal that may forget as runs are: what is older than `runs_before`, from its beginning on. None
             for none: a journal is kept for ever unless it is named here.
         journal_max: entries of it beyond this many, the oldest first. The last one stays: numbers go on from it.

@@ -19,6 +19,7 @@ from trioarm.core.diff import FirstPuts, SyncDiff, first_put, removal, sync_diff
 from trioarm.core.errors import InvalidSchedule, RepositoryError, RevisionConflict
 from trioarm.core.events import ScheduleChange, ScheduleChanged
 from trioarm.core.operations import Operation, Verb, entry
+from trioarm.core.owners import FILE_OWNER
 from trioarm.core.queries import PAGE_MAX, ScheduleQuery
 from trioarm.core.record import ScheduleRecord
 from trioarm.core.run import RunRecord
@@ -34,7 +35,6 @@ SYNC_MAX: Final = 100_000  # schedules one owner may declare
 
 NAMED_AGAIN: Final = "the same name comes again later in this call, and the last one counts"
 UNCHANGED: Final = "nothing was changed"
-FILE_OWNER: Final = "file:"
 
 _log = logging.getLogger("trioarm.schedules")
 

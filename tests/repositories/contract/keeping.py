@@ -180,6 +180,16 @@ class KeepingContract:
         assert [record is None for record in found] == [True, False, False, False]
         assert await repository.prune(_retention(schedules_before=NOW + 1)) == 0
 
+    async def test_finished_schedules_stay_that_are_declared_again(self, repository: ScheduleRepository) -> None:
+        """What a file or a configuration declares is kept however old it is: a start would take it for new."""
+        owners = {"a": "file:scheduler.toml", "b": "config", "c": "app", "d": None}
+        for name, owner in owners.items():
+            record = await put(repository, name, owner=owner)
+            await keep(repository, moved=[moving(record, NOW, None, state=ScheduleState.FINISHED)])
+        assert await repository.prune(_retention(schedules_before=NOW + 1)) == 2
+        found = await repository.get_schedules([*owners])
+        assert [record is None for record in found] == [False, False, True, True]
+
     async def test_a_schedule_at_work_is_not_forgotten(self, repository: ScheduleRepository) -> None:
         """A finished schedule stays while one of its runs has steps to go."""
         record = await put(repository)

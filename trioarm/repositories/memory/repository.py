@@ -37,6 +37,7 @@ from trioarm.core.changes import (
 from trioarm.core.correcting import ROWS_MAX, Ahead, is_ahead
 from trioarm.core.due_index import DueIndex
 from trioarm.core.instants import EARLIEST
+from trioarm.core.owners import declares_at_start
 from trioarm.core.planning import Group
 from trioarm.core.queries import Document, JournalEntry, Page, Retention, RunQuery, ScheduleQuery, Statistics
 from trioarm.core.record import ScheduleRecord, ScheduleState
@@ -422,6 +423,7 @@ class InMemoryScheduleRepository:
             if record.state is ScheduleState.FINISHED
             and record.cursor_at < retention.schedules_before
             and record.key not in self._unfinished
+            and not declares_at_start(record.schedule.owner)
         ][: retention.limit - runs]
         for record in over:
             self._shelf.remove(record)

@@ -9,6 +9,7 @@ from typing import Final
 
 import attrs
 
+from trioarm.core.owners import CODE_OWNER, FILE_OWNER
 from trioarm.repositories.sqlite.schema import FINAL, HELD, PENDING, SPAN, TROUBLED, UNFINISHED
 
 # Committing: each changes one row, or none when what it expects is no longer so
@@ -255,7 +256,8 @@ KEYS_OF_RUNS: Final = "SELECT DISTINCT key FROM runs WHERE id IN (SELECT value F
 FORGET_RUNS: Final = "DELETE FROM runs WHERE id IN (SELECT value FROM json_each(?))"
 OVER: Final = (
     "SELECT c.key FROM cursors c WHERE c.removed = 0 AND c.state = 'finished' AND c.cursor_at < ? "
-    "AND EXISTS (SELECT 1 FROM schedules s WHERE s.key = c.key AND s.removed = 0) "
+    "AND EXISTS (SELECT 1 FROM schedules s WHERE s.key = c.key AND s.removed = 0 "
+    f"AND coalesce(s.owner, '') <> '{CODE_OWNER}' AND coalesce(s.owner, '') NOT GLOB '{FILE_OWNER}*') "
     f"AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.key = c.key AND r.{UNFINISHED}) ORDER BY c.key LIMIT ?"
 )
 DROP: Final = (
