@@ -41,11 +41,16 @@ def _fails(step: Finished) -> bool:
 
 
 def runs_before(record: ScheduleRecord, most: int) -> RunQuery:
-    """Return the question for the runs among which those are that ended last, before the one that fails now.
+    """Return the question for the runs among which those are that ended last, before the one that fails now."""
+    return RunQuery(schedule=record.schedule.name, states=ENDED, descending=True, limit=looked_at(most))
+
+
+def looked_at(most: int) -> int:
+    """Return how many of the newest runs that ended tell whether so many failed in a row; they are not forgotten.
 
     Twice as many as count: where runs overlap, they do not end in the order in which they were decided.
     """
-    return RunQuery(schedule=record.schedule.name, states=ENDED, descending=True, limit=2 * most)
+    return 2 * most
 
 
 def one_too_many(record: ScheduleRecord, failed: RunRecord, before: Iterable[RunRecord], most: int) -> bool:

@@ -169,7 +169,8 @@ class Retention:
 
     Args:
         runs_before: final runs that finished before this instant.
-        runs_max: final runs beyond this many per schedule, the oldest first; those that are too old count no more.
+        runs_max: final runs beyond this many per schedule, the oldest first; those that are too old count no more. Of
+            a schedule that is paused once it kept failing, those stay that tell (see `trioarm.core.failing`).
         apart: final states for which something else holds; they are counted apart from all others. A state is in no
             more than one of them.
         schedules_before: finished schedules whose last occurrence was decided before this instant; not those that a

@@ -146,6 +146,23 @@ class KeepingContract:
         assert await kept_with(0, Kept(_FAILED, _NEVER, 1)) == [5, *rest[1:]]
         assert await kept_with(_MANY, Kept(FINAL, _NEVER, 0)) == rest[2:]
 
+    async def test_runs_stay_that_tell_whether_a_schedule_keeps_failing(self, repository: ScheduleRepository) -> None:
+        """However old, and however many: twice as many of the newest that ended as failures pause it, until it is
+        removed. What never ran tells nothing, nor do runs of a schedule that is never paused for them."""
+        record, other = await put(repository, "a", pause_after_failures=2), await put(repository, "b")
+        ends = [Step.SUCCEED, Step.FAIL, Step.MISS, Step.SUCCEED, Step.FAIL, Step.CANCEL, Step.TIME_OUT]
+        runs = [await _ended(repository, record, place, step) for place, step in enumerate(ends)]
+        await _ended(repository, other, 50, Step.FAIL)
+        telling = [runs[place].run_id for place in (1, 3, 4, 6)]
+        for retention in (_retention(runs_before=NOW + HOUR, limit=2), _retention(runs_max=0, limit=2)):
+            while await repository.prune(retention):
+                pass
+            assert await _kept(repository) == telling
+        await remove(repository, record)
+        while await repository.prune(_retention(runs_before=NOW + HOUR)):
+            pass
+        assert await _kept(repository) == []
+
     async def test_unfinished_runs_are_never_forgotten(self, repository: ScheduleRepository) -> None:
         """However old: what has steps to go stays, and does not count towards the maximum."""
         record = await put(repository)

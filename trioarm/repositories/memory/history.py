@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, ValuesView
+from collections.abc import Iterable, Iterator, ValuesView
 from itertools import islice
 
+from trioarm.core.failing import ENDED, looked_at
 from trioarm.core.instants import EARLIEST
 from trioarm.core.queries import Kept, Retention
 from trioarm.core.run import Origin, RunRecord
@@ -73,10 +74,12 @@ class History:
     def forget(self, retention: Retention) -> int:
         """Forget up to `retention.limit` runs that may be forgotten, the oldest first, and return how many were.
 
-        Only once none is too old are those counted that are left, and may be too many.
+        Only once none is too old are those counted that are left, and may be too many. Those stay that tell whether
+        their schedule keeps failing.
         """
         limit = retention.limit
-        gone = list(islice(self._too_old(retention), limit)) or list(islice(self._too_many(retention), limit))
+        old, many = self._telling_nothing(self._too_old(retention)), self._telling_nothing(self._too_many(retention))
+        gone = list(islice(old, limit)) or list(islice(many, limit))
         for run in gone:
             del self._runs[run.run_id]
             del self._occurrences[run.origin][run.occurrence]
@@ -85,6 +88,29 @@ class History:
             if not counts[key]:
                 del counts[key]
         return len(gone)
+
+    def _telling_nothing(self, runs: Iterable[RunRecord]) -> Iterator[RunRecord]:
+        """Yield those of these runs that do not tell whether their schedule keeps failing."""
+        telling: set[int] | None = None
+        for run in runs:
+            if run.schedule.schedule.pause_after_failures is not None:
+                telling = self._telling() if telling is None else telling
+                if run.run_id in telling:
+                    continue
+            yield run
+
+    def _telling(self) -> set[int]:
+        """Return the numbers of the runs that tell whether their schedule keeps failing, and is to be paused (S5.9)."""
+        left: dict[int, int] = {}
+        found: set[int] = set()
+        for run in reversed(self._runs.values()):
+            record, most = run.schedule, run.schedule.schedule.pause_after_failures
+            if most is None or record.removed or run.state not in ENDED:
+                continue
+            left[record.key] = left.get(record.key, looked_at(most)) - 1
+            if left[record.key] >= 0:
+                found.add(run.run_id)
+        return found
 
     def _too_old(self, retention: Retention) -> Iterator[RunRecord]:
         before = {state: kept.before for kept in retention.kept for state in kept.states}

@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol, TypeAlias
 import attrs
 import trio
 
+from trioarm.core.failing import looked_at
 from trioarm.core.queries import Kept, Retention
 from trioarm.repositories.sqlite import questions, statements
 from trioarm.repositories.sqlite.surplus import KEYS, Surplus, keys_after, surplus_of
@@ -137,7 +138,7 @@ class Pruning:
         while self._surplus and len(runs) < retention.limit:
             wanted = retention.limit - len(runs)
             some: list[int] = await self._read(partial(self._surplus[-1].take, wanted))
-            runs += some
+            runs += await self._read(partial(_telling_nothing, some))
             if len(some) < wanted:
                 self._surplus.pop()
         return sorted(runs)
@@ -151,7 +152,7 @@ class Pruning:
             upto, limit = min(last, self._looked_upto + LOOKED_AT), retention.limit - len(found)
             values = {**befores, "after": self._looked_upto, "upto": upto, "limit": limit}
             some: list[int] = await self._read(partial(_numbers, statement=statements.OLD, values=values))
-            found += some
+            found += await self._read(partial(_telling_nothing, some))
             self._looked_upto = upto if len(some) < limit else some[-1]
         return found
 
@@ -178,6 +179,14 @@ def _search(retention: Retention, runs: list[int], connection: sqlite3.Connectio
 
 def _numbers(connection: sqlite3.Connection, statement: str, values: Values) -> list[int]:
     return [number for (number,) in connection.execute(statement, values)]
+
+
+def _telling_nothing(runs: Sequence[int], connection: sqlite3.Connection) -> list[int]:
+    """Return those of these runs that do not tell whether their schedule keeps failing, and is to be paused (S5.9)."""
+    telling: set[int] = set()
+    for key, most in connection.execute(statements.PAUSING, (json.dumps(runs),)).fetchall():
+        telling.update(_numbers(connection, statements.LAST_ENDED, (key, looked_at(most))))
+    return [run_id for run_id in runs if run_id not in telling]
 
 
 def _search_journal(retention: Retention, left: int, found: Forgettable, connection: sqlite3.Connection) -> None:

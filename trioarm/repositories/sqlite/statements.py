@@ -9,6 +9,7 @@ from typing import Final
 
 import attrs
 
+from trioarm.core.failing import ENDED
 from trioarm.core.owners import CODE_OWNER, FILE_OWNER
 from trioarm.repositories.sqlite.schema import FINAL, HELD, PENDING, SPAN, TROUBLED, UNFINISHED
 
@@ -251,6 +252,16 @@ SURPLUS: Final = (
 TROUBLED_SURPLUS: Final = (
     "SELECT id FROM runs INDEXED BY runs_troubled_of WHERE key = :key AND id > :after AND id <= :upto "
     f"AND {_IN_STATES} AND {TROUBLED} ORDER BY id LIMIT :limit"
+)
+# Schedules of these runs that are paused once some failed in a row, and after how many: no other definition is read.
+PAUSING: Final = """
+    SELECT key, json_extract(definition, '$.pause_after_failures') AS most FROM schedules
+    WHERE key IN (SELECT key FROM runs WHERE id IN (SELECT value FROM json_each(?))) AND removed = 0 AND trouble IS NULL
+    AND most NOTNULL
+"""
+LAST_ENDED: Final = (
+    "SELECT id FROM runs INDEXED BY runs_schedule WHERE key = ? "
+    f"AND state IN ({', '.join(repr(state.value) for state in sorted(ENDED))}) ORDER BY id DESC LIMIT ?"
 )
 KEYS_OF_RUNS: Final = "SELECT DISTINCT key FROM runs WHERE id IN (SELECT value FROM json_each(?))"
 FORGET_RUNS: Final = "DELETE FROM runs WHERE id IN (SELECT value FROM json_each(?))"
