@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from tests.simulation.history import History, Joined, Killed, Put, Said, Stalled, Stepped, Stopped, Strayed
+from tests.simulation.history import (
+    History,
+    Joined,
+    Keeps,
+    Killed,
+    Pruned,
+    Put,
+    Said,
+    Stalled,
+    Stepped,
+    Stopped,
+    Strayed,
+)
 from trioarm import After, Cron, Every, Misfire, Once, Overlap, RetryPolicy, Schedule
 from trioarm.core.instants import MINUTE
 from trioarm.testing import Fault
@@ -186,6 +198,31 @@ CORPUS: Final = {
         faults={},
         workers=2,
         with_file=False,
+    ),
+    "a failure that was forgotten did not count, and what kept failing went on for ever": History(
+        schedules=(Schedule("a", Every(60.0), handler="breaks", retry=RetryPolicy(0), pause_after_failures=3),),
+        acts=tuple((61.0, Pruned()) for _ in range(5)),
+        faults={},
+        workers=1,
+        with_file=False,
+        keeps=Keeps(86_400.0, 1),
+    ),
+    "what was declared and over was forgotten, and the next start ran it again": History(
+        schedules=(Schedule("a", Once(BEGIN + MINUTE), handler="succeeds", misfire_window_s=7_200.0, **QUICK),),
+        acts=((1_800.0, Pruned()), (61.0, Killed(3.0))),
+        faults={},
+        workers=1,
+        with_file=False,
+        owner="config",
+        keeps=Keeps(86_400.0, 1_000, schedules_s=600.0),
+    ),
+    "what was old by a clock that was set back was kept until that had caught up": History(
+        schedules=(Schedule("a", Every(600.0), handler="succeeds", **QUICK),),
+        acts=((1_800.0, Stepped(-3_000.0)), (0.0, Said("fire", "a")), (130.0, Pruned())),
+        faults={},
+        workers=1,
+        with_file=False,
+        keeps=Keeps(60.0, 1_000),
     ),
     "what was fired to run alone held no lane, and the next occurrence of its schedule ran beside it": History(
         schedules=(Schedule("a", Every(600.0), handler="is_slow", overlap="buffer_one", timeout_s=100.0),),

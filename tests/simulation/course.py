@@ -139,7 +139,8 @@ class Course:
         workers: of each node.
         spare: how many runs it may claim beyond those.
         records: of the schedules, as kept at last.
-        rows: all of them.
+        rows: all of them, those that were forgotten as they were then.
+        forgotten: the numbers of those, each with the last one that there was then.
         journal: what was done by commands, and when, in order.
         kept: number of the run and token of each attempt that handlers noted with its outcome.
         alerts: what people were told of: the subjects of all alerts.
@@ -152,7 +153,7 @@ class Course:
         counts: of what happened.
         virtual_s: how long it lasted.
         wakes: when which task of an idle node was woken, by its name.
-        rows_when_idle: all rows after that.
+        rows_when_idle: all rows after that, but for those that were forgotten before it began.
     """
 
     witness: Witness
@@ -168,6 +169,7 @@ class Course:
     spare: int = 0
     records: list[ScheduleRecord] = attrs.Factory(list)
     rows: list[RunRecord] = attrs.Factory(list)
+    forgotten: dict[int, int] = attrs.Factory(dict)
     journal: list[tuple[int, Operation]] = attrs.Factory(list)
     kept: Counter[tuple[int, int]] = attrs.Factory(Counter)
     alerts: set[str] = attrs.Factory(set)

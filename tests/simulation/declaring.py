@@ -97,6 +97,7 @@ class Declaring:
         """Note what was stored before and after, and what changed with it."""
         wanted = {one.name: attrs.evolve(one, owner=owner) for one in schedules}
         said, before, from_at = _Said(), await self._stored(), self._look()
+        forgotten = self._course.counts["schedules forgotten"]
         for name in wanted:
             self._course.witness.redefined(name)
         try:
@@ -104,9 +105,9 @@ class Declaring:
         finally:
             after = await self._stored()
             self._look()
-            self._course.declarations.append(
-                Declaration(owner, wanted, dry_run, before, after, said.answer, said.refused, said.is_done)
-            )
+            declared = Declaration(owner, wanted, dry_run, before, after, said.answer, said.refused, said.is_done)
+            if self._course.counts["schedules forgotten"] == forgotten:  # else who can tell what changed
+                self._course.declarations.append(declared)
             for name in sorted(before.keys() | after.keys()):
                 old, new = before.get(name), after.get(name)
                 if old is None or new is None or old.schedule != new.schedule:

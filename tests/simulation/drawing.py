@@ -20,9 +20,15 @@ MADE_SMALLER: Final = (Phase.generate, Phase.shrink)  # what does not hold; that
 
 
 def play_drawn(
-    number: int, count: int, statistics: Statistics, *, with_files: bool, phases: Sequence[Phase] = AS_DRAWN
+    number: int,
+    count: int,
+    statistics: Statistics,
+    *,
+    with_files: bool,
+    about: str = "everything",
+    phases: Sequence[Phase] = AS_DRAWN,
 ) -> None:
-    """Play so many histories of a seed.
+    """Play so many histories of a seed, about one of ABOUT.
 
     Raises:
         AssertionError: something does not hold.
@@ -30,7 +36,7 @@ def play_drawn(
 
     @seed(number)
     @settings(max_examples=count, deadline=None, database=None, phases=phases, suppress_health_check=list(HealthCheck))
-    @given(histories(with_file=with_files))
+    @given(histories(with_file=with_files, about=about))
     def holds(history: History) -> None:
         course = course_of(history)
         statistics.add(course)

@@ -9,7 +9,10 @@ import attrs
 from hypothesis import strategies as st
 
 from trioarm import After, Cron, Delivery, ErrorPolicy, Every, Misfire, Once, Overlap, RetryPolicy, Schedule, Weekly
-from trioarm.core.instants import MINUTE
+from trioarm.core.instants import DAY, MINUTE, SECOND
+from trioarm.core.operations import JOURNAL
+from trioarm.core.queries import Kept, Retention
+from trioarm.core.states import FAILURES
 from trioarm.testing import Fault
 from trioarm.testing.faults import Away
 from trioarm.testing.world import BEGIN
@@ -21,9 +24,23 @@ KINDS = (
     *("put", "put", "said", "said", "declared", "declared", "killed", "killed"),
     *("stopped", "stalled", "stepped", "corrected", "strayed", "joined"),
 )
+FORGETTING = (
+    "put",
+    "said",
+    "said",
+    "declared",
+    "killed",
+    "stopped",
+    "stalled",
+    "stepped",
+    "pruned",
+    "pruned",
+    "pruned",
+)
 CODE = "config"  # whose set is declared again whenever a node starts
 OWNERS = ("file:scheduler.toml", "app", CODE)
 CALLS = ("commit",) * 4 + ("read_due", "read_ready", "unfinished_runs", "renew", "get_schedules", "find_runs")
+FORGOTTEN_AT_ONCE = 7  # rows
 LANES = ("red", "blue")  # of which red supersedes
 BEHAVIOURS = (
     "succeeds",
@@ -125,9 +142,44 @@ class Strayed:
     for_s: float
 
 
-ACTS_SEEN = ("Put", "Said", "Declared", "Killed", "Stopped", "Stalled", "Joined", "Stepped", "Strayed")
+@attrs.frozen
+class Pruned:
+    """Somebody has forgotten at once what retention allows."""
 
-Act: TypeAlias = "Put | Said | Declared | Killed | Stopped | Stalled | Joined | Stepped | Strayed"
+
+ACTS_SEEN = ("Put", "Said", "Declared", "Killed", "Stopped", "Stalled", "Joined", "Stepped", "Strayed", "Pruned")
+
+Act: TypeAlias = "Put | Said | Declared | Killed | Stopped | Stalled | Joined | Stepped | Strayed | Pruned"
+
+
+@attrs.frozen
+class Keeps:
+    """How little of its history a store keeps; less than any configuration allows, so that it matters within hours.
+
+    Args:
+        runs_s: for how long runs that are over, and what was said.
+        runs: how many of each schedule.
+        failures: how many of those that failed, which are counted apart then; None for together.
+        schedules_s: for how long schedules that are over.
+    """
+
+    runs_s: float
+    runs: int
+    failures: int | None = None
+    schedules_s: float = 9_000.0
+
+    def retention(self, now: int) -> Retention:
+        """Return what may be forgotten at an instant, a few rows at a time."""
+        before = now - round(self.runs_s * SECOND)
+        return Retention(
+            runs_before=before,
+            runs_max=self.runs,
+            schedules_before=now - round(self.schedules_s * SECOND),
+            apart=() if self.failures is None else (Kept(FAILURES, now - DAY, self.failures),),
+            journal=JOURNAL,
+            journal_max=2 * self.runs,
+            limit=FORGOTTEN_AT_ONCE,
+        )
 
 
 @attrs.frozen
@@ -143,6 +195,7 @@ class History:
         spare: how many runs a node may claim beyond its workers.
         owner: who declares the first schedules, as a set; None for nobody: they are put one by one.
         lacks: handlers that every second node does not have; at the end all do.
+        keeps: how little of what is over; None for all of it.
         idles: whether all is taken away at the end, to see whether nodes sleep that have nothing to do.
     """
 
@@ -155,6 +208,7 @@ class History:
     owner: str | None = None
     idles: bool = False
     lacks: tuple[str, ...] = ()
+    keeps: Keeps | None = None
 
 
 TRIGGERS = st.one_of(
@@ -178,6 +232,7 @@ class Theme:
         calls: of the store that go wrong.
         kinds: of acts.
         crowded: whether runs wait for workers, and nothing else goes wrong, so that it shows whose turn it is.
+        forgets: whether little is kept of what is over.
     """
 
     names: tuple[str, ...]
@@ -187,6 +242,7 @@ class Theme:
     calls: tuple[str, ...]
     kinds: tuple[str, ...]
     crowded: bool = False
+    forgets: bool = False
 
 
 def some(items: Sequence[str]) -> st.SearchStrategy[tuple[str, ...]]:
@@ -221,6 +277,23 @@ SPOKEN_OF = st.builds(  # by people who change their minds
     some(OF_WHAT_IS_TO_COME),
     some(CALLS),
     some(("said", "said", "said", "said", "killed", "stopped", "stalled")),
+)
+FORGETFUL = st.builds(
+    Theme,
+    st.sampled_from([NAMES[:1], NAMES[:2], NAMES]),
+    some(BEHAVIOURS),
+    st.sampled_from([(None,), (None, *LANES), ("red",), ("blue",)]),
+    st.just(("retry", "backfill", "fire_alone")) | some(VERBS),
+    some((*CALLS, "prune", "prune", "list_documents")),
+    some(FORGETTING).map(lambda kinds: (*kinds, "pruned")),
+    forgets=st.just(True),
+)
+KEEPS = st.builds(
+    Keeps,
+    st.sampled_from([0.0, 60.0, 600.0, 86_400.0]),
+    st.sampled_from([1, 2, 5, 1_000]),
+    st.sampled_from([None, None, 1, 3]),
+    st.sampled_from([600.0, 9_000.0]),
 )
 OFTEN = st.builds(Every, st.sampled_from([60.0, 97.0, 180.0, 600.0]))  # enough for workers to be wanting
 
@@ -299,6 +372,7 @@ def acts(down_s: Sequence[float], theme: Theme, declares: st.SearchStrategy[Decl
         "corrected": st.builds(Stepped, st.sampled_from(CORRECTIONS_S)),
         "strayed": st.builds(Strayed, st.sampled_from(STRAYS_S), st.sampled_from([3.0, 20.0, 55.0])),
         "joined": st.builds(Joined),
+        "pruned": st.builds(Pruned),
     }
     return st.one_of([kinds[kind] for kind in theme.kinds])
 
@@ -318,13 +392,14 @@ def faults(theme: Theme) -> st.SearchStrategy[dict[tuple[str, int], Fault]]:
 
 
 LACKS = st.sampled_from([(), (), (), ("succeeds", "is_slow", "fails_at_first"), tuple(BEHAVIOURS)])
-EIGHTH = st.one_of(*[THEMES] * 6, CROWDED, SPOKEN_OF)
+EVERYTHING = st.one_of(*[THEMES] * 6, CROWDED, SPOKEN_OF)
+ABOUT = {"everything": EVERYTHING, "forgetting": FORGETFUL}  # what histories may be about, which are drawn apart
 
 
 @st.composite
-def histories(draw: st.DrawFn, *, with_file: bool = False) -> History:
+def histories(draw: st.DrawFn, *, with_file: bool = False, about: str = "everything") -> History:
     """Draw some hours in the life of a store."""
-    theme = draw(THEMES if with_file else EIGHTH)
+    theme = draw(THEMES if with_file and about == "everything" else ABOUT[about])
     least = 3 if theme.crowded else 1
     first = tuple(draw(schedules(name, theme)) for name in theme.names[: draw(st.integers(least, len(theme.names)))])
     waits = st.sampled_from(WAITS_S[:5] if with_file or theme.crowded else WAITS_S)
@@ -337,4 +412,5 @@ def histories(draw: st.DrawFn, *, with_file: bool = False) -> History:
     workers, spare = draw(st.integers(1, 2 if theme.crowded else 3)), draw(st.sampled_from([0, 0, 2]))
     idles = not with_file and draw(RARELY)
     lacks = () if theme.crowded else draw(LACKS)
-    return History(first, then, draw(faults(theme)), workers, with_file, spare, owner, idles, lacks)
+    keeps = draw(KEEPS) if theme.forgets else None
+    return History(first, then, draw(faults(theme)), workers, with_file, spare, owner, idles, lacks, keeps)

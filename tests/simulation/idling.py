@@ -49,7 +49,7 @@ async def watched(course: Course) -> AsyncIterator[None]:
 
 def woke_for_nothing(course: Course) -> Iterator[str]:
     """All housekeeping is runs, and nothing else wakes an idle node."""
-    rows = [row for row in course.rows_when_idle or course.rows if row.started_at is not None]
+    rows = [row for row in (*course.rows, *course.rows_when_idle) if row.started_at is not None]
     if course.counts["prune"] and not any(row.schedule.schedule.name == PRUNED for row in rows):
         yield f"the store was pruned {course.counts['prune']} times, and no run of {PRUNED} did"
     explained: set[int] = set()

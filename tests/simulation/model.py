@@ -87,7 +87,7 @@ def _decided_wrongly(course: Course) -> Iterator[str]:
         if not course.corrected and len(keys) < (least := sum(map(_surely_decides, decided_lives))):
             yield f"{name}: was put anew {least} times, and its rows have {len(keys)} keys"
         for key in keys:
-            yield from _decided_twice(name, rows.get(key, []))
+            yield from _decided_twice(name, rows.get(key, []), course)
             if any(row.schedule.schedule.name != name for row in rows.get(key, [])):
                 yield f"{name}: its key {key} was that of another schedule"
         if name in kept:
@@ -154,9 +154,12 @@ def _between(schedule: Schedule, after: int, until: int) -> Iterator[int]:
         at = schedule.trigger.next_after(at)
 
 
-def _decided_twice(name: str, rows: list[RunRecord]) -> Iterator[str]:
-    """No instant has two decisions that count, nor two of one epoch."""
-    counting = sorted((row for row in rows if row.voided_at is None), key=lambda row: row.nominal_at)
+def _decided_twice(name: str, rows: list[RunRecord], course: Course) -> Iterator[str]:
+    """No instant has two decisions that count; one that was forgotten before a clock was corrected is not voided."""
+    counting = [row for row in rows if row.voided_at is None]
+    if course.corrected:
+        counting = [row for row in counting if row.run_id not in course.forgotten]
+    counting.sort(key=lambda row: row.nominal_at)
     for before, after in itertools.pairwise(counting):
         if after.nominal_at <= (before.last_at or before.nominal_at):
             yield f"{name}: {after.nominal_at} is decided twice: {before.state} and {after.state}"

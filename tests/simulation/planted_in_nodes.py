@@ -9,7 +9,7 @@ import attrs
 import pytest
 import trio
 
-from tests.simulation.history import Declared, History, Joined, Said, Stopped
+from tests.simulation.history import Declared, History, Joined, Keeps, Pruned, Said, Stopped
 from tests.simulation.planting import Planted, once
 from trioarm import Every, RetryPolicy, Schedule, bootstrap
 from trioarm.core.changes import Change
@@ -17,16 +17,20 @@ from trioarm.core.diff import SyncDiff
 from trioarm.core.instants import EARLIEST
 from trioarm.core.queries import PAGE_MAX, Retention, ScheduleQuery
 from trioarm.core.run import RunRecord
+from trioarm.engine import alert_commands
 from trioarm.engine.attempt import Attempt
 from trioarm.engine.commands import Commands
 from trioarm.engine.executor import RunExecutor
 from trioarm.engine.ports import ScheduleRepository
 from trioarm.engine.recorder import Recorder
 from trioarm.live import LiveConfig
+from trioarm.repositories.memory import repository as memory
+from trioarm.repositories.memory.history import History as Shelved
 from trioarm.repositories.memory.repository import InMemoryScheduleRepository as Memory
 from trioarm.testing.faults import Away
 
 Patch = pytest.MonkeyPatch
+OVER_SOON: Final = Keeps(86_400.0, 1_000, schedules_s=600.0)
 
 
 def _set(period_s: float) -> tuple[Schedule, ...]:
@@ -84,6 +88,28 @@ ENDS: Final = attrs.evolve(ENDS_ALONE, acts=((65.0, Stopped(3.0)),))
 KEEPS: Final = attrs.evolve(ENDS_ALONE, schedules=(once("a", 1, handler="keeps"),), acts=((61.0, Joined()),))
 IS_CANCELLED: Final = attrs.evolve(ENDS_ALONE, acts=((65.0, Said("cancel", "a")),))
 IDLE: Final = attrs.evolve(ENDS_ALONE, acts=((61.0, Joined()),), idles=True)
+
+
+FORGETS: Final = History(
+    schedules=(Schedule("a", Every(20.0), handler="succeeds"),),
+    acts=((130.0, Pruned()), (61.0, Pruned())),
+    faults={},
+    workers=1,
+    with_file=False,
+    keeps=Keeps(86_400.0, 2),
+)
+FORGETS_FAILURES: Final = attrs.evolve(
+    FORGETS,
+    schedules=(Schedule("a", Every(60.0), handler="breaks", retry=RetryPolicy(0), pause_after_failures=3),),
+    acts=tuple((61.0, Pruned()) for _ in range(5)),
+    keeps=Keeps(86_400.0, 1),
+)
+FORGETS_ALERTS: Final = attrs.evolve(
+    FORGETS_FAILURES, acts=((550.0, Pruned()), (61.0, Joined())), keeps=Keeps(60.0, 1_000)
+)
+IS_OVER: Final = attrs.evolve(
+    FORGETS, schedules=(once("a", 1, handler="succeeds"),), acts=((1_800.0, Pruned()),), owner="config", keeps=OVER_SOON
+)
 
 
 def _prunes_what_others_declared(patch: Patch) -> None:
@@ -188,6 +214,30 @@ def _prunes_as_it_starts(patch: Patch) -> None:
     patch.setattr(LiveConfig, "declare", prunes)
 
 
+def _forgets_one_too_many(patch: Patch) -> None:
+    surplus = Shelved._surplus
+    patch.setattr(Shelved, "_surplus", lambda self, kept: {key: n + 1 for key, n in surplus(self, kept).items()})
+
+
+def _forgets_nothing(patch: Patch) -> None:
+    async def prune(self: Memory, retention: Retention) -> int:
+        return 0
+
+    patch.setattr(Memory, "prune", prune)
+
+
+def _forgets_what_failed(patch: Patch) -> None:
+    patch.setattr(Shelved, "_telling", lambda self: set())
+
+
+def _forgets_open_alerts(patch: Patch) -> None:
+    patch.setattr(alert_commands, "_is_over", lambda document, closed_before: True)
+
+
+def _forgets_what_is_declared(patch: Patch) -> None:
+    patch.setattr(memory, "declares_at_start", lambda owner: False)
+
+
 PLANTED_IN_NODES: Final = {
     "kept": Planted("S2.3", "what a handler keeps with its outcome is lost", _loses_what_handlers_keep, made=KEEPS),
     "cancelled": Planted("S6.3", "what is cancelled goes on", _cancels_in_vain, made=IS_CANCELLED),
@@ -201,6 +251,13 @@ PLANTED_IN_NODES: Final = {
     ),
     "endless": Planted("S6.8", "last outcomes are tried without an end", _never_gives_up, made=ENDS_ALONE),
     "forgotten": Planted("S6.8", "a node that ends forgets what came of its runs", _forgets_at_its_end, made=ENDS),
+    "too many": Planted("S9.1", "one more is forgotten than may be", _forgets_one_too_many, made=FORGETS),
+    "for ever": Planted("S9.1", "nothing is forgotten", _forgets_nothing, made=FORGETS),
+    "telling": Planted(
+        "S9.1", "failures are forgotten that pause a schedule", _forgets_what_failed, made=FORGETS_FAILURES
+    ),
+    "open": Planted("S9.1", "alerts are forgotten that nobody closed", _forgets_open_alerts, made=FORGETS_ALERTS),
+    "over": Planted("S9.1", "what is declared is forgotten once it is over", _forgets_what_is_declared, made=IS_OVER),
     "timer": Planted("S6.10", "something else has a timer", _has_a_timer_of_its_own, made=IDLE),
     "unseen": Planted("S6.10", "a node prunes as it starts, without a run", _prunes_as_it_starts, made=IDLE),
 }

@@ -16,6 +16,7 @@ import trio
 from tests.engine.nodes import a_config
 from tests.simulation.course import Course, Definition, Life, Removal, Saying
 from tests.simulation.declaring import Declaring
+from tests.simulation.forgetting import WatchedStore, all_entries
 from tests.simulation.history import (
     OWNERS,
     Act,
@@ -23,6 +24,7 @@ from tests.simulation.history import (
     History,
     Joined,
     Killed,
+    Pruned,
     Put,
     Said,
     Stalled,
@@ -30,7 +32,7 @@ from tests.simulation.history import (
     Stopped,
     Strayed,
 )
-from tests.simulation.idling import IDLE_S, watched
+from tests.simulation.idling import IDLE_S, PRUNED, watched
 from tests.simulation.witness import KEPT, LIMIT, LIMITED, Witness
 from trioarm import Schedule
 from trioarm.core.alerts import AlertQuery
@@ -38,13 +40,14 @@ from trioarm.core.course import BELIEVED_MAX
 from trioarm.core.errors import InvalidSchedule, TrioarmError
 from trioarm.core.instants import HOUR, MINUTE, SECOND, instant
 from trioarm.core.operations import JOURNAL, read_operation
-from trioarm.core.queries import PAGE_MAX, JournalEntry, RunQuery
+from trioarm.core.queries import PAGE_MAX, RunQuery
 from trioarm.core.resources import Breaker, Resource
 from trioarm.core.states import FAILURES
 from trioarm.engine.bulk_commands import BulkOutcome
-from trioarm.engine.ports import ScheduleRepository
+from trioarm.handlers.housekeeping import Housekeeping
 from trioarm.testing import FileStore, MemoryDisk, Node, World, a_world, all_runs, in_virtual_time
 from trioarm.testing.faults import Away
+from trioarm.testing.stores import Store
 from trioarm.testing.world import BEGIN
 
 NODES_MAX = 3
@@ -78,7 +81,8 @@ async def _play(history: History, path: Path | None) -> Course:
     course = Course(Witness(), disturbed=away or bool(history.faults), workers=history.workers, spare=history.spare)
     course.lacks = bool(history.lacks)
     course.several, course.began_at = history.with_file, trio.current_time()
-    store = MemoryDisk(leased=True) if path is None else FileStore(path)
+    store: Store = MemoryDisk(leased=True) if path is None else FileStore(path)
+    store = store if history.keeps is None else WatchedStore(store, course)
     async with a_world(store, faults=history.faults, check_interval_s=LOOK_S, housekeeping=True) as world:
         player = _Player(world, history, course)
         course.witness.wall = player.believed
@@ -92,12 +96,12 @@ async def _play(history: History, path: Path | None) -> Course:
             await player.do(act)
         await player.heal()
         repository = world.living[0].repository
-        course.rows = await all_runs(repository)
+        course.rows = sorted((*course.rows, *await all_runs(repository)), key=lambda row: row.run_id)
         found = await repository.get_schedules(sorted({one.name for one in course.definitions}))
         course.records = [copy(one) for one in found if one is not None]
         alerts = await world.living[0].scheduler.alerts.find(AlertQuery(states=None, limit=PAGE_MAX))
-        course.journal = [(entry.at, read_operation(entry)) for entry in await _journal(repository, JOURNAL)]
-        course.kept.update((entry.body["run"], entry.body["token"]) for entry in await _journal(repository, KEPT))
+        course.journal += [(entry.at, read_operation(entry)) for entry in await all_entries(repository, JOURNAL)]
+        course.kept.update((entry.body["run"], entry.body["token"]) for entry in await all_entries(repository, KEPT))
         course.alerts = {stored.alert.subject for stored in alerts.rows if stored.alert is not None}
         course.now = player.look()
         if history.idles and not course.doubted:
@@ -105,13 +109,6 @@ async def _play(history: History, path: Path | None) -> Course:
         course.counts.update(world.calls)
     course.virtual_s = trio.current_time() - course.began_at
     return course
-
-
-async def _journal(repository: ScheduleRepository, namespace: str) -> list[JournalEntry]:
-    found: list[JournalEntry] = []
-    while page := await repository.read_journal(namespace, after=len(found), limit=PAGE_MAX):
-        found += page
-    return found
 
 
 class _Player:
@@ -122,6 +119,7 @@ class _Player:
         self._config = attrs.evolve(config, resources=RESOURCES, features=features)
         self._several = history.with_file
         self._lacks = history.lacks
+        self._keeps = history.keeps
         self._began = trio.current_time()
         self._astray = 0
         self._right_since = -inf
@@ -135,11 +133,13 @@ class _Player:
             try:
                 async with self._declaring.by_start() as declared:
                     config = attrs.evolve(self._config, schedules=declared)
-                    await self._world.start(self._handlers(name, declared), config)
+                    node = await self._world.start(self._handlers(name, declared), config)
             except* TrioarmError:
                 self._course.counts["failed starts"] += 1
                 await trio.sleep(1)
             else:
+                if self._keeps is not None:
+                    node.container.get(Housekeeping).retention = self._keeps.retention
                 self._course.lives.append(Life(name, trio.current_time()))
                 return
 
@@ -171,6 +171,9 @@ class _Player:
                 await self._come_back(DEAD_S)
             case Declared():
                 await self._declare(act)
+            case Pruned() if node is not None:
+                with suppress(TrioarmError):
+                    await node.scheduler.runs.fire(PRUNED)
             case Joined() if self._several and len(self._world.living) < NODES_MAX:
                 await self.start()
             case Stepped(by_s):
@@ -351,6 +354,7 @@ class _Player:
     async def idle(self) -> None:
         """Take all away that there is to do, and watch who is woken all the same."""
         [node] = self._world.living
+        before = len(self._course.rows)
         for owner in OWNERS:
             await node.scheduler.schedules.sync(owner, ())
         for name in sorted({one.name for one in self._course.definitions}):
@@ -363,4 +367,5 @@ class _Player:
             await trio.sleep(QUIET_S)
         async with watched(self._course):
             await trio.sleep(IDLE_S)
-        self._course.rows_when_idle = await all_runs(node.repository)
+        forgotten = self._course.rows[before:]
+        self._course.rows_when_idle = [*forgotten, *await all_runs(node.repository)]

@@ -80,6 +80,7 @@ class Statistics:
             f"{of['said pause']} pauses",
             f"{of['dry runs']} declarations were dry runs, {of['refused starts']} starts were refused for their set; "
             f"{of['waited']} waits for a worker were judged; {of['idle']} worlds were left idle",
+            f"{of['rows forgotten']} rows were forgotten, and {of['schedules forgotten']} schedules that were over",
             f"{of['handlers called']} calls of handlers, {of['attempts that follow another']} of them after another of "
             f"their run, {of['commit']} commits",
         ]

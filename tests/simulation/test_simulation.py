@@ -25,6 +25,8 @@ SEEDS: Final = (1, 2, 3, 4)
 SEEDS_ON_FILES: Final = (1, 2)
 IN_MEMORY: Final = 500  # histories of each seed
 ON_FILES: Final = 15
+APART: Final = 60  # histories of each of two seeds about what is drawn apart
+APART_ON_FILES: Final = 5
 FOUND_WITHIN: Final = 300  # histories
 FLOORS: Final = {  # for each history, about two thirds of what is drawn
     "Put": 0.8,
@@ -58,6 +60,22 @@ FLOORS: Final = {  # for each history, about two thirds of what is drawn
     "superseded": 0.1,
     "skipped": 0.01,
 }
+FLOORS_ABOUT: Final = {
+    "forgetting": {
+        "Pruned": 0.6,
+        "rows forgotten": 1.1,
+        "schedules forgotten": 0.06,
+        "Declared": 0.45,
+        "Killed": 0.2,
+        "Stopped": 0.25,
+        "Stalled": 0.2,
+        "Stepped": 0.18,
+        "run": 1.7,
+        "handlers called": 4.5,
+        "succeeded": 3.0,
+        "failed": 0.45,
+    }
+}
 FLOORS_ON_FILES: Final = {"Joined": 1.0, "Stalled": 1.0, "run": 2.5, "handlers called": 2.0, "succeeded": 0.5}
 
 
@@ -69,24 +87,24 @@ def _unheard() -> Iterator[None]:
     logging.disable(logging.NOTSET)
 
 
-def played(seeds: Sequence[int], count: int, *, with_files: bool) -> Statistics:
+def played(seeds: Sequence[int], count: int, *, with_files: bool, about: str = "everything") -> Statistics:
     """Play so many histories of each seed, two seeds side by side, and return what they came to together.
 
     What one seed draws is much alike, so that only all of them show whether enough happens. And it depends on the
     constants of all modules that are there: in a process of its own, on those of no other test.
     """
-    statistics, play = Statistics(), partial(played_alone, count=count, with_files=with_files)
+    statistics, play = Statistics(), partial(played_alone, count=count, with_files=with_files, about=about)
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as processes:
         for found in processes.map(play, seeds):
             statistics.include(found)
     return statistics
 
 
-def played_alone(number: int, *, count: int, with_files: bool) -> Statistics:
+def played_alone(number: int, *, count: int, with_files: bool, about: str) -> Statistics:
     """Play so many histories of a seed in this process."""
     logging.disable(logging.CRITICAL)
     statistics = Statistics()
-    play_drawn(number, count, statistics, with_files=with_files)
+    play_drawn(number, count, statistics, with_files=with_files, about=about)
     return statistics
 
 
@@ -102,6 +120,14 @@ def test_several_nodes_on_one_file_lose_nothing_and_do_nothing_twice() -> None:
     statistics = played(SEEDS_ON_FILES, ON_FILES, with_files=True)
     assert statistics.counts["histories"] >= len(SEEDS_ON_FILES) * ON_FILES
     assert statistics.below(FLOORS_ON_FILES) == []
+
+
+@pytest.mark.parametrize("about", FLOORS_ABOUT)
+def test_nothing_is_lost_of_what_is_drawn_apart(about: str) -> None:
+    """What happens seldom has histories of its own, so that enough comes together with it."""
+    statistics = played(SEEDS[:2], APART, with_files=False, about=about)
+    statistics.include(played(SEEDS_ON_FILES, APART_ON_FILES, with_files=True, about=about))
+    assert statistics.below(FLOORS_ABOUT[about]) == []
 
 
 @pytest.mark.parametrize("name", CORPUS)

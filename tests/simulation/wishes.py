@@ -13,6 +13,7 @@ from tests.simulation.witness import STUBBORN
 from trioarm import BackfillOutcome, State
 from trioarm.core.failing import AUTHOR, subject_of
 from trioarm.core.instants import SECOND
+from trioarm.core.operations import Verb
 from trioarm.core.run import Origin, RunRecord
 from trioarm.core.states import FAILURES, FINAL, NEVER_RAN
 
@@ -24,6 +25,7 @@ ENDED = (*FAILURES, State.SUCCEEDED)
 def wished_wrongly(course: Course) -> Iterator[str]:
     """What was asked for came about, and nothing that nobody asked for."""
     yield from _paused_silently(course)
+    yield from _paused_for_nothing(course)
     if not any(course.counts[act] for act in ("Stalled", "Stepped")):
         yield from _runs_on(course)
     yield from _repeats_wrongly(course)
@@ -38,6 +40,22 @@ def _paused_silently(course: Course) -> Iterator[str]:
         subject = subject_of(record.schedule.name)
         if record.pause is not None and record.pause.author == AUTHOR and subject not in course.alerts:
             yield f"{record.schedule.name}: is paused since it kept failing, and nobody was told"
+
+
+def _paused_for_nothing(course: Course) -> Iterator[str]:
+    """Nothing is paused before so many of its runs have failed in a row, be they kept still or not (S5.9)."""
+    if course.set_back or course.doubted:
+        return
+    names = unchanged(course)
+    for at, said in course.journal:
+        if said.verb is not Verb.PAUSE or said.actor != AUTHOR or said.subject not in names:
+            continue
+        ended = [row for row in course.rows if row.schedule.schedule.name == said.subject and row.state in ENDED]
+        most = max((row.schedule.schedule.pause_after_failures or 0 for row in ended), default=0)
+        ended = [row for row in ended if (row.finished_at or 0) <= at]
+        last = sorted(ended, key=lambda row: (row.finished_at or 0, row.state in FAILURES))[-most:]
+        if len(last) < most or any(row.state is State.SUCCEEDED for row in last):
+            yield f"{said.subject}: is paused at {at} since it kept failing, and {most} in a row did not"
 
 
 def _runs_on(course: Course) -> Iterator[str]:
@@ -86,7 +104,10 @@ def _repeats_wrongly(course: Course) -> Iterator[str]:
 
 
 def _backfilled_wrongly(course: Course) -> Iterator[str]:
-    """Who is told of a backfilled run finds it; none is made while another of its occurrence is enough (S5.3)."""
+    """Who is told of a backfilled run finds it; none is made while another of its occurrence is enough (S5.3).
+
+    What is forgotten by then is not known to be.
+    """
     rows = [row for row in course.rows if row.origin is Origin.BACKFILL]
     found = Counter(row.readable_id for row in rows)
     for saying in course.sayings:
@@ -103,7 +124,8 @@ def _backfilled_wrongly(course: Course) -> Iterator[str]:
     for same in of_occurrence.values():
         same.sort(key=lambda row: row.run_id)
         for before, after in itertools.pairwise(same):
-            if before.state not in FINAL or before.state is State.SUCCEEDED:
+            is_known = course.forgotten.get(before.run_id, after.run_id) >= after.run_id
+            if is_known and (before.state not in FINAL or before.state is State.SUCCEEDED):
                 yield f"{after.readable_id}: is backfilled again, and {before.readable_id} is {before.state}"
 
 
