@@ -122,6 +122,23 @@ class Life:
         return inf if self.told_at is not None or self.until_at is None else self.until_at
 
 
+@attrs.frozen
+class Size:
+    """How many handlers a node may call at once.
+
+    Args:
+        workers: so many.
+        spare: how many runs more it may claim.
+        asked_at: from when on that may be so; trio's time.
+        known_at: and from when on it is.
+    """
+
+    workers: int
+    spare: int
+    asked_at: float
+    known_at: float
+
+
 @attrs.define
 class Course:
     """What came of a history.
@@ -133,11 +150,10 @@ class Course:
         declarations: likewise.
         removals: likewise, those alone that were answered.
         lives: of nodes, the oldest first.
+        sizes: of nodes, one after the other, by name.
         several: whether nodes lived side by side.
         lacks: whether some nodes lacked handlers.
         began_at: trio's time when the world began.
-        workers: of each node.
-        spare: how many runs it may claim beyond those.
         records: of the schedules, as kept at last.
         rows: all of them, those that were forgotten as they were then.
         forgotten: the numbers of those, each with the last one that there was then.
@@ -162,11 +178,10 @@ class Course:
     declarations: list[Declaration] = attrs.Factory(list)
     removals: list[Removal] = attrs.Factory(list)
     lives: list[Life] = attrs.Factory(list)
+    sizes: dict[str, list[Size]] = attrs.Factory(lambda: defaultdict(list))
     several: bool = False
     lacks: bool = False
     began_at: float = 0.0
-    workers: int = 1
-    spare: int = 0
     records: list[ScheduleRecord] = attrs.Factory(list)
     rows: list[RunRecord] = attrs.Factory(list)
     forgotten: dict[int, int] = attrs.Factory(dict)

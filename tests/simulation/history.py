@@ -147,9 +147,29 @@ class Pruned:
     """Somebody has forgotten at once what retention allows."""
 
 
-ACTS_SEEN = ("Put", "Said", "Declared", "Killed", "Stopped", "Stalled", "Joined", "Stepped", "Strayed", "Pruned")
+@attrs.frozen
+class Resized:
+    """Nodes are told to call so many handlers at once, and how many runs more they may claim."""
 
-Act: TypeAlias = "Put | Said | Declared | Killed | Stopped | Stalled | Joined | Stepped | Strayed | Pruned"
+    workers: int
+    spare: int
+
+
+ACTS_SEEN = (
+    "Put",
+    "Said",
+    "Declared",
+    "Killed",
+    "Stopped",
+    "Stalled",
+    "Joined",
+    "Stepped",
+    "Strayed",
+    "Pruned",
+    "Resized",
+)
+
+Act: TypeAlias = "Put | Said | Declared | Killed | Stopped | Stalled | Joined | Stepped | Strayed | Pruned | Resized"
 
 
 @attrs.frozen
@@ -196,6 +216,7 @@ class History:
         owner: who declares the first schedules, as a set; None for nobody: they are put one by one.
         lacks: handlers that every second node does not have; at the end all do.
         keeps: how little of what is over; None for all of it.
+        resizes: whether nodes read a file that somebody changes.
         idles: whether all is taken away at the end, to see whether nodes sleep that have nothing to do.
     """
 
@@ -209,6 +230,7 @@ class History:
     idles: bool = False
     lacks: tuple[str, ...] = ()
     keeps: Keeps | None = None
+    resizes: bool = False
 
 
 TRIGGERS = st.one_of(
@@ -233,6 +255,7 @@ class Theme:
         kinds: of acts.
         crowded: whether runs wait for workers, and nothing else goes wrong, so that it shows whose turn it is.
         forgets: whether little is kept of what is over.
+        resizes: whether nodes are told to call more handlers at once, or fewer.
     """
 
     names: tuple[str, ...]
@@ -243,6 +266,7 @@ class Theme:
     kinds: tuple[str, ...]
     crowded: bool = False
     forgets: bool = False
+    resizes: bool = False
 
 
 def some(items: Sequence[str]) -> st.SearchStrategy[tuple[str, ...]]:
@@ -294,6 +318,27 @@ KEEPS = st.builds(
     st.sampled_from([1, 2, 5, 1_000]),
     st.sampled_from([None, None, 1, 3]),
     st.sampled_from([600.0, 9_000.0]),
+)
+RESIZED = st.builds(
+    Theme,
+    st.sampled_from([NAMES[:2], NAMES]),
+    some((*BEHAVIOURS, "is_slow", "is_slow")),
+    st.sampled_from([(None,), (None, *LANES)]),
+    some(("fire", "fire", "fire_alone", "fire_instead", "backfill", "cancel", "retry")),
+    some(CALLS),
+    some(("said", "said", "killed", "stopped", "stalled")).map(lambda kinds: (*kinds, "resized", "resized")),
+    resizes=st.just(True),
+)
+RESIZED_IN_PEACE = st.builds(  # where it shows whether a worker is idle
+    Theme,
+    st.just(NAMES),
+    st.just(("is_slow", "is_slow", "is_slow", "hangs", "fails_at_first", "succeeds", "always_fails")),
+    st.just((None,)),
+    some(("fire", "fire", "fire_alone", "fire_instead", "backfill", "cancel", "retry")),
+    st.just(()),
+    some(("said", "said", "killed", "stopped")).map(lambda kinds: (*kinds, "resized", "resized", "resized")),
+    st.just(True),
+    resizes=st.just(True),
 )
 OFTEN = st.builds(Every, st.sampled_from([60.0, 97.0, 180.0, 600.0]))  # enough for workers to be wanting
 
@@ -373,6 +418,7 @@ def acts(down_s: Sequence[float], theme: Theme, declares: st.SearchStrategy[Decl
         "strayed": st.builds(Strayed, st.sampled_from(STRAYS_S), st.sampled_from([3.0, 20.0, 55.0])),
         "joined": st.builds(Joined),
         "pruned": st.builds(Pruned),
+        "resized": st.builds(Resized, st.integers(1, 4), st.sampled_from([0, 0, 2])),
     }
     return st.one_of([kinds[kind] for kind in theme.kinds])
 
@@ -393,7 +439,11 @@ def faults(theme: Theme) -> st.SearchStrategy[dict[tuple[str, int], Fault]]:
 
 LACKS = st.sampled_from([(), (), (), ("succeeds", "is_slow", "fails_at_first"), tuple(BEHAVIOURS)])
 EVERYTHING = st.one_of(*[THEMES] * 6, CROWDED, SPOKEN_OF)
-ABOUT = {"everything": EVERYTHING, "forgetting": FORGETFUL}  # what histories may be about, which are drawn apart
+ABOUT = {  # what histories may be about, which are drawn apart
+    "everything": EVERYTHING,
+    "forgetting": FORGETFUL,
+    "resizing": RESIZED | RESIZED_IN_PEACE,
+}
 
 
 @st.composite
@@ -403,7 +453,7 @@ def histories(draw: st.DrawFn, *, with_file: bool = False, about: str = "everyth
     least = 3 if theme.crowded else 1
     first = tuple(draw(schedules(name, theme)) for name in theme.names[: draw(st.integers(least, len(theme.names)))])
     waits = st.sampled_from(WAITS_S[:5] if with_file or theme.crowded else WAITS_S)
-    owner = draw(st.sampled_from([None, None, *OWNERS]))
+    owner = None if theme.resizes else draw(st.sampled_from([None, None, *OWNERS]))  # a file has none in it
     declares = sets({one.name: one for one in first}, owner, theme)
     one = acts(SHORT_S if with_file or theme.crowded else LONG_S, theme, declares)
     then = tuple(draw(st.lists(st.tuples(waits, one), min_size=1, max_size=9)))
@@ -413,4 +463,5 @@ def histories(draw: st.DrawFn, *, with_file: bool = False, about: str = "everyth
     idles = not with_file and draw(RARELY)
     lacks = () if theme.crowded else draw(LACKS)
     keeps = draw(KEEPS) if theme.forgets else None
-    return History(first, then, draw(faults(theme)), workers, with_file, spare, owner, idles, lacks, keeps)
+    rest = (owner, idles, lacks, keeps, theme.resizes)
+    return History(first, then, draw(faults(theme)), workers, with_file, spare, *rest)

@@ -20,6 +20,7 @@ from tests.simulation.needs import needed_wrongly
 from tests.simulation.play import HEAL_S
 from tests.simulation.said import kept_to_wrongly
 from tests.simulation.sets import declared_wrongly
+from tests.simulation.sizing import sized_wrongly
 from tests.simulation.superseding import superseded_wrongly, until_kept, was_to_run
 from tests.simulation.turns import began_out_of_turn
 from tests.simulation.wishes import wished_wrongly
@@ -60,6 +61,7 @@ def violations(course: Course) -> list[str]:
         *declared_wrongly(course),
         *superseded_wrongly(course),
         *began_out_of_turn(course),
+        *sized_wrongly(course),
         *ended_badly(course),
         *woke_for_nothing(course),
     ]

@@ -9,7 +9,7 @@ import attrs
 import pytest
 import trio
 
-from tests.simulation.history import Declared, History, Joined, Keeps, Pruned, Said, Stopped
+from tests.simulation.history import Declared, History, Joined, Keeps, Pruned, Resized, Said, Stopped
 from tests.simulation.planting import Planted, once
 from trioarm import Every, RetryPolicy, Schedule, bootstrap
 from trioarm.core.changes import Change
@@ -17,10 +17,12 @@ from trioarm.core.diff import SyncDiff
 from trioarm.core.instants import EARLIEST
 from trioarm.core.queries import PAGE_MAX, Retention, ScheduleQuery
 from trioarm.core.run import RunRecord
+from trioarm.core.states import Reason
 from trioarm.engine import alert_commands
 from trioarm.engine.attempt import Attempt
 from trioarm.engine.commands import Commands
 from trioarm.engine.executor import RunExecutor
+from trioarm.engine.pool import Pool, PoolSettings
 from trioarm.engine.ports import ScheduleRepository
 from trioarm.engine.recorder import Recorder
 from trioarm.live import LiveConfig
@@ -109,6 +111,23 @@ FORGETS_ALERTS: Final = attrs.evolve(
 )
 IS_OVER: Final = attrs.evolve(
     FORGETS, schedules=(once("a", 1, handler="succeeds"),), acts=((1_800.0, Pruned()),), owner="config", keeps=OVER_SOON
+)
+
+
+GROWS: Final = attrs.evolve(
+    SATURATED,
+    schedules=tuple(once(name, 1, handler="is_slow") for name in ("a", "b", "c")),
+    acts=((65.0, Resized(3, 0)), (130.0, Joined())),
+    workers=1,
+    resizes=True,
+)
+SHRINKS: Final = attrs.evolve(
+    GROWS,
+    schedules=tuple(
+        once(name, minutes, handler="is_slow") for name, minutes in (("a", 1), ("b", 1), ("c", 5), ("d", 5))
+    ),
+    acts=((65.0, Resized(1, 2)), (550.0, Joined())),
+    workers=2,
 )
 
 
@@ -238,6 +257,37 @@ def _forgets_what_is_declared(patch: Patch) -> None:
     patch.setattr(memory, "declares_at_start", lambda owner: False)
 
 
+def _hires_nobody(patch: Patch) -> None:
+    def resize(self: RunExecutor, name: str, settings: PoolSettings) -> None:
+        for pool in self.pools:
+            if pool.name == name:
+                pool.resize(settings)
+
+    patch.setattr(RunExecutor, "resize", resize)
+
+
+def _dismisses_nobody(patch: Patch) -> None:
+    recount = Pool.recount
+
+    def never_less(self: Pool) -> None:
+        before = self.wanted
+        recount(self)
+        self.wanted = max(self.wanted, before)
+
+    patch.setattr(Pool, "recount", never_less)
+
+
+def _interrupts_all(patch: Patch) -> None:
+    resize = RunExecutor.resize
+
+    def interrupts(self: RunExecutor, name: str, settings: PoolSettings) -> None:
+        if any(pool.name == name and pool.settings != settings for pool in self.pools):
+            self.cancel_all(Reason.SHUTDOWN)
+        resize(self, name, settings)
+
+    patch.setattr(RunExecutor, "resize", interrupts)
+
+
 PLANTED_IN_NODES: Final = {
     "kept": Planted("S2.3", "what a handler keeps with its outcome is lost", _loses_what_handlers_keep, made=KEEPS),
     "cancelled": Planted("S6.3", "what is cancelled goes on", _cancels_in_vain, made=IS_CANCELLED),
@@ -251,6 +301,9 @@ PLANTED_IN_NODES: Final = {
     ),
     "endless": Planted("S6.8", "last outcomes are tried without an end", _never_gives_up, made=ENDS_ALONE),
     "forgotten": Planted("S6.8", "a node that ends forgets what came of its runs", _forgets_at_its_end, made=ENDS),
+    "hires": Planted("S6.1", "nobody is hired for a pool that grows", _hires_nobody, made=GROWS),
+    "dismisses": Planted("S6.1", "a pool that shrinks keeps its workers", _dismisses_nobody, made=SHRINKS),
+    "interrupts": Planted("S6.1", "who works is interrupted when a pool shrinks", _interrupts_all, made=SHRINKS),
     "too many": Planted("S9.1", "one more is forgotten than may be", _forgets_one_too_many, made=FORGETS),
     "for ever": Planted("S9.1", "nothing is forgotten", _forgets_nothing, made=FORGETS),
     "telling": Planted(

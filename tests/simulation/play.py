@@ -14,7 +14,7 @@ import attrs
 import trio
 
 from tests.engine.nodes import a_config
-from tests.simulation.course import Course, Definition, Life, Removal, Saying
+from tests.simulation.course import Course, Definition, Life, Removal, Saying, Size
 from tests.simulation.declaring import Declaring
 from tests.simulation.forgetting import WatchedStore, all_entries
 from tests.simulation.history import (
@@ -26,6 +26,7 @@ from tests.simulation.history import (
     Killed,
     Pruned,
     Put,
+    Resized,
     Said,
     Stalled,
     Stepped,
@@ -33,6 +34,7 @@ from tests.simulation.history import (
     Strayed,
 )
 from tests.simulation.idling import IDLE_S, PRUNED, watched
+from tests.simulation.sizing import told
 from tests.simulation.witness import KEPT, LIMIT, LIMITED, Witness
 from trioarm import Schedule
 from trioarm.core.alerts import AlertQuery
@@ -69,22 +71,23 @@ BETWEEN_S = 0.4  # after whole seconds, at which everything is done, so that not
 def course_of(history: History) -> Course:
     """Play a history in virtual time, in a folder of its own if it wants a file."""
     with ExitStack() as stack:
-        path = None
-        if history.with_file:
-            path = Path(stack.enter_context(TemporaryDirectory())) / "trioarm.db"
-        course: Course = in_virtual_time(_play, history, path)
+        folder = None
+        if history.with_file or history.resizes:
+            folder = Path(stack.enter_context(TemporaryDirectory()))
+        course: Course = in_virtual_time(_play, history, folder)
         return course
 
 
-async def _play(history: History, path: Path | None) -> Course:
+async def _play(history: History, folder: Path | None) -> Course:
     away = any(isinstance(act, Stalled) or (isinstance(act, Stopped) and act.away) for _, act in history.acts)
-    course = Course(Witness(), disturbed=away or bool(history.faults), workers=history.workers, spare=history.spare)
+    course = Course(Witness(), disturbed=away or bool(history.faults))
     course.lacks = bool(history.lacks)
     course.several, course.began_at = history.with_file, trio.current_time()
-    store: Store = MemoryDisk(leased=True) if path is None else FileStore(path)
+    is_on_file = folder is not None and history.with_file
+    store: Store = FileStore(folder / "trioarm.db") if folder and is_on_file else MemoryDisk(leased=True)
     store = store if history.keeps is None else WatchedStore(store, course)
     async with a_world(store, faults=history.faults, check_interval_s=LOOK_S, housekeeping=True) as world:
-        player = _Player(world, history, course)
+        player = _Player(world, history, course, folder)
         course.witness.wall = player.believed
         await player.start()
         if history.owner is not None:
@@ -112,11 +115,14 @@ async def _play(history: History, path: Path | None) -> Course:
 
 
 class _Player:
-    def __init__(self, world: World, history: History, course: Course) -> None:
+    def __init__(self, world: World, history: History, course: Course, folder: Path | None) -> None:
         self._world = world
         config = a_config(history.workers, history.workers + history.spare, drain_s=DRAIN_S)
         features = attrs.evolve(config.features, advanced_retries=True)
         self._config = attrs.evolve(config, resources=RESOURCES, features=features)
+        self._folder = folder
+        if folder is not None and history.resizes:
+            self._config = told(folder, history.workers, history.spare)
         self._several = history.with_file
         self._lacks = history.lacks
         self._keeps = history.keeps
@@ -141,6 +147,7 @@ class _Player:
                 if self._keeps is not None:
                     node.container.get(Housekeeping).retention = self._keeps.retention
                 self._course.lives.append(Life(name, trio.current_time()))
+                self._sized(name, -inf)
                 return
 
     def _handlers(self, name: str, declared: Sequence[Schedule]) -> dict[str, Any]:
@@ -174,6 +181,9 @@ class _Player:
             case Pruned() if node is not None:
                 with suppress(TrioarmError):
                     await node.scheduler.runs.fire(PRUNED)
+            case Resized(workers, spare) if node is not None and self._folder is not None:
+                self._config = told(self._folder, workers, spare)
+                await self._resize(node)
             case Joined() if self._several and len(self._world.living) < NODES_MAX:
                 await self.start()
             case Stepped(by_s):
@@ -194,6 +204,23 @@ class _Player:
             case Stopped(down_s, at_once, away) if node is not None:
                 await self._stop(node, at_once, away)
                 await self._come_back(down_s)
+
+    async def _resize(self, node: Node) -> None:
+        """Have a node read its file again until it has."""
+        asked_at = trio.current_time()
+        for _ in range(AGAIN):
+            try:
+                await node.scheduler.reload()
+            except TrioarmError:
+                self._course.counts["said again"] += 1
+                await trio.sleep(1)
+            else:
+                break
+        self._sized(node.name, asked_at)
+
+    def _sized(self, name: str, asked_at: float) -> None:
+        workers, held = self._config.executor.max_concurrent, self._config.scheduler.max_concurrent
+        self._course.sizes[name].append(Size(workers, held - workers, asked_at, trio.current_time()))
 
     async def _stray(self, by_s: float, for_s: float) -> None:
         await trio.sleep_until(self._right_since + LOOK_S)  # else a node that looks that seldom takes two for one

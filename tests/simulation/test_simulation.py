@@ -74,7 +74,19 @@ FLOORS_ABOUT: Final = {
         "handlers called": 4.5,
         "succeeded": 3.0,
         "failed": 0.45,
-    }
+    },
+    "resizing": {
+        "Resized": 0.68,
+        "waited": 0.85,
+        "Killed": 0.48,
+        "Stopped": 0.38,
+        "Stalled": 0.38,
+        "run": 1.6,
+        "handlers called": 18.0,
+        "succeeded": 13.0,
+        "timed_out": 1.6,
+        "failed": 0.4,
+    },
 }
 FLOORS_ON_FILES: Final = {"Joined": 1.0, "Stalled": 1.0, "run": 2.5, "handlers called": 2.0, "succeeded": 0.5}
 

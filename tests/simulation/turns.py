@@ -95,22 +95,22 @@ class Turn:
 def began_out_of_turn(course: Course) -> Iterator[str]:
     """Whoever waits for a worker has its turn, and none of them is idle meanwhile."""
     names = unchanged(course)
-    for turns in _turns_of_nodes(course):
-        yield from _while_idle(turns, names, course.workers)
-        if not course.spare:
+    for life, turns in _turns_of_nodes(course):
+        yield from _while_idle(turns, names, _workers(life, course))
+        if not sum(size.spare for size in course.sizes[life.node]) and len(course.sizes[life.node]) == 1:
             yield from _overtaken(turns, names)
 
 
 def waited_for_a_worker(course: Course) -> int:
     """Return how many waits are judged: a simulation in which nobody has to wait shows nothing."""
-    return sum(turn.is_free and turn.waited for turns in _turns_of_nodes(course) for turn in turns)
+    return sum(turn.is_free and turn.waited for _, turns in _turns_of_nodes(course) for turn in turns)
 
 
-def _turns_of_nodes(course: Course) -> Iterator[list[Turn]]:
+def _turns_of_nodes(course: Course) -> Iterator[tuple[Life, list[Turn]]]:
     """Yield what waited for a worker of each node, where that can be told from outside."""
     if not (course.disturbed or course.counts["Stepped"] or course.counts["Strayed"] or course.several or course.lacks):
         for life in course.lives:
-            yield _turns(course, life)
+            yield life, _turns(course, life)
 
 
 def _turns(course: Course, life: Life) -> list[Turn]:
@@ -130,7 +130,17 @@ def _turns(course: Course, life: Life) -> list[Turn]:
     return sorted(turns, key=lambda turn: turn.until_at)
 
 
-def _while_idle(turns: Sequence[Turn], names: set[str], workers: int) -> Iterator[str]:
+def _workers(life: Life, course: Course) -> dict[int, int]:
+    """Return how many workers a node surely had, each from an instant on."""
+    workers: dict[int, int] = {}
+    for size, following in itertools.pairwise([*course.sizes[life.node], None]):
+        workers[course.wall_at(max(size.known_at, course.began_at))] = size.workers
+        if following is not None and following.workers < size.workers:
+            workers[course.wall_at(following.asked_at)] = following.workers
+    return workers
+
+
+def _while_idle(turns: Sequence[Turn], names: set[str], workers: dict[int, int]) -> Iterator[str]:
     """Nobody who needs only a worker waits while one is idle."""
     idle, number = _idle_times(turns, workers), 0
     waited = [turn for turn in turns if turn.is_free and turn.waited]
@@ -143,17 +153,17 @@ def _while_idle(turns: Sequence[Turn], names: set[str], workers: int) -> Iterato
                 yield f"{turn.run}: waits from {since} to {until} while a worker is idle"
 
 
-def _idle_times(turns: Sequence[Turn], workers: int) -> list[tuple[int, int]]:
-    """Return when fewer handlers were at work than there are workers, from instant to instant."""
-    changes: dict[int, int] = defaultdict(int)
+def _idle_times(turns: Sequence[Turn], workers: dict[int, int]) -> list[tuple[int, int]]:
+    """Return when fewer handlers were at work than there were workers, from instant to instant."""
+    changes: dict[int, int] = defaultdict(int, dict.fromkeys(workers, 0))
     for turn in turns:
         changes[turn.until_at] += turn.is_called
         if turn.ended_at is not None:
             changes[turn.ended_at] -= 1
-    times, busy = [], 0
+    times, busy, least = [], 0, 0
     for at, after in itertools.pairwise(sorted(changes)):
-        busy += changes[at]
-        if busy < workers and after > at:
+        busy, least = busy + changes[at], workers.get(at, least)
+        if busy < least and after > at:
             times.append((at, after))
     return times
 
