@@ -16,8 +16,8 @@ import trio
 from hypothesis import register_random
 
 from tests.simulation.drawing import MADE_SMALLER, play_drawn
-from tests.simulation.history import ABOUT
 from tests.simulation.statistics import Statistics
+from tests.simulation.themes import ABOUT
 from trioarm.cli.terminal import say
 
 BATCH = 250

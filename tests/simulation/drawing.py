@@ -7,11 +7,12 @@ from typing import Final
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from tests.simulation.history import History, histories
+from tests.simulation.history import History
 from tests.simulation.model import violations
 from tests.simulation.planted import Planted
 from tests.simulation.play import course_of
 from tests.simulation.statistics import Statistics
+from tests.simulation.themes import histories
 
 SEED: Final = 1
 TRIES: Final = 20  # of a history that is made for a fault: the order of tasks is drawn, too
