@@ -21,6 +21,7 @@ from trioarm import (
     RunContext,
     RunQuery,
     Schedule,
+    ScheduleQuery,
     Scheduler,
     ScheduleState,
     State,
@@ -133,6 +134,25 @@ def test_after_a_resume_the_row_goes_on_until_a_run_succeeds(store: Store) -> No
         assert [alert.state for alert in alerts] == [AlertState.RESOLVED, AlertState.RESOLVED, AlertState.OPEN]
 
     played(store, handler, play, minutely(failures=2))
+
+
+def test_what_is_resumed_with_others_complains_no_more(store: Store) -> None:
+    """As where it is resumed alone: its alert is resolved, and no other; a dry run resolves none (S5.9)."""
+
+    async def play(world: World) -> None:
+        await world.advance(2 * 60 + 30)
+        scheduler = world.scheduler
+        assert len((await scheduler.alerts.find()).rows) == 3
+        await scheduler.schedules.resume_many(ScheduleQuery(prefix="a"), dry_run=True)
+        assert len((await scheduler.alerts.find()).rows) == 3
+        await scheduler.schedules.resume_many(ScheduleQuery(prefix="a"), author="anna")
+        [left] = (await scheduler.alerts.find()).rows
+        assert left.alert is not None
+        assert left.alert.subject == "schedule/b"
+        rows = (await scheduler.alerts.find(AlertQuery(states=frozenset({AlertState.RESOLVED})))).rows
+        assert {row.alert.resolved.by for row in rows if row.alert and row.alert.resolved} == {"anna"}
+
+    played(store, Flaky(1, 2), play, *(minutely(name, failures=2) for name in ("a1", "a2", "b")))
 
 
 def test_every_final_failure_counts_and_nothing_else() -> None:
