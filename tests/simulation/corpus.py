@@ -224,6 +224,13 @@ CORPUS: Final = {
         with_file=False,
         keeps=Keeps(60.0, 1_000),
     ),
+    "what was resumed with others had an open alert still that it was paused": History(
+        schedules=(Schedule("a", Every(60.0), handler="breaks", retry=RetryPolicy(0), pause_after_failures=2),),
+        acts=((185.0, Said("resume_all", "a")),),
+        faults={},
+        workers=1,
+        with_file=False,
+    ),
     "what was fired to run alone held no lane, and the next occurrence of its schedule ran beside it": History(
         schedules=(Schedule("a", Every(600.0), handler="is_slow", overlap="buffer_one", timeout_s=100.0),),
         acts=((550.0, Said("fire_alone", "a")),),

@@ -15,6 +15,7 @@ from trioarm.core.instants import SECOND
 from trioarm.core.operations import Operation
 from trioarm.core.record import ScheduleRecord
 from trioarm.core.run import RunRecord
+from trioarm.engine.bulk_commands import BulkResult
 from trioarm.testing.world import BEGIN
 
 
@@ -54,6 +55,25 @@ class Saying:
     results: Sequence[Backfilled] = ()
     runs: Sequence[str] = ()
     answered_at: float = inf
+
+
+@attrs.frozen
+class Many:
+    """What was asked of many at once, and answered.
+
+    Args:
+        verb: what was asked.
+        before: the schedules that were meant, by name; of runs their readable ids alone.
+        after: those schedules afterwards.
+        results: the answer.
+        open_alerts: what alerts were about that were open afterwards.
+    """
+
+    verb: str
+    before: Mapping[str, ScheduleRecord | None]
+    after: Mapping[str, ScheduleRecord]
+    results: Sequence[BulkResult]
+    open_alerts: frozenset[str] = frozenset()
 
 
 @attrs.frozen
@@ -147,6 +167,7 @@ class Course:
         witness: of the handlers.
         definitions: in the order in which they were made.
         sayings: in the order in which they were said.
+        many: what was asked of many at once, likewise.
         declarations: likewise.
         removals: likewise, those alone that were answered.
         lives: of nodes, the oldest first.
@@ -175,6 +196,7 @@ class Course:
     witness: Witness
     definitions: list[Definition] = attrs.Factory(list)
     sayings: list[Saying] = attrs.Factory(list)
+    many: list[Many] = attrs.Factory(list)
     declarations: list[Declaration] = attrs.Factory(list)
     removals: list[Removal] = attrs.Factory(list)
     lives: list[Life] = attrs.Factory(list)

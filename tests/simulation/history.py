@@ -17,6 +17,7 @@ from trioarm.testing.faults import Away
 NAMES = ("a", "b", "c", "d")
 OF_WHAT_IS_TO_COME = ("pause", "pause_for", "resume", "skip", "skip_later", "postpone", "postpone_long", "undo", "undo")
 VERBS = (*OF_WHAT_IS_TO_COME, "remove", "remove", "fire", "fire_alone", "fire_instead", "cancel", "backfill", "retry")
+OF_ALL = ("pause_all", "pause_all", "resume_all", "resume_all", "cancel_all")
 KINDS = (
     *("put", "put", "said", "said", "declared", "declared", "killed", "killed"),
     *("stopped", "stalled", "stepped", "corrected", "strayed", "joined"),

@@ -16,6 +16,7 @@ from tests.simulation.attempts import tried_wrongly
 from tests.simulation.course import Course, Definition
 from tests.simulation.ending import ended_badly
 from tests.simulation.idling import woke_for_nothing
+from tests.simulation.many import answered_wrongly
 from tests.simulation.needs import needed_wrongly
 from tests.simulation.play import HEAL_S
 from tests.simulation.said import kept_to_wrongly
@@ -57,6 +58,7 @@ def violations(course: Course) -> list[str]:
         *tried_wrongly(course),
         *needed_wrongly(course),
         *wished_wrongly(course),
+        *answered_wrongly(course),
         *kept_to_wrongly(course),
         *declared_wrongly(course),
         *superseded_wrongly(course),

@@ -19,7 +19,9 @@ from trioarm.core.queries import PAGE_MAX, Retention, ScheduleQuery
 from trioarm.core.run import RunRecord
 from trioarm.core.states import Reason
 from trioarm.engine import alert_commands
+from trioarm.engine.alert_commands import AlertCommands
 from trioarm.engine.attempt import Attempt
+from trioarm.engine.bulk_commands import Bulk, BulkCommands, BulkResult
 from trioarm.engine.commands import Commands
 from trioarm.engine.executor import RunExecutor
 from trioarm.engine.pool import Pool, PoolSettings
@@ -128,6 +130,20 @@ SHRINKS: Final = attrs.evolve(
     ),
     acts=((65.0, Resized(1, 2)), (550.0, Joined())),
     workers=2,
+)
+
+
+MANY: Final = attrs.evolve(FORGETS, acts=((61.0, Said("pause_all", "a")), (61.0, Said("resume_all", "a"))), keeps=None)
+MANY_RUNS: Final = attrs.evolve(
+    ENDS_ALONE,
+    schedules=tuple(once(name, 1, handler="is_slow") for name in ("a", "b")),
+    acts=((65.0, Said("cancel_all", "a")),),
+)
+COMPLAINS: Final = attrs.evolve(
+    FORGETS,
+    schedules=(Schedule("a", Every(60.0), handler="breaks", retry=RetryPolicy(0), pause_after_failures=2),),
+    acts=((185.0, Said("resume_all", "a")),),
+    keeps=None,
 )
 
 
@@ -288,6 +304,29 @@ def _interrupts_all(patch: Patch) -> None:
     patch.setattr(RunExecutor, "resize", interrupts)
 
 
+def _says_what_did_not_happen(patch: Patch) -> None:
+    async def nothing(self: BulkCommands, wanted: dict[str, Change], tried: set[str]) -> list[str]:
+        return list(wanted)
+
+    patch.setattr(BulkCommands, "_commit_many", nothing)
+
+
+def _hides_some(patch: Patch) -> None:
+    cancel = BulkCommands._cancel_chunk
+
+    async def some(self: BulkCommands, runs: Sequence[RunRecord], how: Bulk) -> list[BulkResult]:
+        return await cancel(self, runs[:1], how)
+
+    patch.setattr(BulkCommands, "_cancel_chunk", some)
+
+
+def _goes_on_complaining(patch: Patch) -> None:
+    async def settle(self: AlertCommands, subjects: Collection[str], state: str, *, by: str) -> None:
+        pass
+
+    patch.setattr(AlertCommands, "settle_many", settle)
+
+
 PLANTED_IN_NODES: Final = {
     "kept": Planted("S2.3", "what a handler keeps with its outcome is lost", _loses_what_handlers_keep, made=KEEPS),
     "cancelled": Planted("S6.3", "what is cancelled goes on", _cancels_in_vain, made=IS_CANCELLED),
@@ -301,6 +340,9 @@ PLANTED_IN_NODES: Final = {
     ),
     "endless": Planted("S6.8", "last outcomes are tried without an end", _never_gives_up, made=ENDS_ALONE),
     "forgotten": Planted("S6.8", "a node that ends forgets what came of its runs", _forgets_at_its_end, made=ENDS),
+    "answers": Planted("S9.2", "what did not happen is answered", _says_what_did_not_happen, made=MANY),
+    "some": Planted("S9.2", "of many that are meant some are left out", _hides_some, made=MANY_RUNS),
+    "complains": Planted("S9.2", "what is resumed with others complains still", _goes_on_complaining, made=COMPLAINS),
     "hires": Planted("S6.1", "nobody is hired for a pool that grows", _hires_nobody, made=GROWS),
     "dismisses": Planted("S6.1", "a pool that shrinks keeps its workers", _dismisses_nobody, made=SHRINKS),
     "interrupts": Planted("S6.1", "who works is interrupted when a pool shrinks", _interrupts_all, made=SHRINKS),

@@ -14,7 +14,7 @@ import attrs
 import trio
 
 from tests.engine.nodes import a_config
-from tests.simulation.course import Course, Definition, Life, Removal, Saying, Size
+from tests.simulation.course import Course, Definition, Life, Many, Removal, Saying, Size
 from tests.simulation.declaring import Declaring
 from tests.simulation.forgetting import WatchedStore, all_entries
 from tests.simulation.history import (
@@ -34,6 +34,7 @@ from tests.simulation.history import (
     Strayed,
 )
 from tests.simulation.idling import IDLE_S, PRUNED, watched
+from tests.simulation.many import ask_all, cancel_all
 from tests.simulation.sizing import told
 from tests.simulation.witness import KEPT, LIMIT, LIMITED, Witness
 from trioarm import Schedule
@@ -352,6 +353,13 @@ class _Player:
             case "cancel":
                 results = await scheduler.runs.cancel_many(RunQuery(schedule=name))
                 self._answered([one.item for one in results if one.outcome is BulkOutcome.CHANGED])
+            case "pause_all" | "resume_all":
+                self._course.many.append(await ask_all(verb, self._node))
+            case "cancel_all":
+                stored = await scheduler.schedules.get(name)
+                there, results = await cancel_all(stored.schedule.handler, self._node)
+                self._answered([one.item for one in results if one.outcome is BulkOutcome.CHANGED])
+                self._course.many.append(Many(verb, dict.fromkeys(there), {}, results))
             case "retry":
                 page = await scheduler.runs.find(RunQuery(schedule=name, states=FAILURES, limit=1))
                 for run in page.rows:

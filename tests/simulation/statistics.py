@@ -30,6 +30,8 @@ class Statistics:
         self.counts["dry runs"] += sum(one.dry_run for one in course.declarations)
         self.counts["refused starts"] += sum(one.refused is not None for one in course.declarations)
         self.counts.update(f"said {one.verb}" for _, one in course.journal)
+        self.counts.update(one.verb for one in course.many)
+        self.counts.update(f"all {result.outcome}" for one in course.many for result in one.results)
         self.counts["lacks"] += course.lacks
         self.counts["told"] += sum(life.told_at is not None for life in course.lives)
         self.counts["waited"] += waited_for_a_worker(course)
@@ -80,6 +82,9 @@ class Statistics:
             f"{of['said pause']} pauses",
             f"{of['dry runs']} declarations were dry runs, {of['refused starts']} starts were refused for their set; "
             f"{of['waited']} waits for a worker were judged; {of['idle']} worlds were left idle",
+            f"{of['pause_all']} times all were paused, {of['resume_all']} times resumed, "
+            f"{of['cancel_all']} times cancelled: {of['all changed']} changed, {of['all unchanged']} "
+            f"did not, {of['all refused']} could not",
             f"{of['rows forgotten']} rows were forgotten, and {of['schedules forgotten']} schedules that were over",
             f"{of['handlers called']} calls of handlers, {of['attempts that follow another']} of them after another of "
             f"their run, {of['commit']} commits",

@@ -16,6 +16,7 @@ from tests.simulation.history import (
     KINDS,
     LANES,
     NAMES,
+    OF_ALL,
     OF_WHAT_IS_TO_COME,
     OWNERS,
     STEPS_S,
@@ -149,6 +150,15 @@ RESIZED_IN_PEACE = st.builds(  # where it shows whether a worker is idle
     st.just(True),
     resizes=st.just(True),
 )
+SPOKEN_OF_TOGETHER = st.builds(
+    Theme,
+    st.sampled_from([NAMES[:2], NAMES]),
+    some((*BEHAVIOURS, "breaks", "is_slow")),
+    st.sampled_from([(None,), (None, *LANES)]),
+    st.sampled_from([OF_ALL, (*OF_ALL, "fire", "pause", "pause_for", "resume", "backfill", "retry")]),
+    some(CALLS),
+    some(("put", "declared", "killed", "stopped", "stalled", "stepped")).map(lambda kinds: (*kinds, *["said"] * 4)),
+)
 OFTEN = st.builds(Every, st.sampled_from([60.0, 97.0, 180.0, 600.0]))  # enough for workers to be wanting
 
 
@@ -251,6 +261,7 @@ EVERYTHING = st.one_of(*[THEMES] * 6, CROWDED, SPOKEN_OF)
 ABOUT = {  # what histories may be about, which are drawn apart
     "everything": EVERYTHING,
     "forgetting": FORGETFUL,
+    "many": SPOKEN_OF_TOGETHER,
     "resizing": RESIZED | RESIZED_IN_PEACE,
 }
 

@@ -67,7 +67,11 @@ def _runs_on(course: Course) -> Iterator[str]:
             of_key[row.schedule.key].append(row)
     for rows in of_key.values():
         schedule = rows[0].schedule.schedule
-        resumed = [saying.at for saying in course.sayings if saying.name == schedule.name and saying.verb == "resume"]
+        resumed = [
+            saying.at
+            for saying in course.sayings
+            if saying.verb == "resume_all" or (saying.name == schedule.name and saying.verb == "resume")
+        ]
         for since in _failed_in_a_row(rows, schedule.pause_after_failures or 0):
             until = min((at for at in resumed if at >= since), default=course.now)
             for row in rows:
@@ -136,9 +140,11 @@ def _cancelled_in_vain(course: Course) -> Iterator[str]:
     names, rows = unchanged(course), {row.readable_id: row for row in course.rows}
     margin_s = OTHERS_S if course.several else MOMENT_S
     for saying in course.sayings:
-        if saying.verb != "cancel" or saying.name not in names:
+        if saying.verb not in ("cancel", "cancel_all"):
             continue
         for row in (rows[run] for run in saying.runs):
+            if row.schedule.schedule.name not in names:
+                continue
             if row.state is State.PENDING:
                 yield f"{row.readable_id}: was cancelled, and waits"
             for call in course.witness.calls.get(row.run_id, []):
