@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Iterator
+from math import inf
 
 import attrs
 
@@ -249,9 +250,16 @@ def _ran_too_late(run: str, row: RunRecord) -> Iterator[str]:
 
 
 def _waits_for_nothing(course: Course, healed_at: int) -> Iterator[str]:
-    """Where nothing works, nothing waits that could; a lane is held between two attempts, too."""
+    """Where nothing works, nothing waits that could; a lane is held between two attempts, too.
+
+    A handler that ignores its cancellation may go on after its run is over, and is not called again meanwhile (S6.3).
+    """
     if any(row.state is State.RUNNING for row in course.rows):
         return
+    killed = {life.node for life in course.lives if life.killed_at < inf}
+    stubborn = [call for calls in course.witness.calls.values() for call in calls if call.behaviour == STUBBORN]
+    left = [call for call in stubborn if call.ended_at is None or call.ended_wall > course.now]
+    goes_on = {call.behaviour for call in left if call.node not in killed}
     soon = range(course.now - SLACK, course.now + round(LONGEST_S * SECOND))
     held = {row.lane for row in course.rows if row.unfinished and row.token and row.due_at in soon} - {None}
     tried_at = course.now - round(2 * LONGEST_S * SECOND)
@@ -263,6 +271,8 @@ def _waits_for_nothing(course: Course, healed_at: int) -> Iterator[str]:
     }
     for row in course.rows:
         waits = row.unfinished and row.due_at <= course.now - SLACK
+        if row.schedule.schedule.handler in goes_on:
+            continue
         if tried.intersection(row.schedule.schedule.resources):  # while its breaker is open one at a time may try
             continue
         if row.lane not in held and waits and row.decided_at <= healed_at:
