@@ -52,7 +52,8 @@ def answered_wrongly(course: Course) -> Iterator[str]:
     rows = {row.readable_id: row for row in course.rows}
     for many in course.many:
         items = sorted(result.item for result in many.results)
-        if items != sorted(many.before):
+        is_known = many.verb != "cancel_all" or not course.disturbed  # else runs come and end while a store answers
+        if items != sorted(many.before) and is_known:
             yield f"{many.verb}: is answered for {items}, and {sorted(many.before)} were there"
         for result in many.results:
             if (result.outcome is BulkOutcome.REFUSED) != bool(result.error):

@@ -136,7 +136,7 @@ RESIZED = st.builds(
     st.sampled_from([(None,), (None, *LANES)]),
     some(("fire", "fire", "fire_alone", "fire_instead", "backfill", "cancel", "retry")),
     some(CALLS),
-    some(("said", "said", "killed", "stopped", "stalled")).map(lambda kinds: (*kinds, "resized", "resized")),
+    some(("said", "said", "killed", "stopped", "stalled")).map(lambda kinds: (*kinds, "resized")),
     resizes=st.just(True),
 )
 RESIZED_IN_PEACE = st.builds(  # where it shows whether a worker is idle
@@ -146,7 +146,7 @@ RESIZED_IN_PEACE = st.builds(  # where it shows whether a worker is idle
     st.just((None,)),
     some(("fire", "fire", "fire_alone", "fire_instead", "backfill", "cancel", "retry")),
     st.just(()),
-    some(("said", "said", "killed", "stopped")).map(lambda kinds: (*kinds, "resized", "resized", "resized")),
+    some(("said", "said", "killed", "stopped")).map(lambda kinds: (*kinds, "resized")),
     st.just(True),
     resizes=st.just(True),
 )
@@ -157,7 +157,9 @@ SPOKEN_OF_TOGETHER = st.builds(
     st.sampled_from([(None,), (None, *LANES)]),
     st.sampled_from([OF_ALL, (*OF_ALL, "fire", "pause", "pause_for", "resume", "backfill", "retry")]),
     some(CALLS),
-    some(("put", "declared", "killed", "stopped", "stalled", "stepped")).map(lambda kinds: (*kinds, *["said"] * 4)),
+    st.lists(st.sampled_from(["put", "declared", "killed", "stopped", "stalled", "stepped"]), max_size=2).map(
+        lambda kinds: ("said", *kinds)
+    ),
 )
 OFTEN = st.builds(Every, st.sampled_from([60.0, 97.0, 180.0, 600.0]))  # enough for workers to be wanting
 
