@@ -24,7 +24,7 @@ from tests.simulation.statistics import Statistics
 SEEDS: Final = (1, 2, 3, 4)
 SEEDS_ON_FILES: Final = (1, 2)
 SEEDS_APART: Final = (1, 2)
-IN_MEMORY: Final = 450  # histories of each seed
+IN_MEMORY: Final = 400  # histories of each seed
 ON_FILES: Final = 15
 APART: Final = 50  # histories of each seed that are about one thing
 APART_ON_FILES: Final = 3
