@@ -48,10 +48,15 @@ def sized_wrongly(course: Course) -> Iterator[str]:
     """Never does a node begin a run when as many work as it has workers, and no run ends because those change."""
     for life in course.lives:
         calls = [call for of_run in course.witness.calls.values() for call in of_run if call.node == life.node]
-        yield from _too_many(sorted(calls, key=lambda call: call.began_at), course.sizes[life.node])
+        yield from _too_many(sorted(calls, key=_in_turn), course.sizes[life.node])
     for row in course.rows:
         for call in course.witness.calls.get(row.run_id, ()):
             yield from _interrupted(call, row, course)
+
+
+def _in_turn(call: Call) -> tuple[float, float]:
+    """Of what begins at one moment, what is over in it comes first: it made room for the other."""
+    return (call.began_at, call.ended_at or inf)
 
 
 def _too_many(calls: list[Call], sizes: list[Size]) -> Iterator[str]:
