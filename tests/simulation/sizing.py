@@ -88,6 +88,8 @@ def _interrupted(call: Call, row: RunRecord, course: Course) -> Iterator[str]:
     ended_at, timeout_s = call.ended_at or inf, row.schedule.schedule.timeout_s or inf
     if ended_at >= call.began_at + timeout_s - MOMENT_S:
         return
+    if any(life.node == call.node and (life.told_at or inf) <= ended_at for life in course.lives):
+        return  # its node is stopped
     for size in course.sizes[call.node][1:]:
         if size.asked_at <= ended_at <= size.known_at + MOMENT_S:
             yield f"{call.run}: was interrupted on {call.node} when that was told to have {size.workers} workers"
