@@ -55,12 +55,12 @@ async def test_a_newer_node_changes_the_tables_while_an_older_one_works(tmp_path
     assert len(rest) <= 1, said
     assert not [line for line in older.lines[told:] if DECIDED in line]
     assert {run["state"] for run in runs} == {"succeeded"}
-    instants = sorted(datetime.fromisoformat(run["due_at"]) for run in runs)
+    instants = sorted(datetime.fromisoformat(run["nominal_at"]) for run in runs)
     assert {later - earlier for earlier, later in pairwise(instants)} == {BEAT}
 
 
 def _all_succeeded(runs: list[dict[str, Any]], due_before: datetime) -> bool:
-    due = [run for run in runs if datetime.fromisoformat(run["due_at"]) < due_before]
+    due = [run for run in runs if datetime.fromisoformat(run["nominal_at"]) < due_before]
     return {run["state"] for run in due} == {"succeeded"}
 
 
