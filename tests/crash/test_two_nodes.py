@@ -122,8 +122,7 @@ def _locks(folder: Path) -> list[str]:
 
 async def test_a_killed_node_is_followed_at_once(tmp_path: Path) -> None:
     """What a node held when SIGKILL came is begun again by the other long before its lease ends, and its history says
-    why;
-    what runs at most once is not begun again, and its end is unknown (S2.2, S7.1)."""
+    why; what runs at most once is not begun again, and its end is unknown (S2.2, S7.1)."""
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     text = _command("nap", f'once = "{now}"', "exec sleep 60", 'retry = { max_retries = 2, base = "1h", max = "1h" }')
     text += _command("once", f'once = "{now}"', "exec sleep 60", 'delivery = "at_most_once"')

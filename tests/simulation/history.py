@@ -22,19 +22,6 @@ KINDS = (
     *("put", "put", "said", "said", "declared", "declared", "killed", "killed"),
     *("stopped", "stalled", "stepped", "corrected", "strayed", "joined"),
 )
-FORGETTING = (
-    "put",
-    "said",
-    "said",
-    "declared",
-    "killed",
-    "stopped",
-    "stalled",
-    "stepped",
-    "pruned",
-    "pruned",
-    "pruned",
-)
 CODE = "config"  # whose set is declared again whenever a node starts
 OWNERS = ("file:scheduler.toml", "app", CODE)
 CALLS = ("commit",) * 4 + ("read_due", "read_ready", "unfinished_runs", "renew", "get_schedules", "find_runs")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
 import attrs
@@ -19,7 +19,7 @@ from trioarm.core.queries import PAGE_MAX, Retention, ScheduleQuery
 from trioarm.core.run import RunRecord
 from trioarm.core.states import Reason
 from trioarm.engine import alert_commands
-from trioarm.engine.alert_commands import AlertCommands
+from trioarm.engine.amending_commands import AmendingCommands
 from trioarm.engine.attempt import Attempt
 from trioarm.engine.bulk_commands import Bulk, BulkCommands, BulkResult
 from trioarm.engine.commands import Commands
@@ -321,10 +321,10 @@ def _hides_some(patch: Patch) -> None:
 
 
 def _goes_on_complaining(patch: Patch) -> None:
-    async def settle(self: AlertCommands, subjects: Collection[str], state: str, *, by: str) -> None:
+    async def complain(self: AmendingCommands, names: Iterable[str], by: str) -> None:
         pass
 
-    patch.setattr(AlertCommands, "settle_many", settle)
+    patch.setattr(AmendingCommands, "_complain_no_more", complain)
 
 
 PLANTED_IN_NODES: Final = {

@@ -12,7 +12,6 @@ from tests.simulation.history import (
     BEHAVIOURS,
     CALLS,
     CORRECTIONS_S,
-    FORGETTING,
     KINDS,
     LANES,
     NAMES,
@@ -119,7 +118,9 @@ FORGETFUL = st.builds(
     st.sampled_from([(None,), (None, *LANES), ("red",), ("blue",)]),
     st.just(("retry", "backfill", "fire_alone")) | some(VERBS),
     some((*CALLS, "prune", "prune", "list_documents")),
-    some(FORGETTING).map(lambda kinds: (*kinds, "pruned")),
+    some(("put", *("said",) * 2, "declared", "killed", "stopped", "stalled", "stepped", *("pruned",) * 3)).map(
+        lambda kinds: (*kinds, "pruned")
+    ),
     forgets=st.just(True),
 )
 KEEPS = st.builds(

@@ -88,7 +88,7 @@ class DueIndex:
         """Set the entries of many keys at once."""
         live, heap = self._live, self._heap
         for key, due_at, rank in zip(keys, due_ats, ranks, strict=True):
-            live[key] = entry = (due_at << _BITS) + (rank << _KEY_BITS) + key
+            live[key] = entry = _entry(due_at, rank, key)
             heappush(heap, entry)
         if len(heap) + len(self._lent) > 2 * len(live):
             self._compact()

@@ -123,16 +123,6 @@ class AlertCommands:
                 if (alert := stored.alert) is not None and (alert.settled_by == state or alert.kind in passing):
                     await self.settle_one(stored.id, by=by, note=f"it is {state}")
 
-    async def settle_many(self, subjects: Collection[str], state: str, *, by: str) -> None:
-        """Do as `settle` with several subjects, which are looked for at once."""
-        after: str | None = ""
-        while after is not None and subjects:
-            page = await self.find(AlertQuery(states=_UNRESOLVED, after=after or None))
-            after = page.next
-            for stored in page.rows:
-                if (alert := stored.alert) is not None and alert.subject in subjects and alert.settled_by == state:
-                    await self.settle_one(stored.id, by=by, note=f"it is {state}")
-
     async def settle_one(self, alert_id: str, *, by: str, note: str) -> None:
         """Resolve an alert if there is one; what cannot be resolved now stays for a person to close."""
         with suppress(UnknownAlert, RepositoryError, RevisionConflict):

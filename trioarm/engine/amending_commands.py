@@ -6,7 +6,7 @@ faster, it reads again.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import TypeAlias
 
@@ -89,10 +89,15 @@ class AmendingCommands(RunCommands):
 
         record, is_new = await self._change(name, change, ScheduleChange.RESUMED)
         if is_new:
-            with suppress(RepositoryError):  # it is resumed; what cannot be looked at now stays for a person to close
-                alerts = AlertCommands(self._repository, self._clock)
-                await alerts.settle(subject_of(name), ScheduleState.ACTIVE, by=author)
+            await self._complain_no_more([name], author)
         return record
+
+    async def _complain_no_more(self, names: Iterable[str], by: str) -> None:
+        """Let what was said of schedules that kept failing be over: they are resumed (S5.9)."""
+        alerts = AlertCommands(self._repository, self._clock)
+        with suppress(RepositoryError):  # what cannot be looked at now stays for a person to close
+            for name in names:
+                await alerts.settle(subject_of(name), ScheduleState.ACTIVE, by=by)
 
     def _resuming(self, record: ScheduleRecord, now: int, author: str, note: str) -> Wanted | None:
         name = record.schedule.name

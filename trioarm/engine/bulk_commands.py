@@ -6,7 +6,6 @@ Each is changed whole or not at all, and none stops another; those of a chunk sh
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from enum import StrEnum
 from typing import Final
 
@@ -15,16 +14,14 @@ import attrs
 from trioarm.core.bounds import check_author
 from trioarm.core.changes import Change, Verdict
 from trioarm.core.diff import cancellation
-from trioarm.core.errors import InvalidSchedule, RepositoryError, TrioarmError
+from trioarm.core.errors import InvalidSchedule, TrioarmError
 from trioarm.core.events import ScheduleChange, ScheduleChanged
-from trioarm.core.failing import subject_of
 from trioarm.core.operations import Operation, Verb, entry
 from trioarm.core.queries import PAGE_MAX, RunOrder, RunQuery, ScheduleQuery
-from trioarm.core.record import ScheduleRecord, ScheduleState
+from trioarm.core.record import ScheduleRecord
 from trioarm.core.run import RunRecord
 from trioarm.core.run_statistics import GroupBy, RunStatistics, Tally
 from trioarm.core.states import ACTIVE, Reason, State
-from trioarm.engine.alert_commands import AlertCommands
 from trioarm.engine.amending_commands import Wanted
 from trioarm.engine.backfill_commands import BackfillCommands, Progress
 from trioarm.engine.rivals import FASTER, TRIES
@@ -104,10 +101,8 @@ class BulkCommands(BackfillCommands):
 
         results = await self._change_many(query, change, ScheduleChange.RESUMED, how)
         if not how.dry_run:
-            resumed = {subject_of(one.item) for one in results if one.outcome is BulkOutcome.CHANGED}
-            with suppress(RepositoryError):  # what cannot be looked at now stays for a person to close
-                alerts = AlertCommands(self._repository, self._clock)
-                await alerts.settle_many(resumed, ScheduleState.ACTIVE, by=how.author)
+            resumed = [one.item for one in results if one.outcome is BulkOutcome.CHANGED]
+            await self._complain_no_more(resumed, how.author)
         return results
 
     async def _change_many(
