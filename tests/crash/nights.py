@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -185,7 +186,11 @@ def _tables(evidence: Path) -> Iterator[str]:
 
 def watch(root: Path, before: timedelta, after: timedelta) -> list[Vigil]:
     """Let the program live through all nights at once."""
-    return [Vigil.begin(night, root / str(number), before, after) for number, night in enumerate(NIGHTS)]
+    with ThreadPoolExecutor(len(NIGHTS)) as pool:  # each waits until its node has started
+        begun = [
+            pool.submit(Vigil.begin, night, root / str(number), before, after) for number, night in enumerate(NIGHTS)
+        ]
+    return [vigil.result() for vigil in begun]
 
 
 def main() -> None:
