@@ -168,3 +168,53 @@ def test_the_index_behaves_like_a_sorted_dictionary(operations: list[tuple[str, 
                 assert index.next_due_at == min((entry[0] for entry in model.values()), default=None)
         assert len(index) == len(model)
         assert index.heap_size <= 2 * len(index)
+
+
+def an_index_of(*keys: int) -> DueIndex:
+    """Return an index in which these are due at 10."""
+    index = DueIndex()
+    for key in keys:
+        index.put(key, 10)
+    return index
+
+
+def test_what_is_further_due_is_behind_what_was_handed_out() -> None:
+    """Each key once, up to a limit of its own; what was settled is due again only if it was put so."""
+    index = an_index_of(1, 2, 3, 4, 5)
+    assert index.due(10, 2) == [1, 2]
+    index.put(1, 99)
+    index.put(2, 10)
+    assert index.further(10, 2) == [2, 3]
+    assert index.further(9, 2) == []
+    assert index.further(10, 5) == [4, 5]
+    assert index.further(10, 5) == []
+    assert index.due(10, 9) == [2, 3, 4, 5]
+
+
+def test_who_asks_for_the_next_instant_has_nothing_handed_out_twice() -> None:
+    """What is handed out counts as due for whoever asks, and is still out."""
+    index = an_index_of(1, 2, 3)
+    assert index.due(10, 2) == [1, 2]
+    assert index.next_due_at == 10
+    assert index.further(10, 9) == [3]
+    assert index.next_due_at == 10
+    assert index.further(10, 9) == []
+
+
+def test_what_is_handed_out_stays_so_when_dead_entries_are_dropped() -> None:
+    """They outnumber the live ones when one key is put again and again."""
+    index = an_index_of(1, 2, 3)
+    assert index.due(10, 2) == [1, 2]
+    for due_at in range(20, 40):
+        index.put(4, due_at)
+    assert index.heap_size <= 2 * len(index)
+    assert index.further(10, 9) == [3]
+
+
+def test_what_is_handed_out_stays_so_when_the_index_is_shortened() -> None:
+    """What comes last is forgotten, handed out or not."""
+    index = an_index_of(1, 2, 3, 4)
+    assert index.due(10, 2) == [1, 2]
+    assert index.shorten(3) == 10
+    assert index.further(10, 9) == [3]
+    assert index.due(10, 9) == [1, 2, 3]

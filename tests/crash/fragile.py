@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
+import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
@@ -64,9 +65,9 @@ class _Dying(Thread):
         super().__init__()
         self._is_last = is_last
 
-    async def run(self, work: Callable[[], T]) -> T:
+    async def run(self, work: Callable[[], T], *, begun: threading.Event | None = None) -> T:
         """Carry a call out to its end, which may be that of the process."""
-        return await super().run(lambda: self._to_the_end(work))
+        return await super().run(lambda: self._to_the_end(work), begun=begun)
 
     def _to_the_end(self, work: Callable[[], T]) -> T:
         done = work()

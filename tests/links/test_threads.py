@@ -106,6 +106,30 @@ async def test_a_call_that_is_cancelled_while_it_waits_is_never_made() -> None:
         assert await calls.thread.run(lambda: 1) == 1
 
 
+async def test_the_loop_waits_for_a_call_to_come_to_what_it_does_beside_it() -> None:
+    """Once the call has said so, both go on; one that never does holds the loop up for a moment alone."""
+    begun, may_end = threading.Event(), threading.Event()
+
+    def work() -> bool:
+        begun.set()
+        return may_end.wait(PATIENCE_S)
+
+    thread = Thread()
+    ended: list[bool] = []
+
+    async def call() -> None:
+        ended.append(await thread.run(work, begun=begun))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(call)
+        await trio.testing.wait_all_tasks_blocked()
+        assert begun.is_set()
+        assert not ended
+        may_end.set()
+    assert ended == [True]
+    assert await thread.run(lambda: 1, begun=threading.Event()) == 1
+
+
 async def test_a_call_that_is_cancelled_before_any_thread_came_to_it_leaves_one_thread_alone() -> None:
     """Whoever makes the next call waits for that thread, or is served by it."""
     calls = Thread()

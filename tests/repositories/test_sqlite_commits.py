@@ -48,7 +48,7 @@ async def test_what_several_tasks_commit_at_once_shares_a_transaction(tmp_path: 
         transactions += 1
         return await database.write(work)
 
-    commits = Commits(write, lambda change, kept: None, lambda: None)
+    commits = Commits(write, database.write_at_once, lambda change, kept: None, lambda: None)
     verdicts: list[list[Verdict]] = []
 
     async def commit(number: int) -> None:
@@ -91,7 +91,7 @@ class _Gate:
         self.database = Database(path)
         self.scopes: dict[str, trio.CancelScope] = {}
         self.verdicts: dict[str, Verdict] = {}
-        self._commits = Commits(self._write, lambda change, kept: None, lambda: None)
+        self._commits = Commits(self._write, self.database.write_at_once, lambda change, kept: None, lambda: None)
         self._begun = trio.Semaphore(0)
         self._ended = trio.Semaphore(0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -38,10 +39,10 @@ class _Counting(Thread):
 
     calls = 0
 
-    async def run(self, work: Callable[[], T]) -> T:
+    async def run(self, work: Callable[[], T], *, begun: threading.Event | None = None) -> T:
         """Count a call and carry it out to its end."""
         self.calls += 1
-        return await super().run(work)
+        return await super().run(work, begun=begun)
 
 
 async def test_what_a_process_commits_itself_is_no_reason_to_look(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from trioarm.repositories.sqlite.batching import batches
 from trioarm.repositories.sqlite.database import Database
 from trioarm.repositories.sqlite.pages import run_page, schedule_page, way_to
 from trioarm.repositories.sqlite.schema import VERSION, migrate
-from trioarm.repositories.sqlite.statements import ForRows
+from trioarm.repositories.sqlite.statements import ForRows, Line
 
 
 @pytest.fixture
@@ -84,8 +84,8 @@ def test_what_is_asked_at_every_look_has_its_index(connection: sqlite3.Connectio
 @pytest.mark.parametrize(
     "statement",
     [
-        *(statements.CLAIM, statements.START, statements.FINISH, statements.SUCCEED),
-        *(statements.REQUEUE, statements.ASK, statements.MOVE, statements.MOVE_ON),
+        *(statements.CLAIM, statements.START, statements.FINISH, statements.REQUEUE),
+        *(statements.ASK, statements.MOVE),
     ],
 )
 def test_what_is_written_is_found_by_its_number(connection: sqlite3.Connection, statement: ForRows) -> None:
@@ -95,12 +95,22 @@ def test_what_is_written_is_found_by_its_number(connection: sqlite3.Connection, 
         assert any("USING INTEGER PRIMARY KEY" in step for step in steps), steps
 
 
-@pytest.mark.parametrize("statement", [statements.MOVE, statements.MOVE_ON])
-def test_a_decision_moves_a_cursor_and_looks_at_nothing_else(
-    connection: sqlite3.Connection, statement: ForRows
-) -> None:
+def _alone(line: Line) -> str:
+    """Return what the trigger of a line does, as a statement of its own."""
+    return line.change.format(**dict.fromkeys(line.names.split(), "?"))
+
+
+@pytest.mark.parametrize("line", [statements.WENT_WELL, statements.MOVED_ON])
+def test_what_a_line_changes_is_found_by_its_number(connection: sqlite3.Connection, line: Line) -> None:
+    """In its table, and in nothing else."""
+    [step] = plan_of(connection, _alone(line))
+    assert step.endswith("USING INTEGER PRIMARY KEY (rowid=?)")
+
+
+@pytest.mark.parametrize("statement", [statements.MOVE.text(2), _alone(statements.MOVED_ON)], ids=["rows", "line"])
+def test_a_decision_moves_a_cursor_and_looks_at_nothing_else(connection: sqlite3.Connection, statement: str) -> None:
     """What it must find unchanged is in the row that it writes: no page of what people say of schedules is read."""
-    steps = plan_of(connection, statement.text(2))
+    steps = plan_of(connection, statement)
     assert [step for step in steps if "PRIMARY KEY" in step] == ["SEARCH cursors USING INTEGER PRIMARY KEY (rowid=?)"]
     assert not [step for step in steps if "schedules" in step]
 
@@ -160,7 +170,7 @@ async def test_statistics_that_somebody_made_change_no_plan(tmp_path: Path) -> N
     path = tmp_path / "trioarm.db"
     async with open_sqlite(path) as repository:
         await put(repository)
-    many = statements.SUCCEED.text(statements.MANY)
+    many = statements.CLAIM.text(statements.MANY)
     with closing(sqlite3.connect(path)) as other:
         assert not other.execute("SELECT 1 FROM sqlite_master WHERE name LIKE 'sqlite_stat%'").fetchall()
         other.execute("ANALYZE")
@@ -184,18 +194,25 @@ def test_what_is_alike_is_written_together_in_as_few_values_as_suit_all_of_it() 
     """One statement writes many changes of a kind; one of them that has more to say makes it longer, not two."""
     claimed = {"state": State.CLAIMED, "attempt": 1, "token": 1, "node": "n1", "waiting_for": None}
     usual = [Change(decided=[a_run(**claimed)]) for _ in range(3)]
-    assert _inserts(usual) == [statements.INSERT_CLAIMED_RUN]
+    assert _lines(usual) == [statements.CLAIMED_AT_ONCE.kind] * 3
+    assert not _inserts(usual)
     assert _inserts([*usual, Change(decided=[a_run(lane="house", **claimed)])]) == [statements.INSERT_PLAIN_RUN]
     assert _inserts([*usual, Change(decided=[a_run()]), *usual]) == [statements.INSERT_PLAIN_RUN]
     assert _inserts([*usual, Change(decided=[a_run(epoch=1)]), *usual]) == [statements.INSERT_RUN]
-    assert _updates([_ended(1), _ended(2)]) == [statements.SUCCEED]
+    assert _lines([_ended(1), _ended(2)]) == [statements.WENT_WELL.kind] * 2
     assert _updates([_ended(1), _ended(2, result="done"), _ended(3)]) == [statements.FINISH]
     record = a_record()
     goes_on = Change(moved=[moving(record, NOW, NOW + 1)])
     over = Change(moved=[moving(record, NOW, None, state=ScheduleState.FINISHED)])
     at_work = Change(moved=[moving(record, NOW, None)])
-    assert _updates([goes_on, over]) == [statements.MOVE_ON]
+    assert _lines([goes_on, over]) == [statements.MOVED_ON.kind] * 2
     assert _updates([goes_on, at_work, over]) == [statements.MOVE]
+
+
+def _lines(changes: list[Change]) -> list[object]:
+    [batch] = batches(changes)
+    assert batch.is_lines
+    return batch.lines.values[:: 1 + statements.LINE_VALUES]
 
 
 def _inserts(changes: list[Change]) -> list[ForRows]:

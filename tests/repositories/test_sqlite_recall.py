@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -30,9 +31,9 @@ class _Silent(Thread):
 
     loses = False
 
-    async def run(self, work: Callable[[], T]) -> T:
+    async def run(self, work: Callable[[], T], *, begun: threading.Event | None = None) -> T:
         """Carry a call out to its end, and say what it returned, or that it failed."""
-        done = await super().run(work)
+        done = await super().run(work, begun=begun)
         if self.loses:
             raise StoreUnavailable("the answer was lost")
         return done

@@ -61,15 +61,12 @@ class DueIndex:
     @property
     def next_due_at(self) -> int | None:
         """The earliest instant of a live entry, or None when there is none."""
-        if self._lent:
-            self._take_back()
+        self._forget_settled()
         heap, live = self._heap, self._live
-        while heap:
-            entry = heap[0]
-            if live.get(_key(entry)) is entry:
-                return _due_at(entry)
+        while heap and live.get(_key(heap[0])) is not heap[0]:
             heappop(heap)
-        return None
+        first = min((*heap[:1], *self._lent), default=None)
+        return None if first is None else _due_at(first)
 
     def due_at(self, key: int) -> int | None:
         """Return the instant of the entry of `key`, or None when it has none."""
@@ -102,10 +99,18 @@ class DueIndex:
         """Return up to `limit` keys due at or before `now`, in order."""
         if self._lent:
             self._take_back()
+        return self._hand_out(now, limit)
+
+    def further(self, now: int, limit: int) -> list[int]:
+        """Do as `due`, but pass over what was handed out since the last `due` and has not been settled yet."""
+        self._forget_settled()
+        return self._hand_out(now, limit)
+
+    def _hand_out(self, now: int, limit: int) -> list[int]:
         heap, live, lent = self._heap, self._live, self._lent
         keys: list[int] = []
         beyond = (now << _BITS) + _HALF
-        while heap and len(lent) < limit and heap[0] < beyond:
+        while heap and len(keys) < limit and heap[0] < beyond:
             entry = heappop(heap)
             key = _key(entry)
             if live.get(key) is entry:
@@ -115,13 +120,11 @@ class DueIndex:
 
     def shorten(self, keep: int) -> int:
         """Forget all but the `keep` entries that come first, of more than that; return the instant of the next one."""
-        self._lent.clear()
-        self._heap = sorted(self._live.values())  # in order it is a heap, too
-        for entry in self._heap[keep:]:
+        forgotten = sorted(self._live.values())[keep:]
+        for entry in forgotten:
             del self._live[_key(entry)]
-        first_forgotten = self._heap[keep]
-        del self._heap[keep:]
-        return _due_at(first_forgotten)
+        self._compact()
+        return _due_at(forgotten[0])
 
     def _take_back(self) -> None:
         for entry in self._lent:
@@ -129,7 +132,12 @@ class DueIndex:
                 heappush(self._heap, entry)
         self._lent.clear()
 
+    def _forget_settled(self) -> None:
+        live = self._live
+        self._lent = [entry for entry in self._lent if live.get(_key(entry)) is entry]
+
     def _compact(self) -> None:
-        self._lent.clear()
-        self._heap = list(self._live.values())
+        self._forget_settled()
+        lent = {*self._lent}
+        self._heap = [entry for entry in self._live.values() if entry not in lent]
         heapify(self._heap)

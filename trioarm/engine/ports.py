@@ -142,6 +142,10 @@ class ScheduleRepository(Protocol):
     async def read_due(self, now: int, limit: int) -> DueView:
         """Return up to `limit` due entries. Those that no commit settles are due again at the next call."""
 
+    def further_due(self, now: int, limit: int) -> Collection[Group]:
+        """Return up to `limit` schedules that are due behind those that `read_due` and this have handed out, to be
+        planned while decisions of those are being kept. It hands out what is at hand, and needs nothing but a plan."""
+
     def may_be_ready(self, handlers: Collection[str]) -> bool:
         """Whether `read_ready` may find a run of these handlers; True where that is not known without looking."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import attrs
 import outcome
@@ -16,6 +16,8 @@ import trio
 from trio.lowlevel import Abort
 
 T = TypeVar("T")
+
+BEGUN_S: Final = 0.005  # for how long the loop waits for a call to begin: what Python lets a thread wait for its lock
 
 
 @attrs.define(slots=True, eq=False)
@@ -40,12 +42,16 @@ class Thread:
         self._is_working = False  # from when a thread is asked for until it found nothing more to do
         self._lock = threading.Lock()  # held for a moment only
 
-    async def run(self, work: Callable[[], T]) -> T:
+    async def run(self, work: Callable[[], T], *, begun: threading.Event | None = None) -> T:
         """Carry a call out to its end and return what it returned.
+
+        Args:
+            begun: set by a call once it needs Python's lock no more. The loop stands still for that moment, since a
+                call that has to ask a busy loop for the lock gets it after five milliseconds.
 
         Cancellation: while it waits for its turn; a call that has begun is not cancelled, so it must be short.
         """
-        return await self._carry_out(work)
+        return await self._carry_out(work, begun=begun)
 
     async def run_or(self, interrupt: Callable[[], None], work: Callable[[], T]) -> T:
         """Carry out a call that may take long.
@@ -61,7 +67,12 @@ class Thread:
             await trio.lowlevel.checkpoint_if_cancelled()  # whatever came of a call that was interrupted
 
     @trio.lowlevel.enable_ki_protection  # Ctrl-C comes while a task waits, not between its call and its wait
-    async def _carry_out(self, work: Callable[[], T], interrupt: Callable[[], None] = lambda: None) -> T:
+    async def _carry_out(
+        self,
+        work: Callable[[], T],
+        interrupt: Callable[[], None] = lambda: None,
+        begun: threading.Event | None = None,
+    ) -> T:
         await trio.lowlevel.checkpoint_if_cancelled()
         call = _Call(work, trio.lowlevel.current_task(), trio.lowlevel.current_trio_token())
 
@@ -79,6 +90,8 @@ class Thread:
             was_working, self._is_working = self._is_working, True
         if not was_working:
             trio.lowlevel.start_thread_soon(self._work, outcome.Outcome.unwrap)
+            if begun is not None:
+                begun.wait(BEGUN_S)
         done: T = await trio.lowlevel.wait_task_rescheduled(abort)
         return done
 

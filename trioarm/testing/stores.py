@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
@@ -38,7 +39,7 @@ class InlineThread(Thread):
         super().__init__()
         self._turn = trio.Lock()
 
-    async def run(self, work: Callable[[], T]) -> T:
+    async def run(self, work: Callable[[], T], *, begun: threading.Event | None = None) -> T:
         """Carry a call out to its end and return what it returned.
 
         Cancellation: before it begins.

@@ -193,3 +193,39 @@ class DueContract:
         assert repository.next_due_at == NOW + HOUR
         expired = (await repository.read_due(NOW + HOUR, 10)).expired
         assert [one.run_id for one in expired] == [run.run_id]
+
+    async def test_what_is_further_due_is_behind_what_was_handed_out(self, repository: ScheduleRepository) -> None:
+        """Each schedule once, until the next look, which hands out again what no commit settled."""
+        for number in range(5):
+            await put(repository, f"s{number}", next_due_at=NOW + number)
+        assert await due_names(repository, NOW + 3, limit=2) == [["s0"], ["s1"]]
+        assert repository.next_due_at == NOW
+        assert further_names(repository, NOW + 3, limit=1) == ["s2"]
+        assert further_names(repository, NOW + 3) == ["s3"]
+        assert further_names(repository, NOW + 3) == []
+        assert await due_names(repository, NOW + 3) == [["s0"], ["s1"], ["s2"], ["s3"]]
+
+    async def test_what_was_settled_is_not_further_due(self, repository: ScheduleRepository) -> None:
+        """Not before the instant its cursor was moved to."""
+        records = [await put(repository, name, next_due_at=NOW) for name in ("a", "b", "c")]
+        assert await due_names(repository, NOW, limit=1) == [["a"]]
+        await keep(repository, moved=[moving(records[0], NOW, NOW + MINUTE)])
+        assert further_names(repository, NOW) == ["b", "c"]
+        assert further_names(repository, NOW) == []
+        assert await due_names(repository, NOW + MINUTE) == [["b"], ["c"], ["a"]]
+
+    async def test_what_needs_more_than_a_plan_is_not_further_due(self, repository: ScheduleRepository) -> None:
+        """Lanes, and runs with steps to go, are for the next look, which finds them."""
+        await put(repository, "first", next_due_at=NOW)
+        await put(repository, "house", next_due_at=NOW + 1, lane="house")
+        busy = await put(repository, "busy", next_due_at=NOW + 2)
+        await decide(repository, busy, nominal_at=NOW)
+        assert await due_names(repository, NOW + MINUTE, limit=1) == [["first"]]
+        assert further_names(repository, NOW + MINUTE) == []
+        names = await due_names(repository, NOW + MINUTE)
+        assert [name for name in names if name in (["first"], ["house"])] == [["first"], ["house"]]
+
+
+def further_names(repository: ScheduleRepository, now: int, limit: int = 100) -> list[str]:
+    """Return the names of the schedules that are due behind those that were handed out."""
+    return [record.schedule.name for group in repository.further_due(now, limit) for record in group.schedules]

@@ -156,6 +156,14 @@ class InMemoryScheduleRepository:
         else:
             self._waiting.put(run, now)
 
+    def further_due(self, now: int, limit: int) -> Collection[Group]:
+        """Return up to `limit` schedules that are due behind those that were handed out and are not settled yet."""
+        records = [self._shelf.get(key) for key in self._index.further(now, limit) if key >= 0]
+        return [Group((record,)) for record in records if record is not None and self._needs_but_a_plan(record)]
+
+    def _needs_but_a_plan(self, record: ScheduleRecord) -> bool:
+        return record.schedule.lane is None and not self._unfinished.of(record.key)
+
     def may_be_ready(self, handlers: Collection[str]) -> bool:
         """Whether a queue of these handlers holds anything, be it used up."""
         return self._waiting.may_be_ready(handlers)

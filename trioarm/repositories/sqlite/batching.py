@@ -5,28 +5,17 @@ It is done by whoever commits, before the writer's thread has anything to do wit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 from itertools import groupby
-from typing import TypeVar
 
 import attrs
 
 from trioarm.core.changes import Change
 from trioarm.repositories.sqlite import statements
+from trioarm.repositories.sqlite.lines import Lines, is_claimed_at_once, only_moves_on, went_well
 from trioarm.repositories.sqlite.statements import ForRows
-from trioarm.repositories.sqlite.values import (
-    Values,
-    is_claimed_at_once,
-    is_plain,
-    move_values,
-    only_moves_on,
-    run_values,
-    says_nothing,
-    statement_of,
-    step_values,
-)
-
-T = TypeVar("T")
+from trioarm.repositories.sqlite.values import Values, is_plain, move_values, run_values, statement_of, step_values
 
 
 @attrs.define(slots=True, eq=False)
@@ -43,13 +32,22 @@ class Batch:
 
     Args:
         changes: alike, in order.
+        lines: what has a line.
         steps: of runs, and moves of cursors: each row must change exactly one row of the file.
         decided: rows of new runs, all but their numbers; None when there are none.
     """
 
     changes: Sequence[Change]
+    lines: Lines
     steps: Sequence[Rows]
     decided: Rows | None
+
+    @property
+    def is_lines(self) -> bool:
+        """Whether its lines are all there is to it."""
+        one = self.changes[0]  # who has more to say than lines stands alone
+        says_more = one.schedules or one.documents or one.journal or one.quotas
+        return not self.steps and self.decided is None and not says_more
 
 
 def batches(changes: Iterable[Change]) -> list[Batch]:
@@ -63,30 +61,28 @@ def batch_of(changes: list[Change]) -> Batch:
     steps = [step for change in changes for step in change.steps]
     moves = [move for change in changes for move in change.moved]
     runs = [run for change in changes for run in change.decided]
-    by_kind = groupby(steps, statement_of)  # the steps of a change that stands alone may differ
-    ends = [(statements.SUCCEED, says_nothing)]
-    moved = [(statements.MOVE_ON, only_moves_on)]
-    begun = [(statements.INSERT_CLAIMED_RUN, is_claimed_at_once), (statements.INSERT_PLAIN_RUN, is_plain)]
-    written = [_rows(statement, [*same], step_values, ends) for statement, same in by_kind]
-    if moves:
-        written.append(_rows(statements.MOVE, moves, move_values, moved))
-    return Batch(changes, written, _rows(statements.INSERT_RUN, runs, run_values, begun) if runs else None)
+    lines, written, decided = Lines(), [], None
+    ends = [step for step in steps if went_well(step)]
+    if len(ends) == len(steps):
+        lines.add_ends(ends)
+    else:  # the steps of a change that stands alone may differ
+        written = [_rows(statement, map(step_values, same)) for statement, same in groupby(steps, statement_of)]
+    if all(map(only_moves_on, moves)):
+        lines.add_moves(moves)
+    else:
+        written.append(_rows(statements.MOVE, map(move_values, moves)))
+    if all(map(is_claimed_at_once, runs)):
+        lines.add_runs(runs)
+    else:
+        statement = statements.INSERT_PLAIN_RUN if all(map(is_plain, runs)) else statements.INSERT_RUN
+        decided = _rows(statement, map(partial(run_values, statement), runs))
+    return Batch(changes, lines, written, decided)
 
 
-def _rows(
-    statement: ForRows,
-    things: Sequence[T],
-    values_of: Callable[[ForRows, T], Values],
-    narrower: Iterable[tuple[ForRows, Callable[[T], bool]]],
-) -> Rows:
-    """Return the rows of things for a statement, or for the first one of fewer values that suits all of them."""
-    for fewer, suits in narrower:
-        if all(map(suits, things)):
-            statement = fewer
-            break
+def _rows(statement: ForRows, rows: Iterable[Values]) -> Rows:
     values: list[object] = []
-    for thing in things:
-        values += values_of(statement, thing)
+    for row in rows:
+        values += row
     return Rows(statement, values)
 
 

@@ -5,13 +5,14 @@ What could start, with nothing left to decide, is in `readiness`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
 import trio
 
 from trioarm.core.instants import LATEST, SECOND
+from trioarm.core.planning import Group
 from trioarm.core.record import ScheduleRecord
 from trioarm.core.run import RunRecord
 from trioarm.core.states import State
@@ -38,6 +39,7 @@ class DueEntries:
         learning: remembers those of schedules, and puts nonsense out of the way.
         lookout: for nodes that are gone: their runs are due.
         horizon_s: how far ahead the horizon reaches, in seconds.
+        is_settled: whether what is remembered is all there is in the file, as far as this process has written it.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class DueEntries:
         learning: Learning,
         lookout: Lookout,
         horizon_s: float,
+        is_settled: Callable[[], bool],
     ) -> None:
         self._file = file
         self._recall = recall
@@ -55,6 +58,7 @@ class DueEntries:
         self._learning = learning
         self._lookout = lookout
         self.horizon_s = horizon_s
+        self._is_settled = is_settled
 
     @property
     def next_at(self) -> int | None:
@@ -96,7 +100,8 @@ class DueEntries:
         records = {key: record for key in keys if (record := self._recall.schedules.get(key)) is not None}
         records |= await self._learning.schedules(due.schedules)
         unfinished = await self._learning.runs(due.unfinished.values(), records)
-        self._recall.learn_unfinished((key for key in asked if key >= 0 and key not in due.many), unfinished, age)
+        if self._is_settled():
+            self._recall.learn_unfinished((key for key in asked if key >= 0 and key not in due.many), unfinished, age)
         view = DueView(self._recall.groups(keys, unfinished, records), [], due.busy_lanes)
         self._sort_runs(keys, due, records, view)
         view.lost += await self._learning.runs(due.lost, records)
@@ -105,6 +110,11 @@ class DueEntries:
         elif gone:
             self._lookout.look_next()
         return view
+
+    def further(self, now: int, limit: int) -> Collection[Group]:
+        """Return up to `limit` more schedules that are due; none where the file would have to be asked for one."""
+        keys = [] if self._recall.is_stale else self._recall.horizon.further(now, limit)
+        return () if self._in_doubt(keys) else self._recall.singles(keys)
 
     async def _keys(self, now: int, limit: int) -> list[int]:
         """Return what the horizon says is due, read anew where it does not reach as far."""

@@ -83,6 +83,10 @@ class Horizon:
             return None
         return keys
 
+    def further(self, now: int, limit: int) -> list[int]:
+        """Return up to `limit` more keys that are due, as far as they are in memory."""
+        return self._index.further(now, limit)
+
     def put_schedule(self, record: ScheduleRecord) -> None:
         """Note when a schedule is due, if time alone makes it so."""
         self._put(record.key, None if record.removed else record.wakes_at, -record.schedule.priority)

@@ -18,6 +18,7 @@ from trioarm.core.changes import Change, Verdict
 from trioarm.core.correcting import Ahead
 from trioarm.core.errors import RepositoryError
 from trioarm.core.instants import EARLIEST
+from trioarm.core.planning import Group
 from trioarm.core.queries import (
     Document,
     JournalEntry,
@@ -89,11 +90,13 @@ class SqliteScheduleRepository:
         self._lookout = Lookout(self._nodes)
         self._file = SharedFile(self.path, self._database, self._others_wrote, self._lookout.hear_of_a_node)
         learning = Learning(records, self._recall, Quarantine(self._file.write))
-        self._due = DueEntries(self._file, self._recall, records, learning, self._lookout, horizon_s)
+        self._due = DueEntries(
+            self._file, self._recall, records, learning, self._lookout, horizon_s, lambda: self._commits.is_settled
+        )
         self._readiness = Readiness(self._file.ask, self._recall, learning)
         forget = partial(self._file.write, synced=False)  # what comes back as the power fails is forgotten once more
         self._pruning = Pruning(self._database.read, forget, self._recall.forget_schedules)
-        self._commits = Commits(self._file.write, self._recall.keep, self._recall.forget)
+        self._commits = Commits(self._file.write, self._file.write_at_once, self._recall.keep, self._recall.forget)
         self._opened_by: RunContext | None = None  # a handler may open one of its own
         self.written_at: int | None = None
         self.zone_data: str | None = None
@@ -235,6 +238,10 @@ class SqliteScheduleRepository:
             RepositoryError: the file cannot be read.
         """
         return await self._due.read(now, limit)
+
+    def further_due(self, now: int, limit: int) -> Collection[Group]:
+        """Return up to `limit` schedules that are due behind those that were handed out and are not settled yet."""
+        return self._due.further(now, limit)
 
     def may_be_ready(self, handlers: Collection[str]) -> bool:
         """Whether a run of these handlers may wait for a worker, as far as this process knows."""

@@ -14,6 +14,7 @@ import trio
 from trioarm.core.errors import RepositoryError
 from trioarm.repositories.sqlite.database import Database
 from trioarm.repositories.sqlite.news import News
+from trioarm.repositories.sqlite.statements import Statement
 
 T = TypeVar("T")
 
@@ -64,6 +65,29 @@ class SharedFile:
         self._note(version)
         return done
 
+    async def write_at_once(
+        self, prepare: Callable[[sqlite3.Connection], tuple[Statement, T]], *, beside: bool
+    ) -> T | None:
+        """Carry out one statement as a transaction.
+
+        Args:
+            prepare: returns the statement, and what is returned once it is kept.
+            beside: whether the loop waits until it is carried out beside it.
+
+        Returns:
+            None where what it says is refused; then nothing was kept.
+
+        Raises:
+            RepositoryError: the file cannot be written, or nobody knows whether it was.
+        """
+        with self._news.asking():
+            found = await self._database.write_at_once(partial(_and_version_with, prepare), beside=beside)
+        if found is None:
+            return None
+        version, answer = found
+        self._note(version)
+        return answer
+
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Notice what other processes commit, and nodes that end, until cancelled.
 
@@ -110,3 +134,12 @@ def _and_version_after(work: Callable[[sqlite3.Connection], T], connection: sqli
     done = work(connection)
     (version,) = connection.execute("PRAGMA data_version").fetchone()
     return version, done
+
+
+def _and_version_with(
+    prepare: Callable[[sqlite3.Connection], tuple[Statement, T]], connection: sqlite3.Connection
+) -> tuple[Statement, tuple[int, T]]:
+    """Prepare a statement, and say which version of the data there was before: it may be carried out on a later one."""
+    (version,) = connection.execute("PRAGMA data_version").fetchone()
+    statement, answer = prepare(connection)
+    return statement, (version, answer)

@@ -5,7 +5,9 @@ Its conditions repeat those of the partial indexes word for word, which is how S
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from functools import cache
+from typing import Final, TypeAlias
 
 import attrs
 
@@ -22,12 +24,14 @@ NULL: Final = -(1 << 63)
 MANY: Final = 512  # rows of one statement; the longest has fewer values than any SQLite takes
 
 
+Statement: TypeAlias = "tuple[str, Sequence[object]]"  # its text, and its values
+
+
 @attrs.frozen(slots=True, eq=False)
 class ForRows:
     """A statement for any number of rows of values.
 
-    One for each would hand Python's lock back and forth a thousand times, and wait for it each time that handlers keep
-    the loop busy; one for many works beside them.
+    One for each would hand Python's lock back and forth a thousand times.
 
     Args:
         head: what comes before the rows.
@@ -62,23 +66,6 @@ INSERT_PLAIN_RUN: Final = ForRows(
     "token, node, handler, rank) VALUES ",
     15,
     nullable=frozenset({6, 8, 9, 12}),
-)
-# Of one that is claimed as it is decided: how most begin.
-INSERT_CLAIMED_RUN: Final = ForRows(
-    "INSERT INTO runs (id, key, nominal_at, due_at, decided_at, node, handler, rank, origin, state, attempt, token) "
-    "VALUES ",
-    8,
-    same=", 'schedule', 'claimed', 1, 1",
-)
-# Of a cursor of which there is no more to say than how far it came: it wakes when it is due, and is over when it never
-# is.
-MOVE_ON: Final = ForRows(
-    "UPDATE cursors SET cursor_at = v.column1, next_due_at = v.column2, wake_at = v.column2, runs = v.column3, "
-    "state = CASE WHEN v.column2 IS NULL THEN 'finished' ELSE 'active' END FROM (VALUES ",
-    7,
-    ") AS v WHERE key = v.column4 AND cursor_at = v.column5 AND revision = v.column6 "
-    "AND next_due_at = v.column7 AND removed = 0",
-    frozenset({1}),
 )
 MOVE: Final = ForRows(
     "UPDATE cursors SET cursor_at = v.column1, next_due_at = v.column2, wake_at = v.column3, runs = v.column4, "
@@ -116,13 +103,6 @@ FINISH: Final = ForRows(
     ") AS v WHERE id = v.column7 AND token = v.column8 "
     "AND (state = v.column9 OR state = v.column10 OR state = v.column11)",
 )
-# How most end: there is no more to say than when.
-SUCCEED: Final = ForRows(
-    "UPDATE runs SET state = 'succeeded', reason = NULL, error = NULL, result = NULL, finished_at = v.column1, "
-    "waiting_for = NULL, started_at = coalesce(v.column2, started_at) FROM (VALUES ",
-    4,
-    f") AS v WHERE id = v.column3 AND token = v.column4 AND {HELD}",
-)
 REQUEUE: Final = ForRows(
     "UPDATE runs SET state = 'pending', reason = v.column1, error = v.column2, attempt = v.column3, "
     "due_at = v.column4, waiting_for = v.column5, give_up_at = v.column6, started_at = coalesce(v.column7, started_at) "
@@ -142,6 +122,76 @@ CUT: Final = ForRows(
     4,
     ") AS v WHERE id = v.column3 AND token = v.column4 AND voided_at IS NULL",
 )
+
+# Lines: what is changed most, as rows of one view. A trigger for each kind writes what a line says, so that one
+# statement carries out a transaction: all of it, or nothing where a line no longer fits.
+
+LINE_VALUES: Final = 8  # behind its kind
+LINES_MAX: Final = 2_048  # of one statement: they have fewer values than any SQLite takes
+_PLACES: Final = ", ".join(f"0 AS v{place}" for place in range(LINE_VALUES))
+LINES_VIEW: Final = f"CREATE TEMP VIEW IF NOT EXISTS lines AS SELECT 0 AS kind, {_PLACES}"
+
+
+@attrs.frozen(slots=True, eq=False)
+class Line:
+    """A kind of lines.
+
+    Args:
+        kind: its number, the first value of each.
+        names: of its other values, in order.
+        change: SQL that changes one row of a table, or none when what it expects is no longer so.
+    """
+
+    kind: int
+    names: str
+    change: str
+
+    def trigger(self) -> str:
+        """Return the trigger that carries such lines out."""
+        values = {name: f"new.v{place}" for place, name in enumerate(self.names.split())}
+        return (
+            f"CREATE TEMP TRIGGER IF NOT EXISTS lines_{self.kind} INSTEAD OF INSERT ON lines "
+            f"WHEN new.kind = {self.kind} BEGIN {self.change.format(**values)}; "
+            "SELECT raise(ABORT, 'a line no longer fits') WHERE changes() <> 1; END"
+        )
+
+
+# A run that is claimed as it is decided: how most begin.
+CLAIMED_AT_ONCE: Final = Line(
+    1,
+    "id key nominal_at due_at decided_at node handler rank",
+    "INSERT INTO runs (id, key, nominal_at, due_at, decided_at, node, handler, rank, origin, state, attempt, token) "
+    "VALUES ({id}, {key}, {nominal_at}, {due_at}, {decided_at}, {node}, {handler}, {rank}, 'schedule', 'claimed', 1, "
+    "1)",
+)
+# A run that went well, and there is no more to say: how most end.
+WENT_WELL: Final = Line(
+    2,
+    "at started_at id token",
+    "UPDATE runs SET state = 'succeeded', reason = NULL, error = NULL, result = NULL, finished_at = {at}, "
+    "waiting_for = NULL, started_at = coalesce({started_at}, started_at) "
+    f"WHERE id = {{id}} AND token = {{token}} AND {HELD}",
+)
+# A cursor of which there is no more to say than how far it came: it wakes when it is due, and is over when it never is.
+MOVED_ON: Final = Line(
+    3,
+    "cursor_at next_due_at runs key expected_cursor_at expected_revision expected_next_due_at",
+    f"UPDATE cursors SET cursor_at = {{cursor_at}}, next_due_at = nullif({{next_due_at}}, {NULL}), "
+    f"wake_at = nullif({{next_due_at}}, {NULL}), runs = {{runs}}, "
+    f"state = CASE {{next_due_at}} WHEN {NULL} THEN 'finished' ELSE 'active' END "
+    "WHERE key = {key} AND cursor_at = {expected_cursor_at} AND revision = {expected_revision} "
+    "AND next_due_at = {expected_next_due_at} AND removed = 0",
+)
+NUMBERED: Final = Line(4, "expected last", "UPDATE store SET last_run_id = {last} WHERE last_run_id = {expected}")
+LINES: Final = (CLAIMED_AT_ONCE, WENT_WELL, MOVED_ON, NUMBERED)
+
+
+@cache
+def write_lines(lines: int) -> str:
+    """Return the statement for up to so many lines; behind their values it takes how many there are."""
+    line = f"({', '.join('?' * (1 + LINE_VALUES))})"
+    return f"INSERT INTO lines SELECT * FROM (VALUES {', '.join([line] * lines)}) LIMIT ?"
+
 
 INSERT_SCHEDULE: Final = (
     "INSERT INTO schedules (definition, amendments, owner, handler, lane, supersede, name) VALUES (?, ?, ?, ?, ?, ?, ?)"

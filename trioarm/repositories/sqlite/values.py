@@ -1,6 +1,6 @@
 """Changes as rows: the values of each statement, from what a change says. It needs no file.
 
-Most runs begin, go well and are over, and most cursors only move on: statements of fewer values say that.
+What is changed most has fewer values: see `lines`.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from trioarm.core.changes import (
     Voided,
 )
 from trioarm.core.jsonable import write_json
-from trioarm.core.record import SCHEDULE_ACTIVE, SCHEDULE_FINISHED, ScheduleRecord, wakes_at
-from trioarm.core.run import SCHEDULED, RunRecord
+from trioarm.core.record import ScheduleRecord, wakes_at
+from trioarm.core.run import RunRecord
 from trioarm.core.schedule import Schedule
-from trioarm.core.states import CLAIMED, SUCCEED, TABLE, Step, WaitingFor
+from trioarm.core.states import TABLE, Step, WaitingFor
 from trioarm.repositories.sqlite import statements
 from trioarm.repositories.sqlite.rows import optional_json, write_amendments, write_definition, write_pause
 from trioarm.repositories.sqlite.statements import ForRows
@@ -55,24 +55,11 @@ def statement_of(step: RunStep) -> ForRows:
     return _STEP_STATEMENTS[type(step)]
 
 
-def says_nothing(step: RunStep) -> bool:
-    """Whether a run went well, and there is no more to say."""
-    return (
-        isinstance(step, Finished)
-        and step.step is SUCCEED
-        and step.result is None
-        and step.error is None
-        and step.reason is None
-    )
-
-
-def step_values(statement: ForRows, step: RunStep) -> Values:
-    """Return the values of a step for its statement, or for `SUCCEED`."""
+def step_values(step: RunStep) -> Values:
+    """Return the values of a step for its statement."""
     run_id, token = step.run.run_id, step.token
     match step:
         case Finished():
-            if statement is statements.SUCCEED:
-                return (step.at, step.started_at, run_id, token)
             reason = None if step.reason is None else step.reason.value
             sources = _SOURCES[step.step]
             first, second, third = sources[0], sources[len(sources) // 2], sources[-1]
@@ -110,29 +97,22 @@ def is_plain(run: RunRecord) -> bool:
     return begins and run.retry_of is None and run.error is None and run.cancel is None and run.epoch == 0
 
 
-def is_claimed_at_once(run: RunRecord) -> bool:
-    at_once = run.state is CLAIMED and run.token == run.attempt == 1 and run.origin is SCHEDULED
-    return at_once and run.lane is None and run.give_up_at is None and run.waiting_for is None and is_plain(run)
-
-
 def run_values(statement: ForRows, run: RunRecord) -> Values:
     """Return the values of a decided run for one of the statements that insert runs; its number follows later."""
     schedule = run.schedule.schedule
-    if statement is statements.INSERT_CLAIMED_RUN:
-        key, rank = run.schedule.key, -schedule.priority
-        return (0, key, run.nominal_at, run.due_at, run.decided_at, run.node, schedule.handler, rank)
     return _plain_values(run, schedule) if statement is statements.INSERT_PLAIN_RUN else _all_values(run, schedule)
 
 
 def _plain_values(run: RunRecord, schedule: Schedule) -> Values:
     return (
-        0, run.schedule.key, run.nominal_at, run.origin._value_, run.due_at, run.decided_at, _or_null(run.lane),
-        run.state._value_, _or_null(_waits_for(run)), _or_null(run.give_up_at), run.attempt, run.token,
-        _or_null(run.node), schedule.handler, run.rank,
+        0, run.schedule.key, run.nominal_at, run.origin._value_, run.due_at, run.decided_at, or_null(run.lane),
+        run.state._value_, or_null(_waits_for(run)), or_null(run.give_up_at), run.attempt, run.token,
+        or_null(run.node), schedule.handler, run.rank,
     )  # fmt: skip
 
 
-def _or_null(value: object) -> object:
+def or_null(value: object) -> object:
+    """Return a value, or what stands for None where a statement takes that for NULL."""
     return statements.NULL if value is None else value
 
 
@@ -155,20 +135,8 @@ def _waits_for(run: RunRecord) -> str | None:
     return waiting_for.value
 
 
-def only_moves_on(move: CursorMove) -> bool:
-    """Whether there is no more to say of a cursor than how far it came."""
-    usual = SCHEDULE_FINISHED if move.next_due_at is None else SCHEDULE_ACTIVE
-    plain = not move.resumed and move.anchor_at is None and move.expected_next_due_at is not None
-    return plain and move.state is usual
-
-
-def move_values(statement: ForRows, move: CursorMove) -> Values:
-    """Return the values of a move for `MOVE_ON` or `MOVE`."""
-    if statement is statements.MOVE_ON:
-        return (
-            move.cursor_at, _or_null(move.next_due_at), move.runs,
-            move.record.key, move.expected_cursor_at, move.expected_revision, move.expected_next_due_at,
-        )  # fmt: skip
+def move_values(move: CursorMove) -> Values:
+    """Return the values of `MOVE`."""
     return (
         move.cursor_at, move.next_due_at, _moved_to(move), move.runs, move.state.value, move.resumed, move.anchor_at,
         move.record.key, move.expected_cursor_at, move.expected_revision, move.expected_next_due_at,
@@ -226,11 +194,11 @@ def new_values(records: Iterable[ScheduleRecord]) -> tuple[list[object], list[ob
     for record in records:
         schedule, key = record.schedule, record.key
         schedules += (
-            key, schedule.name, write_definition(schedule), schedule.handler, _or_null(schedule.owner),
-            _or_null(schedule.lane), int(schedule.supersede),
+            key, schedule.name, write_definition(schedule), schedule.handler, or_null(schedule.owner),
+            or_null(schedule.lane), int(schedule.supersede),
         )  # fmt: skip
         cursors += (
-            key, record.cursor_at, _or_null(record.next_due_at), _or_null(record.wakes_at), -schedule.priority,
+            key, record.cursor_at, or_null(record.next_due_at), or_null(record.wakes_at), -schedule.priority,
             record.anchor_at, record.state.value,
         )  # fmt: skip
     return schedules, cursors

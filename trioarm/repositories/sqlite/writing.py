@@ -29,9 +29,10 @@ from trioarm.core.jsonable import write_json
 from trioarm.core.schedule import Schedule
 from trioarm.repositories.sqlite import statements
 from trioarm.repositories.sqlite.batching import Batch, Rows, batch_of
+from trioarm.repositories.sqlite.lines import in_one
 from trioarm.repositories.sqlite.quotas import Quotas
 from trioarm.repositories.sqlite.rows import write_amendments
-from trioarm.repositories.sqlite.statements import ForRows
+from trioarm.repositories.sqlite.statements import LINES_MAX, ForRows, Statement
 from trioarm.repositories.sqlite.values import Values, cursor_values, new_values, schedule_values, set_back_values
 
 
@@ -68,6 +69,24 @@ def write_batches(connection: sqlite3.Connection, batches: Sequence[Batch]) -> S
         written = [kept for batch in batches for kept in pen.write(batch)]
     pen.close()
     return written
+
+
+def are_lines(batches: Sequence[Batch]) -> bool:
+    """Whether one statement writes all of them."""
+    return all(batch.is_lines for batch in batches) and sum(len(batch.lines) for batch in batches) < LINES_MAX
+
+
+def prepare_lines(connection: sqlite3.Connection, batches: Sequence[Batch]) -> tuple[Statement, int]:
+    """Return the statement that writes them, and the number of the last run before it."""
+    (last_run_id,) = connection.execute(statements.LAST_RUN_ID).fetchone()
+    return in_one([batch.lines for batch in batches], last_run_id), last_run_id
+
+
+def made_of_lines(batches: Iterable[Batch], last_run_id: int) -> Iterator[Kept]:
+    """Yield what was made of each change, once all are written."""
+    for batch in batches:
+        yield from _shared_out(last_run_id + 1, batch.changes)
+        last_run_id += batch.lines.new_runs
 
 
 class _Pen:
@@ -123,10 +142,13 @@ class _Pen:
     def _write(self, batch: Batch) -> Sequence[Kept]:
         for rows in batch.steps:
             self._all(rows)
-        first_run_id = self._decisions(batch.decided)
+        first_run_id = self._last_run_id + 1
+        self._last_run_id = batch.lines.number(self._last_run_id)
+        for text, values in batch.lines.statements():
+            self._connection.execute(text, values)
+        if batch.decided is not None:
+            self._decisions(batch.decided)
         if len(batch.changes) > 1:
-            if batch.decided is None:
-                return [_NOTHING_NEW] * len(batch.changes)
             return list(_shared_out(first_run_id, batch.changes))
         [change] = batch.changes
         if not self._quotas.allow(change):
@@ -158,14 +180,11 @@ class _Pen:
             raise _Refused
         return count
 
-    def _decisions(self, decided: Rows | None) -> int:
-        """Write runs that were decided, and return the number of the first."""
-        first = self._last_run_id + 1
-        if decided is not None:
-            width = decided.statement.values
-            decided.values[::width] = range(first, first + len(decided.values) // width)
-            self._last_run_id += self._all(decided)
-        return first
+    def _decisions(self, decided: Rows) -> None:
+        """Write runs that were decided."""
+        first, width = self._last_run_id + 1, decided.statement.values
+        decided.values[::width] = range(first, first + len(decided.values) // width)
+        self._last_run_id += self._all(decided)
 
     # Schedules
 
@@ -248,8 +267,9 @@ class _Pen:
 
 
 def _shared_out(run_id: int, changes: Iterable[Change]) -> Iterator[Kept]:
+    """Yield what was made of changes that schedule nothing anew, the first of whose runs has that number."""
     for change in changes:
-        yield Kept(run_id)
+        yield Kept(run_id) if change.decided else _NOTHING_NEW
         run_id += len(change.decided)
 
 
