@@ -2,10 +2,10 @@
 
 WAL, synchronous=FULL, due order random to key order. The clock starts when the scheduler may first look at them and
 stops when the last outcome is on the disk. Expect a bare floor of 40 000-60 000/s (three statements per run, in batches
-of 1 000). The scheduler keeps as many rows, with the indexes by which any process finds them, and reaches a third of
-that when it may hold 1 000 runs; half is what it is meant to reach. The second row is of a node that took its
-schedules out of the garbage collector's way before, as `python -m trioarm run` does. At the default limits (five runs
-held) every few runs wait for the disk, so the last row is far lower.
+of 1 000). The scheduler keeps as many rows, with the indexes by which any process finds them, and reaches half of that
+when it may hold 1 000 runs: what it decides next is planned, and what it claimed before is called, while SQLite writes.
+The second row is of a node that took its schedules out of the garbage collector's way before, as `python -m trioarm
+run` does. At the default limits (five runs held) every few runs wait for the disk, so the last row is far lower.
 """
 
 from __future__ import annotations

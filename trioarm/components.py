@@ -224,7 +224,7 @@ def _recorder(c: Container) -> Recorder:
         c.get(Gatekeeper),
         c.get(Chance),
         c.get(SchedulerConfig).retry_rules(),
-        release=c.get(RunExecutor).release,
+        c.get(RunExecutor),
         # The engine is made later: it is the one that knows the executor.
         wake=lambda: c.get(SchedulingEngine).wake(),
         due_changed=lambda: c.get(SchedulingEngine).due_changed(),

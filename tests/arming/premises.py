@@ -168,7 +168,7 @@ async def a_node(
         gatekeeper,
         random.Random(1),
         RetryRules(),
-        release=executor.release,
+        executor,
         wake=engine.wake,
         due_changed=engine.due_changed,
         alerts=rule,

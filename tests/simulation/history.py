@@ -201,6 +201,7 @@ class History:
         owner: who declares the first schedules, as a set; None for nobody: they are put one by one.
         lacks: handlers that every second node does not have; at the end all do.
         keeps: how little of what is over; None for all of it.
+        chunk: how many due schedules are decided at once; with few, others are decided while these are being kept.
         resizes: whether nodes read a file that somebody changes.
         idles: whether all is taken away at the end, to see whether nodes sleep that have nothing to do.
     """
@@ -216,3 +217,4 @@ class History:
     lacks: tuple[str, ...] = ()
     keeps: Keeps | None = None
     resizes: bool = False
+    chunk: int = 1_000

@@ -30,7 +30,7 @@ from trioarm.engine.leases import Lease
 from trioarm.repositories.memory import InMemoryScheduleRepository as Memory
 from trioarm.repositories.memory.shelf import Shelf
 from trioarm.repositories.memory.waiting import Waiting
-from trioarm.repositories.sqlite import statements
+from trioarm.repositories.sqlite import statements, values
 from trioarm.testing import Fault
 
 Patch = pytest.MonkeyPatch
@@ -194,12 +194,12 @@ def _calls_again_what_runs_once_by_now(patch: Patch) -> None:
 
 
 def _takes_stale_results(patch: Patch) -> None:
-    for name in ("SUCCEED", "FINISH"):
-        statement = getattr(statements, name)
-        tail = statement.tail.replace("token = v.column4", "v.column4 > 0").replace(
-            "token = v.column8", "v.column8 > 0"
-        )
-        patch.setattr(statements, name, attrs.evolve(statement, tail=tail))
+    tail = statements.FINISH.tail.replace("token = v.column8", "v.column8 > 0")
+    patch.setitem(values._STEP_STATEMENTS, Finished, attrs.evolve(statements.FINISH, tail=tail))
+    change = statements.WENT_WELL.change.replace("token = {token}", "{token} > 0")
+    went_well = attrs.evolve(statements.WENT_WELL, change=change)
+    lines = [went_well if line is statements.WENT_WELL else line for line in statements.LINES]
+    patch.setattr(statements, "LINES", lines)
 
 
 def _uses_keys_again(patch: Patch) -> None:

@@ -47,6 +47,7 @@ from trioarm.core.queries import PAGE_MAX, RunQuery
 from trioarm.core.resources import Breaker, Resource
 from trioarm.core.states import FAILURES
 from trioarm.engine.bulk_commands import BulkOutcome
+from trioarm.engine.engine import SchedulingEngine
 from trioarm.handlers.housekeeping import Housekeeping
 from trioarm.testing import FileStore, MemoryDisk, Node, World, a_world, all_runs, in_virtual_time
 from trioarm.testing.faults import Away
@@ -126,7 +127,7 @@ class _Player:
             self._config = told(folder, history.workers, history.spare)
         self._several = history.with_file
         self._lacks = history.lacks
-        self._keeps = history.keeps
+        self._keeps, self._chunk = history.keeps, history.chunk
         self._began = trio.current_time()
         self._astray = 0
         self._right_since = -inf
@@ -145,6 +146,7 @@ class _Player:
                 self._course.counts["failed starts"] += 1
                 await trio.sleep(1)
             else:
+                node.container.get(SchedulingEngine).chunk = self._chunk
                 if self._keeps is not None:
                     node.container.get(Housekeeping).retention = self._keeps.retention
                 self._course.lives.append(Life(name, trio.current_time()))

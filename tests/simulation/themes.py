@@ -260,6 +260,7 @@ def faults(theme: Theme) -> st.SearchStrategy[dict[tuple[str, int], Fault]]:
 
 
 LACKS = st.sampled_from([(), (), (), ("succeeds", "is_slow", "fails_at_first"), tuple(BEHAVIOURS)])
+CHUNKS = (1_000, 1, 2)
 EVERYTHING = st.one_of(*[THEMES] * 6, CROWDED, SPOKEN_OF)
 ABOUT = {  # what histories may be about, which are drawn apart
     "everything": EVERYTHING,
@@ -286,5 +287,6 @@ def histories(draw: st.DrawFn, *, with_file: bool = False, about: str = "everyth
     idles = not with_file and draw(RARELY)
     lacks = () if theme.crowded else draw(LACKS)
     keeps = draw(KEEPS) if theme.forgets else None
-    rest = (owner, idles, lacks, keeps, theme.resizes)
+    chunk = CHUNKS[len(then) % len(CHUNKS)]  # as good as drawn, and no other history for it
+    rest = (owner, idles, lacks, keeps, theme.resizes, chunk)
     return History(first, then, draw(faults(theme)), workers, with_file, spare, *rest)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from enum import Enum, auto
 from typing import Final
 
@@ -19,6 +20,7 @@ from trioarm.core.events import (
     ScheduleChange,
     ScheduleChanged,
 )
+from trioarm.core.gathering import apart, gathered
 from trioarm.core.planning import Group, PlanRules, expire, lose, plan, quarantine
 from trioarm.core.run import RunRecord
 from trioarm.core.states import CLAIMED, PENDING, Reason, Step
@@ -34,6 +36,8 @@ from trioarm.engine.timekeeping import Timekeeping
 
 CHUNK: Final = 1_000  # due entries read and decided at once, so that workers turn in between (S5.1)
 CHUNK_MIN: Final = 250  # room to wait for before the next chunk: fewer would not be worth a transaction
+PARTS: Final = 4  # of what a pool may hold: decided, claimed, called and recorded side by side
+SERIES_S: Final = 0.25  # for how long batches follow each other before runs that wait have their turn
 ROOM_WITHIN_S: Final = 0.1  # for how long: workers that are slower are not waited for
 PAUSE_WITHOUT_PROGRESS_S: Final = 0.05  # after a pass in which the repository took nothing
 PAUSE_IN_TROUBLE_S: Final = 1.0  # after a pass in which it could not be asked
@@ -105,6 +109,8 @@ class SchedulingEngine:
         self._opens_at: int | None = None  # when a resource opens that runs wait for; None while time opens none
         # What a command decides is given, or not, before anybody asks what is held. As a lock, but nobody owns it.
         self._deciding = trio.Semaphore(1, max_value=1)
+        self._being_kept = 0  # batches of decisions
+        self._took_none = False
 
     def wake(self) -> None:
         """Make the engine look again now: something was put or released, or may start."""
@@ -174,7 +180,6 @@ class SchedulingEngine:
                 return progress
             # What is decided when it may start is written once: as pending, it would be written again by its claim.
             await self._executor.wait_for_room(CHUNK_MIN, within_s=ROOM_WITHIN_S)
-            await trio.lowlevel.checkpoint()  # what workers did is recorded first: fewer runs are alive at a time
 
     def _rearm(self) -> trio.Event:
         if self._wake.is_set():
@@ -193,6 +198,10 @@ class SchedulingEngine:
             pass
         return left is Left.NOTHING
 
+    def undecided(self) -> AbstractAsyncContextManager[None]:
+        """Return a context in which this node decides nothing: what is found unfinished in it is all there is here."""
+        return self._deciding
+
     async def _decide_chunk(self, now: int) -> Left:
         """Decide a chunk of what is due by `now`, and return what is left of it."""
         try:
@@ -206,49 +215,86 @@ class SchedulingEngine:
 
     async def _decide_some(self, now: int) -> Left:
         batch = self._batch()
-        decided = await self._decide_batch(now, batch)
-        if not decided:
-            return Left.NOTHING if decided is not None else Left.REFUSED
-        if decided * 2 < batch:
-            return Left.NOTHING  # what else came due meanwhile is for the next pass
-        for _ in range(2):  # workers begin first: in one turn of the loop they may come after this
-            await trio.lowlevel.checkpoint()
-        return Left.MORE
-
-    async def _decide_batch(self, now: int, batch: int) -> int | None:
-        """Decide up to `batch` due entries; return how many there were, None when the repository took none of them."""
-        changes = self._decisions(await self._repository.read_due(now, batch), now)
+        view = await self._repository.read_due(now, batch)
+        changes = self._decisions(view, now)
         if self._clock.almost_due_at is not None:
             await self._clock.see_out()  # the engine is awake a moment before: what can be done until then is done
         if not changes:
-            return 0
+            return Left.NOTHING
         for change in changes:
             if change.steps:
                 await pause_what_keeps_failing(self._repository, change)
-        verdicts = await self._repository.commit(changes)
-        if REFUSED in verdicts:
-            await self._commit_without_alerts(changes, verdicts)
+        if (len(view.groups) + len(view.expired) + len(view.lost)) * 2 >= batch:
+            return await self._decide_on(changes, now)
+        changes, verdicts = await self._kept(changes)
         self._settle(changes, verdicts)
-        return len(changes) if DONE in verdicts else None
+        return Left.NOTHING if DONE in verdicts else Left.REFUSED  # what else came due meanwhile is for the next pass
+
+    async def _decide_on(self, changes: list[Change], now: int) -> Left:
+        """Keep decisions, and decide what else is due while they are being kept, as long as there is room for it."""
+        self._took_none, until = False, trio.current_time() + SERIES_S
+        async with trio.open_nursery() as keeping:
+            while changes:
+                keeping.start_soon(self._keep_beside, changes)
+                for _ in range(2):  # it begins first: in one turn of the loop it may come after this
+                    await trio.lowlevel.checkpoint()
+                changes = self._further(now) if await self._may_go_on(until) else []
+        return Left.REFUSED if self._took_none else Left.MORE
+
+    async def _may_go_on(self, until: float) -> bool:
+        """Wait until what is decided next could be kept and begun; False where somebody else is to have a turn."""
+        while self._being_kept > 1 or not self._executor.has_room(CHUNK_MIN):
+            if not self._being_kept:
+                return False
+            await self._executor.room_changes()
+        halt = self._took_none or self._in_doubt or self._stopping or trio.current_time() >= until
+        return not halt and not self._deciding.statistics().tasks_waiting
+
+    def _further(self, now: int) -> list[Change]:
+        return self._decisions(DueView(self._repository.further_due(now, self._batch()), [], ()), now)
+
+    async def _keep_beside(self, changes: list[Change]) -> None:
+        self._being_kept += 1
+        try:
+            changes, verdicts = await self._kept(changes)
+        finally:  # a command that decides may be cancelled
+            self._being_kept -= 1
+        self._settle(changes, verdicts)
+        self._took_none |= DONE not in verdicts
+
+    async def _kept(self, changes: list[Change]) -> tuple[list[Change], list[Verdict]]:
+        """Keep decisions, and return them with what became of each."""
+        with self._executor.expecting(run for change in changes for run in change.decided if run.state is CLAIMED):
+            verdicts = await self._repository.commit(changes)
+            return await self._keep_less(changes, verdicts) if REFUSED in verdicts else (changes, verdicts)
+
+    async def _keep_less(self, changes: list[Change], verdicts: list[Verdict]) -> tuple[list[Change], list[Verdict]]:
+        """Try again what was refused: each decision on its own, and without its alerts, so that none waits for them."""
+        tried: list[Change] = []
+        became: list[Verdict] = []
+        for change, verdict in zip(changes, verdicts, strict=True):
+            parts = apart(change) if verdict is REFUSED else [change]
+            if len(parts) > 1 or (verdict is REFUSED and change.documents):
+                change.documents = ()
+                tried += parts
+                became += await self._repository.commit(parts)
+            else:
+                tried.append(change)
+                became.append(verdict)
+        return tried, became
 
     def _batch(self) -> int:
         """Return how many due entries to decide at once: no more than can start, where that is worth a transaction."""
         most = min(self.chunk, self._repository.batch)
         if most <= CHUNK_MIN:
             return most
-        room = self._executor.room
+        room = min(self._executor.room, self._executor.room_at_most // PARTS)
         return min(most, max(room, CHUNK_MIN)) if room else most
-
-    async def _commit_without_alerts(self, changes: list[Change], verdicts: list[Verdict]) -> None:
-        """Try decisions that were refused together with their alerts without, so that none waits for them."""
-        for index, change in enumerate(changes):
-            if change.documents and verdicts[index] is REFUSED:
-                change.documents = ()
-                [verdicts[index]] = await self._repository.commit([change])
 
     def _decisions(self, view: DueView, now: int) -> list[Change]:
         """Return what becomes of all that is due; what can start at once is claimed for this node already."""
-        changes = self._plans(view.groups, now)
+        plans = self._plans(view.groups, now)
+        changes = gathered(plans) if len(view.groups) > 1 else [*plans]
         for run in view.expired:
             step = expire(run, now, self.rules)
             if step is not None:
@@ -267,14 +313,12 @@ class SchedulingEngine:
             start_at_once(decided, Admission(rooms, view.busy_lanes), self.node)
         return changes
 
-    def _plans(self, groups: Iterable[Group], now: int) -> list[Change]:
-        changes = []
+    def _plans(self, groups: Iterable[Group], now: int) -> Iterator[Change]:
         for group in groups:
             try:
-                changes.append(plan(group, now, self.rules))
+                yield plan(group, now, self.rules)
             except Exception as error:  # a trigger is foreign code, and one bad schedule never stops another (S2.6)
-                changes.append(self._quarantined(group, now, error))
-        return changes
+                yield self._quarantined(group, now, error)
 
     def _quarantined(self, group: Group, now: int, error: Exception) -> Change:
         bad = [record for record in group.schedules if not self._can_plan(Group((record,)), now)]
@@ -387,7 +431,8 @@ class SchedulingEngine:
                 if named:
                     changes[-1].documents = gates.begin(named)
         pool.backlog |= len(runs) + shut < len(waiting)
-        verdicts = await self._repository.commit(changes)
+        with self._executor.expecting(runs):
+            verdicts = await self._repository.commit(changes)
         self._executor.give([run for run, verdict in zip(runs, verdicts, strict=True) if verdict is DONE])
         self._in_doubt |= Verdict.UNKNOWN in verdicts
         claimed = verdicts.count(DONE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from math import inf
 from typing import Final
@@ -113,6 +114,21 @@ class RunExecutor:
         """How many runs the pool with most room can take now; none of a pool that left runs waiting."""
         return max((0 if pool.backlog else pool.free for pool in self.pools), default=0)
 
+    @property
+    def room_at_most(self) -> int:
+        """How many runs the largest pool may hold."""
+        return max((pool.settings.held for pool in self.pools), default=0)
+
+    def has_room(self, runs: int) -> bool:
+        """Whether a pool can take so many runs, or half of what it may hold."""
+        return self.room >= min(runs, self.room_at_most // 2)
+
+    async def room_changes(self) -> None:
+        """Wait until a pool may have more room; more than one task may."""
+        if self._released.is_set():
+            self._released = trio.Event()
+        await self._released.wait()
+
     async def wait_for_room(self, runs: int, *, within_s: float) -> None:
         """Wait until a pool can take so many runs, or half of what it may hold; not while runs are left waiting.
 
@@ -120,11 +136,9 @@ class RunExecutor:
             runs: how many.
             within_s: for how long at most, in seconds.
         """
-        enough = min(runs, max((pool.settings.held for pool in self.pools), default=0) // 2)
         with trio.move_on_after(within_s):
-            while self.room < enough and not any(pool.backlog for pool in self.pools):
-                self._released = trio.Event()
-                await self._released.wait()
+            while not self.has_room(runs) and not any(pool.backlog for pool in self.pools):
+                await self.room_changes()
 
     def left_waiting(self, run: RunRecord) -> None:
         """Note that a run its pool could call waits, so that later ones do not overtake it."""
@@ -156,6 +170,20 @@ class RunExecutor:
         """The numbers of the runs that are queued, running, or not yet recorded here."""
         return [run_id for pool in self.pools for run_id in pool.held]
 
+    @contextmanager
+    def expecting(self, runs: Iterable[RunRecord]) -> Iterator[None]:
+        """Keep room for runs while their claims are being kept: where their handlers are now, whoever changes them."""
+        handlers = [run.schedule.schedule.handler for run in runs]
+        pools = [self._pool_of[handler] for handler in handlers if handler in self._pool_of]
+        for pool in pools:
+            pool.expected += 1
+        try:
+            yield
+        finally:
+            for pool in pools:
+                pool.expected -= 1
+            self._released.set()
+
     def give(self, runs: Sequence[RunRecord]) -> None:
         """Take runs that are claimed for this node; there is room for them. A node that ends begins none of them."""
         self._metrics.claimed += len(runs)
@@ -173,6 +201,21 @@ class RunExecutor:
             pool.send.send_nowait(run)
             if (watch_at := stuck_at + (schedule.timeout_s or self.timeout_s)) < self._watch_at:
                 self._watch_at = watch_at
+
+    def leave(self, attempts: Iterable[Attempt]) -> None:
+        """Count on the room of attempts whose outcomes are being kept: what is claimed from now on is kept after them.
+
+        Where an outcome turns out not to be kept, a pool holds more for a while than its settings say; none of that is
+        called before its turn.
+        """
+        for attempt in attempts:
+            self._pool_of[attempt.handler].leaving += 1
+        self._released.set()
+
+    def stay(self, attempts: Iterable[Attempt]) -> None:
+        """Count on it no longer: what became of them is known."""
+        for attempt in attempts:
+            self._pool_of[attempt.handler].leaving -= 1
 
     def release(self, attempts: Iterable[Attempt]) -> bool:
         """Give room back: these outcomes are recorded, or nobody's any more.

@@ -44,6 +44,8 @@ class Pool:
         self._names = tuple(handlers)
         self.held: dict[int, str] = {}  # runs given and not yet recorded, with the handler they were given for
         self.open = 0  # given and not yet ended
+        self.leaving = 0  # held, but their outcomes are being kept: what is claimed after that finds their room
+        self.expected = 0  # to be given, once that they are claimed is kept
         self.running: dict[int, Attempt] = {}
         self.stuck: dict[int, Attempt] = {}
         self.workers = 0  # tasks that work for it; those lost to stuck handlers do not
@@ -65,12 +67,12 @@ class Pool:
     @property
     def free(self) -> int:
         """How many runs it may claim: none while all its workers are lost, for what is claimed waits unseen."""
-        return self.settings.held - len(self.held) if self.wanted else 0
+        return self.settings.held - len(self.held) + self.leaving - self.expected if self.wanted else 0
 
     def room(self) -> Room:
         """Return what it can take now."""
         several = min(self.wanted, self.settings.held) > 1
-        return Room(self.free, self.wanted - self.open, reserved=int(several))
+        return Room(self.free, self.wanted - self.open - self.expected, reserved=int(several))
 
     def callable(self) -> tuple[str, ...]:
         """Return the handlers it may be given runs for."""

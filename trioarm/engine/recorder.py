@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from itertools import compress
 from operator import attrgetter
-from typing import Final
+from typing import Final, Protocol
 
 import trio
 
@@ -32,6 +33,7 @@ from trioarm.core.outcome import Outcome, Stopped
 from trioarm.core.retrying import RetryRules, settle
 from trioarm.core.run import Run, RunRecord
 from trioarm.core.states import ACTIVE, SUCCEED, Reason, State
+from trioarm.core.triggers import After
 from trioarm.engine.announcing import announce
 from trioarm.engine.attempt import Attempt, RunContext
 from trioarm.engine.gatekeeper import Gatekeeper, Spoken
@@ -49,6 +51,20 @@ _moved = attrgetter("moved")
 _log = logging.getLogger("trioarm.recorder")
 
 
+class Holder(Protocol):
+    """What holds runs until it is recorded how they ended."""
+
+    def leave(self, attempts: Iterable[Attempt]) -> None:
+        """Count on the room of attempts whose outcomes are being kept: what is claimed next is kept after them."""
+
+    def stay(self, attempts: Iterable[Attempt]) -> None:
+        """Count on it no longer: what became of them is known."""
+
+    def release(self, attempts: Iterable[Attempt]) -> bool:
+        """Give back the room of attempts whose outcome is recorded, or refused for good; return whether a run may be
+        waiting for it."""
+
+
 class Recorder:
     """Records starts and outcomes of attempts under their tokens.
 
@@ -62,8 +78,7 @@ class Recorder:
         gatekeeper: told how attempts went that needed resources.
         chance: spreads retries.
         rules: the node's retry rules; may be replaced while it runs.
-        release: called with attempts whose outcome is recorded, or refused for good; says whether a run waits for
-            the room they leave.
+        holder: holds the runs of attempts until their outcomes are recorded.
         wake: called when a run may be able to start because of what was recorded.
         due_changed: called when something may be due earlier because of it.
         alerts: what outcomes raise alerts for, beside what their handlers keep, in the same transaction (S6.9).
@@ -78,7 +93,7 @@ class Recorder:
         gatekeeper: Gatekeeper,
         chance: Chance,
         rules: RetryRules,
-        release: Callable[[Iterable[Attempt]], bool],
+        holder: Holder,
         wake: Callable[[], None],
         due_changed: Callable[[], None],
         *,
@@ -91,7 +106,7 @@ class Recorder:
         self._gatekeeper = gatekeeper
         self._chance = chance
         self.rules = rules
-        self._release = release
+        self._holder = holder
         self._wake_engine = wake
         self._due_changed = due_changed
         self._alerts = alerts
@@ -181,9 +196,11 @@ class Recorder:
         try:
             steps = [self._settle(attempt) for attempt in ended]
             uses = await self._gatekeeper.uses(steps) if self._gatekeeper.resources else {}
-            changes = [self._change(attempt, step, uses) for attempt, step in zip(ended, steps, strict=True)]
-            apart = _failures(changes, steps)
-            verdicts = await (self._commit(changes, apart) if apart else self._repository.commit(changes))
+            if len(ended) == 1:
+                alone = self._change(ended[0], steps[0], uses)
+                changes, verdicts = [alone], [await self._commit_alone(alone)]
+            else:
+                changes, verdicts = await self._commit_several(ended, steps, uses)
             for attempt, step, change, verdict in zip(ended, steps, changes, verdicts, strict=True):
                 if verdict is REFUSED:
                     verdict, change = await self._record_again(attempt, change)
@@ -196,7 +213,8 @@ class Recorder:
         except BaseException:
             self._ended = unknown + ended[told:] + self._ended
             raise
-        wanted = self._release(ended if not unknown else [attempt for attempt in ended if attempt not in unknown])
+        known = ended if not unknown else [attempt for attempt in ended if attempt not in unknown]
+        wanted = self._holder.release(known)
         self._ended = unknown + self._ended
         self._in_doubt = len(unknown)
         again = [step for step in steps if isinstance(step, Requeued)]
@@ -206,15 +224,44 @@ class Recorder:
             self._due_changed()  # something may be due earlier
         return not unknown
 
-    async def _commit(self, changes: list[Change], apart: list[int]) -> list[Verdict]:
-        """Commit outcomes: together, but for those at some indices, one by one."""
-        together = [change for index, change in enumerate(changes) if index not in apart]
-        verdicts = await self._repository.commit(together) if together else []
-        for index in apart:
-            verdicts.insert(index, await self._commit_failure(changes[index]))
-        return verdicts
+    async def _commit_several(
+        self, ended: list[Attempt], steps: list[Finished | Requeued], uses: Mapping[str, Spoken]
+    ) -> tuple[list[Change], list[Verdict]]:
+        """Commit outcomes: bare ones as one change, or each as its own where that is refused.
 
-    async def _commit_failure(self, change: Change) -> Verdict:
+        Returns:
+            the change of each outcome, and what became of it.
+        """
+        is_bare = [not uses and _is_bare(attempt, step) for attempt, step in zip(ended, steps, strict=True)]
+        bare = Change(steps=list(compress(steps, is_bare)))
+        changes = [
+            bare if one else self._change(attempt, step, uses)
+            for one, attempt, step in zip(is_bare, ended, steps, strict=True)
+        ]
+        leaving = ended[self._in_doubt :]  # what is tried again was counted on before: nothing is, twice
+        self._holder.leave(leaving)
+        try:
+            verdicts = await self._commit(changes)
+            if bare.steps and verdicts[is_bare.index(True)] is REFUSED:
+                alone = {index: Change(steps=(steps[index],)) for index, one in enumerate(is_bare) if one}
+                became = await self._repository.commit([*alone.values()])
+                for (index, change), verdict in zip(alone.items(), became, strict=True):
+                    changes[index], verdicts[index] = change, verdict
+        finally:
+            self._holder.stay(leaving)
+        return changes, verdicts
+
+    async def _commit(self, changes: list[Change]) -> list[Verdict]:
+        """Commit outcomes, several of which may be one change; failures that may pause their schedule one by one."""
+        distinct = dict.fromkeys(changes)
+        together = [change for change in distinct if failure_in(change) is None]
+        became = dict(zip(together, await self._repository.commit(together), strict=True))
+        for change in distinct:
+            if change not in became:
+                became[change] = await self._commit_alone(change)
+        return [became[change] for change in changes]
+
+    async def _commit_alone(self, change: Change) -> Verdict:
         try:
             await pause_what_keeps_failing(self._repository, change)
         except RepositoryError:
@@ -323,10 +370,10 @@ class Recorder:
             self._hub.publish(RunFinished(Run.of(skipped.run)))
 
 
-def _failures(changes: list[Change], steps: list[Finished | Requeued]) -> list[int]:
-    """Return which outcomes are failures that may pause their schedule: they count one by one."""
-    bad = [index for index, step in enumerate(steps) if step.step is not SUCCEED]
-    return [index for index in bad if failure_in(changes[index]) is not None] if bad else bad
+def _is_bare(attempt: Attempt, step: Finished | Requeued) -> bool:
+    """Whether nothing is to be kept but that a run went well: mostly so, and a change of its own is spared."""
+    restarts = isinstance(attempt.run.schedule.schedule.trigger, After)
+    return step.step is SUCCEED and not restarts and attempt.progress is None and not attempt.keep
 
 
 def _outcome(change: Change) -> Finished | Requeued:
