@@ -67,6 +67,8 @@ class WatchedStore:
     async def _prune(
         self, repository: ScheduleRepository, prune: Callable[[Retention], Awaitable[int]], retention: Retention
     ) -> int:
+        if self._course.now:  # the world was healed, and all that is kept is noted already
+            return await prune(retention)
         async with self._alone:
             before = await _contents(repository)
             count = await prune(retention)
