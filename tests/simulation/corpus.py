@@ -238,4 +238,17 @@ CORPUS: Final = {
         workers=2,
         with_file=False,
     ),
+    "what was fired to run alone was decided while an occurrence of its schedule was, and ran beside it": History(
+        schedules=tuple(
+            Schedule(name, Every(period_s), handler="is_slow", **OFTEN)
+            for name, period_s in {"a": 60.0, "b": 97.0, "c": 60.0}.items()
+        ),
+        acts=((0.0, Killed(0.0)), (61.0, Said("fire_alone", "b"))),
+        faults={},
+        workers=1,
+        with_file=False,
+        spare=0,
+        resizes=True,
+        chunk=2,
+    ),
 }

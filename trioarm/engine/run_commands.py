@@ -111,12 +111,13 @@ class RunCommands:
             lane = lane_by_hand(record, said.overlap)
             run = RunRecord(record, now + taken, now, now, lane, origin, args=args, retry_of=retry_of)
             run.epoch = record.epoch
-            steps = await self._make_way(record, said.overlap, now)
-            ended = [step.run for step in steps if isinstance(step, Finished)]
-            moved = [move for rival in ended if (move := freed(rival, now)) is not None]
             operation = Operation(said.author, said.verb, run.readable_id, said.note)
-            change = Change(decided=[run], moved=moved, steps=steps, journal=[entry(operation, now)])
-            verdict = await self._verdict(change)
+            async with self._engine.undecided():
+                steps = await self._make_way(record, said.overlap, now)
+                ended = [step.run for step in steps if isinstance(step, Finished)]
+                moved = [move for rival in ended if (move := freed(rival, now)) is not None]
+                change = Change(decided=[run], moved=moved, steps=steps, journal=[entry(operation, now)])
+                verdict = await self._verdict(change)
             if verdict is Verdict.DONE:
                 return run
             kept = await self._repository.get_run_of(record.schedule.name, run.nominal_at, origin, run.epoch)
