@@ -23,6 +23,7 @@ from trioarm.core.diff import FirstPuts, first_records
 from trioarm.core.planning import PlanRules, plan
 from trioarm.core.queries import ScheduleQuery
 from trioarm.core.triggers import Every
+from trioarm.repositories.sqlite.adding import Added
 from trioarm.repositories.sqlite.commits import Commits
 from trioarm.repositories.sqlite.database import Database
 
@@ -205,3 +206,30 @@ async def test_new_schedules_that_were_written_together_are_read_back(tmp_path: 
         alone = first_records(added, NOW)
         assert [record and record.schedule for record in records] == added
         assert [record and record.next_due_at for record in records] == [record.next_due_at for record in alone]
+
+
+async def test_new_schedules_are_one_statement_that_refuses_all_of_them_where_one_is_taken(tmp_path: Path) -> None:
+    """Somebody has the name of one of them, or has added others since the last key was read: nothing is kept of it."""
+    database = Database(tmp_path / "trioarm.db")
+    await database.open()
+    added = Added(FirstPuts().of([one_to_add(number) for number in range(3)], NOW))
+    taken = Added(FirstPuts().of([one_to_add(number) for number in (3, 2, 4)], NOW))
+
+    async def write(some: Added, last_key: int) -> range | None:
+        [statement] = some.statements(last_key)
+        return await database.write_at_once(lambda _: (statement, some.keys(last_key)))
+
+    def count(connection: sqlite3.Connection) -> list[tuple[int, int]]:
+        return connection.execute("SELECT (SELECT count(*) FROM schedules), (SELECT count(*) FROM cursors)").fetchall()
+
+    try:
+        assert await write(added, 0) == range(1, 4)
+        assert await write(taken, 3) is None
+        others = Added(FirstPuts().of([one_to_add(number) for number in (5, 6)], NOW))
+        assert await write(others, 2) is None
+        assert await write(others, 4) is None
+        assert await database.look(count) == [(3, 3)]
+        assert await write(others, 3) == range(4, 6)
+        assert await database.look(count) == [(5, 5)]
+    finally:
+        await database.close()

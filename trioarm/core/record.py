@@ -183,11 +183,16 @@ def begins_at(schedule: Schedule, put_at: int) -> int:
     return trigger.at - 1 if isinstance(trigger, Once) and trigger.at <= put_at else put_at
 
 
+def first_state(schedule: Schedule, next_due_at: int | None) -> ScheduleState:
+    """Return where a schedule is once it is put for the first time."""
+    if not schedule.enabled:
+        return ScheduleState.PAUSED
+    return SCHEDULE_FINISHED if next_due_at is None else SCHEDULE_ACTIVE
+
+
 def first_record(key: int, schedule: Schedule, put_at: int, next_due_at: int | None) -> ScheduleRecord:
     """Return what is kept of a schedule that is put for the first time."""
-    state = SCHEDULE_FINISHED if next_due_at is None else SCHEDULE_ACTIVE
-    if not schedule.enabled:
-        state = ScheduleState.PAUSED
+    state = first_state(schedule, next_due_at)
     return ScheduleRecord(key, schedule, 1, begins_at(schedule, put_at), next_due_at, put_at, 0, state)
 
 

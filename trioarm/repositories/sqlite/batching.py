@@ -6,13 +6,16 @@ It is done by whoever commits, before the writer's thread has anything to do wit
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import groupby
 
 import attrs
 
 from trioarm.core.changes import Change
+from trioarm.core.errors import InvalidSchedule
 from trioarm.repositories.sqlite import statements
+from trioarm.repositories.sqlite.adding import Added, sole_addition
 from trioarm.repositories.sqlite.lines import Lines, is_claimed_at_once, only_moves_on, went_well
 from trioarm.repositories.sqlite.statements import ForRows
 from trioarm.repositories.sqlite.values import Values, is_plain, move_values, run_values, statement_of, step_values
@@ -35,12 +38,18 @@ class Batch:
         lines: what has a line.
         steps: of runs, and moves of cursors: each row must change exactly one row of the file.
         decided: rows of new runs, all but their numbers; None when there are none.
+        added: new schedules that are all there is to it; None when there is more, or another thing.
     """
 
     changes: Sequence[Change]
     lines: Lines
     steps: Sequence[Rows]
     decided: Rows | None
+    added: Added | None = None
+
+    def __len__(self) -> int:
+        """Return how many rows of a view it is."""
+        return len(self.lines) if self.added is None else len(self.added)
 
     @property
     def is_lines(self) -> bool:
@@ -76,7 +85,14 @@ def batch_of(changes: list[Change]) -> Batch:
     else:
         statement = statements.INSERT_PLAIN_RUN if all(map(is_plain, runs)) else statements.INSERT_RUN
         decided = _rows(statement, map(partial(run_values, statement), runs))
-    return Batch(changes, lines, written, decided)
+    return Batch(changes, lines, written, decided, _added(changes[0]))
+
+
+def _added(change: Change) -> Added | None:
+    step = sole_addition(change)
+    with suppress(InvalidSchedule):  # it is refused when it is written
+        return None if step is None else Added(step)
+    return None
 
 
 def _rows(statement: ForRows, rows: Iterable[Values]) -> Rows:

@@ -15,7 +15,7 @@ from trioarm.core.changes import DONE, REFUSED, Change, Verdict
 from trioarm.core.errors import RepositoryError
 from trioarm.repositories.sqlite.batching import Batch, batches
 from trioarm.repositories.sqlite.statements import Statement
-from trioarm.repositories.sqlite.writing import Kept, are_lines, made_of_lines, prepare_lines, write_batches
+from trioarm.repositories.sqlite.writing import Kept, fit_one_statement, prepare, write_batches
 
 Write: TypeAlias = "Callable[[Callable[[sqlite3.Connection], Sequence[Kept | None]]], Awaitable[Sequence[Kept | None]]]"
 
@@ -24,8 +24,8 @@ class WriteAtOnce(Protocol):
     """Carries out one statement as a transaction."""
 
     async def __call__(
-        self, prepare: Callable[[sqlite3.Connection], tuple[Statement, int]], /, *, beside: bool
-    ) -> int | None:
+        self, prepare: Callable[[sqlite3.Connection], tuple[Statement, Iterable[Kept]]], /, *, beside: bool
+    ) -> Iterable[Kept] | None:
         """Return what was prepared beside the statement; None when it was refused."""
 
 
@@ -147,11 +147,11 @@ class Commits:
         """Write changes, and return what was made of each; None is refused. None for all where nobody knows (S7.4)."""
         some = [batch for waiting in taken for batch in waiting.batches]
         try:
-            if are_lines(some):
-                beside = sum(len(batch.lines) for batch in some) >= BESIDE
-                last_run_id = await self._write_at_once(partial(prepare_lines, batches=some), beside=beside)
-                if last_run_id is not None:
-                    return made_of_lines(some, last_run_id)
+            if fit_one_statement(some):
+                beside = sum(len(batch) for batch in some) >= BESIDE
+                kept = await self._write_at_once(partial(prepare, batches=some), beside=beside)
+                if kept is not None:
+                    return kept
             if len(taken) > 1:
                 some = batches(change for waiting in taken for change in waiting.changes)
             return await self._write(partial(write_batches, batches=some))

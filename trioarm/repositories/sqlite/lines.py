@@ -26,10 +26,13 @@ _MOVED_ON: Final = statements.MOVED_ON.kind
 
 
 def make_view(connection: sqlite3.Connection) -> None:
-    """Make the view that lines are written to, and what carries them out; they are gone with the connection."""
+    """Make the views that lines and new schedules are written to, and what carries them out; they are gone with the
+    connection."""
     connection.execute(statements.LINES_VIEW)
     for line in statements.LINES:
         connection.execute(line.trigger())
+    for statement in (statements.ADDED_VIEW, statements.ADDED_BEHIND_THE_LAST, statements.ADDED_ROWS):
+        connection.execute(statement)
 
 
 class Lines:

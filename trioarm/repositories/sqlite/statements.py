@@ -38,19 +38,16 @@ class ForRows:
         values: how many values a row has.
         tail: what follows the rows.
         nullable: places of values of which `NULL` stands for NULL.
-        same: what every row has behind its values, as SQL.
     """
 
     head: str
     values: int
     tail: str = ""
     nullable: frozenset[int] = frozenset()
-    same: str = ""
 
     def text(self, rows: int) -> str:
         """Return its text for a number of rows."""
         row = ", ".join(f"nullif(?, {NULL})" if place in self.nullable else "?" for place in range(self.values))
-        row += self.same
         return f"{self.head}{', '.join([f'({row})'] * rows)}{self.tail}"
 
 
@@ -197,17 +194,39 @@ INSERT_SCHEDULE: Final = (
     "INSERT INTO schedules (definition, amendments, owner, handler, lane, supersede, name) VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
 LAST_KEY: Final = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'schedules'"
-INSERT_NEW_SCHEDULES: Final = ForRows(
-    "INSERT INTO schedules (key, name, definition, handler, owner, lane, supersede) VALUES ",
-    7,
-    nullable=frozenset({4, 5}),
+# New schedules, as rows of a view whose trigger writes both rows of each: one statement, as for lines.
+ADDED_VALUES: Final = 10  # of each, behind its place among those that are added, its key, and when it is put
+ADDED_VIEW: Final = (
+    "CREATE TEMP VIEW added AS SELECT 0 AS place, 0 AS key, 0 AS put_at, 0 AS name, 0 AS definition, 0 AS handler, "
+    "0 AS owner, 0 AS lane, 0 AS supersede, 0 AS cursor_at, 0 AS next_due_at, 0 AS rank, 0 AS state"
 )
-INSERT_NEW_CURSORS: Final = ForRows(
-    "INSERT INTO cursors (key, cursor_at, next_due_at, wake_at, rank, anchor_at, state, revision, runs) VALUES ",
-    7,
-    nullable=frozenset({2, 3}),
-    same=", 1, 0",
+ADDED_BEHIND_THE_LAST: Final = (
+    "CREATE TEMP TRIGGER added_behind_the_last INSTEAD OF INSERT ON added WHEN new.place = 0 BEGIN "
+    f"SELECT raise(ABORT, 'others have added schedules') WHERE new.key <> 1 + ({LAST_KEY}); END"
 )
+ADDED_ROWS: Final = (
+    "CREATE TEMP TRIGGER added_rows INSTEAD OF INSERT ON added BEGIN "
+    "INSERT INTO schedules (key, name, definition, handler, owner, lane, supersede) VALUES (new.key, new.name, "
+    f"new.definition, new.handler, nullif(new.owner, {NULL}), nullif(new.lane, {NULL}), new.supersede); "
+    "INSERT INTO cursors (key, cursor_at, next_due_at, wake_at, rank, anchor_at, state, revision, runs) VALUES "
+    f"(new.key, new.cursor_at, nullif(new.next_due_at, {NULL}), "
+    f"CASE new.state WHEN 'active' THEN nullif(new.next_due_at, {NULL}) END, "
+    "new.rank, new.put_at, new.state, 1, 0); END"
+)
+
+
+@cache
+def add(schedules: int) -> str:
+    """Return the statement for up to so many new schedules.
+
+    It takes the key of the first and when they are put, then their values, then how many there are.
+    """
+    values = ", ?" * ADDED_VALUES
+    rows = ", ".join(f"({place}{values})" for place in range(schedules))
+    columns = ", ".join(f"column{number}" for number in range(2, 2 + ADDED_VALUES))
+    return f"INSERT INTO added SELECT column1, column1 + ?, ?, {columns} FROM (VALUES {rows}) LIMIT ?"
+
+
 REVISE: Final = (
     "UPDATE schedules SET definition = ?, amendments = ?, owner = ?, handler = ?, lane = ?, supersede = ?, "
     "trouble = NULL WHERE name = ? AND key = ? AND removed = 0"

@@ -5,7 +5,6 @@ What is changed most has fewer values: see `lines`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final, TypeAlias, assert_never
 
 from trioarm.core.changes import (
@@ -23,7 +22,7 @@ from trioarm.core.changes import (
     Voided,
 )
 from trioarm.core.jsonable import write_json
-from trioarm.core.record import ScheduleRecord, wakes_at
+from trioarm.core.record import wakes_at
 from trioarm.core.run import RunRecord
 from trioarm.core.schedule import Schedule
 from trioarm.core.states import TABLE, Step, WaitingFor
@@ -181,24 +180,3 @@ def cursor_values(put: PutSchedule, key: int) -> Values:
         key, put.expected_revision + 1, put.cursor_at, put.next_due_at, wake_at, -put.schedule.priority, put.anchor_at,
         put.state.value, write_pause(put.pause), put.expected_cursor_at, put.expected_next_due_at,
     )  # fmt: skip
-
-
-def new_values(records: Iterable[ScheduleRecord]) -> tuple[list[object], list[object]]:
-    """Return the values of all rows of new schedules, for `INSERT_NEW_SCHEDULES` and `INSERT_NEW_CURSORS`.
-
-    Raises:
-        InvalidSchedule: one of them has no form in a file.
-    """
-    schedules: list[object] = []
-    cursors: list[object] = []
-    for record in records:
-        schedule, key = record.schedule, record.key
-        schedules += (
-            key, schedule.name, write_definition(schedule), schedule.handler, or_null(schedule.owner),
-            or_null(schedule.lane), int(schedule.supersede),
-        )  # fmt: skip
-        cursors += (
-            key, record.cursor_at, or_null(record.next_due_at), or_null(record.wakes_at), -schedule.priority,
-            record.anchor_at, record.state.value,
-        )  # fmt: skip
-    return schedules, cursors

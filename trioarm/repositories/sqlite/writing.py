@@ -28,12 +28,13 @@ from trioarm.core.errors import InvalidSchedule
 from trioarm.core.jsonable import write_json
 from trioarm.core.schedule import Schedule
 from trioarm.repositories.sqlite import statements
+from trioarm.repositories.sqlite.adding import Added
 from trioarm.repositories.sqlite.batching import Batch, Rows, batch_of
 from trioarm.repositories.sqlite.lines import in_one
 from trioarm.repositories.sqlite.quotas import Quotas
 from trioarm.repositories.sqlite.rows import write_amendments
 from trioarm.repositories.sqlite.statements import LINES_MAX, ForRows, Statement
-from trioarm.repositories.sqlite.values import Values, cursor_values, new_values, schedule_values, set_back_values
+from trioarm.repositories.sqlite.values import Values, cursor_values, schedule_values, set_back_values
 
 
 class _Refused(Exception):
@@ -71,19 +72,25 @@ def write_batches(connection: sqlite3.Connection, batches: Sequence[Batch]) -> S
     return written
 
 
-def are_lines(batches: Sequence[Batch]) -> bool:
+def fit_one_statement(batches: Sequence[Batch]) -> bool:
     """Whether one statement writes all of them."""
+    if len(batches) == 1 and batches[0].added is not None:
+        return True
     return all(batch.is_lines for batch in batches) and sum(len(batch.lines) for batch in batches) < LINES_MAX
 
 
-def prepare_lines(connection: sqlite3.Connection, batches: Sequence[Batch]) -> tuple[Statement, int]:
-    """Return the statement that writes them, and the number of the last run before it."""
+def prepare(connection: sqlite3.Connection, batches: Sequence[Batch]) -> tuple[Statement, Iterable[Kept]]:
+    """Return the one statement that writes them, and what is made of each change once it is carried out."""
+    added = batches[0].added
+    if added is not None:
+        (last_key,) = connection.execute(statements.LAST_KEY).fetchone()
+        [statement] = added.statements(last_key)
+        return statement, [Kept(keys=added.keys(last_key))]
     (last_run_id,) = connection.execute(statements.LAST_RUN_ID).fetchone()
-    return in_one([batch.lines for batch in batches], last_run_id), last_run_id
+    return in_one([batch.lines for batch in batches], last_run_id), _made_of_lines(batches, last_run_id)
 
 
-def made_of_lines(batches: Iterable[Batch], last_run_id: int) -> Iterator[Kept]:
-    """Yield what was made of each change, once all are written."""
+def _made_of_lines(batches: Iterable[Batch], last_run_id: int) -> Iterator[Kept]:
     for batch in batches:
         yield from _shared_out(last_run_id + 1, batch.changes)
         last_run_id += batch.lines.new_runs
@@ -224,10 +231,10 @@ class _Pen:
 
     def _added(self, step: AddSchedules) -> Sequence[int]:
         (last_key,) = self._connection.execute(statements.LAST_KEY).fetchone()
-        keys = range(last_key + 1, last_key + 1 + len(step.schedules))
-        schedules, cursors = new_values(step.records(keys))
-        self._all(Rows(statements.INSERT_NEW_SCHEDULES, schedules))
-        self._all(Rows(statements.INSERT_NEW_CURSORS, cursors))
+        added = Added(step)
+        keys = added.keys(last_key)
+        for text, values in added.statements(last_key):
+            self._connection.execute(text, values)
         self._words(list(zip(keys, step.schedules, strict=True)))
         return keys
 
