@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
+from contextlib import closing, suppress
 from pathlib import Path
 
 import attrs
 import pytest
 import trio
 
-from trioarm import Every, InvalidSchedule, Once, Schedule, Scheduler, open_scheduler
+from trioarm import Every, InvalidSchedule, Once, RepositoryError, Schedule, Scheduler, UnknownSchedule, open_scheduler
 from trioarm.core.instants import LATEST
 from trioarm.engine.commands import SYNC_MAX
+from trioarm.engine.put_results import PutOutcome
 
 MANY = 3_000
 PLACE = 1_700  # of the bad one
@@ -167,3 +170,43 @@ async def test_the_loop_turns_while_many_are_put(tmp_path: Path) -> None:
             await scheduler.schedules.sync("me", [attrs.evolve(one, name=f"x{one.name}") for one in many(GOOD)])
             assert turns - before > MANY // 1_000
             nursery.cancel_scope.cancel()
+
+
+async def test_what_is_put_side_by_side_is_kept_in_its_order(tmp_path: Path) -> None:
+    """One that was there already, and one that is bad, change nothing of that; the journal has one entry."""
+    path = tmp_path / "trioarm.db"
+    wanted = [attrs.evolve(GOOD, name=f"s{number}") for number in range(MANY)]
+    before = attrs.evolve(GOOD, name="s2500", trigger=Every(60.0))
+    wanted[PLACE] = attrs.evolve(BROKEN, name=f"s{PLACE}")
+    async with open_scheduler(f"sqlite:///{path}") as scheduler:
+        await scheduler.schedules.put(before)
+        results = await scheduler.schedules.put_many(wanted)
+        outcomes = {result.name: result.outcome for result in results if result.outcome is not PutOutcome.ADDED}
+        assert outcomes == {f"s{PLACE}": PutOutcome.REFUSED, "s2500": PutOutcome.CHANGED}
+        assert [result.name for result in results] == [schedule.name for schedule in wanted]
+    with closing(sqlite3.connect(path)) as file:
+        kept = [name for (name,) in file.execute("SELECT name FROM schedules WHERE name LIKE 's%' ORDER BY key")]
+        (entries,) = file.execute("SELECT count(*) FROM journal WHERE body LIKE '%put%'").fetchone()
+    chunks = [int(name[1:]) // 1_000 for name in kept[1:]]  # in a chunk, those that are added come before others
+    assert kept[0] == "s2500"
+    assert chunks == [0] * 1_000 + [1] * 999 + [2] * 999
+    assert entries == 2
+
+
+async def test_a_store_that_goes_away_while_much_is_put_is_named_as_it_is(tmp_path: Path) -> None:
+    """What was put before stays; the error is the store's own."""
+    path = tmp_path / "trioarm.db"
+    wanted = [attrs.evolve(GOOD, name=f"s{number}") for number in range(10 * MANY)]
+    async with open_scheduler(f"sqlite:///{path}") as scheduler, trio.open_nursery() as nursery:
+
+        async def take_away() -> None:
+            found = False
+            while not found:
+                with suppress(UnknownSchedule):
+                    found = (await scheduler.schedules.get("s1500")).name == "s1500"
+            path.rename(tmp_path / "elsewhere.db")
+
+        nursery.start_soon(take_away)
+        with pytest.raises(RepositoryError, match="was removed or replaced"):
+            await scheduler.schedules.put_many(wanted)
+        (tmp_path / "elsewhere.db").rename(path)

@@ -16,7 +16,7 @@ from trioarm.core.amending import revision
 from trioarm.core.changes import Change, PutDocument, Quota, RunStep, ScheduleStep, Verdict
 from trioarm.core.codec import unstructure_schedule
 from trioarm.core.diff import FirstPuts, SyncDiff, first_put, removal, sync_diff
-from trioarm.core.errors import InvalidSchedule, RepositoryError, RevisionConflict
+from trioarm.core.errors import InvalidSchedule, RepositoryError, RevisionConflict, TrioarmError
 from trioarm.core.events import ScheduleChange, ScheduleChanged
 from trioarm.core.operations import Operation, Verb, entry
 from trioarm.core.owners import FILE_OWNER
@@ -52,6 +52,14 @@ class Beside:
     latest: int
 
 
+@attrs.frozen(slots=True)
+class _Read:
+    """What was stored of some schedules at an instant."""
+
+    now: int
+    stored: Sequence[ScheduleRecord | None]
+
+
 class Commands(BulkCommands):
     """What can be asked of a scheduler: what is stored here, the rest in its bases."""
 
@@ -75,36 +83,79 @@ class Commands(BulkCommands):
         if schedules:
             unnoted = Operation(author, Verb.PUT, schedules[0].name, count=len(schedules))
         firsts = FirstPuts()
-        size = BULK
-        for start in range(0, len(schedules), size):
-            of_these, noted = await self._put_chunk(schedules[start : start + size], firsts, unnoted)
+        for start in range(0, len(schedules), BULK):
+            if unnoted is None and not self.owners:  # what room an owner has left is known once the others are kept
+                for of_these in await self._put_side_by_side(schedules[start:], firsts):
+                    became.add(of_these)
+                break
+            chunk = schedules[start : start + BULK]
+            of_these, noted = await self._put_chunk(chunk, await self._read(chunk), firsts, unnoted)
             became.add(of_these)
             unnoted = None if noted else unnoted
         if unnoted is not None and any(outcome in became.outcomes for outcome in CHANGING):
             await self._commit(Change(journal=[entry(unnoted, self._clock.look())]))  # the first one was refused
         return PutResults(schedules, became)
 
+    async def _put_side_by_side(self, schedules: Sequence[Schedule], firsts: FirstPuts) -> Sequence[Became]:
+        """Put schedules of an operation that is noted: a chunk is made ready while the one before it is written.
+
+        Returns:
+            what became of each chunk, in order.
+        """
+        became: list[Became] = []
+        failed: list[TrioarmError] = []
+        side_by_side = trio.Semaphore(2)
+
+        async def put(chunk: Sequence[Schedule], read: _Read, place: int) -> None:
+            try:
+                became[place], _ = await self._put_chunk(chunk, read, firsts, None)
+            except TrioarmError as error:
+                failed.append(error)
+            finally:
+                side_by_side.release()
+
+        async with trio.open_nursery() as nursery:
+            for place, start in enumerate(range(0, len(schedules), BULK)):
+                await side_by_side.acquire()
+                chunk = schedules[start : start + BULK]
+                read: _Read | None = None
+                try:
+                    read = await self._read(chunk)
+                except TrioarmError as error:
+                    failed.append(error)
+                if read is None or failed:
+                    break
+                became.append(Became([], {}))
+                nursery.start_soon(put, chunk, read, place)
+                for _ in range(2):  # it is committed before the next one, whose turn may come first
+                    await trio.lowlevel.checkpoint()
+        if failed:
+            raise failed[0]
+        return became
+
+    async def _read(self, chunk: Sequence[Schedule]) -> _Read:
+        now = self._clock.look()
+        return _Read(now, await self._stored([schedule.name for schedule in chunk], now))
+
     async def _put_chunk(
-        self, chunk: Sequence[Schedule], firsts: FirstPuts, unnoted: Operation | None
+        self, chunk: Sequence[Schedule], read: _Read, firsts: FirstPuts, unnoted: Operation | None
     ) -> tuple[Became, bool]:
         """Return what became of each in order, and whether the operation is noted; what is refused goes again."""
-        became, noted = await self._try_to_put(chunk, firsts, unnoted)
+        became, noted = await self._try_to_put(chunk, read, firsts, unnoted)
         for _ in range(TRIES - 1):
             left = [place for place, error in became.errors.items() if self._may_be_put_yet(error)]
             if not left:
                 break
-            again, now_noted = await self._try_to_put(
-                [chunk[place] for place in left], firsts, None if noted else unnoted
-            )
+            rest = [chunk[place] for place in left]
+            again, now_noted = await self._try_to_put(rest, await self._read(rest), firsts, None if noted else unnoted)
             noted |= now_noted
             became.correct(left, again)
         return became, noted
 
     async def _try_to_put(
-        self, chunk: Sequence[Schedule], firsts: FirstPuts, unnoted: Operation | None
+        self, chunk: Sequence[Schedule], read: _Read, firsts: FirstPuts, unnoted: Operation | None
     ) -> tuple[Became, bool]:
-        now = self._clock.look()
-        stored = await self._stored([schedule.name for schedule in chunk], now)
+        now, stored = read.now, read.stored
         new = [place for place, record in enumerate(stored) if record is None]
         all_new = len(new) == len(chunk)
         if len(new) > 1 and await self._add(
