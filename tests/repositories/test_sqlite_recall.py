@@ -68,6 +68,18 @@ async def test_what_nobody_knows_to_be_kept_is_read_again(tmp_path: Path) -> Non
         await repository.close()
 
 
+async def test_a_run_that_was_asked_for_after_a_look_had_begun_is_found_by_the_next(tmp_path: Path) -> None:
+    """By what was looked at it is not due yet, and no index wakes anybody for it: nobody may take it for waiting on."""
+    async with open_sqlite(tmp_path / "trioarm.db") as repository:
+        record = await put(repository, trigger=Every(3_600), next_due_at=NOW + 60 * MINUTE)
+        await keep(repository, decided=[run := a_run(record, NOW + 5)])
+        await repository.read_due(NOW, 10)
+        assert await repository.read_ready(["work"], 10) == []
+        await repository.read_due(NOW + 10, 10)
+        assert repository.may_be_ready(["work"])
+        assert [one.run_id for one in await repository.read_ready(["work"], 10)] == [run.run_id]
+
+
 async def test_a_run_that_has_steps_to_go_is_seen_by_the_next_decision(tmp_path: Path) -> None:
     """Whether it was decided, claimed or asked for by hand a moment ago; one that has ended is not."""
     async with open_sqlite(tmp_path / "trioarm.db") as repository:

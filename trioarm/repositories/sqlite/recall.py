@@ -70,6 +70,7 @@ class Recall:
         self.schedules: dict[int, ScheduleRecord] = {}
         self.runs: dict[int, RunRecord] = {}  # pending ones
         self._idle: set[str] = set()  # handlers that nothing is ready for
+        self._waits_since = 0  # the latest instant at which a run that waits was kept
         self.age = 0  # grows with all that is kept or forgotten: what was asked for before may be outdated
 
     def forget(self) -> None:
@@ -83,7 +84,7 @@ class Recall:
     def look_from(self, loaded: Loaded) -> None:
         """Hold what the file says is due. What was not in memory, or is due already, may be ready by now."""
         self.horizon.replace(loaded)
-        self.is_stale = False
+        self.is_stale, self._waits_since = False, 0
         self._idle.clear()
 
     def forget_schedules(self, keys: Iterable[int]) -> None:
@@ -100,8 +101,12 @@ class Recall:
         return not self._idle.issuperset(handlers)
 
     def none_ready(self, handlers: Iterable[str]) -> None:
-        """Note that nothing is ready for these handlers, until something is kept that may be."""
-        self._idle.update(handlers)
+        """Note that nothing is ready for these handlers, until something is kept that may be.
+
+        A run may have been kept at a later instant than is looked at now: then a later look is to find it.
+        """
+        if self._waits_since <= self.now:
+            self._idle.update(handlers)
 
     def some_ready(self, handlers: Iterable[str]) -> None:
         """Note that something may be ready for these handlers."""
@@ -153,6 +158,7 @@ class Recall:
 
     def _keep_pending(self, run: RunRecord, now: int) -> None:
         self.now = max(self.now, now)
+        self._waits_since = max(self._waits_since, now)
         self.horizon.put_run(run, now)
         self._idle.discard(run.schedule.schedule.handler)
         if len(self.runs) < RUNS_MAX:
