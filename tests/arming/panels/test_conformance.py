@@ -37,12 +37,18 @@ def open_silent(request: pytest.FixtureRequest) -> OpenRig:
 
 
 async def report_when(panel: Panel, holds: Callable[[PanelReport], bool]) -> PanelReport:
-    """Return the first report of which something holds, waiting as a pursuit does."""
+    """Return the first report of which something holds, waiting as a pursuit does: also for a panel that is away for a
+    moment, since it starts anew while it is asked."""
     with trio.fail_after(WITHIN_S):
         while True:
-            report = await panel.read_state()
-            if holds(report):
-                return report
+            try:
+                report = await panel.read_state()
+            except PanelFailure as failure:
+                if failure.kind is not FailureKind.UNAVAILABLE:
+                    raise
+            else:
+                if holds(report):
+                    return report
             with trio.move_on_after(LOOK_S):
                 await panel.changed()
 
