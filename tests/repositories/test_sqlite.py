@@ -6,14 +6,35 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import pytest
+from hypothesis import given
 
+from tests.core.test_codec import schedules
 from tests.making import HOUR, NOW, a_schedule
 from tests.repositories import contract
 from tests.repositories.contract.acts import due_names, keep, put, putting, schedule_of
+from trioarm.core.codec import unstructure_schedule
+from trioarm.core.jsonable import write_json
 from trioarm.core.record import Amendment, AmendmentKind, Pause, ScheduleState
+from trioarm.core.schedule import Schedule
+from trioarm.core.triggers import Every
 from trioarm.engine.ports import ScheduleRepository
 from trioarm.repositories.sqlite import SqliteScheduleRepository
 from trioarm.repositories.sqlite.nodes import BootClock
+from trioarm.repositories.sqlite.rows import TRIGGERS_MAX, write_definition
+
+
+@given(schedules())
+def test_a_definition_is_the_text_of_its_form(schedule: Schedule) -> None:
+    """Whatever it says, and however often its trigger was written before."""
+    wanted = write_json(unstructure_schedule(schedule))
+    assert [write_definition(schedule), write_definition(schedule)] == [wanted, wanted]
+
+
+def test_triggers_that_are_written_are_kept_up_to_a_bound() -> None:
+    """Another trigger at the place of one that is gone is not taken for it."""
+    for number in range(1, 2 * TRIGGERS_MAX):
+        schedule = a_schedule(trigger=Every(number))
+        assert write_definition(schedule) == write_json(unstructure_schedule(schedule))
 
 
 @asynccontextmanager

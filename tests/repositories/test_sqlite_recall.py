@@ -7,11 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+import attrs
+
 from tests.making import MINUTE, NOW, a_run, a_schedule
 from tests.repositories.contract.acts import decide, finish, keep, put, putting, ready_ids, revise, schedule_of
 from tests.repositories.test_sqlite import open_sqlite
 from trioarm.core.changes import Change, Claim, Finished, Verdict
+from trioarm.core.diff import FirstPuts
+from trioarm.core.instants import SECOND
 from trioarm.core.planning import Group, PlanRules, plan
+from trioarm.core.queries import RunQuery
 from trioarm.core.record import ScheduleState
 from trioarm.core.states import Step
 from trioarm.core.triggers import Every, Once
@@ -43,6 +48,26 @@ async def due_group(repository: SqliteScheduleRepository, now: int) -> Group:
     """Return the one group that is due."""
     [group] = (await repository.read_due(now, 10)).groups
     return group
+
+
+async def test_what_is_added_is_decided_when_it_is_due_however_far_away_that_is(tmp_path: Path) -> None:
+    """What comes due soon is remembered; what comes later is read then, as it is in the file by that time."""
+    soon, late, paused = a_schedule("soon", Every(600)), a_schedule("late", Every(7200)), a_schedule("off", Every(7200))
+    added = [soon, late, attrs.evolve(paused, enabled=False)]
+    async with open_sqlite(tmp_path / "trioarm.db") as repository:
+        assert await repository.commit([Change(schedules=[FirstPuts().of(added, NOW)])]) == [Verdict.DONE]
+        assert repository.next_due_at == NOW + 600 * SECOND
+        group = await due_group(repository, NOW + 600 * SECOND)
+        assert await repository.commit([plan(group, NOW + 600 * SECOND, PlanRules())]) == [Verdict.DONE]
+        later = NOW + 7200 * SECOND
+        groups = (await repository.read_due(later, 10)).groups
+        found = {record.schedule.name: record for group in groups for record in group.schedules}
+        assert found.keys() == {"soon", "late"}
+        assert (found["late"].cursor_at, found["late"].next_due_at, found["late"].revision) == (NOW, later, 1)
+        assert [len(group.unfinished) for group in groups] == [1, 0]
+        assert await repository.commit([plan(group, later, PlanRules()) for group in groups]) == [Verdict.DONE] * 2
+        page = await repository.find_runs(RunQuery())
+        assert sorted(run.schedule.schedule.name for run in page.rows if run.nominal_at == later) == ["late", "soon"]
 
 
 async def test_what_nobody_knows_to_be_kept_is_read_again(tmp_path: Path) -> None:

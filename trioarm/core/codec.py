@@ -257,13 +257,21 @@ _DEFAULTS: Final = _values(_NOTHING)
 
 def unstructure_schedule(schedule: Schedule) -> dict[str, Json]:
     """Turn a schedule into a mapping that `structure_schedule` reads back as an equal one. Defaults are left out."""
-    form: dict[str, Json] = {"name": schedule.name, "handler": schedule.handler, **write_trigger(schedule.trigger)}
+    return {
+        "name": schedule.name,
+        "handler": schedule.handler,
+        **write_trigger(schedule.trigger),
+        **unstructure_options(schedule),
+    }
+
+
+def unstructure_options(schedule: Schedule) -> dict[str, Json]:
+    """Return what its form says after name, handler and trigger: what is no default."""
     values = _values(schedule)
-    if values != _DEFAULTS:
-        for (key, _, write), value, default in zip(_SAID, values, _DEFAULTS, strict=True):
-            if value != default:
-                form[key] = write(schedule)
-    return form
+    if values == _DEFAULTS:
+        return {}
+    said = zip(_SAID, values, _DEFAULTS, strict=True)
+    return {key: write(schedule) for (key, _, write), value, default in said if value != default}
 
 
 def schedule_to_json(record: ScheduleRecord) -> dict[str, Json]:

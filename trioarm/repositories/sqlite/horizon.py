@@ -7,10 +7,12 @@ no thread and a node's memory does not grow with what is stored. Beyond the hori
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from typing import Final
 
 import attrs
 
+from trioarm.core.changes import AddSchedules
 from trioarm.core.due_index import DueIndex
 from trioarm.core.record import ScheduleRecord
 from trioarm.core.run import RunRecord
@@ -90,6 +92,20 @@ class Horizon:
     def put_schedule(self, record: ScheduleRecord) -> None:
         """Note when a schedule is due, if time alone makes it so."""
         self._put(record.key, None if record.removed else record.wakes_at, -record.schedule.priority)
+
+    def put_new(self, keys: Iterable[int], step: AddSchedules) -> None:
+        """Note when schedules are due that were put for the first time."""
+        until_at, beyond_at = self._until_at, self._beyond_at
+        for key, schedule, due_at in zip(keys, step.schedules, step.next_due_ats, strict=True):
+            if due_at is None or not schedule.enabled:
+                continue
+            if due_at <= until_at:
+                self._index.put(key, due_at, -schedule.priority)
+            elif beyond_at is None or due_at < beyond_at:
+                beyond_at = due_at
+        self._beyond_at = beyond_at
+        if len(self._index) > 2 * ENTRIES_MAX:
+            self._look_less_far()
 
     def put_run(self, run: RunRecord, now: int) -> None:
         """Note when a run may start, or gives up waiting for something else than time."""

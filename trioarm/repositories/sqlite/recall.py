@@ -26,8 +26,9 @@ from trioarm.core.changes import (
     apply_put,
     apply_set_back,
 )
+from trioarm.core.instants import SECOND
 from trioarm.core.planning import Group
-from trioarm.core.record import SCHEDULE_FINISHED, ScheduleRecord
+from trioarm.core.record import SCHEDULE_FINISHED, ScheduleRecord, first_record
 from trioarm.core.run import BACKFILL, RunRecord
 from trioarm.core.states import PENDING, WaitingFor
 from trioarm.repositories.sqlite.horizon import Horizon, Loaded
@@ -36,6 +37,7 @@ from trioarm.repositories.sqlite.rows import Records
 from trioarm.repositories.sqlite.writing import Kept
 
 REMEMBERED_MAX: Final = 100_000  # schedules kept as records: what comes due soon, and a bound on its cost
+SOON_US: Final = 3_600 * SECOND  # what is added and comes due later is read when it does
 RUNS_MAX: Final = 10_000  # pending runs kept as records: of more than that, the others are read when it is their turn
 
 
@@ -183,11 +185,7 @@ class Recall:
     def _keep_schedules(self, step: ScheduleStep, keys: Iterator[int]) -> None:
         match step:
             case AddSchedules():
-                for record in step.records(islice(keys, len(step.schedules))):
-                    self._records.keep(record.key, record.revision, record.schedule)
-                    record.unfinished = 0
-                    self.remember(record)
-                    self.horizon.put_schedule(record)
+                self._keep_added(step, [*islice(keys, len(step.schedules))])
             case PutSchedule():
                 self._keep_put(step, next(keys))
             case RemoveSchedule():
@@ -197,6 +195,16 @@ class Recall:
                 apply_set_back(step)
                 self._records.keep(step.record.key, step.record.revision, step.record.schedule)
                 self.forget()  # the clock went back, and what waits with it
+
+    def _keep_added(self, step: AddSchedules, keys: Sequence[int]) -> None:
+        self._records.keep_new(keys, step.schedules)
+        self.horizon.put_new(keys, step)
+        soon_at = step.at + SOON_US
+        for key, schedule, due_at in zip(keys, step.schedules, step.next_due_ats, strict=True):
+            if due_at is not None and due_at <= soon_at:
+                record = first_record(key, schedule, step.at, due_at)
+                record.unfinished = 0
+                self.remember(record)
 
     def _keep_put(self, put: PutSchedule, key: int) -> None:
         revision = put.expected_revision + 1

@@ -12,8 +12,9 @@ from contextlib import suppress
 from enum import StrEnum
 from typing import Any, Final, TypeAlias, TypeVar
 
-from trioarm.core.codec import from_json, structure_schedule, to_json, unstructure_schedule
+from trioarm.core.codec import from_json, structure_schedule, to_json, unstructure_options
 from trioarm.core.errors import InvalidSchedule, TrioarmError
+from trioarm.core.forms import write_trigger
 from trioarm.core.instants import EARLIEST, LATEST
 from trioarm.core.jsonable import Json, write_json
 from trioarm.core.queries import Document, JournalEntry
@@ -21,17 +22,21 @@ from trioarm.core.record import Amendment, Pause, ScheduleRecord, ScheduleState
 from trioarm.core.run import Origin, RunRecord, behind
 from trioarm.core.schedule import Schedule
 from trioarm.core.states import Reason, State, WaitingFor
-from trioarm.core.triggers import Once
+from trioarm.core.triggers import Once, Trigger
 from trioarm.repositories.sqlite.oldest import forget_oldest
 
 Row: TypeAlias = tuple[Any, ...]  # as SQLite hands it out; it is understood here and nowhere else
 
 DEFINITIONS_MAX: Final = 100_000  # definitions kept decoded: those of a horizon, and a bound on what they cost
+TRIGGERS_MAX: Final = 2_000  # triggers kept written; made of text each time, no two schedules share one
 TROUBLE_MAX: Final = 500  # characters of what is said about an unreadable row
 # What making a value of a row raises when it is nonsense; the last one for JSON that is nested without end.
 _NONSENSE: Final = (ValueError, KeyError, TrioarmError, RecursionError)
 _UNREADABLE: Final = "unreadable"  # the name of what has none
 _TROUBLE, _AMENDMENTS, _OWNER, _EPOCH = 11, 15, 16, 17  # columns of questions.SCHEDULE
+
+# As they were written, by identity: nothing else has that of one that is kept here.
+_TRIGGERS: Final[dict[int, tuple[Trigger, str]]] = {}
 
 _E = TypeVar("_E", bound=StrEnum)
 
@@ -57,8 +62,26 @@ def by_state(kind: type[_E], counts: Iterable[tuple[str, int]], otherwise: _E) -
 
 
 def write_definition(schedule: Schedule) -> str:
-    """Write the definition of a schedule."""
-    return write_json(unstructure_schedule(schedule))
+    """Write the definition of a schedule: the text of what `unstructure_schedule` makes of it.
+
+    Raises:
+        InvalidSchedule: it has no form.
+    """
+    rest = unstructure_options(schedule)
+    end = f",{write_json(rest)[1:]}" if rest else "}"
+    return f'{{"name":"{schedule.name}","handler":{write_json(schedule.handler)},{_write_when(schedule.trigger)}{end}'
+
+
+def _write_when(trigger: Trigger) -> str:
+    """Write what says when, without braces: most of what there is to write, and many schedules share a trigger."""
+    known = _TRIGGERS.get(id(trigger))
+    if known is not None:
+        return known[1]
+    text = write_json(write_trigger(trigger))[1:-1]
+    if len(_TRIGGERS) >= TRIGGERS_MAX:
+        _TRIGGERS.clear()
+    _TRIGGERS[id(trigger)] = trigger, text
+    return text
 
 
 def write_pause(pause: Pause | None) -> str | None:
@@ -94,6 +117,14 @@ class Records:
             for oldest in forget_oldest(self._definitions, DEFINITIONS_MAX):
                 del self._revisions[oldest]
         self._definitions[key], self._revisions[key] = schedule, revision
+
+    def keep_new(self, keys: Sequence[int], schedules: Sequence[Schedule]) -> None:
+        """Remember the definitions of schedules that were put for the first time."""
+        self._definitions.update(zip(keys, schedules, strict=True))
+        self._revisions.update(dict.fromkeys(keys, 1))
+        while oldest := forget_oldest(self._definitions, DEFINITIONS_MAX):
+            for key in oldest:
+                del self._revisions[key]
 
     def forget(self, key: int) -> None:
         """Forget a definition."""
