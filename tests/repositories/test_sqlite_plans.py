@@ -150,6 +150,24 @@ def test_a_page_of_history_comes_by_an_index(connection: sqlite3.Connection, que
     assert any(index in step for step in steps), steps
 
 
+NAMED = [RunQuery(schedule="nightly"), RunQuery(under="house")]
+
+
+@pytest.mark.parametrize("query", NAMED, ids=["one", "under"])
+def test_runs_of_a_name_are_those_of_removed_schedules_too(connection: sqlite3.Connection, query: RunQuery) -> None:
+    """Found by the index of names that are there, and by that of names that are gone: no table is read for them."""
+    steps = plan_of(connection, run_page(query, way_to(query, connection))[0])
+    assert [step for step in steps if step.startswith("SEARCH s ") and "INDEX schedules_name" in step]
+    assert [step for step in steps if step.startswith("SEARCH s ") and "INDEX schedules_removed_name" in step]
+    assert not [step for step in steps if step.startswith("SCAN s")]
+
+
+def test_a_page_of_an_owner_is_found_by_its_index(connection: sqlite3.Connection) -> None:
+    """In order; those without an owner are not in it."""
+    [step] = [step for step in plan_of(connection, schedule_page(ScheduleQuery(owner="me"))[0]) if " s " in step]
+    assert "INDEX schedules_owner (owner=?)" in step
+
+
 def test_a_page_in_order_of_decision_is_not_sorted(connection: sqlite3.Connection) -> None:
     """The newest runs are read from the end of the table; schedules by name from the index of names."""
     assert not [step for step in plan_of(connection, run_page(RunQuery(descending=True))[0]) if "TEMP B-TREE" in step]

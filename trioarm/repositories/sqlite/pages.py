@@ -56,6 +56,11 @@ class Where:
             if value is not None:
                 self.add(f"s.{column} = ?", value)
 
+    def named(self, names: Iterable[str], *values: object) -> None:
+        """Narrow to some names, each in the index of what is there and in that of what is removed."""
+        ways = [f"{name} AND s.removed = {removed}" for removed in (0, 1) for name in names]
+        self.add(f"({' OR '.join(ways)})", *values, *values)
+
     def within(self, column: str, start: int | None, until: int | None) -> None:
         """Narrow to instants at or after the first and before the second."""
         if start is not None:
@@ -302,10 +307,12 @@ def _index(query: RunQuery, way: Way) -> str:
 def _of_schedules(query: RunQuery) -> Where:
     """Return which schedules a question is about; without a condition for all."""
     where = Where()
-    where.equals(name=query.schedule, owner=query.owner, handler=query.handler)
+    where.equals(owner=query.owner, handler=query.handler)
+    if query.schedule is not None:
+        where.named(("s.name = ?",), query.schedule)
     if query.under is not None:
         below = (f"{query.under}/", f"{query.under}0")  # 0 is what follows the slash
-        where.add("(s.name = ? OR (s.name > ? AND s.name < ?))", query.under, *below)
+        where.named(("s.name = ?", "s.name > ? AND s.name < ?"), query.under, *below)
     if query.tag is not None:
         where.add("s.key IN (SELECT key FROM tags WHERE tag = ?)", query.tag)
     return where

@@ -259,7 +259,15 @@ _FIFTH: Final = (
     """,
 )
 
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH)
+# What is added is in as few indexes as find it: most schedules have no owner, and few that are removed are kept.
+_SIXTH: Final = (
+    "DROP INDEX schedules_owner",
+    "CREATE INDEX schedules_owner ON schedules (owner, name) WHERE owner IS NOT NULL",
+    "DROP INDEX schedules_any_name",
+    "CREATE INDEX schedules_removed_name ON schedules (name) WHERE removed = 1",
+)
+
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH)
 """What to carry out, in order, to come from version n to n + 1; a migration that was released is never changed."""
 
 VERSION: Final = len(MIGRATIONS)
