@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import repeat
-from typing import Final
+from typing import Any
 
 from trioarm.core.changes import AddSchedules, Change
 from trioarm.core.record import begins_at, first_state
@@ -12,8 +11,6 @@ from trioarm.repositories.sqlite import statements
 from trioarm.repositories.sqlite.rows import write_definition
 from trioarm.repositories.sqlite.statements import Statement
 from trioarm.repositories.sqlite.values import or_null
-
-_WIDTH: Final = statements.ADDED_VALUES
 
 
 class Added:
@@ -26,21 +23,34 @@ class Added:
         InvalidSchedule: one of them has no form in a file.
     """
 
-    __slots__ = ("_at", "_values")
+    __slots__ = ("_alike", "_at", "_columns", "_count")
 
     def __init__(self, step: AddSchedules) -> None:
-        self._at = at = step.at
-        self._values = values = list[object]()
-        for schedule, next_due_at in zip(step.schedules, step.next_due_ats, strict=True):
-            values += (
-                schedule.name, write_definition(schedule), schedule.handler, or_null(schedule.owner),
-                or_null(schedule.lane), int(schedule.supersede), begins_at(schedule, at), or_null(next_due_at),
-                -schedule.priority, first_state(schedule, next_due_at)._value_,
-            )  # fmt: skip
+        schedules, dues = step.schedules, step.next_due_ats
+        self._at, self._count = step.at, len(schedules)
+        self._columns: list[list[Any]] = [
+            [one.name for one in schedules],
+            [write_definition(one) for one in schedules],
+            [or_null(due_at) for due_at in dues],
+        ]
+        alike: list[list[Any]] = [
+            [one.handler for one in schedules],
+            [or_null(one.owner) for one in schedules],
+            [or_null(one.lane) for one in schedules],
+            [int(one.supersede) for one in schedules],
+            [begins_at(one, step.at) for one in schedules],
+            [-one.priority for one in schedules],
+            [first_state(one, due_at)._value_ for one, due_at in zip(schedules, dues, strict=True)],
+        ]
+        self._alike: list[object] | None = None
+        if all(len({*column}) == 1 for column in alike):
+            self._alike = [column[0] for column in alike]
+        else:
+            self._columns += alike
 
     def __len__(self) -> int:
         """Return how many they are."""
-        return len(self._values) // _WIDTH
+        return self._count
 
     def keys(self, last: int) -> range:
         """Return the keys that they have behind the last one that there is."""
@@ -52,13 +62,18 @@ class Added:
         Args:
             last: the key of the last schedule that there is, which must be so when they are carried out.
         """
-        most = statements.LINES_MAX
-        keys = self.keys(last)
-        for start in range(0, len(keys), most):
-            some = self._values[start * _WIDTH : (start + most) * _WIDTH]
-            count = len(some) // _WIDTH
+        said_once, width = self._alike or [], len(self._columns)
+        for start in range(0, len(self), statements.LINES_MAX):
+            count = min(len(self) - start, statements.LINES_MAX)
             size = 1 << (count - 1).bit_length()  # of few sizes: all stay compiled
-            yield statements.add(size), [keys[start], self._at, *some, *repeat(0, (size - count) * _WIDTH), count]
+            values: list[object] = [0] * (size * width)
+            for place, column in enumerate(self._columns):
+                values[place : count * width : width] = column[start : start + count]
+            before = last + start
+            yield (
+                statements.add(size, self._alike is not None),
+                [before, before, self._at, *said_once, *values, count],
+            )
 
 
 def sole_addition(change: Change) -> AddSchedules | None:

@@ -31,7 +31,7 @@ def make_view(connection: sqlite3.Connection) -> None:
     connection.execute(statements.LINES_VIEW)
     for line in statements.LINES:
         connection.execute(line.trigger())
-    for statement in (statements.ADDED_VIEW, statements.ADDED_BEHIND_THE_LAST, statements.ADDED_ROWS):
+    for statement in (statements.ADDED_VIEW, statements.ADDED_ROWS):
         connection.execute(statement)
 
 

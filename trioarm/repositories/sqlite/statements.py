@@ -195,36 +195,47 @@ INSERT_SCHEDULE: Final = (
 )
 LAST_KEY: Final = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'schedules'"
 # New schedules, as rows of a view whose trigger writes both rows of each: one statement, as for lines.
-ADDED_VALUES: Final = 10  # of each, behind its place among those that are added, its key, and when it is put
+
+
+def _unless_null(value: str) -> str:
+    """Return a value, and NULL for what stands for it; a function would be called for each row."""
+    return f"CASE WHEN {value} <> {NULL} THEN {value} END"
+
+
+ADDED_EACH: Final = 3  # values in which any two of them differ, behind its key and when it is put
+ADDED_ALIKE: Final = 7  # values in which many agree, which are said once where all do
 ADDED_VIEW: Final = (
-    "CREATE TEMP VIEW added AS SELECT 0 AS place, 0 AS key, 0 AS put_at, 0 AS name, 0 AS definition, 0 AS handler, "
-    "0 AS owner, 0 AS lane, 0 AS supersede, 0 AS cursor_at, 0 AS next_due_at, 0 AS rank, 0 AS state"
-)
-ADDED_BEHIND_THE_LAST: Final = (
-    "CREATE TEMP TRIGGER added_behind_the_last INSTEAD OF INSERT ON added WHEN new.place = 0 BEGIN "
-    f"SELECT raise(ABORT, 'others have added schedules') WHERE new.key <> 1 + ({LAST_KEY}); END"
+    "CREATE TEMP VIEW added AS SELECT 0 AS key, 0 AS put_at, 0 AS name, 0 AS definition, 0 AS next_due_at, "
+    "0 AS handler, 0 AS owner, 0 AS lane, 0 AS supersede, 0 AS cursor_at, 0 AS rank, 0 AS state"
 )
 ADDED_ROWS: Final = (
     "CREATE TEMP TRIGGER added_rows INSTEAD OF INSERT ON added BEGIN "
     "INSERT INTO schedules (key, name, definition, handler, owner, lane, supersede) VALUES (new.key, new.name, "
-    f"new.definition, new.handler, nullif(new.owner, {NULL}), nullif(new.lane, {NULL}), new.supersede); "
+    f"new.definition, new.handler, {_unless_null('new.owner')}, {_unless_null('new.lane')}, new.supersede); "
     "INSERT INTO cursors (key, cursor_at, next_due_at, wake_at, rank, anchor_at, state, revision, runs) VALUES "
-    f"(new.key, new.cursor_at, nullif(new.next_due_at, {NULL}), "
-    f"CASE new.state WHEN 'active' THEN nullif(new.next_due_at, {NULL}) END, "
+    f"(new.key, new.cursor_at, {_unless_null('new.next_due_at')}, "
+    f"CASE WHEN new.state = 'active' AND new.next_due_at <> {NULL} THEN new.next_due_at END, "
     "new.rank, new.put_at, new.state, 1, 0); END"
 )
 
 
 @cache
-def add(schedules: int) -> str:
+def add(schedules: int, alike: bool) -> str:
     """Return the statement for up to so many new schedules.
 
-    It takes the key of the first and when they are put, then their values, then how many there are.
+    It takes the last key that there is, the same once more, when they are put, and what is said once; then what is said
+    of each, and how many there are. Where others have added schedules since, they are put at NULL, which is refused.
+
+    Args:
+        schedules: how many at most.
+        alike: whether what many agree in is said once.
     """
-    values = ", ?" * ADDED_VALUES
-    rows = ", ".join(f"({place}{values})" for place in range(schedules))
-    columns = ", ".join(f"column{number}" for number in range(2, 2 + ADDED_VALUES))
-    return f"INSERT INTO added SELECT column1, column1 + ?, ?, {columns} FROM (VALUES {rows}) LIMIT ?"
+    of_each = ADDED_EACH if alike else ADDED_EACH + ADDED_ALIKE
+    values = ", ?" * of_each
+    rows = ", ".join(f"({place}{values})" for place in range(1, 1 + schedules))
+    columns = "".join(f", column{number}" for number in range(2, 2 + of_each)) + ", ?" * (ADDED_ALIKE * alike)
+    put_at = f"CASE ({LAST_KEY}) WHEN ? THEN ? END"
+    return f"INSERT INTO added SELECT column1 + ?, {put_at}{columns} FROM (VALUES {rows}) LIMIT ?"
 
 
 REVISE: Final = (
