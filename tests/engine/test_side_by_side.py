@@ -6,12 +6,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+import attrs
 import trio
 import trio.testing
 
 from trioarm import InMemoryScheduleRepository, RunContext, SchedulerConfig, State
-from trioarm.core.changes import DONE, Change, Finished, Verdict
+from trioarm.core.changes import DONE, Change, Finished, PutSchedule, Verdict
 from trioarm.core.planning import PlanRules, plan
+from trioarm.core.run import RunRecord
+from trioarm.core.states import WaitingFor
 from trioarm.engine.engine import SchedulingEngine
 from trioarm.engine.executor import RunExecutor
 from trioarm.repositories.sqlite import SqliteScheduleRepository
@@ -19,7 +22,7 @@ from trioarm.testing.stores import InlineThread, VirtualBoot
 
 from ..making import a_run, a_schedule
 from ..world import a_node, all_runs, in_virtual_time
-from .nodes import a_config, at, keeping, once
+from .nodes import a_config, at, keeping, once, rows_of
 
 DUE: Final = 3_000
 HELD: Final = 4_000
@@ -229,6 +232,49 @@ def test_what_another_node_decides_keeps_no_other_decision_from_being_kept(tmp_p
 
     assert sorted(in_virtual_time(main)) == [(f"s{number}", State.SUCCEEDED) for number in range(9)]
     assert repository.overtaken == 1
+
+
+class TakenAway(InMemoryScheduleRepository):
+    """A store in whose transaction that keeps the first claim a put is kept, too: the schedule has another handler."""
+
+    taken = False
+
+    async def commit(self, changes: Sequence[Change]) -> list[Verdict]:
+        """Keep changes, and the put behind them."""
+        verdicts = await super().commit(changes)
+        claimed = [run for change in changes for run in change.decided if run.state is State.CLAIMED]
+        if claimed and not self.taken:
+            self.taken = True
+            record = claimed[0].schedule
+            schedule = attrs.evolve(record.schedule, handler="elsewhere")
+            put = PutSchedule(
+                schedule, record.key, record.revision, record.cursor_at, record.next_due_at, record.cursor_at,
+                record.next_due_at, record.state, record.pause, record.anchor_at, record.amendments,
+            )  # fmt: skip
+            assert await super().commit([Change(schedules=[put])]) == [DONE]
+        return verdicts
+
+
+def test_a_run_whose_handler_is_taken_away_as_it_is_claimed_waits_for_it() -> None:
+    """It is given back, never called by another, and the node works on; put back, its handler is called."""
+    repository = TakenAway()
+    one, other = once("one", DUE_S), once("other", DUE_S + LIMIT_S)
+
+    async def main() -> tuple[RunRecord, RunRecord, RunRecord]:
+        async with a_node({"work": work}, a_big_config(), store=keeping(repository)) as (scheduler, _):
+            await scheduler.schedules.put_many([one, other])
+            await trio.sleep(DUE_S + 2 * LIMIT_S)
+            waiting, after = [attrs.evolve(run) for run in await rows_of(repository, one, other)]
+            await scheduler.schedules.put(one)
+            await trio.sleep(LIMIT_S)
+            [begun] = await rows_of(repository, one)
+            return waiting, after, begun
+
+    waiting, after, begun = in_virtual_time(main)
+    assert repository.taken
+    assert (waiting.state, waiting.started_at, waiting.waiting_for) == (State.PENDING, None, WaitingFor.HANDLER)
+    assert after.state is State.SUCCEEDED
+    assert (begun.state, begun.run_id) == (State.SUCCEEDED, waiting.run_id)
 
 
 def test_gathered_decisions_that_are_refused_are_tried_apart() -> None:

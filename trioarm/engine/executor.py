@@ -185,17 +185,23 @@ class RunExecutor:
             self._released.set()
 
     def give(self, runs: Sequence[RunRecord]) -> None:
-        """Take runs that are claimed for this node; there is room for them. A node that ends begins none of them."""
+        """Take runs that are claimed for this node; there is room for them.
+
+        A node that ends begins none of them. None begins one whose schedule was put with a handler that is not
+        registered here while the claim was being kept.
+        """
         self._metrics.claimed += len(runs)
         self._open += len(runs)
         self.queued += len(runs)
         stuck_at = trio.current_time() + STUCK_GRACE_S  # and its timeout; none begins earlier
         for run in runs:
             schedule = run.schedule.schedule
-            pool = self._pool_of[schedule.handler]
-            pool.held[run.run_id] = schedule.handler
+            known = self.knows(schedule.handler)
+            handler = schedule.handler if known else next(iter(self._pool_of))  # any, to give it back by
+            pool = self._pool_of[handler]
+            pool.held[run.run_id] = handler
             pool.open += 1
-            if self._is_ending:
+            if self._is_ending or not known:
                 self._give_one_back(pool, run)
                 continue
             pool.send.send_nowait(run)
