@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.making import NOW, a_run
+from tests.making import NOW, a_run, a_schedule
 from tests.repositories.contract.acts import moving, put, run_of
 from tests.repositories.test_sqlite import open_sqlite
 from trioarm.core.changes import Change, Finished, Verdict
+from trioarm.core.diff import FirstPuts
 from trioarm.core.record import ScheduleRecord, ScheduleState
 from trioarm.core.run import RunRecord
 from trioarm.core.states import State, Step
+from trioarm.repositories.sqlite.adding import Added
 from trioarm.repositories.sqlite.batching import batches
 from trioarm.repositories.sqlite.database import Database
 from trioarm.repositories.sqlite.lines import in_one
 from trioarm.repositories.sqlite.repository import SqliteScheduleRepository
-from trioarm.repositories.sqlite.statements import LINES_MAX
+from trioarm.repositories.sqlite.schema import VERSION
+from trioarm.repositories.sqlite.statements import LINES_MAX, Statement
 
 SCHEDULES = 5
 
@@ -116,6 +120,39 @@ async def test_numbers_that_another_process_gave_meanwhile_are_not_given_again(t
         assert (first, last) == (8, 7 + SCHEDULES)
     finally:
         await database.close()
+
+
+async def test_tables_that_a_newer_program_changed_meanwhile_are_not_written(tmp_path: Path) -> None:
+    """Whatever the statement says, and however short a time before it was looked which version they are of."""
+    path = tmp_path / "trioarm.db"
+    async with open_sqlite(path) as repository:
+        changes = [deciding(record) for record in await some(repository)]
+        assert await repository.commit(changes) == [Verdict.DONE] * SCHEDULES
+    ends = batches([ending(change.decided[0]) for change in changes])
+    added = Added(FirstPuts().of([a_schedule("other")], NOW))
+    database = Database(path)
+    await database.open()
+
+    def set_version(version: int) -> None:
+        with closing(sqlite3.connect(path)) as other:
+            other.execute(f"PRAGMA user_version = {version}")
+
+    def after_a_migration(statement: Statement) -> Callable[[sqlite3.Connection], tuple[Statement, str]]:
+        def prepare(connection: sqlite3.Connection) -> tuple[Statement, str]:
+            set_version(VERSION + 1)
+            return statement, "kept"
+
+        return prepare
+
+    try:
+        for statement in (in_one([batch.lines for batch in ends], SCHEDULES), *added.statements(SCHEDULES)):
+            assert await database.write_at_once(after_a_migration(statement)) is None
+            set_version(VERSION)
+    finally:
+        await database.close()
+    with closing(sqlite3.connect(path)) as other:
+        assert other.execute("SELECT DISTINCT state FROM runs").fetchall() == [("claimed",)]
+        assert other.execute("SELECT count(*) FROM schedules").fetchone() == (SCHEDULES,)
 
 
 async def test_the_view_is_no_part_of_the_file(tmp_path: Path) -> None:

@@ -98,15 +98,14 @@ def in_one(some: Iterable[Lines], last: int) -> Statement:
 
     Args:
         some: in order, fewer than `LINES_MAX`.
-        last: the number of the last run that there is, which must be so when it is carried out.
+        last: the number of the last run that there is, which must be so when it is carried out if there are new ones.
     """
     values: list[object] = []
     upto = last
     for lines in some:
         upto = lines.number(upto)
         values += lines.values
-    if upto != last:
-        values += (statements.NUMBERED.kind, last, upto, 0, 0, 0, 0, 0, 0)
+    values += (statements.CLOSED.kind, last, upto, 0, 0, 0, 0, 0, 0)
     return _statement(values)
 
 

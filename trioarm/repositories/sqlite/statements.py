@@ -13,7 +13,7 @@ import attrs
 
 from trioarm.core.failing import ENDED
 from trioarm.core.owners import CODE_OWNER, FILE_OWNER
-from trioarm.repositories.sqlite.schema import FINAL, HELD, PENDING, SPAN, TROUBLED, UNFINISHED
+from trioarm.repositories.sqlite.schema import FINAL, HELD, PENDING, SPAN, TROUBLED, UNFINISHED, VERSION
 
 # Committing: each changes one row, or none when what it expects is no longer so
 
@@ -179,8 +179,15 @@ MOVED_ON: Final = Line(
     "WHERE key = {key} AND cursor_at = {expected_cursor_at} AND revision = {expected_revision} "
     "AND next_due_at = {expected_next_due_at} AND removed = 0",
 )
-NUMBERED: Final = Line(4, "expected last", "UPDATE store SET last_run_id = {last} WHERE last_run_id = {expected}")
-LINES: Final = (CLAIMED_AT_ONCE, WENT_WELL, MOVED_ON, NUMBERED)
+# What every transaction of lines ends with: the tables are those it was made for, and so are the numbers it gave.
+_IS_KNOWN: Final = f"{VERSION} >= (SELECT user_version FROM pragma_user_version)"
+CLOSED: Final = Line(
+    4,
+    "expected last",
+    "UPDATE store SET last_run_id = max(last_run_id, {last}) "
+    f"WHERE (last_run_id = {{expected}} OR {{last}} = {{expected}}) AND {_IS_KNOWN}",
+)
+LINES: Final = (CLAIMED_AT_ONCE, WENT_WELL, MOVED_ON, CLOSED)
 
 
 @cache
@@ -224,7 +231,8 @@ def add(schedules: int, alike: bool) -> str:
     """Return the statement for up to so many new schedules.
 
     It takes the last key that there is, the same once more, when they are put, and what is said once; then what is said
-    of each, and how many there are. Where others have added schedules since, they are put at NULL, which is refused.
+    of each, and how many there are. Where others have added schedules since, or changed the tables, they are put at
+    NULL, which is refused.
 
     Args:
         schedules: how many at most.
@@ -234,7 +242,7 @@ def add(schedules: int, alike: bool) -> str:
     values = ", ?" * of_each
     rows = ", ".join(f"({place}{values})" for place in range(1, 1 + schedules))
     columns = "".join(f", column{number}" for number in range(2, 2 + of_each)) + ", ?" * (ADDED_ALIKE * alike)
-    put_at = f"CASE ({LAST_KEY}) WHEN ? THEN ? END"
+    put_at = f"CASE WHEN ({LAST_KEY}) = ? AND {_IS_KNOWN} THEN ? END"
     return f"INSERT INTO added SELECT column1 + ?, {put_at}{columns} FROM (VALUES {rows}) LIMIT ?"
 
 
