@@ -177,7 +177,10 @@ def test_a_store_from_before_is_sealed_when_it_is_brought_up_to_date(
 ) -> None:
     """Its journals hold from their first entry on, as if they had always been sealed."""
     with closing(sqlite3.connect(house / "trioarm.db")) as file:
-        file.executescript("ALTER TABLE journal DROP COLUMN seal; PRAGMA user_version = 4;")
+        file.executescript(
+            "ALTER TABLE journal DROP COLUMN seal; DROP INDEX schedules_removed_name; "
+            "CREATE INDEX schedules_any_name ON schedules (name); PRAGMA user_version = 4;"
+        )
     assert main(["store", "migrate"]) == 0
     capsys.readouterr()
     found = rows(capsys, "list")

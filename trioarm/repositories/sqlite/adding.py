@@ -23,12 +23,12 @@ class Added:
         InvalidSchedule: one of them has no form in a file.
     """
 
-    __slots__ = ("_alike", "_at", "_columns", "_count")
+    __slots__ = ("_at", "_count", "_parts", "_said_once")
 
     def __init__(self, step: AddSchedules) -> None:
         schedules, dues = step.schedules, step.next_due_ats
         self._at, self._count = step.at, len(schedules)
-        self._columns: list[list[Any]] = [
+        columns: list[list[Any]] = [
             [one.name for one in schedules],
             [write_definition(one) for one in schedules],
             [or_null(due_at) for due_at in dues],
@@ -42,11 +42,15 @@ class Added:
             [-one.priority for one in schedules],
             [first_state(one, due_at)._value_ for one, due_at in zip(schedules, dues, strict=True)],
         ]
-        self._alike: list[object] | None = None
+        self._said_once: list[object] = []
         if all(len({*column}) == 1 for column in alike):
-            self._alike = [column[0] for column in alike]
+            self._said_once = [column[0] for column in alike]
         else:
-            self._columns += alike
+            columns += alike
+        most = statements.LINES_MAX
+        self._parts = [
+            _rows([column[start : start + most] for column in columns]) for start in range(0, self._count, most)
+        ]
 
     def __len__(self) -> int:
         """Return how many they are."""
@@ -62,18 +66,21 @@ class Added:
         Args:
             last: the key of the last schedule that there is, which must be so when they are carried out.
         """
-        said_once, width = self._alike or [], len(self._columns)
-        for start in range(0, len(self), statements.LINES_MAX):
-            count = min(len(self) - start, statements.LINES_MAX)
-            size = 1 << (count - 1).bit_length()  # of few sizes: all stay compiled
-            values: list[object] = [0] * (size * width)
-            for place, column in enumerate(self._columns):
-                values[place : count * width : width] = column[start : start + count]
-            before = last + start
-            yield (
-                statements.add(size, self._alike is not None),
-                [before, before, self._at, *said_once, *values, count],
-            )
+        for size, count, values in self._parts:
+            text = statements.add(size, len(self._said_once) > 0)
+            yield text, [last, last, self._at, *self._said_once, *values, count]
+            last += count
+
+
+def _rows(columns: list[list[Any]]) -> tuple[int, int, list[object]]:
+    """Return for how many rows a statement is, one of few sizes, so that all of them stay compiled; how many rows there
+    are; and their values, one row after the other."""
+    width, count = len(columns), len(columns[0])
+    size = 1 << (count - 1).bit_length()
+    values: list[object] = [0] * (size * width)
+    for place, column in enumerate(columns):
+        values[place : count * width : width] = column
+    return size, count, values
 
 
 def sole_addition(change: Change) -> AddSchedules | None:
