@@ -25,8 +25,9 @@ from trioarm.engine.put_results import CHANGING, Became, PutOutcome, PutResults
 from trioarm.engine.rivals import FASTER, TRIES
 from trioarm.engine.run_commands import API
 
-BULK: Final = 2_000  # schedules looked at, or committed, at once: one statement adds as many
+BULK: Final = 1_000  # schedules looked at, or committed, at once
 FIRST: Final = 100  # of more than that, these come first: what they are tells how the others are put
+NEW: Final = 3_000  # that are taken for new, and added at once: the loop is busy with them, and a file, no longer
 
 NAMED_AGAIN: Final = "the same name comes again later in this call, and the last one counts"
 
@@ -88,21 +89,23 @@ class PutCommands(BulkCommands):
             try:
                 if are_new and await self._add(chunk, self._clock.look(), firsts, None):
                     became[place] = Became([PutOutcome.ADDED] * len(chunk), {})
-                else:
-                    are_new = False
-                    became[place], _ = await self._put_chunk(chunk, firsts, None)
+                    return
+                are_new = False
+                for start in range(0, len(chunk), BULK):
+                    of_these, _ = await self._put_chunk(chunk[start : start + BULK], firsts, None)
+                    became[place].add(of_these)
             except TrioarmError as error:
                 failed.append(error)
             finally:
                 side_by_side.release()
 
         async with trio.open_nursery() as nursery:
-            for place, start in enumerate(range(0, len(schedules), BULK)):
+            for place, start in enumerate(range(0, len(schedules), NEW)):
                 await side_by_side.acquire()
                 if failed:
                     break
                 became.append(Became([], {}))
-                nursery.start_soon(put, schedules[start : start + BULK], place)
+                nursery.start_soon(put, schedules[start : start + NEW], place)
                 for _ in range(2):  # it is added before the next one, whose turn may come first
                     await trio.lowlevel.checkpoint()
         if failed:

@@ -47,7 +47,7 @@ class Added:
             self._said_once = [column[0] for column in alike]
         else:
             columns += alike
-        most = statements.LINES_MAX
+        most = statements.ADDED_MAX
         self._parts = [
             _rows([column[start : start + most] for column in columns]) for start in range(0, self._count, most)
         ]
@@ -61,7 +61,7 @@ class Added:
         return range(last + 1, last + 1 + len(self))
 
     def statements(self, last: int) -> Iterator[Statement]:
-        """Yield what writes them, as few statements as there can be: one for up to `LINES_MAX`.
+        """Yield what writes them, as few statements as there can be: one for up to `ADDED_MAX`.
 
         Args:
             last: the key of the last schedule that there is, which must be so when they are carried out.
@@ -76,7 +76,7 @@ def _rows(columns: list[list[Any]]) -> tuple[int, int, list[object]]:
     """Return for how many rows a statement is, one of few sizes, so that all of them stay compiled; how many rows there
     are; and their values, one row after the other."""
     width, count = len(columns), len(columns[0])
-    size = 1 << (count - 1).bit_length()
+    size = min(statements.ADDED_MAX, 1 << (count - 1).bit_length())
     values: list[object] = [0] * (size * width)
     for place, column in enumerate(columns):
         values[place : count * width : width] = column
@@ -91,5 +91,5 @@ def sole_addition(change: Change) -> AddSchedules | None:
     if not isinstance(step, AddSchedules) or change.decided or change.moved or change.steps:
         return None
     schedules = step.schedules
-    is_more = len(schedules) > statements.LINES_MAX or any(one.tags or one.resources for one in schedules)
+    is_more = len(schedules) > statements.ADDED_MAX or any(one.tags or one.resources for one in schedules)
     return None if is_more else step

@@ -209,6 +209,7 @@ def _unless_null(value: str) -> str:
     return f"CASE WHEN {value} <> {NULL} THEN {value} END"
 
 
+ADDED_MAX: Final = 3_000  # new schedules of one statement: they have fewer values than any SQLite takes
 ADDED_EACH: Final = 3  # values in which any two of them differ, behind its key and when it is put
 ADDED_ALIKE: Final = 7  # values in which many agree, which are said once where all do
 ADDED_VIEW: Final = (
