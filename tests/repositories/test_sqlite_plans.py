@@ -96,18 +96,18 @@ def test_what_is_written_is_found_by_its_number(connection: sqlite3.Connection, 
 
 
 def _alone(line: Line) -> str:
-    """Return what the trigger of a line does, as a statement of its own."""
-    return line.change.format(**dict.fromkeys(line.names.split(), "?"))
+    """Return what the trigger of a line does to a row that there is, as a statement of its own."""
+    return line.change.format(**dict.fromkeys(line.names.split(), "?")).rpartition("; ")[2]
 
 
-@pytest.mark.parametrize("line", [statements.WENT_WELL, statements.MOVED_ON])
+@pytest.mark.parametrize("line", [statements.WENT_WELL, statements.DECIDED])
 def test_what_a_line_changes_is_found_by_its_number(connection: sqlite3.Connection, line: Line) -> None:
     """In its table, and in nothing else."""
     [step] = plan_of(connection, _alone(line))
     assert step.endswith("USING INTEGER PRIMARY KEY (rowid=?)")
 
 
-@pytest.mark.parametrize("statement", [statements.MOVE.text(2), _alone(statements.MOVED_ON)], ids=["rows", "line"])
+@pytest.mark.parametrize("statement", [statements.MOVE.text(2), _alone(statements.DECIDED)], ids=["rows", "line"])
 def test_a_decision_moves_a_cursor_and_looks_at_nothing_else(connection: sqlite3.Connection, statement: str) -> None:
     """What it must find unchanged is in the row that it writes: no page of what people say of schedules is read."""
     steps = plan_of(connection, statement)
@@ -211,20 +211,25 @@ def _ended(run_id: int, **fields: Any) -> Change:
 def test_what_is_alike_is_written_together_in_as_few_values_as_suit_all_of_it() -> None:
     """One statement writes many changes of a kind; one of them that has more to say makes it longer, not two."""
     claimed = {"state": State.CLAIMED, "attempt": 1, "token": 1, "node": "n1", "waiting_for": None}
-    usual = [Change(decided=[a_run(**claimed)]) for _ in range(3)]
-    assert _lines(usual) == [statements.CLAIMED_AT_ONCE.kind] * 3
+    usual = [_decided(**claimed) for _ in range(3)]
+    over = _decided(None, moved={"state": ScheduleState.FINISHED}, **claimed)
+    assert _lines([*usual, over]) == [statements.DECIDED.kind] * 4
     assert not _inserts(usual)
-    assert _inserts([*usual, Change(decided=[a_run(lane="house", **claimed)])]) == [statements.INSERT_PLAIN_RUN]
-    assert _inserts([*usual, Change(decided=[a_run()]), *usual]) == [statements.INSERT_PLAIN_RUN]
-    assert _inserts([*usual, Change(decided=[a_run(epoch=1)]), *usual]) == [statements.INSERT_RUN]
+    assert _inserts([*usual, _decided(lane="house", **claimed)]) == [statements.INSERT_PLAIN_RUN]
+    assert _inserts([*usual, _decided(), *usual]) == [statements.INSERT_PLAIN_RUN]
+    assert _inserts([*usual, _decided(epoch=1), *usual]) == [statements.INSERT_RUN]
+    at_work, others = _decided(None, **claimed), Change(usual[0].decided, usual[1].moved)
+    for unlike in (at_work, others, _decided(decided_at=NOW - 1, **claimed)):
+        assert _updates([*usual, unlike, over]) == [statements.MOVE]
+        assert _inserts([*usual, unlike, over]) == [statements.INSERT_PLAIN_RUN]
     assert _lines([_ended(1), _ended(2)]) == [statements.WENT_WELL.kind] * 2
     assert _updates([_ended(1), _ended(2, result="done"), _ended(3)]) == [statements.FINISH]
+
+
+def _decided(next_due_at: int | None = NOW + 1, *, moved: dict[str, Any] | None = None, **fields: Any) -> Change:
+    """Return a decision of a schedule of its own."""
     record = a_record()
-    goes_on = Change(moved=[moving(record, NOW, NOW + 1)])
-    over = Change(moved=[moving(record, NOW, None, state=ScheduleState.FINISHED)])
-    at_work = Change(moved=[moving(record, NOW, None)])
-    assert _lines([goes_on, over]) == [statements.MOVED_ON.kind] * 2
-    assert _updates([goes_on, at_work, over]) == [statements.MOVE]
+    return Change([a_run(record, **fields)], [moving(record, NOW, next_due_at, **(moved or {}))])
 
 
 def _lines(changes: list[Change]) -> list[object]:

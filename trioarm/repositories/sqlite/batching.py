@@ -16,7 +16,7 @@ from trioarm.core.changes import Change
 from trioarm.core.errors import InvalidSchedule
 from trioarm.repositories.sqlite import statements
 from trioarm.repositories.sqlite.adding import Added, sole_addition
-from trioarm.repositories.sqlite.lines import Lines, is_claimed_at_once, only_moves_on, went_well
+from trioarm.repositories.sqlite.lines import Lines, are_decided_at_once, went_well
 from trioarm.repositories.sqlite.statements import ForRows
 from trioarm.repositories.sqlite.values import Values, is_plain, move_values, run_values, statement_of, step_values
 
@@ -76,13 +76,11 @@ def batch_of(changes: list[Change]) -> Batch:
         lines.add_ends(ends)
     else:  # the steps of a change that stands alone may differ
         written = [_rows(statement, map(step_values, same)) for statement, same in groupby(steps, statement_of)]
-    if all(map(only_moves_on, moves)):
-        lines.add_moves(moves)
-    else:
+    if are_decided_at_once(runs, moves):
+        lines.add_decisions(runs, moves)
+    elif moves:
         written.append(_rows(statements.MOVE, map(move_values, moves)))
-    if all(map(is_claimed_at_once, runs)):
-        lines.add_runs(runs)
-    else:
+    if runs and not lines.new_runs:
         statement = statements.INSERT_PLAIN_RUN if all(map(is_plain, runs)) else statements.INSERT_RUN
         decided = _rows(statement, map(partial(run_values, statement), runs))
     return Batch(changes, lines, written, decided, _added(changes[0]))

@@ -20,9 +20,9 @@ from trioarm.repositories.sqlite.statements import Statement
 from trioarm.repositories.sqlite.values import is_plain, or_null
 
 _WIDTH: Final = 1 + statements.LINE_VALUES
-_CLAIMED_AT_ONCE: Final = statements.CLAIMED_AT_ONCE.kind
+_DECIDED: Final = statements.DECIDED.kind
 _WENT_WELL: Final = statements.WENT_WELL.kind
-_MOVED_ON: Final = statements.MOVED_ON.kind
+_UNUSED: Final = (0,) * statements.LINE_VALUES
 
 
 def make_view(connection: sqlite3.Connection) -> None:
@@ -57,25 +57,17 @@ class Lines:
         """Add outcomes of runs that went well."""
         values = self.values
         for step in ends:
-            values += (_WENT_WELL, step.at, step.started_at, step.run.run_id, step.token, 0, 0, 0, 0)
+            values += (_WENT_WELL, step.at, step.started_at, step.run.run_id, step.token, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 
-    def add_moves(self, moves: Sequence[CursorMove]) -> None:
-        """Add moves of cursors that only move on."""
+    def add_decisions(self, runs: Sequence[RunRecord], moves: Sequence[CursorMove]) -> None:
+        """Add decisions to run at once, each with the move of its cursor; the numbers of the runs follow later."""
         values = self.values
-        for move in moves:
-            values += (
-                _MOVED_ON, move.cursor_at, or_null(move.next_due_at), move.runs, move.record.key,
-                move.expected_cursor_at, move.expected_revision, move.expected_next_due_at, 0,
-            )  # fmt: skip
-
-    def add_runs(self, runs: Sequence[RunRecord]) -> None:
-        """Add runs that are claimed as they are decided; their numbers follow later."""
-        values = self.values
-        for run in runs:
+        for run, move in zip(runs, moves, strict=True):
             schedule = run.schedule.schedule
             values += (
-                _CLAIMED_AT_ONCE, 0, run.schedule.key, run.nominal_at, run.due_at, run.decided_at, run.node,
-                schedule.handler, -schedule.priority,
+                _DECIDED, 0, run.schedule.key, run.nominal_at, run.due_at, run.decided_at, run.node,
+                schedule.handler, -schedule.priority, or_null(move.next_due_at), move.runs,
+                move.expected_cursor_at, move.expected_revision, move.expected_next_due_at,
             )  # fmt: skip
         self.new_runs += len(runs)
 
@@ -105,7 +97,7 @@ def in_one(some: Iterable[Lines], last: int) -> Statement:
     for lines in some:
         upto = lines.number(upto)
         values += lines.values
-    values += (statements.CLOSED.kind, last, upto, 0, 0, 0, 0, 0, 0)
+    values += (statements.CLOSED.kind, last, upto, *_UNUSED[2:])
     return _statement(values)
 
 
@@ -127,14 +119,25 @@ def went_well(step: RunStep) -> TypeGuard[Finished]:
     )
 
 
-def only_moves_on(move: CursorMove) -> bool:
+def are_decided_at_once(runs: Sequence[RunRecord], moves: Sequence[CursorMove]) -> bool:
+    """Whether each of these runs is claimed as it is decided, with the move of its schedule's cursor at its place among
+    the moves, and there is no more to say of either."""
+    return len(runs) == len(moves) and all(map(_is_decided_at_once, runs, moves))
+
+
+def _is_decided_at_once(run: RunRecord, move: CursorMove) -> bool:
+    of_one = run.schedule is move.record and run.decided_at == move.cursor_at
+    return of_one and _only_moves_on(move) and _is_claimed_at_once(run)
+
+
+def _only_moves_on(move: CursorMove) -> bool:
     """Whether there is no more to say of a cursor than how far it came."""
     usual = SCHEDULE_FINISHED if move.next_due_at is None else SCHEDULE_ACTIVE
     plain = not move.resumed and move.anchor_at is None and move.expected_next_due_at is not None
     return plain and move.state is usual
 
 
-def is_claimed_at_once(run: RunRecord) -> bool:
+def _is_claimed_at_once(run: RunRecord) -> bool:
     """Whether a run is claimed as it is decided, and there is no more to say."""
     at_once = run.state is CLAIMED and run.token == run.attempt == 1 and run.origin is SCHEDULED
     return at_once and run.lane is None and run.give_up_at is None and run.waiting_for is None and is_plain(run)

@@ -123,7 +123,7 @@ CUT: Final = ForRows(
 # Lines: what is changed most, as rows of one view. A trigger for each kind writes what a line says, so that one
 # statement carries out a transaction: all of it, or nothing where a line no longer fits.
 
-LINE_VALUES: Final = 8  # behind its kind
+LINE_VALUES: Final = 13  # behind its kind
 LINES_MAX: Final = 2_048  # of one statement: they have fewer values than any SQLite takes
 _PLACES: Final = ", ".join(f"0 AS v{place}" for place in range(LINE_VALUES))
 LINES_VIEW: Final = f"CREATE TEMP VIEW IF NOT EXISTS lines AS SELECT 0 AS kind, {_PLACES}"
@@ -136,7 +136,8 @@ class Line:
     Args:
         kind: its number, the first value of each.
         names: of its other values, in order.
-        change: SQL that changes one row of a table, or none when what it expects is no longer so.
+        change: SQL that changes one row of a table with its last statement, or none when what that expects is no
+            longer so.
     """
 
     kind: int
@@ -153,13 +154,19 @@ class Line:
         )
 
 
-# A run that is claimed as it is decided: how most begin.
-CLAIMED_AT_ONCE: Final = Line(
+# A run that is claimed as it is decided, how most begin, and the cursor of its schedule, of which there is no more to
+# say than how far it came: it wakes when it is due, and is over when it never is.
+DECIDED: Final = Line(
     1,
-    "id key nominal_at due_at decided_at node handler rank",
+    "id key nominal_at due_at decided_at node handler rank next_due_at runs expected_cursor_at expected_revision "
+    "expected_next_due_at",
     "INSERT INTO runs (id, key, nominal_at, due_at, decided_at, node, handler, rank, origin, state, attempt, token) "
     "VALUES ({id}, {key}, {nominal_at}, {due_at}, {decided_at}, {node}, {handler}, {rank}, 'schedule', 'claimed', 1, "
-    "1)",
+    f"1); UPDATE cursors SET cursor_at = {{decided_at}}, next_due_at = nullif({{next_due_at}}, {NULL}), "
+    f"wake_at = nullif({{next_due_at}}, {NULL}), runs = {{runs}}, "
+    f"state = CASE {{next_due_at}} WHEN {NULL} THEN 'finished' ELSE 'active' END "
+    "WHERE key = {key} AND cursor_at = {expected_cursor_at} AND revision = {expected_revision} "
+    "AND next_due_at = {expected_next_due_at} AND removed = 0",
 )
 # A run that went well, and there is no more to say: how most end.
 WENT_WELL: Final = Line(
@@ -169,25 +176,15 @@ WENT_WELL: Final = Line(
     "waiting_for = NULL, started_at = coalesce({started_at}, started_at) "
     f"WHERE id = {{id}} AND token = {{token}} AND {HELD}",
 )
-# A cursor of which there is no more to say than how far it came: it wakes when it is due, and is over when it never is.
-MOVED_ON: Final = Line(
-    3,
-    "cursor_at next_due_at runs key expected_cursor_at expected_revision expected_next_due_at",
-    f"UPDATE cursors SET cursor_at = {{cursor_at}}, next_due_at = nullif({{next_due_at}}, {NULL}), "
-    f"wake_at = nullif({{next_due_at}}, {NULL}), runs = {{runs}}, "
-    f"state = CASE {{next_due_at}} WHEN {NULL} THEN 'finished' ELSE 'active' END "
-    "WHERE key = {key} AND cursor_at = {expected_cursor_at} AND revision = {expected_revision} "
-    "AND next_due_at = {expected_next_due_at} AND removed = 0",
-)
 # What every transaction of lines ends with: the tables are those it was made for, and so are the numbers it gave.
 _IS_KNOWN: Final = f"{VERSION} >= (SELECT user_version FROM pragma_user_version)"
 CLOSED: Final = Line(
-    4,
+    3,
     "expected last",
     "UPDATE store SET last_run_id = max(last_run_id, {last}) "
     f"WHERE (last_run_id = {{expected}} OR {{last}} = {{expected}}) AND {_IS_KNOWN}",
 )
-LINES: Final = (CLAIMED_AT_ONCE, WENT_WELL, MOVED_ON, CLOSED)
+LINES: Final = (DECIDED, WENT_WELL, CLOSED)
 
 
 @cache
