@@ -37,6 +37,7 @@ def _every(name: str, period_s: float) -> Schedule:
     return Schedule(name, Every(period_s), handler="succeeds", **QUICK)
 
 
+_SOON: Final = (("a", 1), ("b", 2), ("c", 2))
 ONCE_BY_NOW: Final = History(
     schedules=(Schedule("a", Once(BEGIN + MINUTE), handler="always_fails", **OFTEN),),
     acts=((65.0, Put(Schedule("a", Once(BEGIN + MINUTE), handler="always_fails", delivery="at_most_once", **OFTEN))),),
@@ -250,5 +251,27 @@ CORPUS: Final = {
         spare=0,
         resizes=True,
         chunk=2,
+    ),
+    "what ended by itself as all were cancelled was missed in the answer": History(
+        schedules=(
+            *(Schedule(name, Once(BEGIN + minutes * MINUTE), handler="succeeds", **OFTEN) for name, minutes in _SOON),
+            Schedule("d", After(2_700.0), handler="succeeds", **OFTEN),
+        ),
+        acts=((61.0, Said("cancel_all", "a")),),
+        faults={},
+        workers=1,
+        with_file=False,
+        spare=0,
+        chunk=1,
+    ),
+    "what a node did that was started behind what is written was taken for a call of another": History(
+        schedules=(Schedule("a", Every(20.0), handler="succeeds", **OFTEN),),
+        acts=((0.0, Joined()), (0.0, Stepped(-2.0)), (0.0, Killed(0.0)), (0.0, Stalled(40.0))),
+        faults={},
+        workers=1,
+        with_file=True,
+        spare=0,
+        lacks=("succeeds",),
+        chunk=1,
     ),
 }

@@ -186,7 +186,7 @@ class Course:
         disturbed: whether calls of the store went wrong, or were not answered for a while.
         set_back: whether the clock was ever set back.
         corrected: whether the clock was set back far enough for a new epoch.
-        doubted: whether it was ever set so far that nodes may go by its course instead.
+        doubted: whether it was ever set so far that nodes may go by its course instead, or back before one was started.
         counts: of what happened.
         virtual_s: how long it lasted.
         wakes: when which task of an idle node was woken, by its name.

@@ -35,12 +35,18 @@ async def ask_all(verb: str, node: Node) -> Many:
 async def cancel_all(handler: str, node: Node) -> tuple[list[str], list[BulkResult]]:
     """Cancel all runs of a handler, and return which there were, and what became of each.
 
+    What ended by itself in that moment, before its turn came, was not there.
+
     Raises:
         TrioarmError: it was not answered.
     """
     rows = [row for row in await all_runs(node.repository) if row.unfinished]
     there = [row.readable_id for row in rows if row.schedule.schedule.handler == handler]
-    return there, await node.scheduler.runs.cancel_many(RunQuery(handler=handler))
+    results = await node.scheduler.runs.cancel_many(RunQuery(handler=handler))
+    answered = {result.item for result in results}
+    over = [row for row in await all_runs(node.repository) if not row.unfinished and row.reason is not Reason.USER]
+    by_itself = {row.readable_id for row in over} - answered
+    return [run for run in there if run not in by_itself], results
 
 
 async def _stored(node: Node) -> dict[str, ScheduleRecord]:

@@ -149,6 +149,7 @@ class _Player:
                 node.container.get(SchedulingEngine).chunk = self._chunk
                 if self._keeps is not None:
                     node.container.get(Housekeeping).retention = self._keeps.retention
+                self._course.doubted |= self.look() < self._course.highest  # behind what is written: it goes by that
                 self._course.lives.append(Life(name, trio.current_time()))
                 self._sized(name, -inf)
                 return
