@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import repeat
 from typing import Any
 
 import attrs
@@ -31,7 +30,7 @@ from trioarm.core.diff import (
 )
 from trioarm.core.planning import Group, PlanRules, plan
 from trioarm.core.ranges import while_paused
-from trioarm.core.record import Pause, ScheduleRecord, ScheduleState
+from trioarm.core.record import Pause, ScheduleRecord, ScheduleState, first_record
 from trioarm.core.run import Origin
 from trioarm.core.schedule import Schedule
 from trioarm.core.states import Reason, State, Step
@@ -145,7 +144,9 @@ def _alone(schedule: Schedule, now: int) -> dict[str, Any]:
 
 def _together(firsts: FirstPuts, schedules: Sequence[Schedule], now: int) -> list[dict[str, Any]]:
     """Return what is kept of schedules that are put for the first time together, each with the first key."""
-    return [attrs.asdict(record, recurse=False) for record in firsts.of(schedules, now).records(repeat(1))]
+    step = firsts.of(schedules, now)
+    added = zip(step.schedules, step.next_due_ats, strict=True)
+    return [attrs.asdict(first_record(1, one, step.at, due_at), recurse=False) for one, due_at in added]
 
 
 @given(st.lists(st.tuples(st.lists(FIRSTS, max_size=3), st.integers(NOW - 2 * MINUTE, NOW + 2 * HOUR)), max_size=20))

@@ -6,14 +6,14 @@ expected cursor, revision, token or version with what it holds now, and refuses 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final, TypeAlias, assert_never
 
 import attrs
 
 from trioarm.core.jsonable import Json
-from trioarm.core.record import Amendment, Pause, ScheduleRecord, ScheduleState, first_record
+from trioarm.core.record import Amendment, Pause, ScheduleRecord, ScheduleState
 from trioarm.core.run import Origin, RunRecord
 from trioarm.core.schedule import Schedule
 from trioarm.core.states import Reason, Step, WaitingFor, advance
@@ -296,15 +296,6 @@ class AddSchedules:
     schedules: Sequence[Schedule]
     next_due_ats: Sequence[int | None]
     at: int
-
-    def records(self, keys: Iterable[int]) -> Iterator[ScheduleRecord]:
-        """Yield what is kept of each, in order.
-
-        Args:
-            keys: of each; there may be more.
-        """
-        for key, schedule, next_due_at in zip(keys, self.schedules, self.next_due_ats, strict=False):
-            yield first_record(key, schedule, self.at, next_due_at)
 
 
 def apply_put(record: ScheduleRecord, put: PutSchedule) -> None:

@@ -20,6 +20,7 @@ from trioarm.core.states import State
 from trioarm.repositories.sqlite import questions
 from trioarm.repositories.sqlite.rows import Row
 
+HORIZON_S: Final = 3_600.0  # how far ahead due entries are in memory
 ENTRIES_MAX: Final = 10_000  # due entries in memory: another process's change has them read anew, which must stay cheap
 
 
@@ -95,17 +96,8 @@ class Horizon:
 
     def put_new(self, keys: Iterable[int], step: AddSchedules) -> None:
         """Note when schedules are due that were put for the first time."""
-        until_at, beyond_at = self._until_at, self._beyond_at
         for key, schedule, due_at in zip(keys, step.schedules, step.next_due_ats, strict=True):
-            if due_at is None or not schedule.enabled:
-                continue
-            if due_at <= until_at:
-                self._index.put(key, due_at, -schedule.priority)
-            elif beyond_at is None or due_at < beyond_at:
-                beyond_at = due_at
-        self._beyond_at = beyond_at
-        if len(self._index) > 2 * ENTRIES_MAX:
-            self._look_less_far()
+            self._put(key, due_at if schedule.enabled else None, -schedule.priority)
 
     def put_run(self, run: RunRecord, now: int) -> None:
         """Note when a run may start, or gives up waiting for something else than time."""

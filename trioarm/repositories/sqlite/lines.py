@@ -22,7 +22,6 @@ from trioarm.repositories.sqlite.values import is_plain, or_null
 _WIDTH: Final = 1 + statements.LINE_VALUES
 _DECIDED: Final = statements.DECIDED.kind
 _WENT_WELL: Final = statements.WENT_WELL.kind
-_UNUSED: Final = (0,) * statements.LINE_VALUES
 
 
 def make_view(connection: sqlite3.Connection) -> None:
@@ -97,7 +96,7 @@ def in_one(some: Iterable[Lines], last: int) -> Statement:
     for lines in some:
         upto = lines.number(upto)
         values += lines.values
-    values += (statements.CLOSED.kind, last, upto, *_UNUSED[2:])
+    values += (statements.CLOSED.kind, last, upto, *repeat(0, _WIDTH - 3))
     return _statement(values)
 
 

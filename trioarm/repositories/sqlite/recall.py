@@ -31,13 +31,13 @@ from trioarm.core.planning import Group
 from trioarm.core.record import SCHEDULE_FINISHED, ScheduleRecord, first_record
 from trioarm.core.run import BACKFILL, RunRecord
 from trioarm.core.states import PENDING, WaitingFor
-from trioarm.repositories.sqlite.horizon import Horizon, Loaded
+from trioarm.repositories.sqlite.horizon import HORIZON_S, Horizon, Loaded
 from trioarm.repositories.sqlite.oldest import forget_oldest
 from trioarm.repositories.sqlite.rows import Records
 from trioarm.repositories.sqlite.writing import Kept
 
 REMEMBERED_MAX: Final = 100_000  # schedules kept as records: what comes due soon, and a bound on its cost
-SOON_US: Final = 3_600 * SECOND  # what is added and comes due later is read when it does
+SOON: Final = round(HORIZON_S * SECOND)  # what is added and comes due later is read when it does
 RUNS_MAX: Final = 10_000  # pending runs kept as records: of more than that, the others are read when it is their turn
 
 
@@ -199,7 +199,7 @@ class Recall:
     def _keep_added(self, step: AddSchedules, keys: Sequence[int]) -> None:
         self._records.keep_new(keys, step.schedules)
         self.horizon.put_new(keys, step)
-        soon_at = step.at + SOON_US
+        soon_at = step.at + SOON
         for key, schedule, due_at in zip(keys, step.schedules, step.next_due_ats, strict=True):
             if due_at is not None and due_at <= soon_at:
                 record = first_record(key, schedule, step.at, due_at)

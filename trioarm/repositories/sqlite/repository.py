@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 import trio
 
@@ -39,6 +38,7 @@ from trioarm.repositories.sqlite.commits import Commits
 from trioarm.repositories.sqlite.database import LOCKED_S_MAX, Database
 from trioarm.repositories.sqlite.due import DueEntries
 from trioarm.repositories.sqlite.history import History
+from trioarm.repositories.sqlite.horizon import HORIZON_S
 from trioarm.repositories.sqlite.learning import Learning
 from trioarm.repositories.sqlite.lookout import Lookout
 from trioarm.repositories.sqlite.nodes import BootClock, Nodes, SystemBootClock
@@ -48,8 +48,6 @@ from trioarm.repositories.sqlite.readiness import Readiness
 from trioarm.repositories.sqlite.recall import Recall
 from trioarm.repositories.sqlite.rows import Records
 from trioarm.repositories.sqlite.sharing import SharedFile
-
-HORIZON_S: Final = 3_600.0  # how far ahead due entries are in memory
 
 
 class SqliteScheduleRepository:

@@ -29,6 +29,7 @@ Row: TypeAlias = tuple[Any, ...]  # as SQLite hands it out; it is understood her
 
 DEFINITIONS_MAX: Final = 100_000  # definitions kept decoded: those of a horizon, and a bound on what they cost
 TRIGGERS_MAX: Final = 2_000  # triggers kept written; made of text each time, no two schedules share one
+WRITTEN_MAX: Final = 1_000  # characters of one that is: what is longer takes much memory, and few share it
 TROUBLE_MAX: Final = 500  # characters of what is said about an unreadable row
 # What making a value of a row raises when it is nonsense; the last one for JSON that is nested without end.
 _NONSENSE: Final = (ValueError, KeyError, TrioarmError, RecursionError)
@@ -78,9 +79,10 @@ def _write_when(trigger: Trigger) -> str:
     if known is not None:
         return known[1]
     text = write_json(write_trigger(trigger))[1:-1]
-    if len(_TRIGGERS) >= TRIGGERS_MAX:
-        _TRIGGERS.clear()
-    _TRIGGERS[id(trigger)] = trigger, text
+    if len(text) <= WRITTEN_MAX:
+        if len(_TRIGGERS) >= TRIGGERS_MAX:
+            _TRIGGERS.clear()
+        _TRIGGERS[id(trigger)] = trigger, text
     return text
 
 

@@ -154,6 +154,11 @@ class Line:
         )
 
 
+def _unless_null(value: str) -> str:
+    """Return a value, and NULL for what stands for it; a function would be called for each row."""
+    return f"CASE WHEN {value} <> {NULL} THEN {value} END"
+
+
 # A run that is claimed as it is decided, how most begin, and the cursor of its schedule, of which there is no more to
 # say than how far it came: it wakes when it is due, and is over when it never is.
 DECIDED: Final = Line(
@@ -162,8 +167,8 @@ DECIDED: Final = Line(
     "expected_next_due_at",
     "INSERT INTO runs (id, key, nominal_at, due_at, decided_at, node, handler, rank, origin, state, attempt, token) "
     "VALUES ({id}, {key}, {nominal_at}, {due_at}, {decided_at}, {node}, {handler}, {rank}, 'schedule', 'claimed', 1, "
-    f"1); UPDATE cursors SET cursor_at = {{decided_at}}, next_due_at = nullif({{next_due_at}}, {NULL}), "
-    f"wake_at = nullif({{next_due_at}}, {NULL}), runs = {{runs}}, "
+    f"1); UPDATE cursors SET cursor_at = {{decided_at}}, next_due_at = {_unless_null('{next_due_at}')}, "
+    f"wake_at = {_unless_null('{next_due_at}')}, runs = {{runs}}, "
     f"state = CASE {{next_due_at}} WHEN {NULL} THEN 'finished' ELSE 'active' END "
     "WHERE key = {key} AND cursor_at = {expected_cursor_at} AND revision = {expected_revision} "
     "AND next_due_at = {expected_next_due_at} AND removed = 0",
@@ -199,13 +204,6 @@ INSERT_SCHEDULE: Final = (
 )
 LAST_KEY: Final = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'schedules'"
 # New schedules, as rows of a view whose trigger writes both rows of each: one statement, as for lines.
-
-
-def _unless_null(value: str) -> str:
-    """Return a value, and NULL for what stands for it; a function would be called for each row."""
-    return f"CASE WHEN {value} <> {NULL} THEN {value} END"
-
-
 ADDED_MAX: Final = 3_000  # new schedules of one statement: they have fewer values than any SQLite takes
 ADDED_EACH: Final = 3  # values in which any two of them differ, behind its key and when it is put
 ADDED_ALIKE: Final = 7  # values in which many agree, which are said once where all do
