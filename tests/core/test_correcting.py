@@ -8,7 +8,7 @@ import pytest
 
 from tests.making import HOUR, MINUTE, NOW, SECOND, a_record, a_run, a_schedule
 from trioarm.core.changes import Change, Cut, Finished, Requeued, SetBack, Voided, apply, apply_set_back
-from trioarm.core.correcting import AUTHOR, REPEATED_MAX, ROWS_MAX, Ahead, is_ahead, take_back
+from trioarm.core.correcting import AUTHOR, REPEATED_MAX, ROWS_MAX, Ahead, is_ahead, plan_by, take_back
 from trioarm.core.record import Amendment, AmendmentKind, ScheduleRecord, ScheduleState
 from trioarm.core.run import Origin, RunRecord
 from trioarm.core.states import Reason, State, Step, WaitingFor
@@ -234,3 +234,23 @@ def test_what_is_ahead() -> None:
     begun = a_run(record, NOW + 1, due_at=NOW + MINUTE, attempt=1, token=1, waiting_for=WaitingFor.RETRY)
     apply(Voided(begun, 1, NOW))
     assert is_ahead(begun, NOW)
+
+
+def test_what_was_decided_before_now_stays_decided_though_an_attempt_waits_beyond() -> None:
+    """The attempt may begin; cursor and epoch are as they were, and what is postponed keeps to the wall."""
+    record = a_record(cursor_at=NOW - MINUTE)
+    waits = a_run(record, NOW - MINUTE, due_at=OLD_NOW, attempt=1, token=1, waiting_for=WaitingFor.SNOOZE)
+    asked = a_run(record, NOW - MINUTE, due_at=OLD_NOW, waiting_for=WaitingFor.POSTPONE)
+    change = take_back(Ahead(record, [waits, asked]), NOW)
+    assert change is not None
+    [step] = change.steps
+    assert isinstance(step, Requeued)
+    assert (step.run, step.due_at, change.schedules) == (waits, NOW, ())
+
+
+@pytest.mark.parametrize(("back_by", "due_at"), [(4 * HOUR, NOW + HOUR + MINUTE), (2 * HOUR, OLD_NOW + MINUTE)])
+def test_another_attempt_is_as_far_ahead_of_a_corrected_clock_as_it_was_planned(back_by: int, due_at: int) -> None:
+    """A clock that was set back by less is waited for (S3.3)."""
+    step = Requeued(a_run(a_record(), NOW), 1, Step.RETRY, OLD_NOW, 1, OLD_NOW + MINUTE, WaitingFor.RETRY)
+    plan_by(step, OLD_NOW - back_by)
+    assert step.due_at == due_at

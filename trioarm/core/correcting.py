@@ -12,6 +12,7 @@ from typing import Final
 import attrs
 
 from trioarm.core.changes import Change, Cut, Finished, Requeued, RunStep, SetBack, Voided
+from trioarm.core.course import BACKWARD_MAX
 from trioarm.core.ranges import outlook
 from trioarm.core.record import Amendment, AmendmentKind, ScheduleRecord, ScheduleState
 from trioarm.core.run import Origin, RunRecord
@@ -26,7 +27,7 @@ REPEATED_MAX: Final = 1_000  # of its occurrences that ran and must not run agai
 
 @attrs.define(slots=True, eq=False)
 class Ahead:
-    """A schedule whose cursor is later than now.
+    """A schedule that is decided beyond now, or of which a run waits beyond it.
 
     Args:
         record: as read.
@@ -44,6 +45,11 @@ def is_ahead(run: RunRecord, now: int) -> bool:
     return _waits(run, now) or (ends_at > now and run.voided_at is None)
 
 
+def waits_beyond(run: RunRecord, now: int) -> bool:
+    """Whether a run waits for an instant later than `now` that no person has named: such are meant by the wall."""
+    return _waits(run, now) and run.waiting_for is not WaitingFor.POSTPONE
+
+
 def _waits(run: RunRecord, now: int) -> bool:
     return run.state is State.PENDING and run.due_at > now
 
@@ -53,6 +59,8 @@ def take_back(ahead: Ahead, now: int) -> Change | None:
     record, schedule = ahead.record, ahead.record.schedule
     if len(ahead.runs) > ROWS_MAX:
         return None
+    if record.cursor_at <= now:  # all that was decided is of its past: only another attempt was planned by that clock
+        return Change(steps=[_begin(run, now) for run in ahead.runs if waits_beyond(run, now)])
     steps: list[RunStep] = []
     for run in ahead.runs:
         steps += _steps(run, now)
@@ -84,16 +92,32 @@ def take_back(ahead: Ahead, now: int) -> Change | None:
     return Change(steps=steps, schedules=[back])
 
 
+def plan_by(step: Requeued, now: int) -> None:
+    """Let another attempt be as far ahead as it was planned, if the clock that it was planned by was corrected since.
+
+    Args:
+        step: not kept yet: what is kept already is taken back with its schedule.
+        now: by the clock of now.
+    """
+    beyond = step.at - now
+    if beyond > BACKWARD_MAX:
+        step.due_at -= beyond
+
+
 def _steps(run: RunRecord, now: int) -> list[RunStep]:
     steps = [] if run.voided_at is not None else _voiding(run, now)
     is_over = any(isinstance(step, Finished) for step in steps)
-    asked_for = run.waiting_for is WaitingFor.POSTPONE  # what a person asked for is meant by the wall
-    if _waits(run, now) and not is_over and not asked_for:
-        begin = Requeued(run, run.token, Step.POSTPONE, now, run.attempt, now, WaitingFor.RETRY, run.reason, run.error)
-        if run.give_up_at is not None:  # it may wait from now for as long as it might have
-            begin.give_up_at = now + run.give_up_at - run.due_at
-        steps.append(begin)
+    if waits_beyond(run, now) and not is_over:
+        steps.append(_begin(run, now))
     return steps
+
+
+def _begin(run: RunRecord, now: int) -> Requeued:
+    """Return the step by which a run waits for nothing but a worker."""
+    begin = Requeued(run, run.token, Step.POSTPONE, now, run.attempt, now, WaitingFor.RETRY, run.reason, run.error)
+    if run.give_up_at is not None:  # it may wait from now for as long as it might have
+        begin.give_up_at = now + run.give_up_at - run.due_at
+    return begin
 
 
 def _voiding(run: RunRecord, now: int) -> list[RunStep]:

@@ -92,7 +92,7 @@ class SchedulingEngine:
         self._hub = hub
         self._metrics = metrics
         self._gatekeeper = gatekeeper
-        self._timekeeping = Timekeeping(repository, clock, hub, metrics)
+        self._timekeeping = Timekeeping(repository, clock, hub, metrics, executor.outcomes_settle)
         self.node = node
         self.rules = rules
         self.chunk = chunk

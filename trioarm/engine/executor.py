@@ -97,6 +97,10 @@ class RunExecutor:
 
     # What the engine asks
 
+    async def outcomes_settle(self) -> None:
+        """Wait until it is known what became of the outcomes that are being kept now."""
+        await self._recorder.batch_ends()
+
     def rooms(self, handlers: Iterable[str]) -> dict[str, Room]:
         """Return what the pools of these handlers can take now; nothing for a pool that left runs waiting."""
         rooms: dict[str, Room] = {}

@@ -122,7 +122,8 @@ class ScheduleRepository(Protocol):
         """
 
     async def read_ahead(self, now: int, *, after: int = 0, limit: int = 100) -> list[Ahead]:
-        """Return up to `limit` schedules with keys greater than `after` whose cursor is later than now, by key.
+        """Return up to `limit` schedules with keys greater than `after` of which the cursor is later than now, or a
+        run that nobody postponed waits for an instant that is; by key.
 
         Raises:
             RepositoryError: it cannot be asked.

@@ -25,6 +25,7 @@ from trioarm.core.changes import (
     Verdict,
     restarted,
 )
+from trioarm.core.correcting import plan_by
 from trioarm.core.counting import counted
 from trioarm.core.errors import RepositoryError
 from trioarm.core.events import ResultRefused, RunFinished, RunRequeued, RunStarted
@@ -114,6 +115,8 @@ class Recorder:
         self._ended: list[Attempt] = []
         self._in_doubt = 0
         self._wake = trio.Event()
+        self._batch_ends = trio.Event()
+        self._batch_ends.set()
 
     @property
     def in_doubt(self) -> int:
@@ -158,6 +161,10 @@ class Recorder:
             if not await self._record_batch():
                 await trio.sleep(PAUSE_AFTER_UNKNOWN_S)
 
+    async def batch_ends(self) -> None:
+        """Wait until it is known what became of the outcomes that are being kept now, if any are."""
+        await self._batch_ends.wait()
+
     @property
     def unkept(self) -> list[Attempt]:
         """The attempts that ended and whose outcomes are not kept."""
@@ -191,6 +198,7 @@ class Recorder:
         if not ended:
             return True
         self._ended = []
+        self._batch_ends = trio.Event()
         unknown: list[Attempt] = []
         told = 0
         try:
@@ -213,6 +221,8 @@ class Recorder:
         except BaseException:
             self._ended = unknown + ended[told:] + self._ended
             raise
+        finally:
+            self._batch_ends.set()
         known = ended if not unknown else [attempt for attempt in ended if attempt not in unknown]
         wanted = self._holder.release(known)
         self._ended = unknown + self._ended
@@ -274,6 +284,8 @@ class Recorder:
         cancelled = attempt.run.cancel
         if cancelled is not None and isinstance(step, Requeued):  # asked for after the attempt ended: no other follows
             step = self._step(attempt, Stopped(cancelled))
+        if isinstance(step, Requeued):
+            plan_by(step, self._clock.look())
         if attempt.left is not None and isinstance(step, Finished) and step.step is not SUCCEED:
             step.result = attempt.left
         step.token = attempt.token  # the run's own has moved on where an earlier write was kept after all

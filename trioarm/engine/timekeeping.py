@@ -7,6 +7,7 @@ was corrected. What the clock did is judged by `core.course`, what follows for a
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from trioarm.core.alerts import Alert, AlertQuery, AlertState, Severity, alerts_of, raising
@@ -41,12 +42,21 @@ class Timekeeping:
         clock: whose steps they are.
         hub: told of each.
         metrics: counts alerts.
+        outcomes_settle: waits until nothing is being kept that was planned before.
     """
 
-    def __init__(self, repository: ScheduleRepository, clock: Clock, hub: Hub, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        repository: ScheduleRepository,
+        clock: Clock,
+        hub: Hub,
+        metrics: Metrics,
+        outcomes_settle: Callable[[], Awaitable[None]],
+    ) -> None:
         self._repository = repository
         self._clock = clock
         self._hub = hub
+        self._outcomes_settle = outcomes_settle
         self._metrics = metrics
         self._alerts = AlertCommands(repository, clock)
         self._step: ClockStep | None = None  # noticed, and not yet acted on
@@ -99,11 +109,12 @@ class Timekeeping:
     # Taking back
 
     async def _take_back(self, step: ClockStep, now: int) -> bool:
-        """Take back every schedule that is decided beyond now, a page at a time.
+        """Take back every schedule that is decided beyond now, and every wait, a page at a time.
 
         Returns:
             whether all of that was kept; what somebody else changed at the same time is to be looked at once more.
         """
+        await self._outcomes_settle()  # the next attempts among them may be planned by the clock of before
         after = left = 0
         while page := await self._repository.read_ahead(now, after=after, limit=PAGE):
             after = page[-1].record.key
@@ -116,7 +127,8 @@ class Timekeeping:
                 else:
                     changes.append(change)
             verdicts = await self._repository.commit(changes)
-            self._set_back += verdicts.count(Verdict.DONE)
+            done = [change for change, verdict in zip(changes, verdicts, strict=True) if verdict is Verdict.DONE]
+            self._set_back += sum(1 for change in done if change.schedules)
             left += len(verdicts) - verdicts.count(Verdict.DONE)
         if left:
             return False

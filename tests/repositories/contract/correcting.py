@@ -48,6 +48,10 @@ async def _decided_until(repository: ScheduleRepository, cursor_at: int, name: s
     return await schedule_of(repository, name)
 
 
+def _postponing(run: RunRecord, due_at: int) -> Requeued:
+    return Requeued(run, run.token, Step.POSTPONE, NOW, run.attempt, due_at, WaitingFor.POSTPONE)
+
+
 def _ids(ahead: Ahead) -> list[int]:
     return [run.run_id for run in ahead.runs]
 
@@ -67,9 +71,14 @@ class CorrectingContract:
         assert await repository.read_ahead(NOW + HOUR) == []
 
     async def test_rows_beyond_now_come_with_their_schedule(self, repository: ScheduleRepository) -> None:
-        """Waits that are later, and occurrences and ends of ranges unless they are voided already."""
+        """Waits that are later, and occurrences and ends of ranges unless they are voided already.
+
+        A schedule whose cursor is not later comes for the sake of its waits, unless a person has named their instants.
+        """
         record = await put(repository)
         other = await decide(repository, await put(repository, "other"), NOW + HOUR)
+        asked = await decide(repository, await put(repository, "asked"), NOW)
+        await keep(repository, steps=[_postponing(asked, NOW + HOUR)])
         before = await finish(repository, await claim(repository, await decide(repository, record, NOW)))
         beyond = await decide(repository, record, NOW + MINUTE)
         reaching = await decide(
@@ -91,7 +100,8 @@ class CorrectingContract:
         for run in (voided, begun):
             await keep(repository, steps=[Voided(run, run.token, NOW)])
         await keep(repository, moved=[moving(record, NOW + HOUR, NOW + 2 * HOUR)])
-        (ahead,) = await repository.read_ahead(NOW)
+        ahead, waiting = await repository.read_ahead(NOW)
+        assert _ids(waiting) == [other.run_id]
         assert _ids(ahead) == [beyond.run_id, reaching.run_id, again.run_id, begun.run_id]
         assert {run.schedule.schedule.name for run in ahead.runs} == {"nightly"}
         assert not {before.run_id, voided.run_id, other.run_id} & set(_ids(ahead))

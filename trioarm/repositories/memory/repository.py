@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from itertools import islice
 
 import trio
 
@@ -34,7 +35,7 @@ from trioarm.core.changes import (
     apply,
     apply_set_back,
 )
-from trioarm.core.correcting import ROWS_MAX, Ahead, is_ahead
+from trioarm.core.correcting import ROWS_MAX, Ahead, is_ahead, waits_beyond
 from trioarm.core.due_index import DueIndex
 from trioarm.core.instants import EARLIEST
 from trioarm.core.owners import declares_at_start
@@ -105,9 +106,11 @@ class InMemoryScheduleRepository:
         """Do nothing: memory dies with its node."""
 
     async def read_ahead(self, now: int, *, after: int = 0, limit: int = 100) -> list[Ahead]:
-        """Return up to `limit` schedules whose cursor is later than now; all runs are looked through once."""
-        records = [record for record in self._shelf.all() if record.key > after and record.cursor_at > now]
-        ahead = {record.key: Ahead(record, []) for record in records[:limit]}
+        """Return up to `limit` schedules that are decided or wait beyond now; all runs are looked through twice."""
+        waiting = {run.schedule.key for run in self._history.all() if waits_beyond(run, now)}
+        later = (record for record in self._shelf.all() if record.key > after)
+        beyond = (record for record in later if record.cursor_at > now or record.key in waiting)
+        ahead = {record.key: Ahead(record, []) for record in islice(beyond, limit)}
         for run in self._history.all():
             found = ahead.get(run.schedule.key)
             if found is not None and is_ahead(run, now) and len(found.runs) <= ROWS_MAX:

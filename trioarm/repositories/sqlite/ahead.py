@@ -20,8 +20,8 @@ def written(connection: sqlite3.Connection) -> tuple[int | None, str | None]:
 
 
 def read(connection: sqlite3.Connection, *, now: int, after: int, limit: int) -> Found:
-    """Return rows of schedules whose cursor is later than now, by key, each with those of its runs there."""
-    schedules = connection.execute(questions.SCHEDULES_AHEAD, (now, after, limit)).fetchall()
+    """Return rows of schedules that are decided beyond now, or whose runs wait beyond it, each with those runs."""
+    schedules = connection.execute(questions.SCHEDULES_AHEAD, (now, after, now, after, limit)).fetchall()
     return [
         (row, connection.execute(questions.RUNS_AHEAD, (row[0], now, now, ROWS_MAX + 1)).fetchall())
         for row in schedules

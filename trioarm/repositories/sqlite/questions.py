@@ -111,8 +111,10 @@ NODES_SINCE: Final = "SELECT node, boot, expires_at, joined_at FROM nodes ORDER 
 
 WRITTEN: Final = "SELECT written_at, nullif(tzdata, '') FROM store"
 SCHEDULES_AHEAD: Final = (
-    f"SELECT {SCHEDULE} FROM cursors c JOIN schedules s ON s.key = c.key "
-    "WHERE c.cursor_at > ? AND c.key > ? AND c.removed = 0 AND s.removed = 0 ORDER BY c.key LIMIT ?"
+    f"SELECT {SCHEDULE} FROM cursors c JOIN schedules s ON s.key = c.key WHERE c.key IN ("
+    "SELECT key FROM cursors WHERE cursor_at > ? AND key > ? UNION "
+    f"SELECT key FROM runs WHERE due_at > ? AND key > ? AND {PENDING} AND waiting_for <> 'postpone'"
+    ") AND c.removed = 0 AND s.removed = 0 ORDER BY c.key LIMIT ?"
 )
 RUNS_AHEAD: Final = (
     f"SELECT {RUN} FROM runs r WHERE r.key = ? AND ((r.voided_at IS NULL AND coalesce(r.last_at, r.nominal_at) > ?) "

@@ -186,7 +186,7 @@ class SqliteScheduleRepository:
     # A clock that was set back
 
     async def read_ahead(self, now: int, *, after: int = 0, limit: int = 100) -> list[Ahead]:
-        """Return up to `limit` schedules with keys greater than `after` whose cursor is later than now, by key.
+        """Return up to `limit` schedules with keys greater than `after` that are decided or wait beyond now.
 
         Raises:
             RepositoryError: the file cannot be read.
