@@ -414,3 +414,32 @@ def test_another_attempt_that_was_planned_by_a_wrong_clock_need_not_wait_for_it(
             assert began == [first_at, pytest.approx(first_at + 330 * SECOND, abs=MINUTE)]
 
     in_virtual_time(main)
+
+
+def test_what_is_taken_back_waits_for_outcomes_that_are_being_kept() -> None:
+    """The store is slow: the clock is corrected after an attempt was planned by it, and before that is kept."""
+    began: list[int] = []
+
+    async def main() -> None:
+        async def breaks(run: RunContext) -> None:
+            began.append(world.wall())
+            if len(began) == 1:
+                await trio.sleep(60)
+                world.plant(Fault.SLOW)
+                raise ValueError("boom")
+
+        async with a_world() as world:
+            await world.start({"work": breaks}, a_config())
+            first_at = world.wall() + MINUTE
+            once = Schedule("a", Once(first_at), handler="work", retry=RetryPolicy(3, 600.0, 600.0))
+            await world.scheduler.schedules.put(once)
+            await world.advance(90)
+            world.step(80_000)
+            await world.advance(32)
+            assert len(began) == 1
+            world.step(-80_000)
+            await world.advance(300)
+            [run] = await all_runs(world.living[0].repository, "a")
+            assert (run.state, run.attempt, len(began)) == (State.SUCCEEDED, 2, 2)
+
+    in_virtual_time(main)
